@@ -1,0 +1,597 @@
+//! Closed experiments: names resolved, units converted to base units, every field present. What is here is what a result
+//! depends on, so all of it enters the content hash; names of declarations, labels and places do not.
+//!
+//! Times are in seconds, rates in hertz or frames per second, lengths in pixels, shares in 0..=1.
+
+use crate::loss::Loss;
+use crate::units::Exact;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One pretraining.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pretrain {
+    /// What it is trained on.
+    pub data: Data,
+    /// The modalities in the order of the file. A loss may leave some unread; the sampler and the clip list stay those of all.
+    pub modalities: Vec<Modality>,
+    /// Views of each modality, numbered from 1.
+    pub views: u32,
+    /// The objective in normal form, weights as `weights` of the file says.
+    pub loss: Loss,
+    /// How the windows of the views relate in time.
+    pub relax: Relaxation,
+    /// BatchNorm over each view's batch (two calls) or over all views joined.
+    pub bn: BatchNorm,
+    /// Batch size.
+    pub bs: u32,
+    /// Samples per epoch; the last incomplete batch is dropped.
+    pub es: u64,
+    /// Epochs; 0 leaves the weights random.
+    pub ep: u32,
+    /// The optimiser.
+    pub optim: Optimiser,
+    /// Arithmetic of the networks.
+    pub precision: Precision,
+    /// The seed of all random numbers.
+    pub seed: u64,
+}
+
+impl Pretrain {
+    /// Optimiser steps per epoch: whole batches only.
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.es / u64::from(self.bs)
+    }
+
+    /// The modality of this name.
+    pub fn modality(&self, name: &str) -> Option<&Modality> {
+        self.modalities.iter().find(|m| m.name == name)
+    }
+}
+
+/// One modality of a pretraining with its networks and rates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Modality {
+    /// `v`, `a`, ...: the prefix of its parameter groups `v.f`, `v.h`.
+    pub name: String,
+    /// What a view of it is.
+    pub clip: Clip,
+    /// The augmentation of each view.
+    pub augment: Chain,
+    /// `f`: backbone, then projector (encoder in the paper's words).
+    pub f: Network,
+    /// `h`: the predictor; `None` where no loss asks for it.
+    pub h: Option<Network>,
+    /// Learning rate of `f`.
+    pub lr_b: Schedule,
+    /// Learning rate of `h`.
+    pub lr_p: Schedule,
+}
+
+/// The shape of one view, or of one clip at evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clip {
+    /// `8x112px @ 16fps`: `[3, frames, size, size]`.
+    Video {
+        /// Frames of the clip.
+        frames: u32,
+        /// Height and width in pixels.
+        size: u32,
+        /// Frames per second.
+        fps: Exact,
+    },
+    /// `2s @ 16kHz` through the log-mel: `[1, bands, columns]`.
+    Audio {
+        /// Samples of the clip.
+        samples: u32,
+        /// Samples per second.
+        rate: Exact,
+        /// The spectrogram.
+        mel: LogMel,
+    },
+}
+
+impl Clip {
+    /// Length of the clip in seconds.
+    pub fn seconds(&self) -> Exact {
+        match self {
+            Clip::Video { frames, fps, .. } => Exact(Exact::whole(i128::from(*frames)).0 / fps.0),
+            Clip::Audio { samples, rate, .. } => Exact(Exact::whole(i128::from(*samples)).0 / rate.0),
+        }
+    }
+
+    /// Length of the clip in its own ticks: frames or samples.
+    pub fn ticks(&self) -> u32 {
+        match self {
+            Clip::Video { frames, .. } => *frames,
+            Clip::Audio { samples, .. } => *samples,
+        }
+    }
+
+    /// Ticks per second.
+    pub fn rate(&self) -> Exact {
+        match self {
+            Clip::Video { fps, .. } => *fps,
+            Clip::Audio { rate, .. } => *rate,
+        }
+    }
+}
+
+/// A natural-log mel spectrogram as the released code computes it: power spectrum of a periodic Hann window, Slaney filters
+/// from 0 to half the rate, `ln(mel + 1.19e-7)`, then `(x + 5.3688107) / 4.410007`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogMel {
+    /// Mel bands.
+    pub bands: u32,
+    /// Samples from one column to the next.
+    pub hop: u32,
+    /// Samples of the window and of the transform.
+    pub fft: u32,
+    /// `true`: mirrored by `fft / 2` on both sides, `samples / hop + 1` columns, as librosa 0.8. `false`: mirrored by
+    /// `(fft - hop) / 2`, so that each column is centred on its own hop and there are `samples / hop` columns (the paper's 200).
+    pub centre: bool,
+}
+
+impl LogMel {
+    /// Columns of a spectrogram of so many samples.
+    pub fn columns(&self, samples: u32) -> u32 {
+        samples / self.hop + u32::from(self.centre)
+    }
+}
+
+/// A data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Data {
+    /// Clips rendered on the fly.
+    Synthetic(Synthetic),
+    /// Video files, most with sound.
+    Videos(Files),
+    /// Sound files.
+    Sounds(Files),
+}
+
+/// Files on this machine; where they lie is in `crisscross.toml` under `name`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Files {
+    /// The data set's name, the key in `crisscross.toml`.
+    pub name: String,
+    /// Training clips as published, for estimates; the manifest has the real number.
+    pub train: u64,
+    /// Classes of the label column.
+    pub classes: u32,
+    /// Streams that a file must have to be used.
+    pub requires: Vec<String>,
+    /// Folds or splits that scores are averaged over; 1 where the set has one split.
+    pub splits: u32,
+    /// What happens to a source shorter than its window.
+    pub short: Short,
+    /// The CSV column that holds the class.
+    pub label: String,
+}
+
+/// Clips in which a textured shape moves and a tone follows its motion after `lag`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Synthetic {
+    /// Number of clips.
+    pub clips: u32,
+    /// Number of classes; the class of clip `i` is `i % classes`.
+    pub classes: u32,
+    /// Length of each clip in seconds.
+    pub length: Exact,
+    /// Seconds by which the sound follows the picture.
+    pub lag: Exact,
+    /// Seed of the rendering.
+    pub seed: u64,
+    /// Streams that the clips have: `v`, `a`; a stand-in for a data set of sounds has `a` alone.
+    pub streams: Vec<String>,
+    /// Folds that scores are averaged over.
+    pub splits: u32,
+}
+
+impl Data {
+    /// Streams that a clip of this set must have.
+    pub fn requires(&self) -> &[String] {
+        match self {
+            Data::Synthetic(s) => &s.streams,
+            Data::Videos(f) | Data::Sounds(f) => &f.requires,
+        }
+    }
+}
+
+/// What happens to a source that is shorter than the window asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Short {
+    /// The file is left out, and counted.
+    Skip,
+    /// The source is repeated.
+    Loop,
+    /// The sound is filled up with zeros, the last frame is repeated.
+    Pad,
+    /// The run stops.
+    Error,
+}
+
+/// A chain of augmentations, left to right. Wave links come before spectrogram links; the log-mel stands between.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chain {
+    /// One draw for each frame instead of one for the clip.
+    pub per_frame: bool,
+    /// The links.
+    pub links: Vec<Link>,
+}
+
+/// What an augmentation works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Domain {
+    Frames,
+    Wave,
+    Spectrogram,
+}
+
+/// One augmentation (Tables S1 and S2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Link {
+    /// MSC: random resized crop, area share from `min_area` to 1, aspect 3/4 to 4/3.
+    MultiScaleCrop { min_area: Exact },
+    /// HF.
+    HorizontalFlip { p: Exact },
+    /// CJ: factors `1 +- value` (hue: `+- value` turns), the four operations in random order.
+    ColorJitter { brightness: Exact, contrast: Exact, saturation: Exact, hue: Exact },
+    /// GS.
+    GrayScale { p: Exact },
+    /// GB: sigma drawn from `sigma` in pixels, kernel side `size / 20 * 2 + 1`.
+    GaussianBlur { p: Exact, sigma: (Exact, Exact) },
+    /// C: squares of side up to `max` pixels.
+    Cutout { max: u32, count: u32, fill: Fill },
+    /// VJ: gain from `1 - range` to `1 + range`.
+    VolumeJitter { range: Exact },
+    /// TM: masks of up to `max` columns, filled with the mean.
+    TimeMask { max: u32, count: u32 },
+    /// FM: masks of up to `max` bands, filled with the mean.
+    FreqMask { max: u32, count: u32 },
+    /// RC: crop of `range` times the size out of a canvas of `canvas` (frequency, time) times the size, resized back (bicubic).
+    RandomCrop { range: (Exact, Exact), canvas: (Exact, Exact) },
+    /// TW: one column moved by up to `window`.
+    TimeWarp { window: u32 },
+}
+
+/// What a cut-out square is filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fill {
+    /// The mean of the normalised first frame (the paper).
+    FirstFrameMean,
+    /// The square is multiplied by that mean (the released code).
+    TimesFirstFrameMean,
+}
+
+impl Link {
+    /// What the link works on.
+    pub fn domain(&self) -> Domain {
+        match self {
+            Link::MultiScaleCrop { .. }
+            | Link::HorizontalFlip { .. }
+            | Link::ColorJitter { .. }
+            | Link::GrayScale { .. }
+            | Link::GaussianBlur { .. }
+            | Link::Cutout { .. } => Domain::Frames,
+            Link::VolumeJitter { .. } => Domain::Wave,
+            Link::TimeMask { .. } | Link::FreqMask { .. } | Link::RandomCrop { .. } | Link::TimeWarp { .. } => {
+                Domain::Spectrogram
+            }
+        }
+    }
+
+    /// The short name of the paper, also the last part of the link's random-number path: `MSC`, `HF`, ...
+    pub fn short(&self) -> &'static str {
+        match self {
+            Link::MultiScaleCrop { .. } => "MSC",
+            Link::HorizontalFlip { .. } => "HF",
+            Link::ColorJitter { .. } => "CJ",
+            Link::GrayScale { .. } => "GS",
+            Link::GaussianBlur { .. } => "GB",
+            Link::Cutout { .. } => "C",
+            Link::VolumeJitter { .. } => "VJ",
+            Link::TimeMask { .. } => "TM",
+            Link::FreqMask { .. } => "FM",
+            Link::RandomCrop { .. } => "RC",
+            Link::TimeWarp { .. } => "TW",
+        }
+    }
+}
+
+/// A network: its layers, or `same(v.h)`, the parameters of another group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    /// The layers in order; the first of an `f` is its backbone.
+    pub layers: Vec<Layer>,
+    /// The group whose parameters it shares, e.g. `v.h`.
+    pub same: Option<String>,
+}
+
+impl Network {
+    /// The width of the output vector: that of the last linear layer, or 512/64 times the width of the backbone.
+    pub fn width(&self) -> Option<u32> {
+        self.layers.iter().rev().find_map(|layer| match layer {
+            Layer::Fc { width } => Some(*width),
+            Layer::R2plus1d { width, .. } | Layer::Resnet { width, .. } => Some(8 * width),
+            Layer::Bn | Layer::Relu | Layer::L2 => None,
+        })
+    }
+}
+
+/// One layer of a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// R(2+1)D (Table S5), `[B, 3, T, H, W]` to `[B, 8 width]`; stages of `width`, 2, 4 and 8 `width` channels.
+    R2plus1d {
+        /// 10 (one block a stage), 18 or 34.
+        depth: u32,
+        /// Channels of the stem and the first stage; 64 in the paper.
+        width: u32,
+    },
+    /// ResNet (Table S6), `[B, channels, F, T]` to `[B, 8 width]`.
+    Resnet {
+        /// 10 (one block a stage), 18 or 34.
+        depth: u32,
+        /// Channels of the stem and the first stage; 64 in the paper.
+        width: u32,
+        /// Channels of the input.
+        channels: u32,
+    },
+    /// A linear layer with bias.
+    Fc {
+        /// Values of the output.
+        width: u32,
+    },
+    /// BatchNorm over the batch.
+    Bn,
+    /// ReLU.
+    Relu,
+    /// Division by the Euclidean norm of the vector.
+    L2,
+}
+
+/// The joint law of the windows' starts (Sec. 4.3).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Relaxation {
+    /// How the windows of one modality relate.
+    pub within: Within,
+    /// How the windows of two modalities relate.
+    pub across: Across,
+}
+
+/// How the two windows of one modality relate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Within {
+    /// One window for all views (`none`).
+    Same,
+    /// Consecutive windows that share this part of a clip's length; 1/2 is `mild`, 0 is `medium`.
+    Overlap {
+        /// The share, in 0..=1.
+        share: Exact,
+        /// Of each modality's own clip (`None`), or of the clip of this modality, for all.
+        of: Option<String>,
+    },
+    /// One window from each half (`extreme`, the paper's reading).
+    Halves,
+    /// Second start = first start + the largest first start (`extreme` of the released code).
+    OffsetMax,
+    /// Independent draws (`mixed`).
+    Independent,
+}
+
+/// Where the shorter window lies in the longer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Across {
+    /// Uniformly inside.
+    Inside,
+    /// Equal starts.
+    Start,
+    /// Equal centres.
+    Centre,
+}
+
+/// BatchNorm over one view's batch or over all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchNorm {
+    /// Each view in a call of its own; running statistics move once per view, in view order.
+    PerView,
+    /// All views of a modality in one call.
+    Joint,
+}
+
+/// A learning rate over time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// One rate.
+    Constant(Exact),
+    /// Linear from 0 over `warmup` epochs, then half a cosine from `from` to `to`.
+    Cosine {
+        /// The rate after the warm-up.
+        from: Exact,
+        /// The rate at the end.
+        to: Exact,
+        /// Epochs of warm-up.
+        warmup: Exact,
+    },
+    /// `base`, times `gamma` at each milestone.
+    Multistep {
+        /// The first rate.
+        base: Exact,
+        /// Epochs.
+        milestones: Vec<Exact>,
+        /// The factor.
+        gamma: Exact,
+    },
+}
+
+/// The optimiser of all groups.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimiser {
+    /// Adam with L2 weight decay in the gradient, as PyTorch's `Adam`.
+    Adam {
+        /// Decay of the two moments.
+        betas: (Exact, Exact),
+        /// Weight decay, on every parameter.
+        wd: Exact,
+    },
+    /// SGD with momentum.
+    Sgd {
+        /// Momentum.
+        mtm: Exact,
+        /// Weight decay.
+        wd: Exact,
+    },
+    /// LARC in clip mode over another optimiser.
+    Larc {
+        /// The optimiser that takes the step.
+        inner: Box<Optimiser>,
+        /// The trust coefficient.
+        trust: Exact,
+    },
+}
+
+/// Arithmetic of the networks; distances are float32 at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Mixed precision where the device has it; float32 on the CPU.
+    Amp,
+    /// float32.
+    Fp32,
+    /// bfloat16 autocast.
+    Bf16,
+    /// float64.
+    Fp64,
+}
+
+/// One evaluation protocol on one data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Eval {
+    /// What it is evaluated on.
+    pub data: Data,
+    /// The modality whose backbone is used.
+    pub uses: String,
+    /// The clip that the backbone sees.
+    pub clip: Clip,
+    /// Clips of each training sample: augmented, at random times or evenly spaced.
+    pub train: Clips,
+    /// Clips of each test sample: not augmented.
+    pub test: Clips,
+    /// The augmentation of training clips.
+    pub augment: Chain,
+    /// From the last convolution's map to a vector.
+    pub features: Vec<FeatureStep>,
+    /// The classifier.
+    pub head: Head,
+    /// What is reported.
+    pub score: Score,
+}
+
+/// How many clips of a sample, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clips {
+    /// Uniformly drawn starts.
+    Random(u32),
+    /// Evenly spaced starts from the first to the last possible.
+    Uniform(u32),
+}
+
+/// One step from `conv5` to features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureStep {
+    /// Max-pool without padding; kernel and stride along (time, height, width) or (frequency, time).
+    MaxPool {
+        /// Kernel.
+        kernel: Vec<u32>,
+        /// Stride.
+        stride: Vec<u32>,
+    },
+    /// L2-normalisation along the map's last axis, as the released code does.
+    L2,
+    /// A BatchNorm that was never trained, in eval mode: division by `sqrt(1 + 1e-5)`.
+    Bn,
+    /// Mean over the clips of a sample.
+    MeanClips,
+}
+
+/// The classifier of an evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// One-vs-rest linear SVM, squared hinge, L2 penalty, regularised intercept (scikit-learn's `LinearSVC`).
+    Svm {
+        /// Costs tried.
+        costs: Vec<Exact>,
+        /// How the cost is chosen.
+        choose: Choose,
+    },
+}
+
+/// What a choice is made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choose {
+    /// On the test split, as the released code does (A19).
+    Test,
+    /// On this share of the training samples, held out class by class; then refitted on all.
+    Val(Exact),
+}
+
+/// What is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Score {
+    /// Share of test samples whose class has the highest mean score over their clips, in percent.
+    Top1,
+}
+
+/// Where a value came from, for `explain`: kept beside a closed record, never hashed. Paths such as `v.lr_b`.
+pub type Provenance = BTreeMap<String, Vec<grammar::span::Span>>;
+
+/// A table: closed rows and the columns they are scored by.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Where it is declared.
+    pub span: grammar::span::Span,
+    /// The columns: `linear8 on UCF101`, and the protocol.
+    pub scores: Vec<(String, Eval)>,
+    /// The rows in order, `for` unrolled.
+    pub rows: Vec<Row>,
+}
+
+/// One row: a closed pretraining and the published numbers.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its label, or the overrides as written: `loss = intra + sync`.
+    pub label: String,
+    /// The name of the pretraining it starts from.
+    pub of: String,
+    /// The closed pretraining.
+    pub pretrain: Pretrain,
+    /// The published number of each score as printed.
+    pub expect: Vec<Option<String>>,
+    /// Where it is written.
+    pub span: grammar::span::Span,
+    /// Where its values come from.
+    pub provenance: Provenance,
+}

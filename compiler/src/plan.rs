@@ -1,0 +1,138 @@
+//! The plan: stages by content hash, ordered, serialisable, complete. It is all that the runtime ever sees.
+
+use crate::graph::Node;
+use crate::hir;
+use serde::{Deserialize, Serialize};
+
+/// The content hash of a stage: 64 hexadecimal digits of blake3.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StageId(pub String);
+
+impl StageId {
+    /// The first eight digits, as folders and messages show it.
+    pub fn short(&self) -> &str {
+        &self.0[..8]
+    }
+}
+
+/// Everything that is to be done and reported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The version of this format.
+    pub format: u32,
+    /// Made with `--toy`: results are marked.
+    pub toy: bool,
+    /// The stages, each after those it needs; each distinct one once.
+    pub stages: Vec<Stage>,
+    /// What is printed at the end.
+    pub tables: Vec<TablePlan>,
+}
+
+impl Plan {
+    /// The stage with this id.
+    pub fn stage(&self, id: &StageId) -> Option<&Stage> {
+        self.stages.iter().find(|stage| &stage.id == id)
+    }
+}
+
+/// One step of a plan that leaves a run folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Hash of `work` without the steps, of the ids it needs, and of the versions of the operators used.
+    pub id: StageId,
+    /// For people: `quickstart:2 pretrain`. Not part of the hash.
+    pub label: String,
+    /// What is done.
+    pub work: Work,
+}
+
+/// What a stage does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Work {
+    /// Trains networks.
+    Pretrain(Box<Pretrain>),
+    /// Turns a data set into features with a trained backbone.
+    Extract(Box<Extract>),
+    /// Fits classifiers on features and scores them.
+    Score(Box<ScoreWork>),
+}
+
+/// A pretraining: the settings, and the training step as the passes left it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pretrain {
+    /// The closed experiment.
+    pub settings: hir::Pretrain,
+    /// One training step in an order in which it can be executed.
+    pub steps: Vec<Step>,
+}
+
+/// One node of the training step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name in the printed graph, without `%`: `z.v1`.
+    pub name: String,
+    /// What it does.
+    pub node: Node,
+    /// Positions in the list of the steps whose outputs it reads, in the order that the node's comment says.
+    pub inputs: Vec<usize>,
+}
+
+/// Features of a data set: `train` clips augmented, `test` clips not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extract {
+    /// The pretraining whose weights are used.
+    pub model: StageId,
+    /// The protocol; `head` and `score` are left out of this stage's hash.
+    pub eval: hir::Eval,
+    /// Seed of clip times and augmentations: that of the pretraining.
+    pub seed: u64,
+}
+
+/// Classifiers on extracted features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoreWork {
+    /// The features.
+    pub features: StageId,
+    /// The classifier.
+    pub head: hir::Head,
+    /// What is reported.
+    pub score: hir::Score,
+    /// Seed of held-out samples.
+    pub seed: u64,
+}
+
+/// A table as it will be printed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TablePlan {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// The file it stands in, as the user wrote it.
+    pub file: String,
+    /// Headings of the scores.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<RowPlan>,
+}
+
+/// A row as it will be printed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RowPlan {
+    /// Its label.
+    pub label: String,
+    /// The pretraining of the row.
+    pub pretrain: StageId,
+    /// One for each column.
+    pub cells: Vec<CellPlan>,
+}
+
+/// One number of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellPlan {
+    /// The score stage that makes it, or why there is none: `a is not trained by this row`.
+    pub stage: Result<StageId, String>,
+    /// The published number as printed.
+    pub expect: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! Run folders: one for each stage, visible under its name only when it is complete.

@@ -1,0 +1,7 @@
+//! What a run reads and leaves on this machine: the site file, run folders and reports. No tensors.
+
+mod error;
+pub mod folder;
+pub mod site;
+
+pub use error::{Error, Result};

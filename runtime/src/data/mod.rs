@@ -1,0 +1,3 @@
+//! From files, or from nothing but a seed, to batches of decoded views.
+
+pub mod source;

@@ -1,0 +1,88 @@
+//! What the sampler and the loader ask of a data set, whether it is decoded from files or rendered.
+
+use crate::error::Result;
+use compiler::units::Exact;
+use tch::Tensor;
+
+/// When a stream of a source clip begins and ends, in seconds on the clip's one clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// First presentation time.
+    pub start: f64,
+    /// End of the last frame.
+    pub end: f64,
+}
+
+/// What one source clip offers.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Streams {
+    /// Its pictures.
+    pub video: Option<Limits>,
+    /// Its sound.
+    pub audio: Option<Limits>,
+}
+
+/// One span to read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Request {
+    /// `frames` frames shown at `start + k / fps`.
+    Video {
+        /// Seconds on the clip's clock.
+        start: f64,
+        /// Number of frames.
+        frames: u32,
+        /// Frames per second.
+        fps: Exact,
+    },
+    /// `samples` mono samples from `start` on.
+    Audio {
+        /// Seconds on the clip's clock.
+        start: f64,
+        /// Number of samples.
+        samples: u32,
+        /// Samples per second.
+        rate: Exact,
+    },
+}
+
+/// A decoded span.
+#[derive(Debug)]
+pub enum Ticks {
+    /// `[T, H, W, 3]`, u8, RGB.
+    Frames(Tensor),
+    /// `[N]`, f32, full scale 1.
+    Wave(Tensor),
+}
+
+/// The clips of one data set. `clip` is a position in `0..len`; its meaning never changes within a data set.
+pub trait ClipSource: Send + Sync {
+    /// Number of clips, usable or not.
+    fn len(&self) -> usize;
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The file or, for a rendered clip, its name: for messages.
+    fn name(&self, clip: usize) -> String;
+
+    /// Class of the clip, in `0..classes()`.
+    fn label(&self, clip: usize) -> Option<u32>;
+
+    /// Names of the classes.
+    fn classes(&self) -> &[String];
+
+    /// The fold of the clip, from 1; for a set with fixed splits: 1 is test of split 1, 0 is training only.
+    fn fold(&self, clip: usize) -> Option<u32>;
+
+    /// The streams of the clip, from the index where there is one; opens the file otherwise.
+    fn streams(&self, clip: usize) -> Result<Streams>;
+
+    /// Reads the spans, all from one opening of the file, in the order asked for. Ticks that lie outside the stream follow
+    /// the data set's rule for short sources.
+    fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>>;
+
+    /// Hash of what the data are: names, sizes and labels, or the parameters of the rendering.
+    fn fingerprint(&self) -> String;
+}

@@ -1,4 +1,5 @@
 //! Plan to numbers: data, training and evaluation on libtorch.
 
+pub mod augment;
 pub mod data;
 pub mod error;

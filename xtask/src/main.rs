@@ -1,2 +1,127 @@
-//! x
-fn main() {}
+//! Set-up, run and test of this repository: `cargo xtask run experiments/quickstart.cc`, `cargo xtask test`.
+//!
+//! Every step says what it does and is skipped when it is already done, so each command may be repeated at will.
+
+mod ffmpeg;
+mod shell;
+mod torch;
+
+use anyhow::{Result, bail};
+use shell::{Shell, cargo};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+  setup            find or install the pinned torch and FFmpeg's development packages
+  run FILE [ARGS]  set up, build, then `crisscross run FILE [ARGS]`
+  test [FILTER]    set up, then format check, lints and all tests
+  doctor           set up, build, then `crisscross doctor`
+  build            set up and build";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode> {
+    let Some((command, rest)) = arguments.split_first() else {
+        eprintln!("{USAGE}");
+        return Ok(ExitCode::from(2));
+    };
+    let root = root();
+    match command.as_str() {
+        "setup" => setup(&root).map(|()| ExitCode::SUCCESS),
+        "build" => {
+            setup(&root)?;
+            build(&root).map(|_| ExitCode::SUCCESS)
+        }
+        "run" => {
+            if rest.is_empty() {
+                bail!("`run` needs a file: cargo xtask run experiments/quickstart.cc");
+            }
+            crisscross(&root, "run", rest)
+        }
+        "doctor" => crisscross(&root, "doctor", rest),
+        "test" => test(&root, rest).map(|()| ExitCode::SUCCESS),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => {
+            eprintln!("error: there is no command `{other}`\n\n{USAGE}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// The repository: the folder above this crate.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+fn setup(root: &Path) -> Result<()> {
+    ffmpeg::ensure()?;
+    torch::ensure(root)
+}
+
+/// Builds `crisscross` and its engine; returns the path of `crisscross`.
+fn build(root: &Path) -> Result<PathBuf> {
+    shell::say("building crisscross (release; the first time takes some minutes)");
+    let metadata = cargo(root).args(["build", "--release", "--quiet"]);
+    metadata.run()?;
+    Ok(shell::target_dir(root).join("release/crisscross"))
+}
+
+/// Sets up, builds and hands over to `crisscross VERB ARGS`, in the folder where the user stands.
+fn crisscross(root: &Path, verb: &str, arguments: &[String]) -> Result<ExitCode> {
+    setup(root)?;
+    let program = build(root)?;
+    let here = std::env::current_dir()?;
+    shell::say(&format!("crisscross {verb} {}", arguments.join(" ")));
+    let code = Shell::new(&program, &here)
+        .arg(verb)
+        .args(arguments)
+        .status()?;
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// Everything that must hold before a change lands.
+fn test(root: &Path, filter: &[String]) -> Result<()> {
+    setup(root)?;
+    let features = ["--workspace", "--features", "crisscross-runtime/media"];
+    if filter.is_empty() {
+        shell::say("formatting");
+        cargo(root).args(["fmt", "--all", "--check"]).run()?;
+        shell::say("lints, and the build without libtorch and FFmpeg");
+        let no_tensors = [
+            "clippy",
+            "--release",
+            "--quiet",
+            "--no-default-features",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        cargo(root).args(no_tensors).run()?;
+        let all = ["clippy", "--release", "--quiet", "--all-targets"];
+        cargo(root)
+            .args(all)
+            .args(features)
+            .args(["--", "-D", "warnings"])
+            .run()?;
+    }
+    shell::say("tests");
+    cargo(root)
+        .args(["test", "--release"])
+        .args(features)
+        .args(filter)
+        .run()
+}

@@ -1,0 +1,22 @@
+//! What the training loop asks of the data: one batch of augmented views for each step.
+
+use crate::error::Result;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tch::Tensor;
+
+/// The augmented views of one step.
+#[derive(Debug)]
+pub struct Batch {
+    /// By modality and view (from 1): `[B, 3, T, H, W]` or `[B, 1, bands, columns]`, float32, on the CPU. Only the views that
+    /// the step reads are there.
+    pub views: BTreeMap<(String, u32), Tensor>,
+    /// How long the training loop had to wait for it.
+    pub waited: Duration,
+}
+
+/// Where batches come from: decoded and augmented clips, or the closed-form input of a test.
+pub trait Batches {
+    /// The batch of this optimiser step, counted from 0 over all epochs. Steps are asked for in order, from 0 on.
+    fn next(&mut self, step: u64) -> Result<Batch>;
+}

@@ -595,3 +595,32 @@ pub struct Row {
     /// Where its values come from.
     pub provenance: Provenance,
 }
+
+/// Everything that one `.cc` file asks for, closed and checked.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Made with the toy profile: every result is marked.
+    pub is_toy: bool,
+    /// The file is nothing but a loss.
+    pub is_bare: bool,
+    /// The pretrainings that the file itself declares, in its order. A bare file has one, `main`.
+    pub pretrains: Vec<NamedPretrain>,
+    /// The evaluations that the file itself declares and that name their data set.
+    pub evals: Vec<(String, Eval)>,
+    /// Its tables in order. A file without any has one, named `pretrains`, with a row for each pretraining and no scores,
+    /// so that it can be planned, run and reported like every other.
+    pub tables: Vec<Table>,
+}
+
+/// A declared pretraining.
+#[derive(Clone, Debug)]
+pub struct NamedPretrain {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub span: grammar::span::Span,
+    /// What it is.
+    pub pretrain: Pretrain,
+    /// Where its values come from.
+    pub provenance: Provenance,
+}

@@ -1,8 +1,8 @@
 //! What can go wrong with the files of this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// An error that a user can act on.
+/// An error that a user can act on. `Display` is one sentence, [`Error::help`] the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder could not be read or written.
@@ -25,6 +25,41 @@ pub enum Error {
         /// What to do.
         help: String,
     },
+}
+
+impl Error {
+    /// For `map_err`: `action` on `path` failed.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_owned();
+        move |cause| Error::Io {
+            action,
+            path,
+            cause,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Error::Io { cause, path, .. } => io_help(cause.kind(), path),
+            Error::Content { help, .. } => help.clone(),
+        }
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)] // `ErrorKind` is not ours and grows
+fn io_help(kind: std::io::ErrorKind, path: &Path) -> String {
+    use std::io::ErrorKind as Kind;
+    match kind {
+        Kind::StorageFull | Kind::QuotaExceeded => {
+            "make room on that disk, or choose another folder with `--runs DIR`; finished stages are kept".to_owned()
+        }
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
+            "allow this user to write there, or choose another folder with `--runs DIR`".to_owned()
+        }
+        Kind::NotFound => format!("check that `{}` exists", path.display()),
+        _ => "check the disk and the path, then run the same command again; finished stages are kept".to_owned(),
+    }
 }
 
 /// Results of this crate.

@@ -1,1 +1,384 @@
 //! Run folders: one for each stage, visible under its name only when it is complete.
+//!
+//! ```text
+//! runs/
+//!   pretrain-quickstart-2-7c1e09ab/   run.json plan.json metrics.jsonl checkpoint.safetensors result.json
+//!   extract-quickstart-2-see-91d00c12/  run.json plan.json features.safetensors result.json
+//!   score-quickstart-2-see-4be1f07d/  run.json plan.json result.json
+//!   .part-pretrain-...                an attempt under way
+//! ```
+//!
+//! An attempt builds its files in a `.part-` folder beside the others and holds a lock on a file in it for as long as its
+//! process lives. Finishing writes `run.json`, flushes, and renames the folder. A folder whose lock is free belongs to a
+//! dead attempt and is removed at the next start. Two processes may work on one stage: each has a folder of its own, and
+//! whichever finishes second takes the result of the first, so that halves of two attempts never mix.
+
+use crate::record::{Environment, FORMAT, Kind, MetricsLine, Run, Status};
+use crate::{Error, Result};
+use compiler::plan::{Plan, Stage, StageId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+/// What a run is: written once it is known, replaced when it is complete.
+pub const RUN: &str = "run.json";
+/// The stage as the plan has it.
+pub const PLAN: &str = "plan.json";
+/// One line for each report of a training, append-only.
+pub const METRICS: &str = "metrics.jsonl";
+/// Weights of a pretraining.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// Features of an extraction.
+pub const FEATURES: &str = "features.safetensors";
+/// The outcome: `ScoreResult`, `PretrainResult` or `ExtractResult`.
+pub const RESULT: &str = "result.json";
+
+const PART: &str = ".part-";
+const ALIVE: &str = "alive.lock";
+const LOCK: &str = ".lock";
+
+/// The folder that holds all run folders.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    dir: PathBuf,
+}
+
+/// What all stages of one run have in common.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Content hash of the plan, from [`plan_hash`].
+    pub plan: String,
+    /// The plan was made with `--toy`.
+    pub toy: bool,
+    /// The version of crisscross.
+    pub code: String,
+    /// Where it runs.
+    pub environment: Environment,
+}
+
+/// A finished stage.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its folder.
+    pub path: PathBuf,
+    /// Its `run.json`.
+    pub run: Run,
+}
+
+/// A stage under way. Dropping it leaves nothing.
+#[derive(Debug)]
+pub struct Attempt {
+    runs: Runs,
+    path: PathBuf,
+    // The names that the finished folder may get, the best first.
+    names: [PathBuf; 3],
+    run: Run,
+    clock: Instant,
+    // Locked for as long as this attempt lives; the system unlocks it when the process dies.
+    _alive: File,
+}
+
+impl Runs {
+    /// The run folders in `dir`, for reading; a folder that is not there holds none.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The run folders in `dir`, for running: makes the folder and removes what dead attempts have left.
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
+        let runs = Self::at(dir);
+        fs::create_dir_all(&runs.dir).map_err(Error::io("create", &runs.dir))?;
+        runs.sweep()?;
+        Ok(runs)
+    }
+
+    /// The folder itself.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The finished stage with this hash, whatever its folder is called.
+    pub fn find(&self, id: &StageId) -> Result<Option<Finished>> {
+        Ok(self.index()?.remove(id))
+    }
+
+    /// All finished stages. Of two folders of one stage the first by name counts.
+    pub fn index(&self) -> Result<BTreeMap<StageId, Finished>> {
+        let mut found = BTreeMap::new();
+        for path in self.folders()? {
+            let is_part = path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if is_part || !path.join(RUN).is_file() {
+                continue;
+            }
+            let run: Run = read_json(&path.join(RUN))?;
+            if run.status == Status::Complete {
+                found
+                    .entry(run.stage.clone())
+                    .or_insert(Finished { path, run });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Starts `stage` in a folder of its own, with `plan.json` in it.
+    pub fn begin(&self, stage: &Stage, context: &Context) -> Result<Attempt> {
+        fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
+        // Held until the attempt's own lock is: a sweep in another process must not see the folder without it.
+        let _lock = self.lock()?;
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{PART}{}-", self.name(stage, 8)))
+            .tempdir_in(&self.dir)
+            .map_err(Error::io("create", &self.dir))?;
+        let alive_path = folder.path().join(ALIVE);
+        let alive = File::create(&alive_path).map_err(Error::io("create", &alive_path))?;
+        alive.lock().map_err(Error::io("lock", &alive_path))?;
+        let started = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |t| t.as_secs());
+        let run = Run {
+            format: FORMAT,
+            stage: stage.id.clone(),
+            kind: Kind::of(&stage.work),
+            label: stage.label.clone(),
+            plan: context.plan.clone(),
+            toy: context.toy,
+            code: context.code.clone(),
+            environment: context.environment.clone(),
+            status: Status::Running,
+            started,
+            seconds: 0.0,
+        };
+        write_json(&folder.path().join(RUN), &run)?;
+        write_json(&folder.path().join(PLAN), stage)?;
+        // Eight digits are for people; a longer name is only needed where another stage has taken the short one.
+        let names = [8, 16, 64].map(|digits| self.dir.join(self.name(stage, digits)));
+        Ok(Attempt {
+            runs: self.clone(),
+            path: folder.keep(),
+            names,
+            run,
+            clock: Instant::now(),
+            _alive: alive,
+        })
+    }
+
+    /// `pretrain-quickstart-2-7c1e09ab`.
+    fn name(&self, stage: &Stage, digits: usize) -> String {
+        let kind = Kind::of(&stage.work).name();
+        let label = slug(&stage.label, kind);
+        let dash = if label.is_empty() { "" } else { "-" };
+        let hash: String = stage.id.0.chars().take(digits).collect();
+        format!("{kind}-{label}{dash}{hash}")
+    }
+
+    /// All folders, sorted by name.
+    fn folders(&self) -> Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+            Err(cause) => return Err(Error::io("read", &self.dir)(cause)),
+        };
+        let mut folders = vec![];
+        for entry in entries {
+            let path = entry.map_err(Error::io("read", &self.dir))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+        folders.sort();
+        Ok(folders)
+    }
+
+    /// Removes the folders of attempts whose process is gone.
+    fn sweep(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        for path in self.folders()? {
+            if !path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(PART))
+            {
+                continue;
+            }
+            let is_dead = match File::open(path.join(ALIVE)) {
+                Ok(file) => file.try_lock().is_ok(),
+                Err(_) => true,
+            };
+            if is_dead {
+                fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until no other process starts, finishes or sweeps attempts here; held until it is dropped.
+    fn lock(&self) -> Result<File> {
+        let path = self.dir.join(LOCK);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let file = file.map_err(Error::io("create", &path))?;
+        file.lock().map_err(Error::io("lock", &path))?;
+        Ok(file)
+    }
+}
+
+impl Finished {
+    /// Its `result.json` as the type of its kind.
+    pub fn result<T: DeserializeOwned>(&self) -> Result<T> {
+        read_json(&self.path.join(RESULT))
+    }
+
+    /// Where its weights are.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join(CHECKPOINT)
+    }
+
+    /// Where its features are.
+    pub fn features(&self) -> PathBuf {
+        self.path.join(FEATURES)
+    }
+}
+
+impl Attempt {
+    /// The folder in which the stage's files are written.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a line to `metrics.jsonl`.
+    pub fn metrics(&self, line: &MetricsLine) -> Result<()> {
+        let path = self.path.join(METRICS);
+        let mut text = serde_json::to_string(line).map_err(|e| unwritable(&path, &e))?;
+        text.push('\n');
+        let file = File::options().create(true).append(true).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(Error::io("write", &path))
+    }
+
+    /// Writes `result.json`, marks the run complete and makes its folder visible.
+    ///
+    /// Where another process has finished the same stage meanwhile, its result stays and is returned.
+    pub fn finish<T: Serialize>(mut self, result: &T) -> Result<Finished> {
+        write_json(&self.path.join(RESULT), result)?;
+        self.run.status = Status::Complete;
+        self.run.seconds = self.clock.elapsed().as_secs_f64();
+        write_json(&self.path.join(RUN), &self.run)?;
+        for file in [CHECKPOINT, FEATURES, METRICS] {
+            flush(&self.path.join(file))?;
+        }
+        let _lock = self.runs.lock()?;
+        if let Some(first) = self.runs.find(&self.run.stage)? {
+            return Ok(first);
+        }
+        let alive = self.path.join(ALIVE);
+        fs::remove_file(&alive).map_err(Error::io("remove", &alive))?;
+        let target = self.names.iter().find(|path| !path.exists()).cloned();
+        let target = target.ok_or_else(|| Error::Content {
+            path: self.runs.dir.clone(),
+            message: format!(
+                "a folder has the name of stage `{}` but is no finished run of it",
+                self.run.label
+            ),
+            help: "move the folder away, then run the same command again".to_owned(),
+        })?;
+        fs::rename(&self.path, &target).map_err(Error::io("create", &target))?;
+        Ok(Finished {
+            path: target,
+            run: self.run.clone(),
+        })
+    }
+}
+
+impl Drop for Attempt {
+    /// What was not finished goes; after a rename there is nothing left to remove.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The content hash of a plan: 64 hexadecimal digits of blake3 over its stages' ids and its tables.
+pub fn plan_hash(plan: &Plan) -> String {
+    let ids: Vec<&StageId> = plan.stages.iter().map(|stage| &stage.id).collect();
+    let text = serde_json::to_string(&(plan.format, plan.toy, ids, &plan.tables))
+        .expect("plans are plain data");
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+/// Lower-case letters and digits of `label` joined by dashes, at most 40, without the stage's kind at its end.
+fn slug(label: &str, kind: &str) -> String {
+    let words: String = label
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                ' '
+            }
+        })
+        .collect();
+    let joined = words
+        .split_whitespace()
+        .filter(|word| *word != kind)
+        .collect::<Vec<_>>()
+        .join("-");
+    joined
+        .chars()
+        .take(40)
+        .collect::<String>()
+        .trim_end_matches('-')
+        .to_owned()
+}
+
+/// Replaces `path` by `value` as JSON: at no moment is there half a file.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|e| unwritable(path, &e))?;
+    text.push('\n');
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
+    file.write_all(text.as_bytes())
+        .map_err(Error::io("write", path))?;
+    file.as_file()
+        .sync_all()
+        .map_err(Error::io("write", path))?;
+    file.persist(path)
+        .map_err(|e| Error::io("write", path)(e.error))?;
+    Ok(())
+}
+
+/// Reads a JSON file that this crate has written.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+    serde_json::from_str(&text).map_err(|e| Error::Content {
+        path: path.to_owned(),
+        message: format!("not readable by this version of crisscross: {e}"),
+        help: format!(
+            "remove `{}`; the stage is then run again",
+            path.parent().unwrap_or(path).display()
+        ),
+    })
+}
+
+/// Asks the system to bring a file to the disk, if it is there.
+fn flush(path: &Path) -> Result<()> {
+    match File::open(path) {
+        Ok(file) => file.sync_all().map_err(Error::io("write", path)),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(Error::io("read", path)(cause)),
+    }
+}
+
+fn unwritable(path: &Path, cause: &serde_json::Error) -> Error {
+    Error::Content {
+        path: path.to_owned(),
+        message: format!("cannot be written: {cause}"),
+        help: "this is a mistake in crisscross; please report it".to_owned(),
+    }
+}

@@ -2,6 +2,8 @@
 
 mod error;
 pub mod folder;
+pub mod record;
+pub mod report;
 pub mod site;
 
 pub use error::{Error, Result};

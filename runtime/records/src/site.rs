@@ -1,8 +1,12 @@
 //! `crisscross.toml`: what is local to this machine. Nothing in it changes a result.
 
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The name of the site file.
+pub const FILE: &str = "crisscross.toml";
 
 /// The site file, with defaults where it is silent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +24,9 @@ pub struct Site {
     pub cache: Option<PathBuf>,
     /// The share of files that may be undecodable before a run stops; 0.05 by default.
     pub max_bad_share: Option<f64>,
+    /// Where it was read from; `None` where there is no site file.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// One data set on this machine.
@@ -31,4 +38,253 @@ pub struct DataRoot {
     /// A CSV in it with a header: `file`, the label column, and `fold` or `split`. Without it, a folder is a class.
     #[serde(default)]
     pub csv: Option<PathBuf>,
+}
+
+impl Site {
+    /// The site file `given`, or else the nearest `crisscross.toml` in `folder` and above; defaults where there is none.
+    ///
+    /// Paths in it are relative to the file, and absolute in what is returned.
+    pub fn load(given: Option<&Path>, folder: &Path) -> Result<Self> {
+        let found = match given {
+            Some(path) => Some(path.to_owned()),
+            None => folder
+                .ancestors()
+                .map(|folder| folder.join(FILE))
+                .find(|path| path.is_file()),
+        };
+        let Some(path) = found else {
+            return Ok(Self {
+                runs: Some(folder.join("runs")),
+                ..Self::default()
+            });
+        };
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        Self::parse(&path, &text)
+    }
+
+    /// The site file `text` that stands at `path`.
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        let mut site: Self = toml::from_str(text).map_err(|cause| explain(path, text, &cause))?;
+        if let Some(share) = site
+            .max_bad_share
+            .filter(|share| !(0.0..=1.0).contains(share))
+        {
+            return Err(Error::Content {
+                path: path.to_owned(),
+                message: format!("`max_bad_share = {share}` is no share of the files"),
+                help: "write a number from 0 to 1, such as 0.05".to_owned(),
+            });
+        }
+        if site.loader_threads == Some(0) {
+            return Err(Error::Content {
+                path: path.to_owned(),
+                message: "`loader_threads = 0` leaves no thread to decode with".to_owned(),
+                help: "write 1 or more, or leave it out to use all cores".to_owned(),
+            });
+        }
+        let base = path.parent().unwrap_or(Path::new(""));
+        for entry in site.data.values_mut() {
+            entry.root = base.join(&entry.root);
+        }
+        site.runs = Some(base.join(site.runs.as_deref().unwrap_or(Path::new("runs"))));
+        site.cache = site.cache.map(|cache| base.join(cache));
+        site.file = Some(path.to_owned());
+        Ok(site)
+    }
+
+    /// Where the data set `name` lies on this machine.
+    pub fn root(&self, name: &str) -> Result<&DataRoot> {
+        let file = self.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
+        let entry = self.data.get(name).ok_or_else(|| {
+            let near = nearest(name, self.data.keys().map(String::as_str));
+            let near = near.map_or(String::new(), |near| {
+                format!(" (there is one for `{near}`)")
+            });
+            let add = match &self.file {
+                Some(_) => "add",
+                None => "make that file with",
+            };
+            Error::Content {
+                path: file.clone(),
+                message: format!("no root for data set `{name}`{near}"),
+                help: format!(
+                    "{add} `[data.{name}]` and, under it, `root = \"/folder/of/{name}\"`"
+                ),
+            }
+        })?;
+        if !entry.root.is_dir() {
+            return Err(Error::Content {
+                path: file,
+                message: format!(
+                    "the root of data set `{name}` is not a folder: `{}`",
+                    entry.root.display()
+                ),
+                help: format!("correct `root` under `[data.{name}]`, or mount the disk it is on"),
+            });
+        }
+        Ok(entry)
+    }
+
+    /// The share of files that may be undecodable before a run stops.
+    pub fn max_bad_share(&self) -> f64 {
+        self.max_bad_share.unwrap_or(0.05)
+    }
+}
+
+/// The TOML reader's error in our words, with line and column, and the key that was probably meant.
+fn explain(path: &Path, text: &str, cause: &toml::de::Error) -> Error {
+    let place = cause.span().map_or(String::new(), |span| {
+        let before = &text[..span.start.min(text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |line| line.chars().count())
+            + 1;
+        format!("line {line}, column {column}: ")
+    });
+    let mut quoted = cause.message().split('`').skip(1).step_by(2);
+    let is_unknown = cause.message().starts_with("unknown field");
+    let (message, help) = match quoted.next().filter(|_| is_unknown) {
+        Some(key) => {
+            let known: Vec<&str> = quoted.collect();
+            let message = match nearest(key, known.iter().copied()) {
+                Some(near) => format!("there is no setting `{key}`; did you mean `{near}`?"),
+                None => format!("there is no setting `{key}`"),
+            };
+            (message, format!("settings here are: {}", known.join(", ")))
+        }
+        None => (
+            plain(cause.message()),
+            "see `crisscross.example.toml` for what it may contain".to_owned(),
+        ),
+    };
+    Error::Content {
+        path: path.to_owned(),
+        message: format!("{place}{message}"),
+        help,
+    }
+}
+
+/// The names of Rust types in `message` as a user would say them.
+fn plain(message: &str) -> String {
+    let words = [
+        ("expected usize", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("expected a string", "expected text in quotes"),
+        ("expected path string", "expected a path in quotes"),
+        ("expected struct DataRoot", "expected a table with `root`"),
+        ("expected a map", "expected a table"),
+    ];
+    words
+        .iter()
+        .fold(message.trim().replace('\n', "; "), |text, (rust, word)| {
+            text.replace(rust, word)
+        })
+}
+
+/// The most similar of `names`, where one is similar enough to be meant.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = names.map(|known| {
+        (
+            strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase()),
+            known,
+        )
+    });
+    scored
+        .filter(|(score, _)| *score > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (String, String) {
+        let error = Site::parse(Path::new("/lab/crisscross.toml"), text).unwrap_err();
+        (error.to_string(), error.help())
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place_and_the_key_meant() {
+        let (message, help) = refused("device = \"cpu\"\nloader_thread = 2\n");
+        assert_eq!(
+            message,
+            "`/lab/crisscross.toml`: line 2, column 1: there is no setting `loader_thread`; did you mean `loader_threads`?"
+        );
+        assert_eq!(
+            help,
+            "settings here are: data, device, loader_threads, runs, cache, max_bad_share"
+        );
+        let (message, help) = refused("[data.KS]\nroot = \"x\"\n  csvv = \"y\"\n");
+        assert_eq!(
+            message,
+            "`/lab/crisscross.toml`: line 3, column 3: there is no setting `csvv`; did you mean `csv`?"
+        );
+        assert_eq!(help, "settings here are: root, csv");
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_with_its_place() {
+        let (message, _) = refused("loader_threads = \"many\"\n");
+        assert_eq!(
+            message,
+            "`/lab/crisscross.toml`: line 1, column 18: invalid type: string \"many\", expected a whole number"
+        );
+        let (message, _) = refused("[data]\nKS = 3\n");
+        assert_eq!(
+            message,
+            "`/lab/crisscross.toml`: line 2, column 6: invalid type: integer `3`, expected a table with `root`"
+        );
+        let (message, _) = refused("[data.KS]\ncsv = \"a.csv\"\n");
+        assert_eq!(
+            message,
+            "`/lab/crisscross.toml`: line 1, column 1: missing field `root`"
+        );
+        assert!(refused("device = \n").0.contains("line 1"));
+        assert!(refused("max_bad_share = 5.0").0.contains("no share"));
+        assert!(refused("loader_threads = 0").0.contains("no thread"));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let text = "cache = \"tmp\"\n[data.KS]\nroot = \"ks\"\n[data.AS]\nroot = \"/big/as\"\n";
+        let site = Site::parse(Path::new("/lab/crisscross.toml"), text).unwrap();
+        assert_eq!(site.data["KS"].root, Path::new("/lab/ks"));
+        assert_eq!(site.data["AS"].root, Path::new("/big/as"));
+        assert_eq!(site.runs.as_deref(), Some(Path::new("/lab/runs")));
+        assert_eq!(site.cache.as_deref(), Some(Path::new("/lab/tmp")));
+    }
+
+    #[test]
+    fn the_nearest_file_above_is_read_and_a_missing_root_is_named_when_used() {
+        let lab = tempfile::tempdir().unwrap();
+        let below = lab.path().join("experiments/mine");
+        std::fs::create_dir_all(&below).unwrap();
+        let none = Site::load(Some(&lab.path().join("no.toml")), &below).unwrap_err();
+        assert!(none.to_string().starts_with("cannot read"), "{none}");
+        std::fs::write(lab.path().join(FILE), "[data.KS]\nroot = \"gone\"\n").unwrap();
+        let site = Site::load(None, &below).unwrap();
+        assert_eq!(site.file, Some(lab.path().join(FILE)));
+        let error = site.root("KS").unwrap_err();
+        assert!(error.to_string().contains("is not a folder"), "{error}");
+        let error = site.root("KSS").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("no root for data set `KSS` (there is one for `KS`)"),
+            "{error}"
+        );
+        assert!(error.help().contains("[data.KSS]"));
+        std::fs::create_dir(lab.path().join("gone")).unwrap();
+        assert_eq!(site.root("KS").unwrap().root, lab.path().join("gone"));
+    }
+
+    #[test]
+    fn the_example_file_is_valid() {
+        let text = include_str!("../../../crisscross.example.toml");
+        let site = Site::parse(Path::new("/lab/crisscross.toml"), text).unwrap();
+        assert!(!site.data.is_empty());
+    }
 }

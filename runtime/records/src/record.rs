@@ -1,0 +1,209 @@
+//! What a stage leaves behind, as data: `run.json`, `result.json` and the lines of `metrics.jsonl`.
+
+use compiler::plan::{StageId, Work};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The version of the formats in this file; a reader refuses others.
+pub const FORMAT: u32 = 1;
+
+/// `run.json`: what was done, by what, where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The whole content hash of the stage: its identity.
+    pub stage: StageId,
+    /// What kind of stage it is.
+    pub kind: Kind,
+    /// For people; of the plan that ran it first.
+    pub label: String,
+    /// Content hash of the whole plan that it was part of.
+    pub plan: String,
+    /// Made with `--toy`.
+    pub toy: bool,
+    /// The version of crisscross that ran it.
+    pub code: String,
+    /// What the numbers may depend on beside the plan.
+    pub environment: Environment,
+    /// Whether it is finished.
+    pub status: Status,
+    /// Seconds since 1970 at its start.
+    pub started: u64,
+    /// Seconds from start to end; 0 while it runs.
+    pub seconds: f64,
+}
+
+/// The three kinds of stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Kind {
+    Pretrain,
+    Extract,
+    Score,
+}
+
+impl Kind {
+    /// The kind of this work.
+    pub fn of(work: &Work) -> Self {
+        match work {
+            Work::Pretrain(_) => Kind::Pretrain,
+            Work::Extract(_) => Kind::Extract,
+            Work::Score(_) => Kind::Score,
+        }
+    }
+
+    /// `pretrain`, `extract`, `score`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Pretrain => "pretrain",
+            Kind::Extract => "extract",
+            Kind::Score => "score",
+        }
+    }
+}
+
+/// How far a stage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Status {
+    Running,
+    Complete,
+}
+
+/// The numeric environment: not part of a stage's identity, kept beside it, so that a report can say where a table mixes two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Environment {
+    /// The machine's name.
+    pub host: String,
+    /// `cpu`, or the name of the GPU.
+    pub device: String,
+    /// Threads of one operation; sums may be split by them.
+    pub threads: u32,
+    /// The version of PyTorch's library.
+    pub torch: Option<String>,
+    /// The version of CUDA.
+    pub cuda: Option<String>,
+    /// The version of FFmpeg's libraries.
+    pub ffmpeg: Option<String>,
+}
+
+impl Environment {
+    /// What could change a number: device kind and libraries, without the host's name and the threads.
+    pub fn numeric(&self) -> String {
+        let version =
+            |name: &str, value: &Option<String>| value.as_ref().map(|v| format!("{name} {v}"));
+        let parts = [
+            version("torch", &self.torch),
+            version("CUDA", &self.cuda),
+            version("FFmpeg", &self.ffmpeg),
+        ];
+        [Some(self.device.clone())]
+            .into_iter()
+            .chain(parts)
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// `result.json` of a score stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoreResult {
+    /// The metric in percent, as the mean over `folds`.
+    pub value: f64,
+    /// The metric of each fold or split, in order; one entry where there is one split.
+    pub folds: Vec<FoldResult>,
+    /// Clips that were counted and left out or drawn again.
+    pub clips: ClipCounts,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+impl ScoreResult {
+    /// The result of these folds. `value` is their mean; 0 without any.
+    pub fn of_folds(folds: Vec<FoldResult>, clips: ClipCounts, seconds: f64) -> Self {
+        let sum: f64 = folds.iter().map(|fold| fold.value).sum();
+        Self {
+            value: sum / folds.len().max(1) as f64,
+            folds,
+            clips,
+            seconds,
+        }
+    }
+}
+
+/// One fold of a score.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldResult {
+    /// Its name: `1`, or `test`.
+    pub name: String,
+    /// The metric in percent.
+    pub value: f64,
+    /// The cost that was chosen, as the file writes it; `None` for a head without one.
+    pub cost: Option<String>,
+    /// The metric at each cost tried, for `split: test` on the test split.
+    pub tried: Vec<(String, f64)>,
+    /// Samples that the classifier was fitted on.
+    pub train: u64,
+    /// Samples that it was scored on.
+    pub test: u64,
+}
+
+/// `result.json` of a pretraining.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PretrainResult {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// The loss of the last step; `None` for random weights.
+    pub loss: Option<f64>,
+    /// Trained parameters.
+    pub parameters: u64,
+    /// Clips that were counted and left out or drawn again.
+    pub clips: ClipCounts,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// `result.json` of an extraction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExtractResult {
+    /// Samples of the set.
+    pub samples: u64,
+    /// Values of one feature vector.
+    pub width: u64,
+    /// Clips that were counted and left out or drawn again.
+    pub clips: ClipCounts,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// Clips that could not be used as they were.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClipCounts {
+    /// Clips asked for.
+    pub asked: u64,
+    /// Files left out for being shorter than the window, or without a stream that is needed.
+    pub skipped: u64,
+    /// Files that could not be decoded, with the reason, sorted.
+    pub undecodable: Vec<(PathBuf, String)>,
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricsLine {
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Epochs done, with the fraction.
+    pub epoch: f64,
+    /// The objective.
+    pub loss: f64,
+    /// Learning rate of each parameter group: `v.f`, `v.h`, ...
+    pub rates: std::collections::BTreeMap<String, f64>,
+    /// Samples per second since the last line.
+    pub samples_per_second: f64,
+    /// The share of the time that was spent waiting for data.
+    pub data_wait: f64,
+}

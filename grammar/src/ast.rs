@@ -6,7 +6,7 @@ use crate::span::{Span, Spanned};
 pub type Name = Spanned<String>;
 
 /// A whole `.cc` file. Declarations that could not be read are absent here and present in the diagnostics.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct File {
     /// `use paper` lines.
     pub uses: Vec<Use>,
@@ -16,6 +16,9 @@ pub struct File {
     pub bare: Option<Expr>,
     /// All comments, in order, without `#` and the line end.
     pub comments: Vec<Spanned<String>>,
+    /// Names of declarations with a mistake in them. They are absent from `items`, or stand there without the field or row
+    /// that could not be read: what they lack, and that they are not found, is no further mistake.
+    pub broken: Vec<Name>,
 }
 
 /// `use paper` or `use "folder/file.cc"`.
@@ -64,6 +67,45 @@ pub enum Kind {
     Eval,
     Table,
     Figure,
+}
+
+impl Kind {
+    /// Every kind, in the order of the paper's parts.
+    pub const ALL: [Kind; 11] = [
+        Kind::Modality,
+        Kind::Data,
+        Kind::Augment,
+        Kind::Layers,
+        Kind::Relaxation,
+        Kind::Loss,
+        Kind::Let,
+        Kind::Pretrain,
+        Kind::Eval,
+        Kind::Table,
+        Kind::Figure,
+    ];
+
+    /// The word that declares it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Modality => "modality",
+            Kind::Data => "data",
+            Kind::Augment => "augment",
+            Kind::Layers => "layers",
+            Kind::Relaxation => "relaxation",
+            Kind::Loss => "loss",
+            Kind::Let => "let",
+            Kind::Pretrain => "pretrain",
+            Kind::Eval => "eval",
+            Kind::Table => "table",
+            Kind::Figure => "figure",
+        }
+    }
+
+    /// The kind that `word` declares.
+    pub fn from_word(word: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
 }
 
 /// `kind name(params) "title" = expr` or `kind name { ... }`.

@@ -74,9 +74,21 @@ impl Diagnostic {
     }
 
     fn new(code: Code, severity: Severity, span: Span, message: impl Into<String>) -> Self {
-        let primary = Label { span, text: String::new() };
+        let primary = Label {
+            span,
+            text: String::new(),
+        };
         let message = message.into();
-        Self { code, severity, message, primary, labels: vec![], notes: vec![], help: None, edits: vec![] }
+        Self {
+            code,
+            severity,
+            message,
+            primary,
+            labels: vec![],
+            notes: vec![],
+            help: None,
+            edits: vec![],
+        }
     }
 
     /// Text under the carets of the primary place.
@@ -87,7 +99,10 @@ impl Diagnostic {
 
     /// Another place that explains the message.
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into() });
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+        });
         self
     }
 
@@ -105,7 +120,11 @@ impl Diagnostic {
 
     /// A replacement of `span` that mends the mistake without asking.
     pub fn edit(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.edits.push(Edit { span, text: text.into(), is_certain: true });
+        self.edits.push(Edit {
+            span,
+            text: text.into(),
+            is_certain: true,
+        });
         self
     }
 }

@@ -1,5 +1,148 @@
 //! Text to syntax tree: pure, no I/O.
+//!
+//! A file that follows the grammar is read in one go. One that does not is split at its declarations, and each is read
+//! on its own, so that a mistake hides neither the rest of the file nor the other mistakes in it.
 
 pub mod ast;
+mod build;
+pub mod codes;
 pub mod diagnostic;
+mod mistakes;
 pub mod span;
+mod split;
+mod tokens;
+
+use ast::{File, Name};
+use build::{Form, Parts};
+use diagnostic::Diagnostic;
+use span::{FileId, Sources, Span, Spanned};
+use tokens::Tokens;
+
+/// How many mistakes are looked for in one declaration: past that, more are likelier to be echoes.
+const MOST_MISTAKES: usize = 16;
+
+/// Reads one file. Whatever the text is, this returns: the declarations that could be read, and what is wrong with the rest.
+pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
+    let text = sources.get(file).text.as_str();
+    let tokens = Tokens::new(text);
+    let comments = tokens.comments.iter().map(|&(start, end)| {
+        Spanned::new(
+            text[start..end].trim_end_matches('\r').to_owned(),
+            Span::new(file, start - 1, end),
+        )
+    });
+    let mut tree = File {
+        comments: comments.collect(),
+        ..File::default()
+    };
+    if let Some(diagnostic) = mistakes::whole_file(&tokens, file) {
+        return (tree, vec![diagnostic]);
+    }
+    if tokens.list.is_empty() {
+        return (tree, vec![]);
+    }
+    match build::build(&tokens, Form::File, file, 0) {
+        Ok(parts) => {
+            (tree.uses, tree.items, tree.bare) = (parts.uses, parts.items, parts.bare);
+            (tree, vec![])
+        }
+        Err(at) => {
+            let found = recover(&tokens, file, &mut tree);
+            let found = if found.is_empty() {
+                vec![mistakes::explain(&tokens, at, file, 0).diagnostic]
+            } else {
+                found
+            };
+            (tree, found)
+        }
+    }
+}
+
+/// Reads each declaration on its own into `tree` and returns all mistakes.
+fn recover(tokens: &Tokens, file: FileId, tree: &mut File) -> Vec<Diagnostic> {
+    let heads = split::heads(tokens);
+    let mut found = vec![];
+    let mut starts = heads.clone();
+    if starts.first() != Some(&0) {
+        starts.insert(0, 0);
+    }
+    for (k, &start) in starts.iter().enumerate() {
+        let from = tokens.list[start].start;
+        let to = starts
+            .get(k + 1)
+            .map_or(tokens.text.len(), |&next| tokens.list[next].start);
+        // What stands before the first declaration can only be a lone expression.
+        let is_lone = heads.first() != Some(&start);
+        let form = if is_lone { Form::File } else { Form::Items };
+        let stretch = read(&tokens.text[from..to], form, file, from);
+        if let (Some(expr), false) = (&stretch.parts.bare, heads.is_empty()) {
+            found.push(mistakes::lone_expression(expr));
+        }
+        if stretch.parts.bare.is_some() && heads.is_empty() {
+            tree.bare = stretch.parts.bare;
+        }
+        for line in stretch.parts.uses {
+            if !tree.items.is_empty() {
+                found.push(mistakes::late_use(&line));
+            }
+            tree.uses.push(line);
+        }
+        tree.items.extend(stretch.parts.items);
+        if !stretch.mistakes.is_empty() {
+            tree.broken.extend(declared_name(tokens, start, file));
+        }
+        found.extend(stretch.mistakes);
+    }
+    found
+}
+
+/// What was read of one stretch of a file.
+struct Stretch {
+    parts: Parts,
+    mistakes: Vec<Diagnostic>,
+}
+
+/// Reads `text`; after each mistake it tries again with that place mended or blanked.
+fn read(text: &str, form: Form, file: FileId, offset: usize) -> Stretch {
+    let mut text = text.to_owned();
+    let mut mistakes: Vec<Diagnostic> = vec![];
+    while mistakes.len() < MOST_MISTAKES {
+        let tokens = Tokens::new(&text);
+        let at = match build::build(&tokens, form, file, offset) {
+            Ok(parts) => return Stretch { parts, mistakes },
+            Err(at) => at,
+        };
+        let mistake = mistakes::explain(&tokens, at, file, offset);
+        let mended = mistake.repair.and_then(|repair| repair.apply(&text));
+        if mistakes
+            .iter()
+            .all(|known| known.primary.span != mistake.diagnostic.primary.span)
+        {
+            mistakes.push(mistake.diagnostic);
+        } else {
+            break;
+        }
+        match mended {
+            Some(mended) if mended != text => text = mended,
+            _ => break,
+        }
+    }
+    Stretch {
+        parts: Parts::default(),
+        mistakes,
+    }
+}
+
+/// The name that the declaration at token `start` gives, as far as it can be made out.
+fn declared_name(tokens: &Tokens, start: usize, file: FileId) -> Option<Name> {
+    let at = if ast::Kind::from_word(tokens.at(start)).is_some() || tokens.is_name(start + 1) {
+        start + 1
+    } else {
+        start
+    };
+    let token = tokens.list.get(at).filter(|_| tokens.is_name(at))?;
+    Some(Spanned::new(
+        tokens.at(at).to_owned(),
+        Span::new(file, token.start, token.end),
+    ))
+}

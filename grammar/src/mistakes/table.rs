@@ -1,0 +1,584 @@
+//! The mistakes that people make, each with its message. The first that recognises the place speaks.
+
+use super::place::{Inside, Place};
+use super::{Mistake, Repair};
+use crate::ast::Kind;
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Label};
+use crate::split::opens_item;
+use crate::tokens::{RESERVED, Shape};
+
+/// Tried in this order: what is certain from the token alone, then what its surroundings say.
+pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
+    open_text,
+    comment_sign,
+    quotes,
+    detached_unit,
+    unknown_unit,
+    broken_number,
+    equals_or_colon,
+    field_separator,
+    missing_value,
+    unbalanced,
+    bad_name,
+    unknown_kind,
+    missing_comma,
+    second_comparison,
+    for_without_in,
+];
+
+/// The units, for suggestions. `grammar` checks them itself; a test compares the two lists.
+pub(super) const UNITS: [&str; 17] = [
+    "frames", "samples", "bins", "tokens", "kHz", "Hz", "fps", "px", "ms", "min", "ep", "GB", "s",
+    "h", "K", "M", "%",
+];
+
+fn open_text(p: &Place) -> Option<Mistake> {
+    let i = [p.i, p.i.wrapping_sub(1)]
+        .into_iter()
+        .find(|&i| p.shape(i) == Some(Shape::OpenText))?;
+    let diagnostic = Diagnostic::error(
+        codes::OPEN_TEXT,
+        p.span_of(i, i),
+        "this text is not closed on its line",
+    )
+    .help("end it with `\"`");
+    Some(p.skip(diagnostic))
+}
+
+fn comment_sign(p: &Place) -> Option<Mistake> {
+    let sign = p.here();
+    if !matches!(sign, "//" | "/*" | "*/") {
+        return None;
+    }
+    let from = p.tokens.list[p.i].start;
+    let rest = &p.tokens.text[from..];
+    let length = if sign == "//" {
+        rest.find('\n')
+    } else {
+        rest.find("*/").map(|at| at + 2)
+    }
+    .unwrap_or(rest.len());
+    let diagnostic = p.error(
+        codes::COMMENT_SIGN,
+        format!("`{sign}` starts no comment; comments run from `#` to the end of the line"),
+    );
+    let diagnostic = if sign == "//" {
+        diagnostic.help("write `#`").edit(p.span(), "#")
+    } else {
+        diagnostic
+    };
+    Some(Mistake {
+        diagnostic,
+        repair: Some(Repair::Overwrite(from, from + length, String::new())),
+    })
+}
+
+/// Quotes of other languages and of word processors, and letters that names do not have.
+fn quotes(p: &Place) -> Option<Mistake> {
+    let sign = p.here();
+    if !matches!(
+        sign,
+        "'" | "`" | "\u{201c}" | "\u{201d}" | "\u{2018}" | "\u{2019}" | "\u{ab}" | "\u{bb}"
+    ) {
+        let is_letter = sign
+            .chars()
+            .next()
+            .is_some_and(|c| !c.is_ascii() && c.is_alphanumeric());
+        return is_letter.then(|| {
+            let message = format!(
+                "names are made of the letters `a` to `z`, digits and `_`; `{sign}` is none of them"
+            );
+            p.skip(p.error(codes::BAD_NAME, message))
+        });
+    }
+    Some(
+        p.skip(
+            p.error(codes::UNEXPECTED, "text stands between double quotes")
+                .help("write `\"text\"`"),
+        ),
+    )
+}
+
+/// `2 s`, `50 %`, `8 x 112px`.
+fn detached_unit(p: &Place) -> Option<Mistake> {
+    let is_bare = |i: usize| {
+        p.shape(i) == Some(Shape::Number)
+            && p.at(i).bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    };
+    let joins =
+        |i: usize| is_bare(i) && UNITS.contains(&p.at(i + 1)) && p.tokens.on_one_line(i, i + 1);
+    let i = (1..=2)
+        .filter_map(|back| p.i.checked_sub(back))
+        .find(|&i| joins(i) && p.at(i + 2) != "=")?;
+    let joined = format!("{}{}", p.at(i), p.at(i + 1));
+    let diagnostic = Diagnostic::error(
+        codes::DETACHED_UNIT,
+        p.span_of(i, i + 1),
+        "a unit is written directly after its number",
+    );
+    Some(p.replace(diagnostic, i, i + 1, &joined))
+}
+
+fn unknown_unit(p: &Place) -> Option<Mistake> {
+    if p.shape(p.i) != Some(Shape::Number) {
+        return None;
+    }
+    let number = p.here();
+    let split = number.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (digits, unit) = number.split_at(split);
+    if UNITS.contains(&unit)
+        || unit.starts_with('x') && unit[1..].starts_with(|c: char| c.is_ascii_digit())
+    {
+        return None;
+    }
+    let diagnostic = p.error(codes::UNKNOWN_UNIT, format!("there is no unit `{unit}`"));
+    if unit.starts_with('_') {
+        return Some(p.skip(diagnostic.help("digits are written without `_`")));
+    }
+    if unit == "e" && p.at(p.i + 1) == "+" {
+        return Some(p.skip(diagnostic.help("an exponent is written without `+`")));
+    }
+    let likely = match unit.to_ascii_lowercase().as_str() {
+        "sec" | "secs" | "second" | "seconds" => Some("s"),
+        "msec" | "msecs" | "millisecond" | "milliseconds" => Some("ms"),
+        "mins" | "minute" | "minutes" => Some("min"),
+        "hr" | "hrs" | "hour" | "hours" => Some("h"),
+        "epoch" | "epochs" | "eps" => Some("ep"),
+        "pixel" | "pixels" | "pixs" => Some("px"),
+        "k" => Some("K"),
+        "percent" => Some("%"),
+        "f" | "fr" => Some("frames"),
+        lower => UNITS.into_iter().find(|known| {
+            known.eq_ignore_ascii_case(lower)
+                || known.len() > 3 && known.trim_end_matches('s') == lower.trim_end_matches('s')
+        }),
+    };
+    Some(match likely {
+        Some(likely) => p.replace(diagnostic, p.i, p.i, &format!("{digits}{likely}")),
+        None => p.skip(diagnostic.help(format!("the units are {}", quoted(&UNITS)))),
+    })
+}
+
+/// `.5`, `5.`, `+5`.
+fn broken_number(p: &Place) -> Option<Mistake> {
+    let number_at = |i: usize| p.shape(i) == Some(Shape::Number);
+    if p.here() == "."
+        && number_at(p.i + 1)
+        && p.tokens.list[p.i].end == p.tokens.list[p.i + 1].start
+    {
+        let whole = format!("0.{}", p.at(p.i + 1));
+        let diagnostic = Diagnostic::error(
+            codes::UNEXPECTED,
+            p.span_of(p.i, p.i + 1),
+            "a number starts with a digit",
+        );
+        let diagnostic = diagnostic
+            .help(format!("write `{whole}`"))
+            .edit(p.span_of(p.i, p.i + 1), whole);
+        return Some(p.skip(diagnostic));
+    }
+    if p.before(1) == "." && p.i >= 2 && number_at(p.i - 2) {
+        let diagnostic = Diagnostic::error(
+            codes::UNEXPECTED,
+            p.span_of(p.i - 2, p.i - 1),
+            "a number ends with a digit",
+        );
+        return Some(p.replace(diagnostic, p.i - 2, p.i - 1, p.at(p.i - 2)));
+    }
+    None
+}
+
+fn equals_or_colon(p: &Place) -> Option<Mistake> {
+    let sign = p.here();
+    let path = p.path_start(p.i)?;
+    let name = p.tokens.text[p.tokens.list[path].start..p.tokens.list[p.i - 1].end].to_owned();
+    match p.inside() {
+        Inside::Args
+            if matches!(sign, "=" | ":=" | "=>")
+                && path + 1 == p.i
+                && matches!(p.before(2), "(" | ",") =>
+        {
+            let diagnostic = p.error(codes::EQUALS_OR_COLON, "arguments use `:`, fields use `=`");
+            let value = if p.starts_value(p.i + 1) {
+                format!(" {}", p.at(p.i + 1))
+            } else {
+                String::new()
+            };
+            let diagnostic = diagnostic.help(format!("write `{name}:{value}`"));
+            let gap = crate::span::Span {
+                start: p.after(p.i - 1).start,
+                ..p.span()
+            };
+            let start = p.tokens.list[p.i].start;
+            let repair = Some(Repair::Overwrite(
+                start,
+                p.tokens.list[p.i].end,
+                ":".to_owned(),
+            ));
+            Some(Mistake {
+                diagnostic: diagnostic.edit(gap, ":"),
+                repair,
+            })
+        }
+        Inside::Block | Inside::Top if matches!(sign, ":" | "==" | ":=" | "=>" | "+=" | "-=") => {
+            // At the top, only a declaration's name is followed by `=`; `a == b` may be anything else.
+            let declares =
+                path >= 1 && (Kind::from_word(p.at(path - 1)).is_some() || p.before(1) == ")");
+            if p.inside() == Inside::Top && !declares {
+                return None;
+            }
+            let message = match sign {
+                ":" => "arguments use `:`, fields use `=`".to_owned(),
+                _ => format!("a value is set with `=`, not with `{sign}`"),
+            };
+            Some(p.replace(p.error(codes::EQUALS_OR_COLON, message), p.i, p.i, "="))
+        }
+        Inside::Top | Inside::Block | Inside::Args | Inside::Tuple | Inside::List => None,
+    }
+}
+
+/// `bs = 512, es = 220K`, `bs = 512;` and a comma after the last field of a row.
+fn field_separator(p: &Place) -> Option<Mistake> {
+    let sign = p.here();
+    if sign == ";" {
+        let what = if p.inside() == Inside::Top {
+            "declarations are"
+        } else {
+            "fields are"
+        };
+        let message = format!("{what} not separated by `;`");
+        return Some(p.replace(p.error(codes::FIELD_SEPARATOR, message), p.i, p.i, ""));
+    }
+    if sign == "," && p.ends_value(p.i.wrapping_sub(1)) {
+        let message = match p.inside() {
+            Inside::Block => "fields are not separated by commas",
+            Inside::Top => "declarations are not separated by commas",
+            Inside::Args | Inside::Tuple | Inside::List => return None,
+        };
+        return Some(p.replace(p.error(codes::FIELD_SEPARATOR, message), p.i, p.i, ""));
+    }
+    let is_last = p.before(1) == "," && (p.stops(p.i) || opens_item(p.tokens, p.i));
+    if is_last && p.inside() == Inside::Block && sign != "," {
+        let diagnostic = Diagnostic::error(
+            codes::FIELD_SEPARATOR,
+            p.span_of(p.i - 1, p.i - 1),
+            "nothing follows this comma",
+        );
+        return Some(p.replace(diagnostic, p.i - 1, p.i - 1, ""));
+    }
+    None
+}
+
+/// `a + + b`, `loss =`, `f(, x)`, and a name that was taken for the value because the value before it is missing.
+fn missing_value(p: &Place) -> Option<Mistake> {
+    let what = p.value_word();
+    // `loss =` on one line, `weights = unit` on the next: the grammar gives up at the second `=`.
+    if p.here() == "=" {
+        let path = p.path_start(p.i)?;
+        let before = path
+            .checked_sub(1)
+            .filter(|&j| p.wants_value(j) && p.at(j) != "," && p.at(j) != "(")?;
+        if !p.tokens.list[path].first_on_line || p.inside() != Inside::Block {
+            return None;
+        }
+        let message = format!("{what} is missing after `{}`", p.at(before));
+        let diagnostic =
+            Diagnostic::error(codes::MISSING_OPERAND, p.span_of(before, before), message);
+        let start = crate::split::item_around(p.tokens, before).map(|(start, _)| start)?;
+        return Some(Mistake {
+            diagnostic,
+            repair: p.blank(start, path),
+        });
+    }
+    let before = p.i.checked_sub(1).filter(|&j| p.wants_value(j))?;
+    let is_operator = p.joins(p.i) && p.here() != "on" || p.here() == "=";
+    if !(is_operator || p.stops(p.i))
+        || RESERVED.contains(&p.here()) && p.at(before) == "," && p.inside() == Inside::Block
+    {
+        return None;
+    }
+    let (left, right) = (p.at(before), p.here());
+    let is_trailing = left == "," && matches!(right, ")" | "]" | "}");
+    if is_trailing {
+        let diagnostic = Diagnostic::error(
+            codes::MISSING_OPERAND,
+            p.span_of(before, before),
+            "nothing follows this comma",
+        );
+        return Some(p.replace(diagnostic, before, before, ""));
+    }
+    let message = match right {
+        "" => format!("{what} is missing after `{left}`"),
+        _ if matches!(left, "(" | "[" | "," | "=" | ":" | "in") && is_operator => {
+            format!("{what} is missing before `{right}`")
+        }
+        _ if RESERVED.contains(&right) || matches!(right, "}" | "{") => {
+            format!("{what} is missing after `{left}`")
+        }
+        _ => format!("{what} is missing between `{left}` and `{right}`"),
+    };
+    let diagnostic = p.error(codes::MISSING_OPERAND, message);
+    if is_operator && p.joins(before) {
+        let diagnostic = diagnostic.label(p.span_of(before, before), "");
+        let range = &p.tokens.list[p.i];
+        let repair = Some(Repair::Overwrite(range.start, range.end, String::new()));
+        return Some(Mistake { diagnostic, repair });
+    }
+    Some(p.skip(diagnostic))
+}
+
+/// A bracket that is not closed, or closes nothing.
+fn unbalanced(p: &Place) -> Option<Mistake> {
+    let here = p.here();
+    let Some(&open) = p.open.last() else {
+        if !matches!(here, "}" | ")" | "]") {
+            return None;
+        }
+        let diagnostic = p.error(codes::UNBALANCED, format!("this `{here}` closes nothing"));
+        return Some(p.replace(diagnostic, p.i, p.i, ""));
+    };
+    let (name, close) = match p.at(open) {
+        "{" => ("block", "}"),
+        "(" => ("`(`", ")"),
+        _ => ("`[`", "]"),
+    };
+    let mut diagnostic = Diagnostic::error(
+        codes::UNBALANCED,
+        p.span_of(open, open),
+        format!("this {name} is not closed"),
+    )
+    .here("opened here");
+    if p.is_at_end() {
+        let last = p.tokens.list.len() - 1;
+        if close == "}" {
+            diagnostic = diagnostic
+                .help("insert `}` after the last field")
+                .edit(p.after(last), "\n}");
+        } else {
+            diagnostic = diagnostic
+                .help(format!("insert `{close}`"))
+                .edit(p.after(last), close);
+        }
+        return Some(Mistake {
+            diagnostic,
+            repair: Some(Repair::Append(close)),
+        });
+    }
+    if matches!(here, "}" | ")" | "]") && here != close {
+        diagnostic.labels.push(Label {
+            span: p.span(),
+            text: format!("`{close}` is due before this"),
+        });
+        let fits = p
+            .open
+            .iter()
+            .any(|&k| matches!((p.at(k), here), ("{", "}") | ("(", ")") | ("[", "]")));
+        if !fits {
+            // The wrong kind of bracket closes it.
+            let diagnostic = diagnostic
+                .help(format!("write `{close}` for `{here}`"))
+                .edit(p.span(), close);
+            let token = p.tokens.list[p.i];
+            return Some(Mistake {
+                diagnostic,
+                repair: Some(Repair::Overwrite(token.start, token.end, close.to_owned())),
+            });
+        }
+        let diagnostic = diagnostic.help(format!("insert `{close}`"));
+        return Some(p.insert_after(diagnostic, p.i - 1, close));
+    }
+    // A new field, row or declaration begins while `(` or `[` is open. A field's `=` is seen only after its name.
+    if close == "}" {
+        return None;
+    }
+    let start = if here == "=" { p.path_start(p.i)? } else { p.i };
+    let is_item =
+        opens_item(p.tokens, start) && p.tokens.list[start].first_on_line && start > open + 1;
+    is_item.then(|| {
+        let diagnostic = diagnostic
+            .label(p.span_of(start, start), "a new field begins here")
+            .help(format!("insert `{close}`"));
+        p.insert_after(diagnostic, start - 1, close)
+    })
+}
+
+/// A declaration, parameter, import or field whose name is missing or reserved.
+fn bad_name(p: &Place) -> Option<Mistake> {
+    let here = p.here();
+    let is_reserved = RESERVED.contains(&here);
+    let before = p.before(1);
+    if before == "use" {
+        let diagnostic = p.error(
+            codes::BAD_NAME,
+            format!("`use` names a module or a file, found {}", p.found()),
+        );
+        return Some(p.skip(diagnostic.help("write `use paper` or `use \"folder/file.cc\"`")));
+    }
+    if before == "." && !p.tokens.is_name(p.i) {
+        return Some(p.skip(p.error(
+            codes::BAD_NAME,
+            format!("a name is due after `.`, found {}", p.found()),
+        )));
+    }
+    let declares = Kind::from_word(before).filter(|_| {
+        p.inside() == Inside::Top && (p.i == 1 || p.tokens.list[p.i - 1].first_on_line)
+    });
+    if let Some(kind) = declares {
+        let message = if is_reserved {
+            format!("`{here}` is a reserved word and no name")
+        } else {
+            format!("this `{}` needs a name, found {}", kind.word(), p.found())
+        };
+        return Some(
+            p.skip(
+                p.error(codes::BAD_NAME, message)
+                    .help(format!("write `{} name ...`", kind.word())),
+            ),
+        );
+    }
+    if is_reserved && p.at(p.i + 1) == "=" && p.inside() == Inside::Block {
+        return Some(p.skip(p.error(
+            codes::BAD_NAME,
+            format!("`{here}` is a reserved word and names no field"),
+        )));
+    }
+    None
+}
+
+/// A declaration that starts with a word that is no kind, or with its name.
+fn unknown_kind(p: &Place) -> Option<Mistake> {
+    if p.inside() != Inside::Top {
+        return None;
+    }
+    let i = [p.i, p.i.wrapping_sub(1)].into_iter().find(|&i| {
+        p.tokens.is_name(i)
+            && p.tokens.list[i].first_on_line
+            && (p.tokens.is_name(i + 1) || matches!(p.at(i + 1), "=" | "{"))
+    })?;
+    let word = p.at(i);
+    if Kind::from_word(word).is_some() {
+        return None;
+    }
+    let span = p.span_of(i, i);
+    let kinds: Vec<&str> = Kind::ALL.into_iter().map(Kind::word).collect();
+    if !p.tokens.is_name(i + 1) {
+        let message = format!("a declaration starts with its kind, `{word}` is none");
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_KIND, span, message);
+        let help = if p.at(i + 1) == "=" {
+            format!(
+                "write `let {word} = ...` for a value; the other kinds are {}",
+                quoted(&kinds)
+            )
+        } else {
+            format!("the kinds are {}", quoted(&kinds))
+        };
+        return Some(Mistake {
+            diagnostic: diagnostic.help(help),
+            repair: None,
+        });
+    }
+    let diagnostic = Diagnostic::error(
+        codes::UNKNOWN_KIND,
+        span,
+        format!("there is no kind of declaration `{word}`"),
+    );
+    let likely = kinds
+        .iter()
+        .map(|kind| (strsim::damerau_levenshtein(word, kind), kind))
+        .min()
+        .filter(|(d, _)| *d <= 2);
+    Some(match likely {
+        Some((_, kind)) => p.replace(
+            diagnostic.here(format!("did you mean `{kind}`?")),
+            i,
+            i,
+            kind,
+        ),
+        None => Mistake {
+            diagnostic: diagnostic.help(format!("the kinds are {}", quoted(&kinds))),
+            repair: None,
+        },
+    })
+}
+
+/// Two values side by side in a list, in arguments or among the expectations of a row.
+fn missing_comma(p: &Place) -> Option<Mistake> {
+    let before = p.i.checked_sub(1)?;
+    if !p.ends_value(before) || !p.starts_value(p.i) {
+        return None;
+    }
+    let what = match p.inside() {
+        Inside::Args => "arguments are",
+        Inside::Tuple | Inside::List => "members are",
+        Inside::Block if p.is_in_row() && p.shape(p.i) == Some(Shape::Number) => "expectations are",
+        Inside::Block | Inside::Top => return None,
+    };
+    let diagnostic = p.error(codes::MISSING_COMMA, format!("{what} separated by commas"));
+    let diagnostic = diagnostic.help(format!("insert `,` after `{}`", p.at(before)));
+    Some(p.insert_after(diagnostic, before, ","))
+}
+
+fn second_comparison(p: &Place) -> Option<Mistake> {
+    let is_comparison = |i: usize| matches!(p.at(i), "==" | "<=" | ">=" | "<" | ">" | "!=");
+    if !is_comparison(p.i) {
+        return None;
+    }
+    let message = match p.here() {
+        "!=" => "`!=` stands only between the two names of a pair, as in `i != j in views`",
+        _ if (0..p.i).rev().any(is_comparison) => "comparisons do not chain",
+        _ => return None,
+    };
+    Some(p.skip(p.error(codes::UNEXPECTED, message)))
+}
+
+fn for_without_in(p: &Place) -> Option<Mistake> {
+    let path = p.path_start(p.i)?;
+    let is_loop = path >= 1 && p.at(path - 1) == "for";
+    is_loop.then(|| {
+        let message = format!("`for` names what it walks, found {} for `in`", p.found());
+        let diagnostic = p.error(codes::UNEXPECTED, message);
+        if matches!(p.here(), "=" | ":") {
+            p.replace(diagnostic, p.i, p.i, " in ")
+        } else {
+            p.skip(diagnostic.help("write `for x in [a, b] { row }`"))
+        }
+    })
+}
+
+/// What is said when no known mistake fits: what was due here and what stands here.
+pub(super) fn unexpected(p: &Place) -> Mistake {
+    let after_value = p.i.checked_sub(1).is_some_and(|i| p.ends_value(i));
+    let is_after = |words: &[&str]| words.contains(&p.before(1));
+    let due = match p.inside() {
+        _ if is_after(&["with"]) => "`{ ... }` with the fields to change",
+        _ if is_after(&["assert"]) || p.i > 0 && p.wants_value(p.i - 1) && p.before(1) != "," => {
+            "a value"
+        }
+        Inside::Block if is_after(&["expect"]) => "a number or `_`",
+        Inside::Block if p.path_start(p.i).is_some() && p.tokens.list[p.i - 1].first_on_line => {
+            "`=` after the field's name"
+        }
+        Inside::Block if after_value && p.is_in_row() => "`,`, `expect` or the next row",
+        Inside::Block => "a field, `row`, `for` or `}`",
+        Inside::Args if after_value => "`,` or `)`",
+        Inside::Args => "an argument",
+        Inside::Tuple if after_value => "`,` or `)`",
+        Inside::List if after_value => "`,` or `]`",
+        Inside::Tuple | Inside::List => "a value",
+        Inside::Top if p.i >= 2 && Kind::from_word(p.before(2)).is_some() => {
+            "`=` or `{ ... }` after the name"
+        }
+        Inside::Top if after_value && p.i > 0 => "an operator or the next declaration",
+        Inside::Top => "a declaration",
+    };
+    p.skip(p.error(
+        codes::UNEXPECTED,
+        format!("expected {due}, found {}", p.found()),
+    ))
+}
+
+fn quoted(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
+}

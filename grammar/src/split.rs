@@ -1,0 +1,174 @@
+//! Splits a text that does not parse into stretches that fail or succeed on their own.
+
+use crate::ast::Kind;
+use crate::tokens::{RESERVED, Shape, Tokens};
+
+/// How many brackets may stand open at once. Each costs the parser some kilobytes of stack.
+const DEEPEST: usize = 64;
+
+/// How many operators and suffixes may hang one below another, over all brackets: the height of the tree that later
+/// stages walk.
+const LONGEST: usize = 500;
+
+/// The first token of each top-level item.
+///
+/// A word in the first column that opens a declaration does so even where a brace before it was never closed.
+pub(crate) fn heads(tokens: &Tokens) -> Vec<usize> {
+    let mut heads = vec![];
+    let mut depth = 0_usize;
+    for i in 0..tokens.list.len() {
+        match tokens.at(i) {
+            "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" => depth = depth.saturating_sub(1),
+            _ if tokens.shape(i) == Some(Shape::Word) && is_head(tokens, i, depth) => {
+                heads.push(i);
+                depth = 0;
+            }
+            _ => {}
+        }
+    }
+    heads
+}
+
+fn is_head(tokens: &Tokens, i: usize, depth: usize) -> bool {
+    let (word, next) = (tokens.at(i), tokens.at(i + 1));
+    let opens = matches!(word, "use" | "assert");
+    let is_kind = Kind::from_word(word).is_some();
+    if depth > 0 {
+        let declares = is_kind
+            && tokens.is_name(i + 1)
+            && (matches!(tokens.at(i + 2), "=" | "(" | "{")
+                || tokens.shape(i + 2) == Some(Shape::Text));
+        return tokens.list[i].at_margin && (opens || declares);
+    }
+    if !tokens.list[i].first_on_line {
+        return false;
+    }
+    if RESERVED.contains(&word) {
+        return opens;
+    }
+    let is_named = if is_kind {
+        matches!(
+            tokens.shape(i + 1),
+            Some(Shape::Word | Shape::Number | Shape::Text | Shape::OpenText)
+        )
+    } else {
+        tokens.is_name(i + 1)
+    };
+    is_named || matches!(next, "=" | "{")
+}
+
+/// The brackets that stand open before token `i`, outermost first, as token indices.
+pub(crate) fn open_before(tokens: &Tokens, i: usize) -> Vec<usize> {
+    let mut open: Vec<usize> = vec![];
+    for j in 0..i {
+        let opener = match tokens.at(j) {
+            "{" | "(" | "[" => {
+                open.push(j);
+                continue;
+            }
+            "}" => "{",
+            ")" => "(",
+            "]" => "[",
+            _ => continue,
+        };
+        // A closing bracket closes what was left open inside it.
+        if let Some(k) = open.iter().rposition(|&k| tokens.at(k) == opener) {
+            open.truncate(k);
+        }
+    }
+    open
+}
+
+/// Token `i` opens an item of a block: `row`, `for` or a path followed by `=`, but not a field of a row.
+pub(crate) fn opens_item(tokens: &Tokens, i: usize) -> bool {
+    match tokens.at(i) {
+        "row" | "for" => {
+            tokens.list[i].first_on_line || matches!(tokens.at(i.wrapping_sub(1)), "{" | "}")
+        }
+        _ if !tokens.is_name(i) => false,
+        _ => {
+            let before = if i == 0 { "" } else { tokens.at(i - 1) };
+            let is_in_row = matches!(before, "." | "," | "row" | "(")
+                || i > 1 && tokens.shape(i - 1) == Some(Shape::Text) && tokens.at(i - 2) == "row";
+            !is_in_row && path_end(tokens, i).is_some_and(|end| tokens.at(end) == "=")
+        }
+    }
+}
+
+/// One past the last token of the dotted name that starts at token `i`.
+pub(crate) fn path_end(tokens: &Tokens, i: usize) -> Option<usize> {
+    let mut end = i;
+    loop {
+        if !tokens.is_name(end) {
+            return None;
+        }
+        if tokens.at(end + 1) != "." {
+            return Some(end + 1);
+        }
+        end += 2;
+    }
+}
+
+/// The tokens `start..end` of the block item that holds token `i`, if a block holds it.
+pub(crate) fn item_around(tokens: &Tokens, i: usize) -> Option<(usize, usize)> {
+    let open = open_before(tokens, i);
+    let brace = *open.iter().rev().find(|&&k| tokens.at(k) == "{")?;
+    let mut start = brace + 1;
+    let mut depth = 0_usize;
+    for j in brace + 1..tokens.list.len() {
+        match tokens.at(j) {
+            "{" => depth += 1,
+            "}" if depth == 0 => return Some((start, j)),
+            "}" => depth -= 1,
+            _ if depth == 0 && opens_item(tokens, j) => {
+                if j > i {
+                    return Some((start, j));
+                }
+                start = j;
+            }
+            _ => {}
+        }
+    }
+    Some((start, tokens.list.len()))
+}
+
+/// The first token at which the text nests too deeply to be parsed, if any.
+pub(crate) fn too_deep(tokens: &Tokens) -> Option<usize> {
+    /// One open bracket: operators since the last comma, and the tallest part inside.
+    #[derive(Default)]
+    struct Level {
+        links: usize,
+        tallest: usize,
+        loops: usize,
+    }
+    let mut levels = vec![Level::default()];
+    for i in 0..tokens.list.len() {
+        let depth = levels.len();
+        let level = levels.last_mut()?;
+        match tokens.at(i) {
+            "{" | "(" | "[" => {
+                level.links += 1;
+                levels.push(Level::default());
+            }
+            "}" | ")" | "]" if depth > 1 => {
+                let height = level.links + level.tallest;
+                levels.pop();
+                let outer = levels.last_mut()?;
+                outer.tallest = outer.tallest.max(height);
+                outer.loops = 0;
+            }
+            "," | "=" | "row" => *level = Level::default(),
+            "for" => level.loops += 1,
+            "+" | "-" | "*" | "/" | "." | "@" | "on" | "with" | "->" | "<" | ">" | "==" | "<="
+            | ">=" => level.links += 1,
+            _ => {}
+        }
+        let level = levels.last()?;
+        let loops: usize = levels.iter().map(|l| l.loops).sum();
+        if levels.len() + loops > DEEPEST || level.links + level.tallest > LONGEST {
+            return Some(i);
+        }
+    }
+    None
+}

@@ -1,0 +1,171 @@
+//! Parsing ends in time and in order whatever the text is.
+
+use std::time::{Duration, Instant};
+
+use grammar::ast::File;
+use grammar::diagnostic::Diagnostic;
+use grammar::parse;
+use grammar::span::Sources;
+use proptest::prelude::*;
+
+fn read(text: &str) -> (File, Vec<Diagnostic>) {
+    let mut sources = Sources::default();
+    let file = sources.add("test.cc", text);
+    let (tree, found) = parse(&sources, file);
+    for diagnostic in &found {
+        // Every span can be cut out of the text.
+        let spans = [diagnostic.primary.span]
+            .into_iter()
+            .chain(diagnostic.labels.iter().map(|l| l.span));
+        for span in spans.chain(diagnostic.edits.iter().map(|e| e.span)) {
+            sources.text(span);
+        }
+        assert!(
+            !diagnostic.message.is_empty() && !diagnostic.message.ends_with('.'),
+            "{}",
+            diagnostic.message
+        );
+    }
+    (tree, found)
+}
+
+/// Texts of pieces that occur in files, in any order.
+fn pieces() -> impl Strategy<Value = String> {
+    const PIECES: [&str; 58] = [
+        "use",
+        "paper",
+        "assert",
+        "loss",
+        "let",
+        "pretrain",
+        "table",
+        "data",
+        "row",
+        "for",
+        "in",
+        "expect",
+        "with",
+        "on",
+        "x",
+        "v.f",
+        "intra",
+        "=",
+        "==",
+        "+",
+        "-",
+        "*",
+        "/",
+        "->",
+        "<",
+        "!=",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        ".",
+        "@",
+        "2s",
+        "2",
+        "s",
+        "50%",
+        "8x112px",
+        "1e-4",
+        "\"text\"",
+        "\"",
+        "# note\n",
+        "\n",
+        "\n",
+        "\n",
+        "_",
+        ";",
+        "//",
+        "/*",
+        "é",
+        "#include <x>\n",
+        "::",
+        "0.",
+        ".5",
+        "\u{feff}",
+    ];
+    prop::collection::vec((0..PIECES.len(), prop::bool::ANY), 0..60).prop_map(|picks| {
+        picks
+            .into_iter()
+            .map(|(i, blank)| format!("{}{}", PIECES[i], if blank { " " } else { "" }))
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read(text in any::<String>()) {
+        read(&text);
+    }
+
+    #[test]
+    fn any_pieces_are_read(text in pieces()) {
+        let (tree, found) = read(&text);
+        let is_empty = tree.uses.is_empty() && tree.items.is_empty() && tree.bare.is_none();
+        let is_blank = text.lines().all(|l| l.split('#').next().unwrap().trim_matches(['\u{feff}', ' ']).is_empty());
+        prop_assert!(!is_empty || !found.is_empty() || is_blank, "nothing read and nothing said");
+    }
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_no_overflow() {
+    for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("x with { y = ", "}")] {
+        let fits = format!("loss x = {}1{}", open.repeat(30), close.repeat(30));
+        assert_eq!(read(&fits).1, [], "{open} 30 times");
+        let codes: Vec<_> = read(&format!("loss x = {}", open.repeat(10_000)))
+            .1
+            .iter()
+            .map(|d| d.code.0)
+            .collect();
+        assert_eq!(codes, ["E0109"], "{open} 10000 times");
+    }
+    for link in [" + x", ".x", "[1]", " on x", " - x(1)"] {
+        assert_eq!(
+            read(&format!("loss x = x{}", link.repeat(200))).1,
+            [],
+            "{link} 200 times"
+        );
+        assert_eq!(
+            read(&format!("loss x = x{}", link.repeat(100_000))).1.len(),
+            1,
+            "{link} 100000 times"
+        );
+    }
+    assert_eq!(
+        read(&format!(
+            "table t {{ {} row }}",
+            "for x in y ".repeat(10_000)
+        ))
+        .1
+        .len(),
+        1
+    );
+}
+
+#[test]
+fn time_grows_with_the_text() {
+    // Calls inside calls were tried twice per level once; bad declarations are read again after each mistake.
+    let texts = [
+        format!("loss x = {}1{}", "f(".repeat(60), ")".repeat(60)),
+        "loss x = f(y, 2s) + [1, 2]\n".repeat(4000),
+        "loss x = f(y + + z\n".repeat(4000),
+        "pretrain x { a = 1, b = 2 s c = + + }\n".repeat(1000),
+    ];
+    for text in texts {
+        let start = Instant::now();
+        read(&text);
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{:?} for {}...",
+            start.elapsed(),
+            &text[..20]
+        );
+    }
+}

@@ -1,8 +1,19 @@
 //! The experiment graph: one training step as nodes and edges.
 
-use crate::loss::TermOp;
+mod draw;
+mod print;
+pub mod shapes;
+
+pub use draw::{dot, mermaid, svg};
+pub use print::{json, relaxation, text};
+
+use crate::loss::{EmbeddingOp, TermOp};
+use crate::plan::Step;
 use crate::units::Exact;
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::EdgeRef;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One operation of the graph. B is the batch, D the width of an embedding. Views are numbered from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,6 +69,11 @@ pub enum Node {
         /// The factor.
         by: Exact,
     },
+    /// An operator of the language that no training step executes yet; a plan refuses it. Input: an embedding.
+    Operator {
+        /// `Linear`, `Sinkhorn`, `Ema` or `Memory`.
+        operator: EmbeddingOp,
+    },
     /// A scalar. Inputs: the arguments in order.
     Term {
         /// The operator.
@@ -68,4 +84,265 @@ pub enum Node {
         /// A weight for each input.
         weights: Vec<Exact>,
     },
+}
+
+/// An input of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// Which argument it is, from 0.
+    pub argument: u32,
+}
+
+/// A node of one graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(NodeIndex);
+
+/// A directed acyclic graph of [`Node`]s. A node is added after its inputs, so it cannot be made cyclic.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    inner: StableDiGraph<Node, Edge>,
+}
+
+impl Graph {
+    /// Adds `node` with its arguments in order.
+    pub fn add(&mut self, node: Node, inputs: &[Id]) -> Id {
+        let id = self.inner.add_node(node);
+        for (argument, input) in (0..).zip(inputs) {
+            self.inner.add_edge(input.0, id, Edge { argument });
+        }
+        Id(id)
+    }
+
+    /// What `id` does.
+    pub fn node(&self, id: Id) -> &Node {
+        &self.inner[id.0]
+    }
+
+    /// The arguments of `id` in order.
+    pub fn inputs(&self, id: Id) -> Vec<Id> {
+        let mut edges: Vec<(Edge, Id)> = self
+            .inner
+            .edges_directed(id.0, petgraph::Direction::Incoming)
+            .map(|edge| (*edge.weight(), Id(edge.source())))
+            .collect();
+        edges.sort();
+        edges.into_iter().map(|(_, input)| input).collect()
+    }
+
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.inner.node_count()
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All nodes in the order in which they were added: inputs come first.
+    pub fn ids(&self) -> impl Iterator<Item = Id> + '_ {
+        self.inner.node_indices().map(Id)
+    }
+
+    /// The name of each node, from what it computes: `v1`, `z.v1`, `p.a2`, `s.v1`, `cos(p.v1,s.a2)`, `L`. Equal nodes that
+    /// are not merged are numbered: `z.v1#2`.
+    pub fn names(&self) -> BTreeMap<Id, String> {
+        let mut names: BTreeMap<Id, String> = BTreeMap::new();
+        let mut content: BTreeMap<Id, String> = BTreeMap::new();
+        let mut used: BTreeMap<String, u32> = BTreeMap::new();
+        for id in self.ids() {
+            let inputs: Vec<&str> = self
+                .inputs(id)
+                .iter()
+                .map(|input| content[input].as_str())
+                .collect();
+            let name = content_name(self.node(id), &inputs);
+            let count = used.entry(name.clone()).or_default();
+            *count += 1;
+            let number = if *count > 1 {
+                format!("#{count}")
+            } else {
+                String::new()
+            };
+            names.insert(id, format!("{name}{number}"));
+            content.insert(id, name);
+        }
+        names
+    }
+
+    /// All nodes in an order in which they can be executed: level by level, and by name within a level.
+    pub fn topological(&self) -> Vec<Id> {
+        let names = self.names();
+        let mut missing: BTreeMap<Id, usize> =
+            self.ids().map(|id| (id, self.inputs(id).len())).collect();
+        let key = |id: Id| (level(self.node(id)), natural(&names[&id]), id);
+        let mut ready: BTreeSet<_> = self.ids().filter(|id| missing[id] == 0).map(key).collect();
+        let mut order = Vec::with_capacity(self.len());
+        while let Some((_, _, id)) = ready.pop_first() {
+            order.push(id);
+            for edge in self
+                .inner
+                .edges_directed(id.0, petgraph::Direction::Outgoing)
+            {
+                let reader = Id(edge.target());
+                let count = missing
+                    .get_mut(&reader)
+                    .expect("graph: every reader is a node");
+                *count -= 1;
+                if *count == 0 {
+                    ready.insert(key(reader));
+                }
+            }
+        }
+        order
+    }
+
+    /// The nodes as a plan lists them, in topological order.
+    pub fn steps(&self) -> Vec<Step> {
+        let names = self.names();
+        let order = self.topological();
+        let position: BTreeMap<Id, usize> =
+            order.iter().enumerate().map(|(i, id)| (*id, i)).collect();
+        let step = |id: &Id| Step {
+            name: names[id].clone(),
+            node: self.node(*id).clone(),
+            inputs: self
+                .inputs(*id)
+                .iter()
+                .map(|input| position[input])
+                .collect(),
+        };
+        order.iter().map(step).collect()
+    }
+
+    /// The copy of this graph in which each node is what `rewrite` makes of it. `rewrite` sees inputs before their readers,
+    /// and is given the new graph, the node, and its inputs in the new graph; `None` leaves the node out.
+    pub(crate) fn rewritten(
+        &self,
+        mut rewrite: impl FnMut(&mut Graph, &Node, &[Id]) -> Option<Id>,
+    ) -> Graph {
+        let mut new = Graph::default();
+        let mut moved: BTreeMap<Id, Id> = BTreeMap::new();
+        for id in self.ids() {
+            let inputs: Vec<Id> = self.inputs(id).iter().map(|input| moved[input]).collect();
+            if let Some(made) = rewrite(&mut new, self.node(id), &inputs) {
+                moved.insert(id, made);
+            }
+        }
+        new
+    }
+
+    /// The nodes that the objective depends on.
+    pub(crate) fn read(&self) -> BTreeSet<Id> {
+        let mut read: BTreeSet<Id> = BTreeSet::new();
+        let mut ids: Vec<Id> = self.ids().collect();
+        ids.reverse();
+        for id in ids {
+            let is_root = matches!(
+                self.node(id),
+                Node::Sum { .. } | Node::Sample | Node::Source
+            );
+            if is_root || read.contains(&id) {
+                read.insert(id);
+                read.extend(self.inputs(id));
+            }
+        }
+        read
+    }
+}
+
+/// Nodes of one level stand together in the order.
+fn level(node: &Node) -> u32 {
+    match node {
+        Node::Source => 0,
+        Node::Sample => 1,
+        Node::Decode { .. } => 2,
+        Node::Slice { .. } => 3,
+        Node::Augment { .. } => 4,
+        Node::Encode { .. } => 5,
+        Node::Predict { .. } => 6,
+        Node::StopGradient | Node::L2 | Node::Scale { .. } | Node::Operator { .. } => 7,
+        Node::Term { .. } => 8,
+        Node::Sum { .. } => 9,
+    }
+}
+
+/// `name` for sorting: `v10` after `v2`.
+fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts: Vec<(String, u64)> = vec![];
+    let mut rest = name;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (text, after) = rest.split_at(digits);
+        let end = after
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(after.len());
+        parts.push((text.to_owned(), after[..end].parse().unwrap_or(0)));
+        rest = &after[end..];
+    }
+    parts
+}
+
+/// The name of a node from what it computes.
+fn content_name(node: &Node, inputs: &[&str]) -> String {
+    let input = inputs.first().copied().unwrap_or_default();
+    match node {
+        Node::Source => "clip".to_owned(),
+        Node::Sample => "t".to_owned(),
+        Node::Decode {
+            modality, views, ..
+        } if views.len() == 1 => format!("d{modality}{}", views[0]),
+        Node::Decode { modality, .. } => format!("d{modality}"),
+        Node::Slice { modality, view, .. } => format!("{modality}{view}.cut"),
+        Node::Augment { modality, view } => format!("{modality}{view}"),
+        Node::Encode { group } => format!("{}.{input}", letter("z", group, input)),
+        Node::Predict { group } => {
+            let embedding = input.strip_prefix("z.").unwrap_or(input);
+            format!("{}.{embedding}", letter("p", group, embedding))
+        }
+        Node::StopGradient => format!("s.{}", input.strip_prefix("z.").unwrap_or(input)),
+        Node::L2 => format!("l2.{input}"),
+        Node::Scale { by } => format!("x{by}.{input}"),
+        Node::Operator { operator } => match operator {
+            EmbeddingOp::Linear(width) => format!("linear{width}.{input}"),
+            EmbeddingOp::Sinkhorn { .. } => format!("sinkhorn.{input}"),
+            EmbeddingOp::Ema { group, .. } => format!("ema[{group}].{input}"),
+            EmbeddingOp::Memory { .. } => format!("memory.{input}"),
+            EmbeddingOp::Encode(_)
+            | EmbeddingOp::Predict(_)
+            | EmbeddingOp::StopGradient
+            | EmbeddingOp::L2
+            | EmbeddingOp::Scale(_) => unreachable!("graph: `{operator:?}` has a node of its own"),
+        },
+        Node::Term { term } => format!("{}({})", term_name(*term), inputs.join(",")),
+        Node::Sum { .. } => "L".to_owned(),
+    }
+}
+
+/// `z` for `v.f` over a view of `v`; `z[v.f]` where another modality's group is applied.
+fn letter(letter: &str, group: &str, input: &str) -> String {
+    let modality = group.split('.').next().unwrap_or_default();
+    let is_own = input
+        .strip_prefix(modality)
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    if is_own {
+        letter.to_owned()
+    } else {
+        format!("{letter}[{group}]")
+    }
+}
+
+/// The operator's name in the language.
+pub(crate) fn term_name(term: TermOp) -> &'static str {
+    match term {
+        TermOp::Cos => "cos",
+        TermOp::Mse => "mse",
+        TermOp::Dot => "dot",
+        TermOp::Xent => "xent",
+        TermOp::InfoNce { .. } => "info_nce",
+        TermOp::HingeStd => "hinge_std",
+        TermOp::Cov => "cov",
+    }
 }

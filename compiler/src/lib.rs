@@ -3,5 +3,8 @@
 pub mod graph;
 pub mod hir;
 pub mod loss;
+pub mod lower;
+pub mod passes;
 pub mod plan;
 pub mod units;
+pub mod validate;

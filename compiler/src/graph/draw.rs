@@ -1,0 +1,184 @@
+//! The graph as a drawing: Graphviz, Mermaid and SVG.
+
+use super::print::describe;
+use super::{Graph, Id, Node};
+use crate::hir::Pretrain;
+use crate::passes::build;
+use layout::backends::svg::SVGWriter;
+use layout::core::base::Orientation;
+use layout::core::color::Color;
+use layout::core::format::Visible;
+use layout::core::geometry::Point;
+use layout::core::style::StyleAttr;
+use layout::std_shapes::shapes::{Arrow, Element, ShapeKind};
+use layout::topo::layout::VisualGraph;
+use std::collections::BTreeMap;
+
+/// The training step of `pretrain` in Graphviz' language.
+pub fn dot(pretrain: &Pretrain, name: &str) -> String {
+    let drawing = Drawing::new(pretrain);
+    let mut out = format!(
+        "digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\"];\n",
+        quoted(name)
+    );
+    for (i, (label, colour)) in drawing.boxes.iter().enumerate() {
+        let lines: Vec<String> = label.iter().map(|line| quoted(line)).collect();
+        out += &format!(
+            "  n{i} [label=\"{}\", style=filled, fillcolor=\"{colour}\"];\n",
+            lines.join("\\n")
+        );
+    }
+    for (from, to) in &drawing.arrows {
+        out += &format!("  n{from} -> n{to};\n");
+    }
+    out + "}\n"
+}
+
+/// The training step of `pretrain` as a Mermaid flowchart.
+pub fn mermaid(pretrain: &Pretrain, name: &str) -> String {
+    let drawing = Drawing::new(pretrain);
+    let mut out = format!("---\ntitle: \"{}\"\n---\nflowchart TB\n", entities(name));
+    for (i, (label, _)) in drawing.boxes.iter().enumerate() {
+        let lines: Vec<String> = label.iter().map(|line| entities(line)).collect();
+        out += &format!("  n{i}[\"{}\"]\n", lines.join("<br/>"));
+    }
+    for (from, to) in &drawing.arrows {
+        out += &format!("  n{from} --> n{to}\n");
+    }
+    for (i, (_, colour)) in drawing.boxes.iter().enumerate() {
+        out += &format!("  style n{i} fill:{colour}\n");
+    }
+    out
+}
+
+/// The training step of `pretrain` as an SVG picture.
+pub fn svg(pretrain: &Pretrain, name: &str) -> String {
+    let drawing = Drawing::new(pretrain);
+    let mut layout = VisualGraph::new(Orientation::TopToBottom);
+    let mut handles = vec![];
+    for (label, colour) in &drawing.boxes {
+        let widest = label
+            .iter()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or(0);
+        let size = Point::new(16.0 + 8.0 * widest as f64, 14.0 + 18.0 * label.len() as f64);
+        let look = StyleAttr::new(Color::fast("black"), 1, Some(fill(colour)), 4, 14);
+        let shape = ShapeKind::new_box(&label.join("\n"));
+        handles.push(layout.add_node(Element::create(shape, look, Orientation::TopToBottom, size)));
+    }
+    for (from, to) in &drawing.arrows {
+        layout.add_edge(Arrow::simple(""), handles[*from], handles[*to]);
+    }
+    let mut writer = SVGWriter::new();
+    layout.do_it(false, false, false, &mut writer);
+    // The writer leaves room for its text as if it ran downwards; the boxes' own extent is what there is.
+    let (mut width, mut height) = (0.0f64, 0.0f64);
+    for handle in layout.iter_nodes() {
+        let (_, corner) = layout.element(handle).position().bbox(false);
+        (width, height) = (width.max(corner.x), height.max(corner.y));
+    }
+    let (width, height) = ((width + 10.0).ceil(), (height + 10.0).ceil());
+    let picture = writer.finalize();
+    let (start, rest) = picture
+        .split_once("<svg ")
+        .expect("layout-rs: a picture has an svg element");
+    let (_, inside) = rest
+        .split_once('>')
+        .expect("layout-rs: the svg element is closed");
+    let size = format!("width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\"");
+    let title = format!("<title>{}</title>", entities(name));
+    format!("{start}<svg {size} xmlns=\"http://www.w3.org/2000/svg\">\n{title}{inside}\n")
+}
+
+/// Boxes with their labels and colours, and arrows between them, in topological order.
+struct Drawing {
+    boxes: Vec<(Vec<String>, &'static str)>,
+    arrows: Vec<(usize, usize)>,
+}
+
+impl Drawing {
+    fn new(pretrain: &Pretrain) -> Self {
+        let (graph, _) = build(pretrain);
+        let names = graph.names();
+        let order = graph.topological();
+        let position: BTreeMap<Id, usize> =
+            order.iter().enumerate().map(|(i, id)| (*id, i)).collect();
+        let boxes = order
+            .iter()
+            .map(|id| {
+                (
+                    label(&graph, pretrain, &names[id], *id),
+                    colour(graph.node(*id)),
+                )
+            })
+            .collect();
+        let inputs = |id: &Id| {
+            graph
+                .inputs(*id)
+                .into_iter()
+                .map(|input| (position[&input], position[id]))
+                .collect()
+        };
+        Self {
+            boxes,
+            arrows: order
+                .iter()
+                .flat_map(|id| -> Vec<(usize, usize)> { inputs(id) })
+                .collect(),
+        }
+    }
+}
+
+/// The name, and what the node does where the name does not say it.
+fn label(graph: &Graph, pretrain: &Pretrain, name: &str, id: Id) -> Vec<String> {
+    match graph.node(id) {
+        Node::Term { .. } => vec![name.to_owned()],
+        Node::Source
+        | Node::Sample
+        | Node::Decode { .. }
+        | Node::Slice { .. }
+        | Node::Augment { .. }
+        | Node::Encode { .. }
+        | Node::Predict { .. }
+        | Node::StopGradient
+        | Node::L2
+        | Node::Scale { .. }
+        | Node::Operator { .. }
+        | Node::Sum { .. } => vec![name.to_owned(), describe(graph.node(id), pretrain).0],
+    }
+}
+
+/// Data, networks, targets and the objective have a colour each.
+fn colour(node: &Node) -> &'static str {
+    match node {
+        Node::Source
+        | Node::Sample
+        | Node::Decode { .. }
+        | Node::Slice { .. }
+        | Node::Augment { .. } => "#e8eef7",
+        Node::Encode { .. } | Node::Predict { .. } => "#dcefdc",
+        Node::StopGradient | Node::L2 | Node::Scale { .. } | Node::Operator { .. } => "#f2f2f2",
+        Node::Term { .. } | Node::Sum { .. } => "#f9ead2",
+    }
+}
+
+/// `#e8eef7` as layout-rs takes it: red, green, blue and full opacity.
+fn fill(colour: &str) -> Color {
+    let rgb =
+        u32::from_str_radix(&colour[1..], 16).expect("draw: colours are six hexadecimal digits");
+    Color::new((rgb << 8) | 0xff)
+}
+
+/// For a double-quoted string of Graphviz.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// For Mermaid and XML.
+fn entities(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

@@ -1,0 +1,256 @@
+//! An open media file: its streams, its packets, and the limits that keep a bad file from holding up a run.
+
+use super::{broken, words};
+use crate::data::source::{Limits, Streams};
+use crate::error::Result;
+use ffmpeg_next as ff;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+/// The longest time that one reading of a file may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// The most packets that one reading of a file may touch: an hour of video has some 300 thousand.
+const MAX_PACKETS: u64 = 5_000_000;
+/// Refused packets in a row after which the file counts as ended.
+const MAX_REFUSED: u32 = 1_000;
+
+/// The time and the packets that one reading of a file may use.
+#[derive(Debug)]
+pub struct Pace {
+    end: Instant,
+    packets: std::cell::Cell<u64>,
+}
+
+impl Pace {
+    /// Starts the clock.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            end: Instant::now() + PATIENCE,
+            packets: std::cell::Cell::new(0),
+        }
+    }
+
+    /// Counts a packet; says what is over, if anything is.
+    fn spend(&self) -> Option<String> {
+        self.packets.set(self.packets.get() + 1);
+        if Instant::now() > self.end {
+            return Some(words(ff::Error::Exit));
+        }
+        (self.packets.get() > MAX_PACKETS)
+            .then(|| format!("it has more than {MAX_PACKETS} packets"))
+    }
+}
+
+/// Which of the chosen streams a packet belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Video,
+    Audio,
+    Other,
+}
+
+/// One stream of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Track {
+    /// Position among the streams of the file.
+    pub index: usize,
+    /// Seconds of one unit of its time stamps.
+    pub tick: f64,
+}
+
+/// An open file with its best video and its best audio stream, as FFmpeg rates them. Cover pictures are no video.
+pub struct Container {
+    path: PathBuf,
+    input: ff::format::context::Input,
+    video: Option<Track>,
+    audio: Option<Track>,
+}
+
+impl Container {
+    /// Opens the file and finds its streams.
+    ///
+    /// # Errors
+    /// [`crate::Error::Decode`] where FFmpeg cannot, or where there is neither video nor audio.
+    pub fn open(path: &Path, pace: &Pace) -> Result<Self> {
+        silence();
+        let Some(name) = path.to_str() else {
+            return Err(broken(path, "its name is not UTF-8".to_owned()));
+        };
+        if name.contains('\0') {
+            return Err(broken(path, "its name has a zero byte".to_owned()));
+        }
+        // A file that refers to others may only name local ones. The prefix keeps a name with a colon from being a URL.
+        let mut options = ff::Dictionary::new();
+        options.set("protocol_whitelist", "file");
+        let end = pace.end;
+        let input = ff::format::input_with_interrupt_and_dictionary(
+            &format!("file:{name}"),
+            move || Instant::now() > end,
+            options,
+        )
+        .map_err(|error| broken(path, words(error)))?;
+        let track = |kind| {
+            let stream = input.streams().best(kind)?;
+            let is_cover = stream
+                .disposition()
+                .contains(ff::format::stream::Disposition::ATTACHED_PIC);
+            (!is_cover).then(|| Track {
+                index: stream.index(),
+                tick: f64::from(stream.time_base()),
+            })
+        };
+        let (video, audio) = (track(ff::media::Type::Video), track(ff::media::Type::Audio));
+        if video.is_none() && audio.is_none() {
+            return Err(broken(path, "it has neither pictures nor sound".to_owned()));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            input,
+            video,
+            audio,
+        })
+    }
+
+    /// The video stream.
+    pub fn video(&self) -> Option<Track> {
+        self.video
+    }
+
+    /// The audio stream.
+    pub fn audio(&self) -> Option<Track> {
+        self.audio
+    }
+
+    /// The stream as FFmpeg has it.
+    pub fn stream(&self, track: Track) -> ff::Stream<'_> {
+        self.input
+            .stream(track.index)
+            .expect("Container::open: the stream is there")
+    }
+
+    /// A decoder for the stream, on the calling thread alone.
+    pub(super) fn decoder(&self, track: Track) -> Result<ff::codec::decoder::Decoder> {
+        let parameters = self.stream(track).parameters();
+        let context = ff::codec::Context::from_parameters(parameters)
+            .map_err(|error| self.error(words(error)))?;
+        let mut decoder = context.decoder();
+        decoder.set_packet_time_base(self.stream(track).time_base());
+        Ok(decoder)
+    }
+
+    /// An error that names this file.
+    pub fn error(&self, cause: String) -> crate::error::Error {
+        broken(&self.path, cause)
+    }
+
+    /// The earliest time stamp of the file, in seconds; 0 where it does not say.
+    pub(super) fn start(&self) -> f64 {
+        let starts = [self.video, self.audio]
+            .into_iter()
+            .flatten()
+            .map(|track| self.stream_start(track));
+        starts.fold(f64::INFINITY, f64::min)
+    }
+
+    fn stream_start(&self, track: Track) -> f64 {
+        match self.stream(track).start_time() {
+            ff::ffi::AV_NOPTS_VALUE => 0.0,
+            units => units as f64 * track.tick,
+        }
+    }
+
+    /// Seeks to a key frame before `seconds`; `false` where the file cannot, and then its state is unknown.
+    pub(super) fn seek(&mut self, seconds: f64) -> bool {
+        let at = (seconds * f64::from(ff::ffi::AV_TIME_BASE)) as i64;
+        self.input.seek(at, ..at).is_ok()
+    }
+
+    /// The next packet of the file and whose it is; `None` at its end. Packets that the container itself finds damaged are
+    /// passed over.
+    pub(super) fn next(&mut self, packet: &mut ff::Packet, pace: &Pace) -> Result<Option<Kind>> {
+        for _ in 0..MAX_REFUSED {
+            if let Some(cause) = pace.spend() {
+                return Err(self.error(cause));
+            }
+            *packet = ff::Packet::empty();
+            match packet.read(&mut self.input) {
+                Ok(()) => {
+                    let stream = packet.stream();
+                    let is =
+                        |track: Option<Track>| track.is_some_and(|track| track.index == stream);
+                    return Ok(Some(match (is(self.video), is(self.audio)) {
+                        (true, _) => Kind::Video,
+                        (_, true) => Kind::Audio,
+                        _ => Kind::Other,
+                    }));
+                }
+                Err(ff::Error::Eof) => return Ok(None),
+                Err(ff::Error::InvalidData) => {}
+                Err(error) => return Err(self.error(words(error))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// When each stream begins and ends. Reads all packets where the headers do not say.
+    pub fn limits(mut self, pace: &Pace) -> Result<Streams> {
+        let known = |track: Option<Track>| {
+            let track = track?;
+            let (stream, start) = (self.stream(track), self.stream_start(track));
+            let units = stream.duration();
+            (units > 0).then(|| Limits {
+                start,
+                end: start + units as f64 * track.tick,
+            })
+        };
+        let (video, audio) = (known(self.video), known(self.audio));
+        if video.is_some() == self.video.is_some() && audio.is_some() == self.audio.is_some() {
+            return Ok(Streams { video, audio });
+        }
+        self.scan(pace)
+    }
+
+    /// The limits by the time stamps of all packets.
+    fn scan(&mut self, pace: &Pace) -> Result<Streams> {
+        let mut found = Streams::default();
+        let mut packet = ff::Packet::empty();
+        while let Some(kind) = self.next(&mut packet, pace)? {
+            let (track, limits) = match kind {
+                Kind::Video => (self.video, &mut found.video),
+                Kind::Audio => (self.audio, &mut found.audio),
+                Kind::Other => continue,
+            };
+            let (Some(track), Some(units)) = (track, packet.pts().or(packet.dts())) else {
+                continue;
+            };
+            let start = units as f64 * track.tick;
+            let end = start + packet.duration().max(0) as f64 * track.tick;
+            let so_far = limits.get_or_insert(Limits { start, end });
+            *so_far = Limits {
+                start: so_far.start.min(start),
+                end: so_far.end.max(end),
+            };
+        }
+        // Packets before the stream's start are read but not shown: priming samples of a codec.
+        for (track, limits) in [
+            (self.video, &mut found.video),
+            (self.audio, &mut found.audio),
+        ] {
+            if let (Some(track), Some(limits)) = (track, limits) {
+                limits.start = limits.start.max(self.stream_start(track)).min(limits.end);
+            }
+        }
+        if found.video.is_none() && found.audio.is_none() {
+            return Err(self.error("it has no packets".to_owned()));
+        }
+        Ok(found)
+    }
+}
+
+/// FFmpeg writes to standard error on its own account: not in this program, which reports what it finds itself.
+fn silence() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| ff::log::set_level(ff::log::Level::Quiet));
+}

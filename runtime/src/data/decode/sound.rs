@@ -1,0 +1,391 @@
+//! The samples of one pass: decoded in order, mixed to one channel, resampled onto the grid of the file's clock.
+
+use super::container::Container;
+use super::{Span, is_pause, words};
+use crate::data::source::{Request, Ticks};
+use crate::error::Result;
+use ff::ChannelLayout;
+use ff::format::{Sample, sample::Type};
+use ff::software::resampling;
+use ff::util::frame::Audio;
+use ffmpeg_next as ff;
+use tch::{Device, Kind, Tensor};
+
+/// Time stamps of sound may be off by so much, seconds, before they count as a hole or an overlap: containers round them, the
+/// worst to a packet of some codecs.
+const JITTER: f64 = 0.04;
+/// So much sound before and after a span, seconds, goes through the resampler with it: more than its filter is long.
+const MARGIN: f64 = 0.02;
+/// After a seek the first packets of a codec may be wrong; they must lie so much before the span, seconds.
+const WARM_UP: f64 = 0.1;
+
+/// Decodes sound and keeps what lies in the group's spans.
+pub(super) struct Sound {
+    decoder: ff::codec::decoder::Audio,
+    tick: f64,
+    /// Samples per second out.
+    rate: u32,
+    /// First and last position that is wanted on the grid of `rate`.
+    span: (i64, i64),
+    requests: Vec<(usize, i64, usize)>,
+    flow: Option<Flow>,
+    has_begun: bool,
+    is_late: bool,
+    is_done: bool,
+}
+
+/// Sound that has begun to flow.
+struct Flow {
+    resampler: resampling::Context,
+    layout: ChannelLayout,
+    /// Samples per second in.
+    rate: u32,
+    format: Sample,
+    /// Where the first sample of the stream's part that was decoded lies, on the grid of the input.
+    first: i64,
+    /// Where the next sample is expected.
+    next: i64,
+    /// Where the resampler's input begins; a whole number of samples on the grid of the output too.
+    origin: i64,
+    /// What came out.
+    wave: Vec<f32>,
+}
+
+impl Sound {
+    /// A decoder for the audio requests of the group; all have one rate.
+    pub(super) fn new(
+        container: &Container,
+        requests: &[Request],
+        group: &[usize],
+    ) -> Result<Self> {
+        let track = container
+            .audio()
+            .ok_or_else(|| container.error("it has no sound".to_owned()))?;
+        let decoder = container
+            .decoder(track)?
+            .audio()
+            .map_err(|error| container.error(words(error)))?;
+        let (mut list, mut rates) = (Vec::new(), Vec::new());
+        for &request in group {
+            let Request::Audio {
+                start,
+                samples,
+                rate,
+            } = requests[request]
+            else {
+                continue;
+            };
+            list.push((
+                request,
+                (start * rate.to_f64()).round() as i64,
+                samples as usize,
+            ));
+            rates.push(rate);
+        }
+        let rate = rates[0]
+            .to_u32()
+            .filter(|&rate| rate > 0 && rates.iter().all(|other| *other == rates[0]));
+        let rate = rate.ok_or_else(|| {
+            container.error("sound is read at one whole number of samples per second".to_owned())
+        })?;
+        let start = list.iter().map(|&(_, at, _)| at).min().unwrap_or(0);
+        let end = list
+            .iter()
+            .map(|&(_, at, n)| at + n as i64)
+            .max()
+            .unwrap_or(0);
+        Ok(Self {
+            decoder,
+            tick: track.tick,
+            rate,
+            span: (start, end),
+            requests: list,
+            flow: None,
+            has_begun: false,
+            is_late: false,
+            is_done: false,
+        })
+    }
+
+    /// Whether all samples that are wanted have come out.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// Whether anything was decoded.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Whether sound began too close to the first wanted sample to be right after a seek.
+    pub(super) fn is_late(&self) -> bool {
+        self.is_late
+    }
+
+    /// Decodes a packet; `None` at the end of the file.
+    pub(super) fn take(&mut self, packet: Option<&ff::Packet>) -> std::result::Result<(), String> {
+        let sent = match packet {
+            Some(packet) => self.decoder.send_packet(packet),
+            None => self.decoder.send_eof(),
+        };
+        if let Err(error) = sent
+            && !is_pause(error)
+        {
+            self.refused(packet, words(error))?;
+        }
+        loop {
+            let mut frame = Audio::empty();
+            match self.decoder.receive_frame(&mut frame) {
+                Ok(()) => self.push(&mut frame)?,
+                Err(error) if is_pause(error) => break,
+                Err(error) => return self.refused(packet, words(error)),
+            }
+            if self.is_done {
+                return Ok(());
+            }
+        }
+        if packet.is_none()
+            && let Some(flow) = &mut self.flow
+        {
+            flow.drain()?;
+            self.is_done = true;
+        }
+        Ok(())
+    }
+
+    /// A packet that cannot be decoded matters inside the span.
+    fn refused(
+        &self,
+        packet: Option<&ff::Packet>,
+        cause: String,
+    ) -> std::result::Result<(), String> {
+        let Some(time) = packet
+            .and_then(|packet| packet.pts().or(packet.dts()))
+            .map(|units| units as f64 * self.tick)
+        else {
+            return Ok(());
+        };
+        let (start, end) = (
+            self.span.0 as f64 / f64::from(self.rate),
+            self.span.1 as f64 / f64::from(self.rate),
+        );
+        if time >= start && time < end {
+            return Err(format!("sound at {time:.3} s: {cause}"));
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, frame: &mut Audio) -> std::result::Result<(), String> {
+        let rate = frame.rate();
+        if rate == 0 || frame.samples() == 0 {
+            return Ok(());
+        }
+        let stamped = frame
+            .timestamp()
+            .map(|units| (units as f64 * self.tick * f64::from(rate)).round() as i64);
+        let known = self
+            .flow
+            .as_ref()
+            .filter(|flow| flow.rate == rate && flow.format == frame.format());
+        let expected = known.map(|flow| flow.next);
+        let is_near = |at: i64, next: i64| ((at - next).abs() as f64) < JITTER * f64::from(rate);
+        let at = match (stamped, expected) {
+            (Some(at), Some(next)) if is_near(at, next) => next,
+            (Some(at), _) => at,
+            (None, Some(next)) => next,
+            (None, None) => 0,
+        };
+        let samples = frame.samples() as i64;
+        let on_input = |position: i64| {
+            (position as f64 * f64::from(rate) / f64::from(self.rate)).floor() as i64
+        };
+        let margin = (MARGIN * f64::from(rate)) as i64;
+        let (from, until) = (
+            on_input(self.span.0) - margin,
+            on_input(self.span.1) + margin,
+        );
+        if !self.has_begun {
+            self.has_begun = true;
+            self.is_late = at as f64 > from as f64 - (WARM_UP - MARGIN) * f64::from(rate);
+        }
+        if known.is_none() {
+            if self.flow.is_some() {
+                return Err(format!(
+                    "the sound changes its form at {:.3} s",
+                    at as f64 / f64::from(rate)
+                ));
+            }
+            if at + samples <= from {
+                return Ok(());
+            }
+            let mut flow = Flow::new(frame, at, self.rate)?;
+            flow.silence(at)?;
+            self.flow = Some(flow);
+        }
+        let flow = self.flow.as_mut().expect("push: made above");
+        if at > flow.next {
+            flow.silence(at.min(until))?;
+        }
+        if at == flow.next {
+            frame.set_channel_layout(flow.layout);
+            flow.convert(frame)?;
+        }
+        self.is_done = flow.next >= until;
+        if self.is_done {
+            flow.drain()?;
+        }
+        Ok(())
+    }
+
+    /// The samples of each request; zeros where there are none.
+    pub(super) fn finish(self) -> std::result::Result<Vec<(usize, Span)>, String> {
+        if !self.has_begun {
+            return Err("no sound can be decoded".to_owned());
+        }
+        let Some(flow) = self.flow else {
+            // All of it lies before the span.
+            let silent = |&(request, _, samples): &(usize, i64, usize)| {
+                let wave = Tensor::zeros([samples as i64], (Kind::Float, Device::Cpu));
+                let ticks = Ticks::Wave(wave);
+                (
+                    request,
+                    Span {
+                        ticks,
+                        before: 0,
+                        after: samples as u32,
+                    },
+                )
+            };
+            return Ok(self.requests.iter().map(silent).collect());
+        };
+        let grid = |position: i64| position as f64 * f64::from(self.rate) / f64::from(flow.rate);
+        let origin = grid(flow.origin).round() as i64;
+        let (first, end) = (
+            grid(flow.first).ceil() as i64,
+            grid(flow.next).floor() as i64,
+        );
+        let span = |&(request, start, samples): &(usize, i64, usize)| {
+            let until = start + samples as i64;
+            let mut wave = vec![0.0f32; samples];
+            let (from, to) = (
+                start.max(first).max(origin),
+                until.min(end).min(origin + flow.wave.len() as i64),
+            );
+            if from < to {
+                let source = &flow.wave[(from - origin) as usize..(to - origin) as usize];
+                wave[(from - start) as usize..(to - start) as usize].copy_from_slice(source);
+            }
+            let before = (first.min(until) - start).max(0) as u32;
+            let after = (until - end.max(start)).max(0) as u32;
+            (
+                request,
+                Span {
+                    ticks: Ticks::Wave(Tensor::from_slice(&wave)),
+                    before,
+                    after,
+                },
+            )
+        };
+        Ok(self.requests.iter().map(span).collect())
+    }
+}
+
+impl Flow {
+    /// Begins with `frame`, whose first sample lies at `at`.
+    fn new(frame: &Audio, at: i64, out_rate: u32) -> std::result::Result<Self, String> {
+        let channels = frame.channel_layout();
+        let layout = if channels.is_empty() {
+            ChannelLayout::default(i32::from(frame.channels()))
+        } else {
+            channels
+        };
+        // Float output would add channels without scaling them down: two equal ones came out 1.41 times as loud.
+        let mut options = ff::Dictionary::new();
+        options.set("rematrix_maxval", "1.0");
+        let (mono, packed) = (ChannelLayout::MONO, Sample::F32(Type::Packed));
+        let resampler = resampling::Context::get_with(
+            frame.format(),
+            layout,
+            frame.rate(),
+            packed,
+            mono,
+            out_rate,
+            options,
+        )
+        .map_err(words)?;
+        // The grids of both rates meet every `block` input samples. The resampler starts at such a place, so that its output
+        // lies on the grid wherever decoding began.
+        let block = i64::from(frame.rate() / gcd(frame.rate(), out_rate));
+        let origin = at.div_euclid(block) * block;
+        let (rate, format) = (frame.rate(), frame.format());
+        Ok(Self {
+            resampler,
+            layout,
+            rate,
+            format,
+            first: at,
+            next: origin,
+            origin,
+            wave: Vec::new(),
+        })
+    }
+
+    /// Fills up with zeros until `at`.
+    fn silence(&mut self, at: i64) -> std::result::Result<(), String> {
+        while self.next < at {
+            let samples = (at - self.next).min(i64::from(self.rate)) as usize;
+            let mut zeros = Audio::new(self.format, samples, self.layout);
+            zeros.set_rate(self.rate);
+            let zero = if matches!(self.format, Sample::U8(_)) {
+                0x80
+            } else {
+                0
+            };
+            for plane in 0..zeros.planes() {
+                zeros.data_mut(plane).fill(zero);
+            }
+            self.convert(&zeros)?;
+        }
+        Ok(())
+    }
+
+    /// Resamples a frame that lies at `next`.
+    fn convert(&mut self, frame: &Audio) -> std::result::Result<(), String> {
+        let rate = u64::from(self.resampler.output().rate);
+        let held = self
+            .resampler
+            .delay()
+            .map_or(0, |delay| delay.output.max(0) as usize);
+        let room = (frame.samples() as u64 * rate / u64::from(self.rate)) as usize + held + 64;
+        let mut out = Audio::new(Sample::F32(Type::Packed), room, ChannelLayout::MONO);
+        self.resampler.run(frame, &mut out).map_err(words)?;
+        self.keep(&out);
+        self.next += frame.samples() as i64;
+        Ok(())
+    }
+
+    /// Takes what the resampler still holds.
+    fn drain(&mut self) -> std::result::Result<(), String> {
+        while let Some(delay) = self.resampler.delay() {
+            let room = delay.output.max(0) as usize + 64;
+            let mut out = Audio::new(Sample::F32(Type::Packed), room, ChannelLayout::MONO);
+            self.resampler.flush(&mut out).map_err(words)?;
+            if out.samples() == 0 {
+                break;
+            }
+            self.keep(&out);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, out: &Audio) {
+        if out.samples() > 0 {
+            self.wave.extend_from_slice(out.plane::<f32>(0));
+        }
+    }
+}
+
+/// The greatest common divisor.
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

@@ -1,0 +1,624 @@
+//! Where the windows of the views lie in time: the relaxation policies (section 4.3).
+//!
+//! All policies rest on **one draw**, that of the released code: for windows of lengths `L` of the modalities, the longest
+//! starts uniformly between the latest beginning of the streams and the earliest `end - L`; the shorter ones then lie in it as
+//! `across` says: uniformly inside (cut to their stream), with equal starts, or with equal centres.
+//! - `same` (`none`): one draw; all views share it.
+//! - `overlap(share)` (`mild`, `medium`): one draw of enlarged windows, `L + (views - 1) (1 - share) L`, cut into the views.
+//!   `of: a` takes the step `(1 - share) L` from that modality for all.
+//! - `halves` (`extreme`, the paper): the span that all streams cover is cut into as many equal parts as there are views, and
+//!   each view is one draw in its own part.
+//! - `offset(max)` (`extreme`, the released code): the first start is drawn up to `room`, what is left of half the source
+//!   after the window; the second is the first plus `room`. Here counted from the beginning of the streams, not from 0.
+//! - `independent` (`mixed`): one draw for each view.
+//!
+//! A source that fits exactly is used, which the released code refuses; so is one that lacks up to [`SLACK`], because sound
+//! often ends a packet before the pictures. Where a window does not fit and the data set's rule is `pad` or `loop`, windows
+//! fall back as in the released code: a stream that is too short starts at its beginning, the others are drawn on their own.
+
+use super::source::{Limits, Streams};
+use crate::augment::draws::Key;
+use compiler::hir::{Across, Clip, Modality, Relaxation, Short, Within};
+
+/// A stream may lack so many seconds of a window: two packets of AAC at 44.1 kHz are 46 ms.
+pub const SLACK: f64 = 0.05;
+
+/// The start of each window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Windows {
+    /// Seconds on the source's clock, by modality in the order of the experiment, then by view from the first.
+    pub starts: Vec<Vec<f64>>,
+}
+
+/// Why a source has no windows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unfit {
+    /// It has no stream for a modality.
+    Missing {
+        /// `pictures` or `sound`.
+        stream: &'static str,
+    },
+    /// A stream is shorter than the windows together.
+    TooShort {
+        /// `pictures` or `sound`.
+        stream: &'static str,
+        /// Seconds asked for.
+        needs: f64,
+        /// Seconds there are.
+        has: f64,
+    },
+}
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unfit::Missing { stream } => write!(f, "it has no {stream}"),
+            Unfit::TooShort { stream, needs, has } => {
+                write!(
+                    f,
+                    "{has:.3} s of {stream}, and the windows need {needs:.3} s"
+                )
+            }
+        }
+    }
+}
+
+/// The joint law of the windows of an experiment.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    relax: Relaxation,
+    views: u32,
+    short: Short,
+    clips: Vec<Window>,
+}
+
+/// The windows of one modality.
+#[derive(Clone, Debug)]
+struct Window {
+    name: String,
+    is_video: bool,
+    /// Of one view.
+    seconds: f64,
+    /// From one view to the next where they overlap.
+    step: f64,
+}
+
+impl Window {
+    fn stream(&self) -> &'static str {
+        if self.is_video { "pictures" } else { "sound" }
+    }
+}
+
+/// A window to place: its length and the limits of its stream.
+#[derive(Clone, Copy)]
+struct Place {
+    limits: Limits,
+    length: f64,
+}
+
+impl Sampler {
+    /// The sampler of all declared `modalities`, whether or not the loss reads them: what a row draws does not depend on its loss.
+    pub fn new(relax: &Relaxation, views: u32, short: Short, modalities: &[Modality]) -> Self {
+        let seconds = |name: &str| {
+            modalities
+                .iter()
+                .find(|m| m.name == name)
+                .map_or(0.0, |m| m.clip.seconds().to_f64())
+        };
+        let window = |modality: &Modality| {
+            let length = modality.clip.seconds().to_f64();
+            let step = match &relax.within {
+                Within::Overlap { share, of } => {
+                    (1.0 - share.to_f64()) * of.as_ref().map_or(length, |of| seconds(of))
+                }
+                Within::Same | Within::Halves | Within::OffsetMax | Within::Independent => 0.0,
+            };
+            let is_video = matches!(modality.clip, Clip::Video { .. });
+            Window {
+                name: modality.name.clone(),
+                is_video,
+                seconds: length,
+                step,
+            }
+        };
+        Self {
+            relax: relax.clone(),
+            views,
+            short,
+            clips: modalities.iter().map(window).collect(),
+        }
+    }
+
+    /// Whether the source can be used under the data set's rule for short ones.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub fn admit(&self, streams: &Streams) -> Result<(), Unfit> {
+        self.draw(streams, &Key::at(0, "admit")).map(|_| ())
+    }
+
+    /// The windows of one sample. The numbers are drawn at `window/...` below `key`.
+    ///
+    /// # Errors
+    /// What the source lacks. With the rules `pad` and `loop` a source is never too short.
+    pub fn draw(&self, streams: &Streams, key: &Key) -> Result<Windows, Unfit> {
+        let limits = self.limits(streams)?;
+        let is_strict = matches!(self.short, Short::Skip | Short::Error);
+        let views = self.views as usize;
+        let drawn = match &self.relax.within {
+            Within::Same | Within::Overlap { .. } => {
+                let place = |(window, &limits): (&Window, &Limits)| Place {
+                    limits,
+                    length: window.seconds + window.step * (views - 1) as f64,
+                };
+                let places: Vec<Place> = self.clips.iter().zip(&limits).map(place).collect();
+                let firsts = self.place(&places, is_strict, &key.child("window"))?;
+                (0..views)
+                    .map(|view| {
+                        self.clips
+                            .iter()
+                            .zip(&firsts)
+                            .map(|(clip, first)| first + clip.step * view as f64)
+                            .collect()
+                    })
+                    .collect()
+            }
+            Within::Halves => {
+                let (start, end) = common(&limits);
+                let part = (end - start) / views as f64;
+                let view = |view: usize| {
+                    let limits = Limits {
+                        start: start + part * view as f64,
+                        end: start + part * (view + 1) as f64,
+                    };
+                    let places = self.places(&vec![limits; self.clips.len()]);
+                    self.place(
+                        &places,
+                        is_strict,
+                        &key.child(&format!("window/{}", view + 1)),
+                    )
+                };
+                (0..views).map(view).collect::<Result<_, _>>()?
+            }
+            Within::OffsetMax => self.offset(&self.places(&limits), is_strict, key)?,
+            Within::Independent => {
+                let places = self.places(&limits);
+                let view = |view: usize| {
+                    self.place(
+                        &places,
+                        is_strict,
+                        &key.child(&format!("window/{}", view + 1)),
+                    )
+                };
+                (0..views).map(view).collect::<Result<_, _>>()?
+            }
+        };
+        let of = |modality: usize| drawn.iter().map(|view: &Vec<f64>| view[modality]).collect();
+        Ok(Windows {
+            starts: (0..self.clips.len()).map(of).collect(),
+        })
+    }
+
+    fn limits(&self, streams: &Streams) -> Result<Vec<Limits>, Unfit> {
+        let limits = |window: &Window| {
+            let limits = if window.is_video {
+                streams.video
+            } else {
+                streams.audio
+            };
+            limits.ok_or(Unfit::Missing {
+                stream: window.stream(),
+            })
+        };
+        self.clips.iter().map(limits).collect()
+    }
+
+    fn places(&self, limits: &[Limits]) -> Vec<Place> {
+        self.clips
+            .iter()
+            .zip(limits)
+            .map(|(window, &limits)| Place {
+                limits,
+                length: window.seconds,
+            })
+            .collect()
+    }
+
+    /// One draw: a start for each modality.
+    fn place(&self, places: &[Place], is_strict: bool, key: &Key) -> Result<Vec<f64>, Unfit> {
+        let Some(longest) = longest(places) else {
+            return Ok(Vec::new());
+        };
+        let shift = |place: &Place| match self.relax.across {
+            Across::Centre => (places[longest].length - place.length) / 2.0,
+            Across::Inside | Across::Start => 0.0,
+        };
+        let lower = places
+            .iter()
+            .map(|p| p.limits.start - shift(p))
+            .fold(f64::NEG_INFINITY, f64::max);
+        let last = |place: &Place| place.limits.end - place.length - shift(place);
+        let tightest =
+            (0..places.len()).min_by(|&a, &b| last(&places[a]).total_cmp(&last(&places[b])));
+        let tightest = tightest.unwrap_or(longest);
+        let upper = last(&places[tightest]);
+        if upper < lower - SLACK {
+            if is_strict {
+                let Place { limits, length } = places[tightest];
+                let stream = self.clips[tightest].stream();
+                let has = (limits.end - lower - shift(&places[tightest])).max(0.0);
+                return Err(Unfit::TooShort {
+                    stream,
+                    needs: length,
+                    has,
+                });
+            }
+            let alone = |(window, place): (&Window, &Place)| {
+                let last = place.limits.end - place.length;
+                between(place.limits.start, last, &key.child(&window.name))
+            };
+            return Ok(self.clips.iter().zip(places).map(alone).collect());
+        }
+        let start = between(lower, upper, key);
+        Ok(self.inside(places, longest, start, key))
+    }
+
+    /// The starts of all modalities, given that of the longest.
+    fn inside(&self, places: &[Place], longest: usize, start: f64, key: &Key) -> Vec<f64> {
+        let length = places[longest].length;
+        let of = |(at, (window, place)): (usize, (&Window, &Place))| {
+            let (first, last) = (place.limits.start, place.limits.end - place.length);
+            match self.relax.across {
+                _ if at == longest => start,
+                Across::Start => start,
+                Across::Centre => start + (length - place.length) / 2.0,
+                Across::Inside => {
+                    let (from, to) = (start.max(first), (start + length - place.length).min(last));
+                    between(from, to, &key.child(&window.name))
+                }
+            }
+        };
+        self.clips.iter().zip(places).enumerate().map(of).collect()
+    }
+
+    /// The released code's far draw, view by view.
+    fn offset(&self, places: &[Place], is_strict: bool, key: &Key) -> Result<Vec<Vec<f64>>, Unfit> {
+        let Some(longest) = longest(places) else {
+            return Ok(vec![Vec::new(); self.views as usize]);
+        };
+        let lower = places
+            .iter()
+            .map(|place| place.limits.start)
+            .fold(f64::NEG_INFINITY, f64::max);
+        let part = |place: &Place| (place.limits.end - lower) / f64::from(self.views);
+        let room = |place: &Place| part(place) - place.length;
+        let tightest =
+            (0..places.len()).min_by(|&a, &b| room(&places[a]).total_cmp(&room(&places[b])));
+        let tightest = tightest.unwrap_or(longest);
+        let room = room(&places[tightest]);
+        if room < -SLACK && is_strict {
+            let stream = self.clips[tightest].stream();
+            let needs = places[tightest].length * f64::from(self.views);
+            let has = (places[tightest].limits.end - lower).max(0.0);
+            return Err(Unfit::TooShort { stream, needs, has });
+        }
+        let room = room.max(0.0);
+        let first = between(lower, lower + room, &key.child("window"));
+        let view = |view: u32| {
+            let key = key.child(&format!("window/{}", view + 1));
+            self.inside(places, longest, first + room * f64::from(view), &key)
+        };
+        Ok((0..self.views).map(view).collect())
+    }
+}
+
+/// The position of the longest window, the first of equals.
+fn longest(places: &[Place]) -> Option<usize> {
+    (0..places.len()).reduce(|best, at| {
+        if places[at].length > places[best].length {
+            at
+        } else {
+            best
+        }
+    })
+}
+
+/// The span that all streams cover.
+fn common(limits: &[Limits]) -> (f64, f64) {
+    let start = limits
+        .iter()
+        .map(|l| l.start)
+        .fold(f64::NEG_INFINITY, f64::max);
+    (
+        start,
+        limits
+            .iter()
+            .map(|l| l.end)
+            .fold(f64::INFINITY, f64::min)
+            .max(start),
+    )
+}
+
+/// Uniform between the two, the first where they do not leave room.
+fn between(first: f64, last: f64, key: &Key) -> f64 {
+    if last > first {
+        key.stream().uniform(first, last)
+    } else {
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use compiler::hir::{Chain, LogMel, Network, Schedule};
+    use compiler::units::Exact;
+
+    fn modality(name: &str, clip: Clip) -> Modality {
+        let rate = Schedule::Constant(Exact::whole(0));
+        Modality {
+            name: name.to_owned(),
+            clip,
+            augment: Chain {
+                per_frame: false,
+                links: Vec::new(),
+            },
+            f: Network {
+                layers: Vec::new(),
+                same: None,
+            },
+            h: None,
+            lr_b: rate.clone(),
+            lr_p: rate,
+        }
+    }
+
+    /// The paper's clips: 0.5 s of pictures, 2 s of sound.
+    fn both() -> Vec<Modality> {
+        let mel = LogMel {
+            bands: 80,
+            hop: 160,
+            fft: 1024,
+            centre: true,
+        };
+        vec![
+            modality(
+                "v",
+                Clip::Video {
+                    frames: 8,
+                    size: 112,
+                    fps: Exact::whole(16),
+                },
+            ),
+            modality(
+                "a",
+                Clip::Audio {
+                    samples: 32_000,
+                    rate: Exact::whole(16_000),
+                    mel,
+                },
+            ),
+        ]
+    }
+
+    fn sampler(within: Within, across: Across, short: Short) -> Sampler {
+        Sampler::new(&Relaxation { within, across }, 2, short, &both())
+    }
+
+    fn overlap(percent: i128) -> Within {
+        Within::Overlap {
+            share: Exact::new(percent, 100),
+            of: None,
+        }
+    }
+
+    fn source(video: (f64, f64), audio: (f64, f64)) -> Streams {
+        let limits = |(start, end)| Some(Limits { start, end });
+        Streams {
+            video: limits(video),
+            audio: limits(audio),
+        }
+    }
+
+    fn policies() -> Vec<(&'static str, Within, Across)> {
+        vec![
+            ("none", Within::Same, Across::Inside),
+            ("mild", overlap(50), Across::Inside),
+            ("medium", overlap(0), Across::Inside),
+            ("extreme", Within::Halves, Across::Start),
+            ("extreme as released", Within::OffsetMax, Across::Start),
+            ("mixed", Within::Independent, Across::Inside),
+        ]
+    }
+
+    /// Mean share of the video window that the audio window covers, and how often it covers nothing.
+    fn contact(windows: &[Windows], v: usize, a: usize) -> (f64, f64) {
+        let shares: Vec<f64> = windows
+            .iter()
+            .map(|w| {
+                let (v, a) = (w.starts[0][v], w.starts[1][a]);
+                ((v + 0.5).min(a + 2.0) - v.max(a)).max(0.0) / 0.5
+            })
+            .collect();
+        let apart = shares.iter().filter(|&&share| share == 0.0).count();
+        (
+            shares.iter().sum::<f64>() / shares.len() as f64,
+            apart as f64 / shares.len() as f64,
+        )
+    }
+
+    fn many(sampler: &Sampler, streams: &Streams) -> Vec<Windows> {
+        (0..20_000)
+            .map(|i| sampler.draw(streams, &Key::new(7, i, 0)).unwrap())
+            .collect()
+    }
+
+    /// Worked out on paper for a source of 10 s: with x = video start - audio start of the enlarged windows uniform on its
+    /// range, `mild` has x in [0, 2.25], `medium` in [0, 3].
+    #[test]
+    fn overlaps_are_those_worked_out_by_hand() {
+        let expected: [(&str, f64, f64, f64, f64); 5] = [
+            ("none", 1.0, 0.0, 1.0, 0.0),
+            ("mild", 7.0 / 9.0, 1.0 / 9.0, 2.0 / 3.0, 2.0 / 9.0),
+            ("medium", 7.0 / 12.0, 1.0 / 3.0, 5.0 / 12.0, 0.5),
+            ("extreme", 1.0, 0.0, 0.0, 1.0),
+            ("mixed", 1.0, 0.0, 0.23, 0.715),
+        ];
+        for (name, sync, sync_apart, asyn, asyn_apart) in expected {
+            let (_, within, across) = policies().into_iter().find(|p| p.0 == name).unwrap();
+            let windows = many(
+                &sampler(within, across, Short::Skip),
+                &source((0.0, 10.0), (0.0, 10.0)),
+            );
+            for (v, a, mean, apart) in [
+                (0, 0, sync, sync_apart),
+                (1, 1, sync, sync_apart),
+                (0, 1, asyn, asyn_apart),
+                (1, 0, asyn, asyn_apart),
+            ] {
+                let (got, got_apart) = contact(&windows, v, a);
+                // Standard error of 20 000 shares in 0..=1 is at most 0.0035.
+                assert!(
+                    (got - mean).abs() < 0.012,
+                    "{name} v{v} a{a}: {got} for {mean}"
+                );
+                assert!(
+                    (got_apart - apart).abs() < 0.012,
+                    "{name} v{v} a{a}: apart {got_apart} for {apart}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn windows_stay_inside_the_streams() {
+        for (name, within, across) in policies() {
+            for across in [across, Across::Inside, Across::Start, Across::Centre] {
+                let sampler = sampler(within.clone(), across, Short::Skip);
+                for streams in [
+                    source((0.0, 10.0), (0.0, 10.0)),
+                    source((10.0, 18.7), (9.881, 19.355)),
+                    source((0.0, 9.0), (0.477, 8.5)),
+                ] {
+                    let (v, a) = (streams.video.unwrap(), streams.audio.unwrap());
+                    for i in 0..500 {
+                        let windows = sampler.draw(&streams, &Key::new(1, i, 2)).unwrap();
+                        for (starts, limits, length) in
+                            [(&windows.starts[0], v, 0.5), (&windows.starts[1], a, 2.0)]
+                        {
+                            for &start in starts {
+                                let fits = start >= limits.start - 1e-9
+                                    && start + length <= limits.end + 1e-9;
+                                assert!(fits, "{name} {across:?}: {start} in {limits:?}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn views_of_one_modality_relate_as_the_policy_says() {
+        let streams = source((0.0, 10.0), (0.0, 10.0));
+        let steps = |within, across| {
+            let windows = many(&sampler(within, across, Short::Skip), &streams);
+            windows
+                .iter()
+                .map(|w| {
+                    (
+                        w.starts[0][1] - w.starts[0][0],
+                        w.starts[1][1] - w.starts[1][0],
+                    )
+                })
+                .collect::<Vec<_>>()
+        };
+        let all = |steps: Vec<(f64, f64)>, v: f64, a: f64| {
+            steps
+                .iter()
+                .all(|s| (s.0 - v).abs() < 1e-9 && (s.1 - a).abs() < 1e-9)
+        };
+        assert!(all(steps(Within::Same, Across::Inside), 0.0, 0.0));
+        assert!(all(steps(overlap(50), Across::Inside), 0.25, 1.0));
+        assert!(all(steps(overlap(0), Across::Inside), 0.5, 2.0));
+        let of = |name: &str| Within::Overlap {
+            share: Exact::new(1, 2),
+            of: Some(name.to_owned()),
+        };
+        assert!(all(steps(of("a"), Across::Start), 1.0, 1.0));
+        assert!(all(steps(of("v"), Across::Start), 0.25, 0.25));
+        assert!(all(steps(Within::OffsetMax, Across::Start), 3.0, 3.0));
+        for w in many(
+            &sampler(Within::Halves, Across::Start, Short::Skip),
+            &streams,
+        ) {
+            assert!(
+                w.starts[1][0] + 2.0 <= 5.0 && w.starts[1][1] >= 5.0 && w.starts[0] == w.starts[1]
+            );
+        }
+        for w in many(
+            &sampler(Within::Same, Across::Centre, Short::Skip),
+            &streams,
+        ) {
+            assert!((w.starts[0][0] + 0.25 - w.starts[1][0] - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn exact_fits_are_used_and_up_to_two_packets_may_lack() {
+        let mild = sampler(overlap(50), Across::Inside, Short::Skip);
+        for end in [3.0, 2.978, 2.951] {
+            let windows = mild
+                .draw(&source((0.0, 3.0), (0.0, end)), &Key::new(1, 1, 1))
+                .unwrap();
+            assert_eq!(windows.starts[1], [0.0, 1.0], "sound of {end} s");
+        }
+        let unfit = mild
+            .draw(&source((0.0, 3.0), (0.0, 2.9)), &Key::new(1, 1, 1))
+            .unwrap_err();
+        assert_eq!(
+            unfit.to_string(),
+            "2.900 s of sound, and the windows need 3.000 s"
+        );
+        let silent = Streams {
+            video: Some(Limits {
+                start: 0.0,
+                end: 9.0,
+            }),
+            audio: None,
+        };
+        assert_eq!(
+            mild.admit(&silent).unwrap_err().to_string(),
+            "it has no sound"
+        );
+    }
+
+    #[test]
+    fn short_sources_start_at_their_beginning_under_pad() {
+        let mild = sampler(overlap(50), Across::Inside, Short::Pad);
+        let windows = mild
+            .draw(&source((0.2, 8.0), (0.1, 1.0)), &Key::new(1, 1, 1))
+            .unwrap();
+        assert_eq!(windows.starts[1], [0.1, 1.1]);
+        assert!(windows.starts[0][0] > 0.2 && windows.starts[0][1] + 0.5 <= 8.0);
+        for (name, within, across) in policies() {
+            let padded = sampler(within, across, Short::Pad);
+            assert!(
+                padded.admit(&source((0.0, 0.1), (0.0, 0.1))).is_ok(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_draw_depends_on_its_key_alone() {
+        let mild = sampler(overlap(50), Across::Inside, Short::Skip);
+        let streams = source((0.0, 10.0), (0.0, 10.0));
+        let key = Key::new(3, 5, 2);
+        assert_eq!(mild.draw(&streams, &key), mild.draw(&streams, &key));
+        assert_ne!(
+            mild.draw(&streams, &key),
+            mild.draw(&streams, &Key::new(3, 6, 2))
+        );
+    }
+}

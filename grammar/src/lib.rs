@@ -72,7 +72,7 @@ fn recover(tokens: &Tokens, file: FileId, tree: &mut File) -> Vec<Diagnostic> {
             .get(k + 1)
             .map_or(tokens.text.len(), |&next| tokens.list[next].start);
         // What stands before the first declaration can only be a lone expression.
-        let is_lone = heads.first() != Some(&start);
+        let is_lone = !heads.contains(&start);
         let form = if is_lone { Form::File } else { Form::Items };
         let stretch = read(&tokens.text[from..to], form, file, from);
         if let (Some(expr), false) = (&stretch.parts.bare, heads.is_empty()) {
@@ -88,7 +88,7 @@ fn recover(tokens: &Tokens, file: FileId, tree: &mut File) -> Vec<Diagnostic> {
             tree.uses.push(line);
         }
         tree.items.extend(stretch.parts.items);
-        if !stretch.mistakes.is_empty() {
+        if !stretch.mistakes.is_empty() && !is_lone {
             tree.broken.extend(declared_name(tokens, start, file));
         }
         found.extend(stretch.mistakes);

@@ -53,7 +53,9 @@ fn is_head(tokens: &Tokens, i: usize, depth: usize) -> bool {
             Some(Shape::Word | Shape::Number | Shape::Text | Shape::OpenText)
         )
     } else {
-        tokens.is_name(i + 1)
+        let opens_value =
+            matches!(tokens.at(i + 2), "=" | "(" | "{") || tokens.shape(i + 2) == Some(Shape::Text);
+        tokens.is_name(i + 1) && opens_value
     };
     is_named || matches!(next, "=" | "{")
 }
@@ -89,7 +91,7 @@ pub(crate) fn opens_item(tokens: &Tokens, i: usize) -> bool {
         _ if !tokens.is_name(i) => false,
         _ => {
             let before = if i == 0 { "" } else { tokens.at(i - 1) };
-            let is_in_row = matches!(before, "." | "," | "row" | "(")
+            let is_in_row = matches!(before, "." | "," | "row" | "for" | "(")
                 || i > 1 && tokens.shape(i - 1) == Some(Shape::Text) && tokens.at(i - 2) == "row";
             !is_in_row && path_end(tokens, i).is_some_and(|end| tokens.at(end) == "=")
         }

@@ -117,11 +117,13 @@ impl Place<'_> {
         (item.max(from)..self.i).any(|j| self.at(j) == "row")
     }
 
-    /// What a value at the offending token would be called.
-    pub fn value_word(&self) -> &'static str {
-        let start = item_around(self.tokens, self.i.saturating_sub(1)).map(|(start, _)| start);
-        let is_loss = match start {
-            Some(start) => (start..self.i).any(|j| self.at(j) == "loss" && self.at(j + 1) == "="),
+    /// What a value after token `i` would be called.
+    pub fn value_word(&self, i: usize) -> &'static str {
+        if !matches!(self.inside(), Inside::Top | Inside::Block | Inside::Tuple) {
+            return "a value";
+        }
+        let is_loss = match item_around(self.tokens, i) {
+            Some((start, _)) => (start..=i).any(|j| self.at(j) == "loss" && self.at(j + 1) == "="),
             None => {
                 matches!(self.at(0), "loss" | "assert")
                     || (0..self.tokens.list.len()).all(|j| self.at(j) != "=")
@@ -182,7 +184,7 @@ impl Place<'_> {
     /// An error that replacing tokens `from..=to` by `new` mends: said in the edit and done for further reading.
     pub fn replace(&self, diagnostic: Diagnostic, from: usize, to: usize, new: &str) -> Mistake {
         let span = self.span_of(from, to);
-        let range = (
+        let (start, end) = (
             span.start as usize - self.offset,
             span.end as usize - self.offset,
         );
@@ -196,9 +198,13 @@ impl Place<'_> {
         } else {
             diagnostic
         };
+        let diagnostic = diagnostic.edit(span, new);
+        if new.len() > end - start {
+            return self.skip(diagnostic);
+        }
         Mistake {
-            diagnostic: diagnostic.edit(span, new),
-            repair: Some(Repair::Overwrite(range.0, range.1, new.to_owned())),
+            diagnostic,
+            repair: Some(Repair::Overwrite(start, end, new.to_owned())),
         }
     }
 

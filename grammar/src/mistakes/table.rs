@@ -5,7 +5,8 @@ use super::{Mistake, Repair};
 use crate::ast::Kind;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Label};
-use crate::split::opens_item;
+use crate::span::Span;
+use crate::split::{item_around, opens_item};
 use crate::tokens::{RESERVED, Shape};
 
 /// Tried in this order: what is certain from the token alone, then what its surroundings say.
@@ -13,14 +14,14 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     open_text,
     comment_sign,
     quotes,
+    broken_number,
+    bad_name,
     detached_unit,
     unknown_unit,
-    broken_number,
     equals_or_colon,
     field_separator,
     missing_value,
     unbalanced,
-    bad_name,
     unknown_kind,
     missing_comma,
     second_comparison,
@@ -189,53 +190,52 @@ fn broken_number(p: &Place) -> Option<Mistake> {
     None
 }
 
+/// `adam(wd = 0.1)`, `bs: 512`, `bs == 512`, `loss x : intra`.
 fn equals_or_colon(p: &Place) -> Option<Mistake> {
     let sign = p.here();
-    let path = p.path_start(p.i)?;
-    let name = p.tokens.text[p.tokens.list[path].start..p.tokens.list[p.i - 1].end].to_owned();
-    match p.inside() {
-        Inside::Args
-            if matches!(sign, "=" | ":=" | "=>")
-                && path + 1 == p.i
-                && matches!(p.before(2), "(" | ",") =>
-        {
-            let diagnostic = p.error(codes::EQUALS_OR_COLON, "arguments use `:`, fields use `=`");
-            let value = if p.starts_value(p.i + 1) {
-                format!(" {}", p.at(p.i + 1))
-            } else {
-                String::new()
-            };
-            let diagnostic = diagnostic.help(format!("write `{name}:{value}`"));
-            let gap = crate::span::Span {
-                start: p.after(p.i - 1).start,
-                ..p.span()
-            };
-            let start = p.tokens.list[p.i].start;
-            let repair = Some(Repair::Overwrite(
-                start,
-                p.tokens.list[p.i].end,
-                ":".to_owned(),
-            ));
-            Some(Mistake {
-                diagnostic: diagnostic.edit(gap, ":"),
-                repair,
-            })
+    if p.inside() == Inside::Args {
+        let is_name = p.tokens.is_name(p.i.checked_sub(1)?) && matches!(p.before(2), "(" | ",");
+        if !is_name || !matches!(sign, "=" | ":=" | "=>") {
+            return None;
         }
-        Inside::Block | Inside::Top if matches!(sign, ":" | "==" | ":=" | "=>" | "+=" | "-=") => {
-            // At the top, only a declaration's name is followed by `=`; `a == b` may be anything else.
-            let declares =
-                path >= 1 && (Kind::from_word(p.at(path - 1)).is_some() || p.before(1) == ")");
-            if p.inside() == Inside::Top && !declares {
-                return None;
-            }
-            let message = match sign {
-                ":" => "arguments use `:`, fields use `=`".to_owned(),
-                _ => format!("a value is set with `=`, not with `{sign}`"),
-            };
-            Some(p.replace(p.error(codes::EQUALS_OR_COLON, message), p.i, p.i, "="))
-        }
-        Inside::Top | Inside::Block | Inside::Args | Inside::Tuple | Inside::List => None,
+        let value = if p.starts_value(p.i + 1) {
+            format!(" {}", p.at(p.i + 1))
+        } else {
+            String::new()
+        };
+        let diagnostic = p.error(codes::EQUALS_OR_COLON, "arguments use `:`, fields use `=`");
+        let diagnostic = diagnostic.help(format!("write `{}:{value}`", p.before(1)));
+        // The blank before the sign goes with it.
+        let gap = Span {
+            start: p.after(p.i - 1).start,
+            ..p.span()
+        };
+        let token = p.tokens.list[p.i];
+        let repair = Some(Repair::Overwrite(token.start, token.end, ":".to_owned()));
+        return Some(Mistake {
+            diagnostic: diagnostic.edit(gap, ":"),
+            repair,
+        });
     }
+    let is_due = match p.inside() {
+        Inside::Block => p.path_start(p.i).is_some(),
+        // At the top a name takes `=` only in the head of a declaration; elsewhere `a == b` compares.
+        Inside::Top => {
+            p.i >= 2
+                && Kind::from_word(p.at(0)).is_some()
+                && (p.i == 2 || p.at(2) == "(")
+                && !(2..p.i).any(|j| p.at(j) == "=")
+        }
+        Inside::Args | Inside::Tuple | Inside::List => false,
+    };
+    if !is_due || !matches!(sign, ":" | "==" | ":=" | "=>" | "+=" | "-=") {
+        return None;
+    }
+    let message = match sign {
+        ":" => "arguments use `:`, fields use `=`".to_owned(),
+        _ => format!("a value is set with `=`, not with `{sign}`"),
+    };
+    Some(p.replace(p.error(codes::EQUALS_OR_COLON, message), p.i, p.i, "="))
 }
 
 /// `bs = 512, es = 220K`, `bs = 512;` and a comma after the last field of a row.
@@ -272,7 +272,6 @@ fn field_separator(p: &Place) -> Option<Mistake> {
 
 /// `a + + b`, `loss =`, `f(, x)`, and a name that was taken for the value because the value before it is missing.
 fn missing_value(p: &Place) -> Option<Mistake> {
-    let what = p.value_word();
     // `loss =` on one line, `weights = unit` on the next: the grammar gives up at the second `=`.
     if p.here() == "=" {
         let path = p.path_start(p.i)?;
@@ -282,10 +281,14 @@ fn missing_value(p: &Place) -> Option<Mistake> {
         if !p.tokens.list[path].first_on_line || p.inside() != Inside::Block {
             return None;
         }
-        let message = format!("{what} is missing after `{}`", p.at(before));
+        let message = format!(
+            "{} is missing after `{}`",
+            p.value_word(before),
+            p.at(before)
+        );
         let diagnostic =
             Diagnostic::error(codes::MISSING_OPERAND, p.span_of(before, before), message);
-        let start = crate::split::item_around(p.tokens, before).map(|(start, _)| start)?;
+        let start = item_around(p.tokens, before).map(|(start, _)| start)?;
         return Some(Mistake {
             diagnostic,
             repair: p.blank(start, path),
@@ -308,6 +311,7 @@ fn missing_value(p: &Place) -> Option<Mistake> {
         );
         return Some(p.replace(diagnostic, before, before, ""));
     }
+    let what = p.value_word(before);
     let message = match right {
         "" => format!("{what} is missing after `{left}`"),
         _ if matches!(left, "(" | "[" | "," | "=" | ":" | "in") && is_operator => {
@@ -452,9 +456,13 @@ fn unknown_kind(p: &Place) -> Option<Mistake> {
         return None;
     }
     let i = [p.i, p.i.wrapping_sub(1)].into_iter().find(|&i| {
-        p.tokens.is_name(i)
-            && p.tokens.list[i].first_on_line
-            && (p.tokens.is_name(i + 1) || matches!(p.at(i + 1), "=" | "{"))
+        let sign = if p.tokens.is_name(i + 1) {
+            i + 2
+        } else {
+            i + 1
+        };
+        let opens = matches!(p.at(sign), "=" | "{" | "(") || p.shape(sign) == Some(Shape::Text);
+        p.tokens.is_name(i) && p.tokens.list[i].first_on_line && opens
     })?;
     let word = p.at(i);
     if Kind::from_word(word).is_some() {
@@ -539,7 +547,7 @@ fn for_without_in(p: &Place) -> Option<Mistake> {
         let message = format!("`for` names what it walks, found {} for `in`", p.found());
         let diagnostic = p.error(codes::UNEXPECTED, message);
         if matches!(p.here(), "=" | ":") {
-            p.replace(diagnostic, p.i, p.i, " in ")
+            p.replace(diagnostic, p.i, p.i, "in")
         } else {
             p.skip(diagnostic.help("write `for x in [a, b] { row }`"))
         }

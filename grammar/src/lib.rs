@@ -49,7 +49,7 @@ pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
         Err(at) => {
             let found = recover(&tokens, file, &mut tree);
             let found = if found.is_empty() {
-                vec![mistakes::explain(&tokens, at, file, 0).diagnostic]
+                vec![mistakes::explain(&tokens, at, file, 0, text.len()).diagnostic]
             } else {
                 found
             };
@@ -104,6 +104,7 @@ struct Stretch {
 
 /// Reads `text`; after each mistake it tries again with that place mended or blanked.
 fn read(text: &str, form: Form, file: FileId, offset: usize) -> Stretch {
+    let written = text.len();
     let mut text = text.to_owned();
     let mut mistakes: Vec<Diagnostic> = vec![];
     while mistakes.len() < MOST_MISTAKES {
@@ -112,7 +113,7 @@ fn read(text: &str, form: Form, file: FileId, offset: usize) -> Stretch {
             Ok(parts) => return Stretch { parts, mistakes },
             Err(at) => at,
         };
-        let mistake = mistakes::explain(&tokens, at, file, offset);
+        let mistake = mistakes::explain(&tokens, at, file, offset, written);
         let mended = mistake.repair.and_then(|repair| repair.apply(&text));
         if mistakes
             .iter()

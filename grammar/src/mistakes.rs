@@ -117,8 +117,15 @@ pub(crate) fn late_use(line: &Use) -> Diagnostic {
     .help("move this line to the top of the file")
 }
 
-/// Says what is wrong at byte `at` of `tokens.text`, which stands at byte `offset` of `file`.
-pub(crate) fn explain(tokens: &Tokens, at: usize, file: FileId, offset: usize) -> Mistake {
+/// Says what is wrong at byte `at` of `tokens.text`, which stands at byte `offset` of `file`; its first `written` bytes are
+/// the file's, what follows was added by repairs.
+pub(crate) fn explain(
+    tokens: &Tokens,
+    at: usize,
+    file: FileId,
+    offset: usize,
+    written: usize,
+) -> Mistake {
     let i = tokens.index_at(at);
     let place = Place {
         tokens,
@@ -126,6 +133,7 @@ pub(crate) fn explain(tokens: &Tokens, at: usize, file: FileId, offset: usize) -
         open: open_before(tokens, i),
         file,
         offset,
+        written,
     };
     table::MISTAKES
         .iter()

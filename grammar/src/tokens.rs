@@ -66,7 +66,7 @@ impl<'t> Tokens<'t> {
                 line_start = at + 1;
                 is_first = true;
             }
-            if c.is_whitespace() || c == '\u{feff}' {
+            if matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{feff}') {
                 at += c.len_utf8();
                 continue;
             }

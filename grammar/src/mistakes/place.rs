@@ -15,6 +15,8 @@ pub(super) struct Place<'t> {
     pub open: Vec<usize>,
     pub file: FileId,
     pub offset: usize,
+    /// The length of the text as written; what a repair has added lies beyond.
+    pub written: usize,
 }
 
 /// What the innermost open bracket encloses.
@@ -137,6 +139,11 @@ impl Place<'_> {
         let end = self.tokens.text.trim_end().len();
         let start = self.tokens.list.get(from).map_or(end, |t| t.start);
         let end = self.tokens.list.get(to).map_or(end, |t| t.end);
+        self.span_between(start, end)
+    }
+
+    fn span_between(&self, start: usize, end: usize) -> Span {
+        let (start, end) = (start.min(self.written), end.min(self.written));
         Span::new(self.file, self.offset + start, self.offset + end)
     }
 
@@ -152,7 +159,7 @@ impl Place<'_> {
     /// The empty place directly after token `i`.
     pub fn after(&self, i: usize) -> Span {
         let end = self.tokens.list.get(i).map_or(0, |t| t.end);
-        Span::new(self.file, self.offset + end, self.offset + end)
+        self.span_between(end, end)
     }
 
     /// The offending token in words.

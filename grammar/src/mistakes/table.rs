@@ -82,6 +82,10 @@ fn quotes(p: &Place) -> Option<Mistake> {
         sign,
         "'" | "`" | "\u{201c}" | "\u{201d}" | "\u{2018}" | "\u{2019}" | "\u{ab}" | "\u{bb}"
     ) {
+        if sign.chars().all(char::is_whitespace) && !sign.is_empty() {
+            let diagnostic = p.error(codes::UNEXPECTED, "this blank is not an ordinary space");
+            return Some(p.replace(diagnostic, p.i, p.i, " "));
+        }
         let is_letter = sign
             .chars()
             .next()
@@ -455,7 +459,8 @@ fn unknown_kind(p: &Place) -> Option<Mistake> {
     if p.inside() != Inside::Top {
         return None;
     }
-    let i = [p.i, p.i.wrapping_sub(1)].into_iter().find(|&i| {
+    let near = [Some(p.i), p.i.checked_sub(1)];
+    let i = near.into_iter().flatten().find(|&i| {
         let sign = if p.tokens.is_name(i + 1) {
             i + 2
         } else {

@@ -1,0 +1,79 @@
+//! The device that a run computes on, and whether the libtorch that was loaded is the one this build is made for.
+
+use crate::error::{Error, Result};
+use crate::ffi;
+use tch::{Cuda, Device};
+
+/// The PyTorch that tch 0.24 binds. Pairs are exact: tch calls generated functions of this version.
+pub const TORCH_VERSION: &str = "2.11.0";
+
+/// Fails unless the libtorch that was loaded is [`TORCH_VERSION`]; the message names the pair.
+pub fn check_torch() -> Result<()> {
+    let found = ffi::torch_version()?;
+    if found == TORCH_VERSION {
+        return Ok(());
+    }
+    let found = if found.is_empty() {
+        "another version".to_owned()
+    } else {
+        found
+    };
+    Err(Error::Unsupported {
+        message: format!(
+            "libtorch is {found}, but tch 0.24 and PyTorch {TORCH_VERSION} go together; \
+             install torch=={TORCH_VERSION} and run `cargo xtask setup`"
+        ),
+    })
+}
+
+/// The device of this name: `cpu`, `cuda` (the first GPU) or `cuda:N`. CUDA's half of libtorch is loaded only when it is asked for.
+pub fn device(name: &str) -> Result<Device> {
+    let unavailable = |message: String| Error::Device {
+        device: name.to_owned(),
+        message,
+    };
+    let index = match (name, name.strip_prefix("cuda:")) {
+        ("cpu", _) => return Ok(Device::Cpu),
+        ("cuda", _) => 0,
+        (_, Some(index)) => index
+            .parse()
+            .map_err(|_| unavailable(format!("`{index}` is no number of a GPU; write `cuda:0`")))?,
+        (_, None) => return Err(unavailable("write `cpu`, `cuda` or `cuda:N`".to_owned())),
+    };
+    ffi::load_cuda().map_err(|cause| {
+        unavailable(format!("this libtorch has no CUDA ({cause}); install a CUDA build of torch, or use `--device cpu`"))
+    })?;
+    let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
+    if !Cuda::is_available() || count == 0 {
+        return Err(unavailable(
+            "no GPU or no driver was found; use `--device cpu`".to_owned(),
+        ));
+    }
+    if index >= count {
+        return Err(unavailable(format!(
+            "{count} GPUs were found, numbered from 0"
+        )));
+    }
+    Ok(Device::Cuda(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loaded_libtorch_is_the_one_tch_binds() {
+        check_torch().unwrap();
+    }
+
+    #[test]
+    fn unknown_devices_are_refused_with_the_ways_to_write_them() {
+        assert_eq!(device("cpu").unwrap(), Device::Cpu);
+        for (name, message) in [
+            ("gpu", "write `cpu`, `cuda` or `cuda:N`"),
+            ("cuda:x", "no number of a GPU"),
+        ] {
+            assert!(device(name).unwrap_err().to_string().contains(message));
+        }
+    }
+}

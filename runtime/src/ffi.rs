@@ -1,0 +1,193 @@
+//! The functions of the C++ shim (`shim/shim.cpp`), safe to call. The only `unsafe` of the workspace.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char};
+use std::marker::PhantomData;
+use std::ptr;
+use tch::{TchError, Tensor};
+use torch_sys::C_tensor;
+
+/// What autocast was set to before, as the shim keeps it.
+#[repr(C)]
+struct AutocastState {
+    opaque: [u8; 0],
+}
+
+unsafe extern "C" {
+    fn shim_free(message: *mut c_char);
+    fn shim_torch_version(version: *mut *mut c_char) -> *mut c_char;
+    fn shim_load_cuda() -> *mut c_char;
+    fn shim_autocast_push(
+        cuda: bool,
+        enabled: bool,
+        before: *mut *mut AutocastState,
+    ) -> *mut c_char;
+    fn shim_autocast_pop(before: *mut AutocastState);
+    fn shim_adam(
+        parameters: *const *mut C_tensor,
+        gradients: *const *mut C_tensor,
+        means: *const *mut C_tensor,
+        squares: *const *mut C_tensor,
+        steps: *const *mut C_tensor,
+        n: usize,
+        rate: f64,
+        beta1: f64,
+        beta2: f64,
+        decay: f64,
+        eps: f64,
+    ) -> *mut c_char;
+    fn shim_sgd(
+        parameters: *const *mut C_tensor,
+        gradients: *const *mut C_tensor,
+        momenta: *const *mut C_tensor,
+        n: usize,
+        rate: f64,
+        momentum: f64,
+        decay: f64,
+    ) -> *mut c_char;
+}
+
+/// Takes a string of the shim.
+fn take(text: *mut c_char) -> String {
+    // SAFETY: the shim hands out a zero-terminated string that is ours to give back, once, with `shim_free`.
+    unsafe {
+        let owned = CStr::from_ptr(text).to_string_lossy().into_owned();
+        shim_free(text);
+        owned
+    }
+}
+
+/// The shim's answer: null, or what libtorch said. Only its first line; the rest is a C++ backtrace.
+fn checked(message: *mut c_char) -> Result<(), TchError> {
+    if message.is_null() {
+        return Ok(());
+    }
+    Err(TchError::Torch(
+        take(message).lines().next().unwrap_or_default().to_owned(),
+    ))
+}
+
+/// The tensors as the shim wants them. The pointers are valid as long as `tensors` is borrowed.
+fn pointers(tensors: &[Tensor]) -> Vec<*mut C_tensor> {
+    tensors
+        .iter()
+        .map(|tensor| tensor.as_ptr().cast_mut())
+        .collect()
+}
+
+/// The version of the libtorch that is loaded, `2.11.0`; empty where the library does not say.
+pub fn torch_version() -> Result<String, TchError> {
+    let mut version = ptr::null_mut();
+    // SAFETY: `version` is written before the shim returns null, and is a string of the shim then.
+    checked(unsafe { shim_torch_version(&mut version) })?;
+    Ok(take(version))
+}
+
+/// Loads the CUDA half of libtorch. Call it before any question about CUDA: libtorch remembers the first answer.
+pub fn load_cuda() -> Result<(), TchError> {
+    // SAFETY: runs the initialisers of a library that comes with the libtorch already loaded.
+    checked(unsafe { shim_load_cuda() })
+}
+
+/// Autocast of this thread, switched until it is dropped. Guards are dropped in reverse order of their making.
+pub struct Autocast {
+    before: *mut AutocastState,
+    /// Autocast is a state of the thread, so the guard must stay in it.
+    thread: PhantomData<*const ()>,
+}
+
+impl Autocast {
+    /// Switches autocast of CUDA or of the CPU to bfloat16, or off.
+    pub fn new(is_cuda: bool, is_enabled: bool) -> Result<Autocast, TchError> {
+        let mut before = ptr::null_mut();
+        // SAFETY: `before` is written before the shim returns null.
+        checked(unsafe { shim_autocast_push(is_cuda, is_enabled, &mut before) })?;
+        Ok(Autocast {
+            before,
+            thread: PhantomData,
+        })
+    }
+}
+
+impl Drop for Autocast {
+    fn drop(&mut self) {
+        // SAFETY: `before` comes from `shim_autocast_push` and is given back once.
+        unsafe { shim_autocast_pop(self.before) }
+    }
+}
+
+/// The numbers of one step of Adam.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamStep {
+    /// Learning rate.
+    pub rate: f64,
+    /// Decay of the two moments.
+    pub betas: (f64, f64),
+    /// L2 decay, added to the gradient.
+    pub decay: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
+}
+
+/// One fused step of Adam, in place. All lists have one entry for each parameter; `steps` are float32 scalars that count up.
+pub fn adam(
+    parameters: &[Tensor],
+    gradients: &[Tensor],
+    means: &[Tensor],
+    squares: &[Tensor],
+    steps: &[Tensor],
+    step: AdamStep,
+) -> Result<(), TchError> {
+    let n = parameters.len();
+    assert!(
+        [gradients.len(), means.len(), squares.len(), steps.len()]
+            .iter()
+            .all(|&len| len == n),
+        "one state each"
+    );
+    let (p, g, m, v, k) = (
+        pointers(parameters),
+        pointers(gradients),
+        pointers(means),
+        pointers(squares),
+        pointers(steps),
+    );
+    let AdamStep {
+        rate,
+        betas,
+        decay,
+        eps,
+    } = step;
+    // SAFETY: five lists of `n` live tensors.
+    checked(unsafe {
+        shim_adam(
+            p.as_ptr(),
+            g.as_ptr(),
+            m.as_ptr(),
+            v.as_ptr(),
+            k.as_ptr(),
+            n,
+            rate,
+            betas.0,
+            betas.1,
+            decay,
+            eps,
+        )
+    })
+}
+
+/// One fused step of SGD with momentum and L2 decay, in place. Momenta start at 0.
+pub fn sgd(
+    parameters: &[Tensor],
+    gradients: &[Tensor],
+    momenta: &[Tensor],
+    rate: f64,
+    momentum: f64,
+    decay: f64,
+) -> Result<(), TchError> {
+    let n = parameters.len();
+    assert!(gradients.len() == n && momenta.len() == n, "one state each");
+    let (p, g, m) = (pointers(parameters), pointers(gradients), pointers(momenta));
+    // SAFETY: three lists of `n` live tensors.
+    checked(unsafe { shim_sgd(p.as_ptr(), g.as_ptr(), m.as_ptr(), n, rate, momentum, decay) })
+}

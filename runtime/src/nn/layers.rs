@@ -1,0 +1,122 @@
+//! The three layers with tensors of their own: convolution, BatchNorm, linear.
+
+use super::parameters::{Init, Parameters};
+use tch::{Tensor, no_grad};
+
+/// A convolution without bias over two or three axes.
+#[derive(Debug)]
+pub struct Conv {
+    weight: Tensor,
+    stride: Vec<i64>,
+    padding: Vec<i64>,
+}
+
+/// The first values of a convolution's weight.
+#[derive(Clone, Copy, Debug)]
+pub enum ConvInit {
+    /// PyTorch's default: uniform with bound `1 / sqrt(fan in)`.
+    Default,
+    /// Kaiming-normal by the outgoing connections: deviation `sqrt(2 / fan out)`.
+    KaimingFanOut,
+}
+
+impl Conv {
+    /// `kernel`, `stride` and `padding` have one number for each axis. The weight is `NAME.weight`,
+    /// `[outputs, inputs, kernel...]`.
+    pub fn new<const AXES: usize>(
+        parameters: &mut Parameters,
+        name: &str,
+        channels: (i64, i64),
+        [kernel, stride, padding]: [[i64; AXES]; 3],
+        init: ConvInit,
+    ) -> Self {
+        let (inputs, outputs) = channels;
+        let shape = [&[outputs, inputs], &kernel[..]].concat();
+        let window = kernel.iter().product::<i64>() as f64;
+        let init = match init {
+            ConvInit::Default => Init::Uniform(1.0 / (inputs as f64 * window).sqrt()),
+            ConvInit::KaimingFanOut => Init::Normal((2.0 / (outputs as f64 * window)).sqrt()),
+        };
+        let weight = parameters.learn(format!("{name}.weight"), &shape, init);
+        Self {
+            weight,
+            stride: stride.to_vec(),
+            padding: padding.to_vec(),
+        }
+    }
+
+    /// `[B, inputs, ...]` to `[B, outputs, ...]`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let (stride, padding) = (&self.stride[..], &self.padding[..]);
+        // The generic `convolution` is not among the operators that autocast covers on the CPU.
+        if stride.len() == 3 {
+            x.conv3d(&self.weight, None::<&Tensor>, stride, padding, [1, 1, 1], 1)
+        } else {
+            x.conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], 1)
+        }
+    }
+}
+
+/// BatchNorm over all axes but the second, with PyTorch's numbers: eps 1e-5, running statistics moved by 0.1 in each call.
+#[derive(Debug)]
+pub struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    calls: Tensor,
+}
+
+impl BatchNorm {
+    /// Weight 1, bias 0, running mean 0, running variance 1; named as PyTorch does, after `name`.
+    pub fn new(parameters: &mut Parameters, name: &str, channels: i64) -> Self {
+        Self {
+            weight: parameters.learn(format!("{name}.weight"), &[channels], Init::Constant(1.0)),
+            bias: parameters.learn(format!("{name}.bias"), &[channels], Init::Constant(0.0)),
+            mean: parameters.buffer(format!("{name}.running_mean"), &[channels], 0.0),
+            variance: parameters.buffer(format!("{name}.running_var"), &[channels], 1.0),
+            calls: parameters.counter(format!("{name}.num_batches_tracked")),
+        }
+    }
+
+    /// Normalises by the batch's own statistics in training, by the running ones otherwise.
+    pub fn forward(&self, x: &Tensor, is_training: bool) -> Tensor {
+        if is_training {
+            let _ = no_grad(|| self.calls.shallow_clone().g_add_scalar_(1));
+        }
+        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
+        x.batch_norm(
+            weight,
+            bias,
+            Some(&self.mean),
+            Some(&self.variance),
+            is_training,
+            0.1,
+            1e-5,
+            true,
+        )
+    }
+}
+
+/// A linear layer with bias.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// PyTorch's default first values: weight and bias uniform with bound `1 / sqrt(inputs)`.
+    pub fn new(parameters: &mut Parameters, name: &str, inputs: i64, outputs: i64) -> Self {
+        let init = Init::Uniform(1.0 / (inputs as f64).sqrt());
+        Self {
+            weight: parameters.learn(format!("{name}.weight"), &[outputs, inputs], init),
+            bias: parameters.learn(format!("{name}.bias"), &[outputs], init),
+        }
+    }
+
+    /// `[B, inputs]` to `[B, outputs]`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, Some(&self.bias))
+    }
+}

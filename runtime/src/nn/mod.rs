@@ -1,0 +1,258 @@
+//! The networks of an experiment: backbones (Tables S5, S6), projectors and predictors (S7, S8), built from the layers that
+//! the file names and called as the released code calls them, so that its checkpoints and ours have the same names.
+
+pub mod heads;
+pub mod layers;
+pub mod parameters;
+pub mod r2plus1d;
+pub mod resnet;
+pub mod stages;
+
+use crate::error::{Error, Result};
+use compiler::hir::{self, Layer, Precision};
+use heads::Head;
+use parameters::{Entry, Parameters};
+use r2plus1d::R2plus1d;
+use resnet::Resnet;
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Parameters and running statistics of this precision. Under mixed precision they are float32; the arithmetic alone is not.
+pub fn kind(precision: Precision) -> Kind {
+    match precision {
+        Precision::Amp | Precision::Fp32 | Precision::Bf16 => Kind::Float,
+        Precision::Fp64 => Kind::Double,
+    }
+}
+
+/// What names of tensors begin with: `video` and `audio` as in the released code, else the modality's own name.
+fn prefix(modality: &str) -> &str {
+    match modality {
+        "v" => "video",
+        "a" => "audio",
+        other => other,
+    }
+}
+
+/// A convolutional network up to its last map.
+#[derive(Debug)]
+pub enum Backbone {
+    /// For clips of frames.
+    R2plus1d(R2plus1d),
+    /// For spectrograms.
+    Resnet(Resnet),
+}
+
+impl Backbone {
+    /// The backbone that `layer` describes; tensors are called `NAME.conv1.0.weight` and so on.
+    fn new(parameters: &mut Parameters, name: &str, layer: Option<&Layer>) -> Result<Self> {
+        match layer {
+            Some(&Layer::R2plus1d { depth, width }) => Ok(Self::R2plus1d(R2plus1d::new(
+                parameters,
+                name,
+                depth,
+                i64::from(width),
+            )?)),
+            Some(&Layer::Resnet {
+                depth,
+                width,
+                channels,
+            }) => Ok(Self::Resnet(Resnet::new(
+                parameters,
+                name,
+                depth,
+                i64::from(width),
+                i64::from(channels),
+            )?)),
+            Some(Layer::Fc { .. } | Layer::Bn | Layer::Relu | Layer::L2) | None => {
+                Err(Error::Unsupported {
+                    message: format!("`{name}`: an `f` begins with a backbone"),
+                })
+            }
+        }
+    }
+
+    /// The backbone of a modality alone, with its first values: what an evaluation loads a checkpoint into. The second value
+    /// holds its tensors.
+    pub fn of_modality(
+        settings: &hir::Pretrain,
+        modality: &str,
+        device: Device,
+    ) -> Result<(Self, Parameters)> {
+        let owner = owner(settings, modality, |m| Some(&m.f))?;
+        let mut parameters = Parameters::new(settings.seed, kind(settings.precision), device);
+        let name = format!("{}_backbone", prefix(&owner.name));
+        let backbone = Self::new(&mut parameters, &name, owner.f.layers.first())?;
+        Ok((backbone, parameters))
+    }
+
+    /// The maps after the stem's pool and after each stage: `conv1` to `conv5x`.
+    pub fn maps<'a>(
+        &'a self,
+        x: &Tensor,
+        is_training: bool,
+    ) -> Box<dyn Iterator<Item = Tensor> + 'a> {
+        match self {
+            Backbone::R2plus1d(network) => Box::new(network.maps(x, is_training)),
+            Backbone::Resnet(network) => Box::new(network.maps(x, is_training)),
+        }
+    }
+
+    /// The last map in evaluation: running statistics, no gradient. `[B, C, T, H, W]` or `[B, C, F, T]`, C = 8 widths.
+    pub fn conv5(&self, x: &Tensor) -> Tensor {
+        no_grad(|| self.last(x, false))
+    }
+
+    /// The mean of the last map: `[B, 8 width]`.
+    fn pooled(&self, x: &Tensor, is_training: bool) -> Tensor {
+        self.last(x, is_training)
+            .flatten(2, -1)
+            .mean_dim(-1, false, None)
+    }
+
+    fn last(&self, x: &Tensor, is_training: bool) -> Tensor {
+        self.maps(x, is_training)
+            .last()
+            .expect("there is a map after the stem")
+    }
+}
+
+/// One parameter group: `v.f` or `v.h`.
+#[derive(Debug)]
+struct Group {
+    network: Network,
+    parameters: Parameters,
+}
+
+/// The network of a group.
+#[derive(Debug)]
+enum Network {
+    /// `f`: backbone, mean over the map, projector.
+    Encoder(Backbone, Head),
+    /// `h`.
+    Predictor(Head),
+}
+
+/// The networks that one pretraining trains.
+#[derive(Debug)]
+pub struct Model {
+    /// By group name; a group that is `same` as another is not here.
+    groups: BTreeMap<String, Group>,
+}
+
+impl Model {
+    /// The groups that the training step uses, with their first values. A group that is `same` as another has its parameters.
+    pub fn new<'a>(
+        settings: &hir::Pretrain,
+        groups: impl IntoIterator<Item = &'a str>,
+        device: Device,
+    ) -> Result<Self> {
+        let mut built = BTreeMap::new();
+        for name in groups {
+            let mut parameters = Parameters::new(settings.seed, kind(settings.precision), device);
+            let network = network(settings, name, &mut parameters)?;
+            built.insert(
+                name.to_owned(),
+                Group {
+                    network,
+                    parameters,
+                },
+            );
+        }
+        Ok(Self { groups: built })
+    }
+
+    /// `z = f(x)` or `p = h(z)` with the network of `group`; a training call moves the running statistics.
+    pub fn forward(&self, group: &str, x: &Tensor, is_training: bool) -> Tensor {
+        match &self.groups[group].network {
+            Network::Encoder(backbone, projector) => {
+                projector.forward(&backbone.pooled(x, is_training), is_training)
+            }
+            Network::Predictor(predictor) => predictor.forward(x, is_training),
+        }
+    }
+
+    /// Names of the groups, sorted, with their learned tensors.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, Vec<Tensor>)> {
+        self.groups
+            .iter()
+            .map(|(name, group)| (name.as_str(), group.parameters.learned()))
+    }
+
+    /// The backbone of `group`, if that is an encoder.
+    pub fn backbone(&self, group: &str) -> Option<&Backbone> {
+        match &self.groups.get(group)?.network {
+            Network::Encoder(backbone, _) => Some(backbone),
+            Network::Predictor(_) => None,
+        }
+    }
+
+    /// All parameters and buffers.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.groups
+            .values()
+            .flat_map(|group| group.parameters.entries())
+    }
+}
+
+/// Builds the network of `group` (`v.f`, `v.h`).
+fn network(settings: &hir::Pretrain, group: &str, parameters: &mut Parameters) -> Result<Network> {
+    let unknown = || Error::Unsupported {
+        message: format!("no modality of this experiment has a network `{group}`"),
+    };
+    let (name, part) = group.rsplit_once('.').ok_or_else(unknown)?;
+    let modality = settings.modality(name).ok_or_else(unknown)?;
+    let named = |part: &str| format!("{}_{part}", prefix(name));
+    match part {
+        "f" => {
+            let backbone =
+                Backbone::new(parameters, &named("backbone"), modality.f.layers.first())?;
+            let width = hir::Network {
+                layers: modality.f.layers[..1].to_vec(),
+                same: None,
+            }
+            .width();
+            let inputs = i64::from(width.ok_or_else(unknown)?);
+            let projector = Head::new(
+                parameters,
+                &named("projector"),
+                inputs,
+                &modality.f.layers[1..],
+            )?;
+            Ok(Network::Encoder(backbone, projector))
+        }
+        "h" => {
+            let predictor = modality.h.as_ref().ok_or_else(unknown)?;
+            let inputs = i64::from(modality.f.width().ok_or_else(unknown)?);
+            Ok(Network::Predictor(Head::new(
+                parameters,
+                &named("predictor"),
+                inputs,
+                &predictor.layers,
+            )?))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+/// The modality whose parameters `modality` uses for the network `of`: its own, or those that it is `same` as.
+fn owner<'a>(
+    settings: &'a hir::Pretrain,
+    modality: &str,
+    of: impl Fn(&hir::Modality) -> Option<&hir::Network>,
+) -> Result<&'a hir::Modality> {
+    let find = |name: &str| {
+        let message = || format!("this experiment has no modality `{name}`");
+        settings
+            .modality(name)
+            .ok_or_else(|| Error::Unsupported { message: message() })
+    };
+    let own = find(modality)?;
+    match of(own)
+        .and_then(|network| network.same.as_deref())
+        .and_then(|group| group.split_once('.'))
+    {
+        Some((owner, _)) => find(owner),
+        None => Ok(own),
+    }
+}

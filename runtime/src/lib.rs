@@ -1,6 +1,14 @@
 //! Plan to numbers: data, training and evaluation on libtorch.
 
 pub mod augment;
+pub mod checkpoint;
 pub mod data;
+pub mod device;
 pub mod error;
 pub mod eval;
+pub mod execute;
+pub mod ffi;
+pub mod loss;
+pub mod nn;
+pub mod optim;
+pub mod train;

@@ -155,6 +155,11 @@ impl Program {
                 Node::StopGradient => vec![read(self.steps[call[0]].inputs[0])?.detach()],
                 Node::L2 => vec![loss::l2(read(self.steps[call[0]].inputs[0])?)],
                 Node::Scale { by } => vec![read(self.steps[call[0]].inputs[0])? * by.to_f64()],
+                Node::Operator { operator } => {
+                    return Err(Error::Unsupported {
+                        message: format!("no training step can execute {operator:?} yet"),
+                    });
+                }
                 Node::Term { term } => {
                     let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
                     let arguments = self.steps[call[0]].inputs.iter().map(|&input| read(input));
@@ -226,6 +231,7 @@ fn network(node: &Node) -> Option<(u8, &str)> {
         | Node::StopGradient
         | Node::L2
         | Node::Scale { .. }
+        | Node::Operator { .. }
         | Node::Term { .. }
         | Node::Sum { .. } => None,
     }
@@ -245,6 +251,7 @@ fn arity(node: &Node) -> usize {
         | Node::StopGradient
         | Node::L2
         | Node::Scale { .. }
+        | Node::Operator { .. }
         | Node::Term { .. } => 1,
     }
 }

@@ -116,10 +116,26 @@ pub struct ScoreResult {
     pub value: f64,
     /// The metric of each fold or split, in order; one entry where there is one split.
     pub folds: Vec<FoldResult>,
+    /// How the classifiers were fitted; `None` for scores without any.
+    #[serde(default)]
+    pub solver: Option<Solver>,
     /// Clips that were counted and left out or drawn again.
     pub clips: ClipCounts,
     /// Seconds that it took.
     pub seconds: f64,
+}
+
+/// The solver behind a score: it belongs to the result, for two solvers may stop at different points.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Solver {
+    /// Its name.
+    pub name: String,
+    /// Its tolerance.
+    pub tolerance: f64,
+    /// The largest gradient norm at the end of a fit, relative to that at zero weights.
+    pub residual: f64,
+    /// Fits that ended above the tolerance; 0 where all converged.
+    pub unconverged: u64,
 }
 
 impl ScoreResult {
@@ -129,6 +145,7 @@ impl ScoreResult {
         Self {
             value: sum / folds.len().max(1) as f64,
             folds,
+            solver: None,
             clips,
             seconds,
         }

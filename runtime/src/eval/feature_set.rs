@@ -1,0 +1,269 @@
+//! The file that stands between extraction and scoring: features of the clips of a labelled data set.
+//!
+//! `features.safetensors` holds, for S samples of which each has some rows:
+//!
+//! | tensor | shape | meaning |
+//! | --- | --- | --- |
+//! | `train` | `[R1, D]` f32 | features of augmented clips |
+//! | `train_sample` | `[R1]` i64 | the sample of each row, in `0..S` |
+//! | `test` | `[R2, D]` f32 | features of clips as they are |
+//! | `test_sample` | `[R2]` i64 | the sample of each row |
+//! | `label` | `[S]` i64 | the class of each sample |
+//! | `fold` | `[S]` i64 | its fold, from 1; 0 trains in every split |
+//!
+//! and as metadata `data`, `splits`, and the JSON lists `classes` and `samples` (names).
+
+use crate::error::{Error, Result};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Features of one kind: rows of values, and whose they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Features {
+    /// `[R, D]`, row after row.
+    pub values: Vec<f32>,
+    /// The sample of each row.
+    pub samples: Vec<usize>,
+}
+
+/// Features of a labelled data set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeatureSet {
+    /// The data set's name, for messages.
+    pub data: String,
+    /// Number of folds or splits that are scored.
+    pub splits: u32,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Names of the samples.
+    pub samples: Vec<String>,
+    /// The class of each sample.
+    pub labels: Vec<u32>,
+    /// The fold of each sample: test in the split of this number, train in the others; 0 trains in all.
+    pub folds: Vec<u32>,
+    /// Values of a row, D.
+    pub width: usize,
+    /// Of augmented clips.
+    pub train: Features,
+    /// Of clips as they are.
+    pub test: Features,
+}
+
+impl FeatureSet {
+    /// Writes the file.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let count = self.samples.len();
+        let bytes =
+            |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+        let whole = |values: &mut dyn Iterator<Item = i64>| -> Vec<u8> {
+            values.flat_map(|v| v.to_le_bytes()).collect()
+        };
+        let owners = |f: &Features| whole(&mut f.samples.iter().map(|s| *s as i64));
+        let of_samples = |values: &[u32]| whole(&mut values.iter().map(|v| i64::from(*v)));
+        let matrix = |f: &Features| vec![f.samples.len(), self.width];
+        let tensors = [
+            (
+                "train",
+                Dtype::F32,
+                matrix(&self.train),
+                bytes(&self.train.values),
+            ),
+            (
+                "train_sample",
+                Dtype::I64,
+                vec![self.train.samples.len()],
+                owners(&self.train),
+            ),
+            (
+                "test",
+                Dtype::F32,
+                matrix(&self.test),
+                bytes(&self.test.values),
+            ),
+            (
+                "test_sample",
+                Dtype::I64,
+                vec![self.test.samples.len()],
+                owners(&self.test),
+            ),
+            ("label", Dtype::I64, vec![count], of_samples(&self.labels)),
+            ("fold", Dtype::I64, vec![count], of_samples(&self.folds)),
+        ];
+        let mut views = vec![];
+        for (name, kind, shape, data) in &tensors {
+            let view = TensorView::new(*kind, shape.clone(), data);
+            views.push((*name, view.map_err(|cause| unusable(path, &cause))?));
+        }
+        let list = |names: &[String]| serde_json::to_string(names).expect("names are plain text");
+        let metadata = HashMap::from([
+            ("data".to_owned(), self.data.clone()),
+            ("splits".to_owned(), self.splits.to_string()),
+            ("classes".to_owned(), list(&self.classes)),
+            ("samples".to_owned(), list(&self.samples)),
+        ]);
+        serialize_to_file(views, Some(metadata), path).map_err(|cause| match cause {
+            safetensors::SafeTensorError::IoError(cause) => Error::Io {
+                action: "write",
+                path: path.to_owned(),
+                cause,
+            },
+            other => unusable(path, &other),
+        })
+    }
+
+    /// Reads the file. What does not fit together is an error that names it.
+    pub fn load(path: &Path) -> Result<Self> {
+        let file = std::fs::read(path).map_err(|cause| Error::Io {
+            action: "read",
+            path: path.to_owned(),
+            cause,
+        })?;
+        let (_, header) =
+            SafeTensors::read_metadata(&file).map_err(|cause| unusable(path, &cause))?;
+        let tensors = SafeTensors::deserialize(&file).map_err(|cause| unusable(path, &cause))?;
+        let texts = header.metadata().clone().unwrap_or_default();
+        let text = |key: &str| {
+            let missing = || unusable(path, &format!("its metadata have no `{key}`"));
+            texts.get(key).ok_or_else(missing)
+        };
+        let list = |key: &str| -> Result<Vec<String>> {
+            serde_json::from_str(text(key)?).map_err(|cause| unusable(path, &cause))
+        };
+        let whole = |name: &str| -> Result<Vec<i64>> {
+            let tensor = tensors
+                .tensor(name)
+                .map_err(|cause| unusable(path, &cause))?;
+            let words = tensor.data().as_chunks::<8>().0;
+            match tensor.dtype() {
+                Dtype::I64 => Ok(words.iter().map(|b| i64::from_le_bytes(*b)).collect()),
+                other => Err(unusable(path, &format!("`{name}` is {other:?}, not I64"))),
+            }
+        };
+        let matrix = |name: &str| -> Result<(Vec<f32>, usize)> {
+            let tensor = tensors
+                .tensor(name)
+                .map_err(|cause| unusable(path, &cause))?;
+            let (Dtype::F32, [_, width]) = (tensor.dtype(), tensor.shape()) else {
+                return Err(unusable(path, &format!("`{name}` is no F32 matrix")));
+            };
+            let words = tensor.data().as_chunks::<4>().0;
+            Ok((
+                words.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                *width,
+            ))
+        };
+        let ((train, width), (test, test_width)) = (matrix("train")?, matrix("test")?);
+        let (samples, classes) = (list("samples")?, list("classes")?);
+        let below = |name: &str, bound: usize| -> Result<Vec<usize>> {
+            let values = whole(name)?
+                .into_iter()
+                .map(|v| usize::try_from(v).ok().filter(|v| *v < bound));
+            let outside = || unusable(path, &format!("`{name}` holds a number outside 0..{bound}"));
+            values.collect::<Option<_>>().ok_or_else(outside)
+        };
+        let narrow = |values: Vec<usize>| values.into_iter().map(|v| v as u32).collect();
+        let set = Self {
+            data: text("data")?.clone(),
+            splits: text("splits")?
+                .parse()
+                .map_err(|cause| unusable(path, &cause))?,
+            labels: narrow(below("label", classes.len())?),
+            folds: narrow(below("fold", u32::MAX as usize)?),
+            train: Features {
+                values: train,
+                samples: below("train_sample", samples.len())?,
+            },
+            test: Features {
+                values: test,
+                samples: below("test_sample", samples.len())?,
+            },
+            classes,
+            samples,
+            width,
+        };
+        let fits = |f: &Features| f.values.len() == f.samples.len() * width;
+        let count = set.samples.len();
+        if width != test_width
+            || !fits(&set.train)
+            || !fits(&set.test)
+            || set.labels.len() != count
+            || set.folds.len() != count
+        {
+            return Err(unusable(
+                path,
+                &"the lengths of its tensors do not fit together",
+            ));
+        }
+        Ok(set)
+    }
+}
+
+fn unusable(path: &Path, message: &dyn std::fmt::Display) -> Error {
+    Error::Checkpoint {
+        path: path.to_owned(),
+        message: message.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set() -> FeatureSet {
+        FeatureSet {
+            data: "toy".to_owned(),
+            splits: 2,
+            classes: vec!["a".to_owned(), "b".to_owned()],
+            samples: ["x.mp4", "y.mp4", "z.mp4"].map(str::to_owned).to_vec(),
+            labels: vec![0, 1, 0],
+            folds: vec![1, 2, 0],
+            width: 2,
+            train: Features {
+                values: vec![1.0, 2.0, 3.0, -4.0],
+                samples: vec![0, 2],
+            },
+            test: Features {
+                values: vec![0.5, 0.25],
+                samples: vec![1],
+            },
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("features.safetensors");
+        set().save(&path).unwrap();
+        assert_eq!(FeatureSet::load(&path).unwrap(), set());
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("features.safetensors");
+        let missing = FeatureSet::load(&path).unwrap_err().to_string();
+        assert!(missing.starts_with("cannot read"), "{missing}");
+        set().save(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for length in [0, 4, 100, whole.len() - 3] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let error = FeatureSet::load(&path).unwrap_err().to_string();
+            assert!(
+                error.contains("features.safetensors` cannot be used"),
+                "{error}"
+            );
+        }
+        FeatureSet {
+            labels: vec![0, 7, 0],
+            ..set()
+        }
+        .save(&path)
+        .unwrap();
+        let error = FeatureSet::load(&path).unwrap_err().to_string();
+        assert!(
+            error.ends_with("`label` holds a number outside 0..2"),
+            "{error}"
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! Syntax tree to plan: pure, no I/O, no tensors.
 
 pub mod graph;
+pub mod hash;
 pub mod hir;
 pub mod loss;
 pub mod lower;

@@ -1,5 +1,11 @@
 //! The plan: stages by content hash, ordered, serialisable, complete. It is all that the runtime ever sees.
 
+mod build;
+mod print;
+
+pub use build::{FORMAT, NOT_EXECUTABLE, plan};
+pub use print::{json, text};
+
 use crate::graph::Node;
 use crate::hir;
 use serde::{Deserialize, Serialize};

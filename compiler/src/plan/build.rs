@@ -1,0 +1,244 @@
+//! Closed programs to a plan.
+
+use super::{
+    CellPlan, Extract, Plan, Pretrain, RowPlan, ScoreWork, Stage, StageId, TablePlan, Work,
+};
+use crate::graph::{Graph, Node};
+use crate::hash;
+use crate::hir::{self, Eval, Optimiser, Program, Row};
+use crate::loss::EmbeddingOp;
+use crate::passes::build;
+use grammar::diagnostic::{Code, Diagnostic};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The version of the plan's format.
+pub const FORMAT: u32 = 1;
+
+/// A loss or optimiser that the language knows and no run can execute yet.
+pub const NOT_EXECUTABLE: Code = Code("E0901");
+
+/// The stages and tables of `files`: each file's name as the user wrote it, and what it closes to.
+///
+/// Equal stages stand once. Stages that cost little and that many rows share come first, and each number as early as its
+/// pretraining allows.
+///
+/// # Errors
+///
+/// E0901 at each row whose loss or optimiser no run can execute yet.
+pub fn plan(files: &[(&str, &Program)]) -> Result<Plan, Vec<Diagnostic>> {
+    let mut wanted = Wanted::default();
+    let mut tables = vec![];
+    let mut refused = vec![];
+    for (file, program) in files {
+        for table in &program.tables {
+            let mut rows = vec![];
+            for (number, row) in (1..).zip(&table.rows) {
+                let (graph, _) = build(&row.pretrain);
+                refused.extend(not_executable(&graph, row));
+                let name = format!("{}:{number}", table.name);
+                let pretrain = wanted.pretrain(&name, row, &graph);
+                let cell = |(i, score): (usize, &(String, Eval))| {
+                    let (heading, eval) = score;
+                    let stage = match untrained(&graph, row, eval) {
+                        Some(reason) => Err(reason),
+                        None => Ok(wanted.score(&name, heading, &pretrain, row, eval)),
+                    };
+                    CellPlan {
+                        stage,
+                        expect: row.expect.get(i).cloned().flatten(),
+                    }
+                };
+                let cells = table.scores.iter().enumerate().map(cell).collect();
+                rows.push(RowPlan {
+                    label: row.label.clone(),
+                    pretrain,
+                    cells,
+                });
+            }
+            tables.push(TablePlan {
+                name: table.name.clone(),
+                title: table.title.clone(),
+                file: (*file).to_owned(),
+                columns: table
+                    .scores
+                    .iter()
+                    .map(|(heading, _)| heading.clone())
+                    .collect(),
+                rows,
+            });
+        }
+    }
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let toy = files.iter().any(|(_, program)| program.is_toy);
+    Ok(Plan {
+        format: FORMAT,
+        toy,
+        stages: wanted.in_order(),
+        tables,
+    })
+}
+
+/// Stages as they are asked for, each once.
+#[derive(Default)]
+struct Wanted {
+    pretrains: Vec<Branch>,
+    known: BTreeSet<StageId>,
+    at: BTreeMap<StageId, usize>,
+}
+
+/// A pretraining and what hangs on it.
+struct Branch {
+    stage: Stage,
+    /// Samples that it trains on.
+    cost: u64,
+    /// Rows that ask for it.
+    rows: u32,
+    /// Extractions and scores, each after what it needs.
+    evaluations: Vec<Stage>,
+}
+
+impl Wanted {
+    /// The pretraining of a row.
+    fn pretrain(&mut self, name: &str, row: &Row, graph: &Graph) -> StageId {
+        let settings = &row.pretrain;
+        let id = hash::pretrain(settings);
+        let index = *self.at.entry(id.clone()).or_insert_with(|| {
+            let work = Work::Pretrain(Box::new(Pretrain {
+                settings: settings.clone(),
+                steps: graph.steps(),
+            }));
+            let stage = Stage {
+                id: id.clone(),
+                label: format!("{name} pretrain"),
+                work,
+            };
+            let steps = u64::from(settings.ep) * settings.steps_per_epoch();
+            let cost = steps * u64::from(settings.bs);
+            self.pretrains.push(Branch {
+                stage,
+                cost,
+                rows: 0,
+                evaluations: vec![],
+            });
+            self.pretrains.len() - 1
+        });
+        self.pretrains[index].rows += 1;
+        id
+    }
+
+    /// The score of one evaluation, and before it the extraction that it needs.
+    fn score(
+        &mut self,
+        name: &str,
+        heading: &str,
+        model: &StageId,
+        row: &Row,
+        eval: &Eval,
+    ) -> StageId {
+        let seed = row.pretrain.seed;
+        let features = hash::extract(model, eval, seed);
+        let id = hash::score(&features, &eval.head, eval.score, seed);
+        let extract = Extract {
+            model: model.clone(),
+            eval: eval.clone(),
+            seed,
+        };
+        let score = ScoreWork {
+            features: features.clone(),
+            head: eval.head.clone(),
+            score: eval.score,
+            seed,
+        };
+        let branch = &mut self.pretrains[self.at[model]].evaluations;
+        let stages = [
+            (features, "extract", Work::Extract(Box::new(extract))),
+            (id.clone(), "score", Work::Score(Box::new(score))),
+        ];
+        for (id, kind, work) in stages {
+            if self.known.insert(id.clone()) {
+                branch.push(Stage {
+                    id,
+                    label: format!("{name} {kind} {heading}"),
+                    work,
+                });
+            }
+        }
+        id
+    }
+
+    /// All stages: the cheapest pretraining first, of equally cheap ones the most shared, then the first asked for; after
+    /// each its evaluations.
+    fn in_order(mut self) -> Vec<Stage> {
+        self.pretrains
+            .sort_by_key(|branch| (branch.cost, std::cmp::Reverse(branch.rows)));
+        let stages = self
+            .pretrains
+            .into_iter()
+            .flat_map(|branch| [branch.stage].into_iter().chain(branch.evaluations));
+        stages.collect()
+    }
+}
+
+/// Why `row` has no backbone for `eval`; `None` where it has one.
+fn untrained(graph: &Graph, row: &Row, eval: &Eval) -> Option<String> {
+    let Some(modality) = row.pretrain.modality(&eval.uses) else {
+        return Some(format!("`{}` is no modality of this row", eval.uses));
+    };
+    // Without any training all networks are as they were drawn.
+    if row.pretrain.ep == 0 {
+        return None;
+    }
+    let own = format!("{}.f", modality.name);
+    let wanted = modality.f.same.as_ref().unwrap_or(&own);
+    let is_trained = graph
+        .ids()
+        .any(|id| matches!(graph.node(id), Node::Encode { group } if group == wanted));
+    (!is_trained).then(|| format!("`{}` is not trained by this row", eval.uses))
+}
+
+/// E0901 for each thing of `row` that no run can execute yet.
+fn not_executable(graph: &Graph, row: &Row) -> Vec<Diagnostic> {
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    for id in graph.ids() {
+        if let Node::Operator { operator } = graph.node(id) {
+            found.insert(operator_name(operator));
+        }
+    }
+    let mut diagnostics: Vec<Diagnostic> = found
+        .into_iter()
+        .map(|name| {
+            Diagnostic::error(NOT_EXECUTABLE, row.span, format!("this row's loss uses `{name}`, which cannot be trained yet"))
+                .note("`check`, `show` and `graph` work on it; `plan` and `run` do not")
+                .help("leave this row out, or write its loss with `cos`, `mse`, `dot`, `xent`, `info_nce`, `hinge_std`, `cov`, `sg` and `l2`")
+        })
+        .collect();
+    if let hir::Optimiser::Larc { inner, .. } = &row.pretrain.optim {
+        let is_nested = match inner.as_ref() {
+            Optimiser::Larc { .. } => true,
+            Optimiser::Adam { .. } | Optimiser::Sgd { .. } => false,
+        };
+        if is_nested {
+            let message = "this row's optimiser is `larc` over `larc`, which would clip twice";
+            diagnostics.push(
+                Diagnostic::error(NOT_EXECUTABLE, row.span, message).help("write `larc` once"),
+            );
+        }
+    }
+    diagnostics
+}
+
+fn operator_name(operator: &EmbeddingOp) -> &'static str {
+    match operator {
+        EmbeddingOp::Encode(_) => "f",
+        EmbeddingOp::Predict(_) => "h",
+        EmbeddingOp::StopGradient => "sg",
+        EmbeddingOp::L2 => "l2",
+        EmbeddingOp::Scale(_) => "scale",
+        EmbeddingOp::Linear(_) => "linear",
+        EmbeddingOp::Sinkhorn { .. } => "sinkhorn",
+        EmbeddingOp::Ema { .. } => "ema",
+        EmbeddingOp::Memory { .. } => "memory",
+    }
+}

@@ -1,0 +1,203 @@
+//! A plan for people and for programs.
+
+use super::{CellPlan, Plan, RowPlan, Stage, StageId, TablePlan, Work};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The plan as JSON, complete: what the engine reads.
+pub fn json(plan: &Plan) -> String {
+    serde_json::to_string_pretty(plan).expect("plans are plain data")
+}
+
+/// What is to be done: counts, the tables with what each row shares, and the stages in order. `is_done` says which stages have
+/// a finished run.
+pub fn text(plan: &Plan, is_done: impl Fn(&StageId) -> bool) -> String {
+    let rows: usize = plan.tables.iter().map(|table| table.rows.len()).sum();
+    let files: BTreeSet<&str> = plan
+        .tables
+        .iter()
+        .map(|table| table.file.as_str())
+        .collect();
+    let (files, tables) = (
+        count(files.len(), "file"),
+        count(plan.tables.len(), "table"),
+    );
+    let toy = if plan.toy { " (toy)" } else { "" };
+    let mut out = format!(
+        "plan{toy} for {files}, {tables}, {}\n\n",
+        count(rows, "row")
+    );
+    out += &totals(plan, &is_done);
+    let users = users(plan);
+    for table in &plan.tables {
+        out += "\n";
+        out += &format!(
+            "  {}  {}",
+            table.name,
+            table.title.as_deref().unwrap_or_default()
+        )
+        .trim_end();
+        out += "\n";
+        for (number, row) in (1..).zip(&table.rows) {
+            out += &row_lines(plan, table, number, row, &users);
+        }
+    }
+    if !plan.stages.is_empty() {
+        out += "\n  stages in order\n";
+    }
+    let width = plan
+        .stages
+        .iter()
+        .map(|stage| stage.label.chars().count())
+        .max()
+        .unwrap_or(0);
+    for stage in &plan.stages {
+        let state = if is_done(&stage.id) { "done" } else { "to do" };
+        let line = format!(
+            "    {}  {:width$}  {state:5}  {}",
+            stage.id.short(),
+            stage.label,
+            amount(stage)
+        );
+        out += line.trim_end();
+        out += "\n";
+    }
+    out
+}
+
+/// `3 pretrainings    3 asked for, 1 done, 2 to do`, for each kind of stage.
+fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
+    let mut counts = [(0usize, 0usize); 3];
+    for stage in &plan.stages {
+        let kind = &mut counts[kind(stage)];
+        kind.0 += 1;
+        kind.1 += usize::from(is_done(&stage.id));
+    }
+    let rows: usize = plan.tables.iter().map(|table| table.rows.len()).sum();
+    let cells = plan
+        .tables
+        .iter()
+        .flat_map(|table| &table.rows)
+        .flat_map(|row| &row.cells);
+    let scores = cells.filter(|cell| cell.stage.is_ok()).count();
+    let mut out = String::new();
+    for ((all, done), (name, asked)) in counts.into_iter().zip([
+        ("pretraining", rows),
+        ("extraction", scores),
+        ("score", scores),
+    ]) {
+        if all > 0 {
+            let shared = if asked > all {
+                format!("{} shared", asked - all)
+            } else {
+                "none shared".to_owned()
+            };
+            let what = count(all, name);
+            out += &format!(
+                "  {what:17} {asked:4} asked for, {shared}; {done} done, {} to do\n",
+                all - done
+            );
+        }
+    }
+    out
+}
+
+/// The row, its stages, what it shares, and the reason of each cell without a number.
+fn row_lines(
+    plan: &Plan,
+    table: &TablePlan,
+    number: usize,
+    row: &RowPlan,
+    users: &BTreeMap<&StageId, Vec<String>>,
+) -> String {
+    let me = format!("{}:{number}", table.name);
+    let width = table
+        .rows
+        .iter()
+        .map(|row| row.label.chars().count())
+        .max()
+        .unwrap_or(0);
+    let mut line = format!(
+        "    {number:2}  {:width$}  pretrain {}",
+        row.label,
+        row.pretrain.short()
+    );
+    let score = |cell: &CellPlan| match &cell.stage {
+        Ok(id) => id.short().to_owned(),
+        Err(_) => "-".to_owned(),
+    };
+    if !row.cells.is_empty() {
+        line += &format!(
+            "  score {}",
+            row.cells.iter().map(score).collect::<Vec<_>>().join(" ")
+        );
+    }
+    let others: Vec<&str> = users
+        .get(&row.pretrain)
+        .into_iter()
+        .flatten()
+        .filter(|user| **user != me)
+        .map(String::as_str)
+        .collect();
+    if !others.is_empty() {
+        line += &format!("  shared with {}", others.join(", "));
+    }
+    let mut out = line.trim_end().to_owned() + "\n";
+    for (heading, cell) in table.columns.iter().zip(&row.cells) {
+        if let Err(reason) = &cell.stage {
+            out += &format!("        - {heading}: {reason}\n");
+        }
+    }
+    debug_assert!(
+        plan.stage(&row.pretrain).is_some(),
+        "plan: every row has its pretraining"
+    );
+    out
+}
+
+/// The rows that ask for each pretraining.
+fn users(plan: &Plan) -> BTreeMap<&StageId, Vec<String>> {
+    let mut users: BTreeMap<&StageId, Vec<String>> = BTreeMap::new();
+    for table in &plan.tables {
+        for (number, row) in (1..).zip(&table.rows) {
+            users
+                .entry(&row.pretrain)
+                .or_default()
+                .push(format!("{}:{number}", table.name));
+        }
+    }
+    users
+}
+
+fn kind(stage: &Stage) -> usize {
+    match stage.work {
+        Work::Pretrain(_) => 0,
+        Work::Extract(_) => 1,
+        Work::Score(_) => 2,
+    }
+}
+
+/// How much a stage has to do, in what the file states.
+fn amount(stage: &Stage) -> String {
+    match &stage.work {
+        Work::Pretrain(work) if work.settings.ep == 0 => "random weights".to_owned(),
+        Work::Pretrain(work) => {
+            let settings = &work.settings;
+            format!(
+                "{} epochs of {} steps, bs {}",
+                settings.ep,
+                settings.steps_per_epoch(),
+                settings.bs
+            )
+        }
+        Work::Extract(_) | Work::Score(_) => String::new(),
+    }
+}
+
+/// `1 row`, `3 rows`.
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("{n} {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
+}

@@ -11,4 +11,5 @@ pub mod ffi;
 pub mod loss;
 pub mod nn;
 pub mod optim;
+pub mod parallel;
 pub mod train;

@@ -16,10 +16,11 @@
 //! Costs are tried from the smallest to the largest, each fit starting from the solution before it.
 
 use crate::error::{Error, Result};
+use crate::parallel::in_parallel;
 use liblinear::util::TrainingInput;
 use liblinear::{Builder, LibLinearModel, SolverType};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, Once};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The name of the solver, as `result.json` has it.
 pub const SOLVER: &str = "LIBLINEAR L2R_L2LOSS_SVC (trust-region Newton, primal)";
@@ -235,33 +236,6 @@ impl Machine {
     fn decide(&self, rows: Rows) -> Vec<f64> {
         rows.iter().map(|row| value(&self.weights, row)).collect()
     }
-}
-
-/// `work` for each job on up to `threads` threads: the results in the order of the jobs, or the first error in that order.
-fn in_parallel<J: Sync, R: Send>(
-    threads: usize,
-    jobs: &[J],
-    work: impl Fn(&J) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Result<R>>>> = Mutex::new(jobs.iter().map(|_| None).collect());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(jobs.len()) {
-            scope.spawn(|| {
-                loop {
-                    let position = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(job) = jobs.get(position) else { break };
-                    let result = work(job);
-                    results.lock().expect("no job panics")[position] = Some(result);
-                }
-            });
-        }
-    });
-    let results = results.into_inner().expect("no job panics");
-    results
-        .into_iter()
-        .map(|result| result.expect("each job is taken once"))
-        .collect()
 }
 
 #[cfg(test)]

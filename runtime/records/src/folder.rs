@@ -101,14 +101,33 @@ impl Runs {
         &self.dir
     }
 
-    /// The finished stage with this hash, whatever its folder is called.
+    /// The finished stage with this hash, whatever its folder is called; the newest, where it was made from several versions
+    /// of its data.
     pub fn find(&self, id: &StageId) -> Result<Option<Finished>> {
         Ok(self.index()?.remove(id))
     }
 
-    /// All finished stages. Of two folders of one stage the first by name counts.
+    /// The finished stage with this hash that was made from data of this fingerprint.
+    pub fn find_made_of(&self, id: &StageId, data: &str) -> Result<Option<Finished>> {
+        let mut all = self.finished()?.into_iter();
+        Ok(all.find(|f| f.run.stage == *id && f.run.data == data))
+    }
+
+    /// All finished stages. Of several folders of one stage the newest counts, of equally old ones the first by name.
     pub fn index(&self) -> Result<BTreeMap<StageId, Finished>> {
-        let mut found = BTreeMap::new();
+        let mut found: BTreeMap<StageId, Finished> = BTreeMap::new();
+        for finished in self.finished()? {
+            let known = found.get(&finished.run.stage);
+            if known.is_none_or(|known| known.run.started < finished.run.started) {
+                found.insert(finished.run.stage.clone(), finished);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The folders of finished stages, sorted by name.
+    fn finished(&self) -> Result<Vec<Finished>> {
+        let mut found = vec![];
         for path in self.folders()? {
             let is_part = path
                 .file_name()
@@ -118,9 +137,7 @@ impl Runs {
             }
             let run: Run = read_json(&path.join(RUN))?;
             if run.status == Status::Complete {
-                found
-                    .entry(run.stage.clone())
-                    .or_insert(Finished { path, run });
+                found.push(Finished { path, run });
             }
         }
         Ok(found)
@@ -145,6 +162,7 @@ impl Runs {
             format: FORMAT,
             stage: stage.id.clone(),
             kind: Kind::of(&stage.work),
+            data: String::new(),
             label: stage.label.clone(),
             plan: context.plan.clone(),
             toy: context.toy,
@@ -253,6 +271,13 @@ impl Attempt {
         &self.path
     }
 
+    /// Notes the fingerprint of the data that the stage is made from.
+    pub fn made_of(mut self, data: &str) -> Result<Self> {
+        data.clone_into(&mut self.run.data);
+        write_json(&self.path.join(RUN), &self.run)?;
+        Ok(self)
+    }
+
     /// Adds a line to `metrics.jsonl`.
     pub fn metrics(&self, line: &MetricsLine) -> Result<()> {
         let path = self.path.join(METRICS);
@@ -275,7 +300,7 @@ impl Attempt {
             flush(&self.path.join(file))?;
         }
         let _lock = self.runs.lock()?;
-        if let Some(first) = self.runs.find(&self.run.stage)? {
+        if let Some(first) = self.runs.find_made_of(&self.run.stage, &self.run.data)? {
             return Ok(first);
         }
         let alive = self.path.join(ALIVE);

@@ -16,6 +16,10 @@ pub struct Run {
     pub stage: StageId,
     /// What kind of stage it is.
     pub kind: Kind,
+    /// Fingerprint of the files that it was made from, those of the stages before it included; empty where no file was read.
+    /// Beside `stage` it tells runs apart: the plan knows a data set's name, not what lies there.
+    #[serde(default)]
+    pub data: String,
     /// For people; of the plan that ran it first.
     pub label: String,
     /// Content hash of the whole plan that it was part of.

@@ -407,3 +407,141 @@ fn unwritable(path: &Path, cause: &serde_json::Error) -> Error {
         help: "this is a mistake in crisscross; please report it".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{context, id, result, stage};
+
+    fn names(runs: &Runs) -> Vec<String> {
+        let folders = runs.folders().unwrap();
+        folders
+            .iter()
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_stage_is_visible_only_when_it_is_finished() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let stage = stage(id(1, 2), "table1:3 score linear8 on UCF101");
+        let attempt = runs.begin(&stage, &context()).unwrap();
+        assert!(attempt.path().join(PLAN).is_file());
+        assert!(runs.find(&stage.id).unwrap().is_none());
+        let finished = attempt.finish(&result(&[50.0])).unwrap();
+        assert_eq!(names(&runs), ["score-table1-3-linear8-on-ucf101-12121212"]);
+        let found = runs.find(&stage.id).unwrap().unwrap();
+        assert_eq!(found.path, finished.path);
+        assert_eq!(
+            (found.run.status, found.run.label.clone()),
+            (Status::Complete, stage.label.clone())
+        );
+        assert_eq!(
+            found.result::<crate::record::ScoreResult>().unwrap(),
+            result(&[50.0])
+        );
+        assert!(!found.path.join(ALIVE).exists());
+        let kept: Stage = read_json(&found.path.join(PLAN)).unwrap();
+        assert_eq!(kept, stage);
+    }
+
+    #[test]
+    fn a_stage_is_found_by_its_whole_hash_under_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let first = stage(id(1, 2), "t:1 score");
+        // The same first digits and label, another hash.
+        let other = stage(
+            StageId(format!("{}{}", &first.id.0[..8], "f".repeat(56))),
+            "t:1 score",
+        );
+        runs.begin(&first, &context())
+            .unwrap()
+            .finish(&result(&[1.0]))
+            .unwrap();
+        assert!(runs.find(&other.id).unwrap().is_none());
+        runs.begin(&other, &context())
+            .unwrap()
+            .finish(&result(&[2.0]))
+            .unwrap();
+        assert_eq!(
+            names(&runs),
+            ["score-t-1-12121212", "score-t-1-12121212ffffffff"]
+        );
+        fs::rename(
+            folder.path().join("score-t-1-12121212"),
+            folder.path().join("mine"),
+        )
+        .unwrap();
+        assert_eq!(
+            runs.find(&first.id).unwrap().unwrap().path,
+            folder.path().join("mine")
+        );
+    }
+
+    #[test]
+    fn an_attempt_that_is_dropped_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        drop(runs.begin(&stage(id(1, 1), "x"), &context()).unwrap());
+        assert!(names(&runs).is_empty());
+    }
+
+    #[test]
+    fn dead_attempts_are_removed_and_living_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let living = runs.begin(&stage(id(1, 1), "x"), &context()).unwrap();
+        // What a killed process leaves: the folder with a lock file that nobody holds.
+        let dead = folder.path().join(".part-score-x-22222222-aaaaaa");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join(ALIVE), "").unwrap();
+        fs::write(dead.join(RUN), "{ half").unwrap();
+        let again = Runs::open(folder.path()).unwrap();
+        assert!(!dead.exists());
+        assert!(living.path().is_dir());
+        assert!(again.index().unwrap().is_empty());
+    }
+
+    #[test]
+    fn of_two_attempts_at_one_stage_the_first_to_finish_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let slow = runs.begin(&stage(id(1, 1), "x"), &context()).unwrap();
+        let fast = runs.begin(&stage(id(1, 1), "y"), &context()).unwrap();
+        assert_ne!(slow.path(), fast.path());
+        let first = fast.finish(&result(&[1.0])).unwrap();
+        let second = slow.finish(&result(&[2.0])).unwrap();
+        assert_eq!(first.path, second.path);
+        assert_eq!(
+            second.result::<crate::record::ScoreResult>().unwrap().value,
+            1.0
+        );
+        assert_eq!(names(&runs).len(), 1);
+    }
+
+    #[test]
+    fn a_damaged_run_is_named_with_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let finished = runs
+            .begin(&stage(id(1, 1), "x"), &context())
+            .unwrap()
+            .finish(&result(&[1.0]))
+            .unwrap();
+        fs::write(finished.path.join(RUN), "").unwrap();
+        let error = runs.index().unwrap_err();
+        assert!(error.to_string().contains("run.json"), "{error}");
+        assert!(error.help().starts_with("remove `"), "{}", error.help());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Runs::open(file.join("runs")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot create"), "{error}");
+    }
+}

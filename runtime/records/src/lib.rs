@@ -6,4 +6,7 @@ pub mod record;
 pub mod report;
 pub mod site;
 
+#[cfg(test)]
+mod fixture;
+
 pub use error::{Error, Result};

@@ -1,0 +1,147 @@
+//! A report as text, Markdown, LaTeX or CSV, through the templates of `templates/`.
+
+use super::{Report, TableReport};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
+
+/// The form of a printed report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For a terminal.
+    Text,
+    /// Markdown tables.
+    Markdown,
+    /// LaTeX tables that use `booktabs`.
+    Tex,
+    /// One line for each number, with a heading.
+    Csv,
+}
+
+impl Report {
+    /// The report in this form.
+    pub fn render(&self, format: Format) -> String {
+        let template = match format {
+            Format::Text => include_str!("../../templates/table.txt"),
+            Format::Markdown => include_str!("../../templates/table.md"),
+            Format::Tex => include_str!("../../templates/table.tex"),
+            Format::Csv => include_str!("../../templates/table.csv"),
+        };
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_filter("md", |text: String| escape(&text, markdown));
+        environment.add_filter("tex", |text: String| escape(&text, tex));
+        environment.add_filter("csv", csv);
+        let tables: Vec<Drawn> = self
+            .tables
+            .iter()
+            .map(|table| Drawn {
+                table,
+                grid: grid(table),
+            })
+            .collect();
+        let text = environment.render_str(
+            template,
+            context! { toy => self.toy, tables => Value::from(Serde(&tables)) },
+        );
+        let text = text.expect("render: the templates fit the report");
+        let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
+        lines.join("\n") + "\n"
+    }
+}
+
+/// A table and its picture for a terminal.
+#[derive(Serialize)]
+struct Drawn<'a> {
+    #[serde(flatten)]
+    table: &'a TableReport,
+    grid: String,
+}
+
+/// The table in columns.
+fn grid(table: &TableReport) -> String {
+    let mut grid = Table::new();
+    grid.load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut header = vec![String::new()];
+    for column in &table.columns {
+        header.push(column.name.clone());
+        if column.has_expected {
+            header.extend(["expected".to_owned(), "difference".to_owned()]);
+        }
+    }
+    let width = header.len();
+    grid.set_header(header);
+    for row in &table.rows {
+        let mut line = vec![row.label.clone()];
+        let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        for cell in &row.cells {
+            let mark = cell.mark.map_or(String::new(), |mark| format!(" [{mark}]"));
+            line.push(dash(&cell.measured) + &mark);
+            if cell.has_expected {
+                line.extend([dash(&cell.expected), dash(&cell.difference)]);
+            }
+        }
+        grid.add_row(line);
+    }
+    for column in 1..width {
+        if let Some(column) = grid.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    grid.to_string()
+}
+
+/// `text` with each character as `replace` has it.
+fn escape(text: &str, replace: fn(char) -> Option<&'static str>) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match replace(c) {
+            Some(escaped) => out += escaped,
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+fn markdown(c: char) -> Option<&'static str> {
+    Some(match c {
+        '|' => "\\|",
+        '\\' => "\\\\",
+        '*' => "\\*",
+        '_' => "\\_",
+        '`' => "\\`",
+        '<' => "&lt;",
+        '\n' => " ",
+        _ => return None,
+    })
+}
+
+fn tex(c: char) -> Option<&'static str> {
+    Some(match c {
+        '\\' => "\\textbackslash{}",
+        '&' => "\\&",
+        '%' => "\\%",
+        '$' => "\\$",
+        '#' => "\\#",
+        '_' => "\\_",
+        '{' => "\\{",
+        '}' => "\\}",
+        '~' => "\\textasciitilde{}",
+        '^' => "\\textasciicircum{}",
+        '<' => "\\textless{}",
+        '>' => "\\textgreater{}",
+        _ => return None,
+    })
+}
+
+/// A CSV field: in quotes where it has to be.
+fn csv(text: String) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}

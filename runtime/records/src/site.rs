@@ -184,7 +184,7 @@ fn plain(message: &str) -> String {
 }
 
 /// The most similar of `names`, where one is similar enough to be meant.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let scored = names.map(|known| {
         (
             strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase()),

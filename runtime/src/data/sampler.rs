@@ -351,65 +351,19 @@ fn between(first: f64, last: f64, key: &Key) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use compiler::hir::{Chain, LogMel, Network, Schedule};
+    use crate::data::fixtures::{audio, modality, overlap, video};
     use compiler::units::Exact;
-
-    fn modality(name: &str, clip: Clip) -> Modality {
-        let rate = Schedule::Constant(Exact::whole(0));
-        Modality {
-            name: name.to_owned(),
-            clip,
-            augment: Chain {
-                per_frame: false,
-                links: Vec::new(),
-            },
-            f: Network {
-                layers: Vec::new(),
-                same: None,
-            },
-            h: None,
-            lr_b: rate.clone(),
-            lr_p: rate,
-        }
-    }
 
     /// The paper's clips: 0.5 s of pictures, 2 s of sound.
     fn both() -> Vec<Modality> {
-        let mel = LogMel {
-            bands: 80,
-            hop: 160,
-            fft: 1024,
-            centre: true,
-        };
         vec![
-            modality(
-                "v",
-                Clip::Video {
-                    frames: 8,
-                    size: 112,
-                    fps: Exact::whole(16),
-                },
-            ),
-            modality(
-                "a",
-                Clip::Audio {
-                    samples: 32_000,
-                    rate: Exact::whole(16_000),
-                    mel,
-                },
-            ),
+            modality("v", video(8, 112), Vec::new()),
+            modality("a", audio(32_000), Vec::new()),
         ]
     }
 
     fn sampler(within: Within, across: Across, short: Short) -> Sampler {
         Sampler::new(&Relaxation { within, across }, 2, short, &both())
-    }
-
-    fn overlap(percent: i128) -> Within {
-        Within::Overlap {
-            share: Exact::new(percent, 100),
-            of: None,
-        }
     }
 
     fn source(video: (f64, f64), audio: (f64, f64)) -> Streams {

@@ -1,0 +1,205 @@
+//! Clips that are files on this machine.
+
+use super::decode::{self, Span};
+use super::index::{self, Known};
+use super::manifest::Manifest;
+use super::sampler::SLACK;
+use super::source::{ClipSource, Limits, Request, Streams, Ticks};
+use crate::error::{Error, Result};
+use compiler::hir::{self, Short};
+use records::site::Site;
+use tch::Tensor;
+
+/// A data set of files.
+pub struct Files {
+    manifest: Manifest,
+    known: Vec<Known>,
+    short: Short,
+}
+
+impl Files {
+    /// The data set as it lies on this machine. Files that are not in the index are opened, on `threads` threads.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`]; [`Error::Records`] where `crisscross.toml` gives no root.
+    pub fn open(files: &hir::Files, site: &Site, threads: usize) -> Result<Self> {
+        let manifest = Manifest::read(files, site.root(&files.name)?)?;
+        let known = index::streams(
+            &files.name,
+            &manifest.entries,
+            site.cache.as_deref(),
+            threads,
+        )?;
+        Ok(Self {
+            manifest,
+            known,
+            short: files.short,
+        })
+    }
+}
+
+impl ClipSource for Files {
+    fn len(&self) -> usize {
+        self.manifest.entries.len()
+    }
+
+    fn name(&self, clip: usize) -> String {
+        self.manifest.entries[clip].path.display().to_string()
+    }
+
+    fn label(&self, clip: usize) -> Option<u32> {
+        self.manifest.entries[clip].label
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.manifest.classes
+    }
+
+    fn fold(&self, clip: usize) -> Option<u32> {
+        self.manifest.entries[clip].fold
+    }
+
+    fn streams(&self, clip: usize) -> Result<Streams> {
+        let path = &self.manifest.entries[clip].path;
+        self.known[clip].clone().map_err(|cause| Error::Decode {
+            path: path.clone(),
+            cause,
+        })
+    }
+
+    fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>> {
+        let streams = self.streams(clip)?;
+        let path = &self.manifest.entries[clip].path;
+        let pieces: Vec<Vec<Request>> = requests
+            .iter()
+            .map(|request| self.pieces(request, &streams))
+            .collect();
+        let flat: Vec<Request> = pieces.iter().flatten().copied().collect();
+        let mut spans = decode::read(path, &flat)?.into_iter();
+        let mut ticks = Vec::with_capacity(requests.len());
+        for pieces in &pieces {
+            let mut parts = Vec::with_capacity(pieces.len());
+            for (request, span) in pieces.iter().zip(spans.by_ref()) {
+                if matches!(self.short, Short::Skip | Short::Error) {
+                    check(request, &span).map_err(|cause| Error::Decode {
+                        path: path.clone(),
+                        cause,
+                    })?;
+                }
+                parts.push(span.ticks);
+            }
+            ticks.push(join(parts));
+        }
+        Ok(ticks)
+    }
+
+    fn fingerprint(&self) -> String {
+        self.manifest.fingerprint()
+    }
+}
+
+impl Files {
+    /// The request, or for a source that is repeated the pieces of it that the request covers.
+    fn pieces(&self, request: &Request, streams: &Streams) -> Vec<Request> {
+        let (limits, ticks, rate) = match request {
+            Request::Video { frames, fps, .. } => (streams.video, *frames, fps.to_f64()),
+            Request::Audio { samples, rate, .. } => (streams.audio, *samples, rate.to_f64()),
+        };
+        match limits {
+            Some(limits) if self.short == Short::Loop => {
+                loops(start_of(request), ticks, rate, limits)
+                    .into_iter()
+                    .map(|(start, ticks)| part_of(request, start, ticks))
+                    .collect()
+            }
+            _ => vec![*request],
+        }
+    }
+}
+
+fn start_of(request: &Request) -> f64 {
+    match request {
+        Request::Video { start, .. } | Request::Audio { start, .. } => *start,
+    }
+}
+
+fn part_of(request: &Request, start: f64, ticks: u32) -> Request {
+    match *request {
+        Request::Video { fps, .. } => Request::Video {
+            start,
+            frames: ticks,
+            fps,
+        },
+        Request::Audio { rate, .. } => Request::Audio {
+            start,
+            samples: ticks,
+            rate,
+        },
+    }
+}
+
+/// Runs of ticks `(start, number)` of a source that is repeated from end to start.
+fn loops(start: f64, ticks: u32, rate: f64, limits: Limits) -> Vec<(f64, u32)> {
+    let length = limits.end - limits.start;
+    if start + f64::from(ticks) / rate <= limits.end + SLACK || length * rate < 1.0 {
+        return vec![(start, ticks)];
+    }
+    let mut runs = Vec::new();
+    let mut tick = 0;
+    while tick < ticks {
+        let at = limits.start + (start + f64::from(tick) / rate - limits.start).rem_euclid(length);
+        let left = ((limits.end - at) * rate - 1e-6).ceil().max(1.0) as u32;
+        let run = left.min(ticks - tick);
+        runs.push((at, run));
+        tick += run;
+    }
+    runs
+}
+
+/// A span of a source that is not filled up may lack [`SLACK`] at either end, and one frame.
+fn check(request: &Request, span: &Span) -> std::result::Result<(), String> {
+    let (rate, slack) = match request {
+        Request::Video { fps, .. } => (fps.to_f64(), (SLACK * fps.to_f64()).ceil()),
+        Request::Audio { rate, .. } => (rate.to_f64(), (SLACK * rate.to_f64()).ceil()),
+    };
+    let lacks = f64::from(span.before.max(span.after));
+    if lacks > slack {
+        let end = if span.before > span.after {
+            "before it begins"
+        } else {
+            "after its end"
+        };
+        let stream = if matches!(span.ticks, Ticks::Frames(_)) {
+            "pictures"
+        } else {
+            "sound"
+        };
+        return Err(format!(
+            "{:.3} s of {stream} are asked for {end}: the file is shorter than its header says",
+            lacks / rate
+        ));
+    }
+    Ok(())
+}
+
+/// Pieces one after the other.
+fn join(mut parts: Vec<Ticks>) -> Ticks {
+    if parts.len() == 1
+        && let Some(only) = parts.pop()
+    {
+        return only;
+    }
+    let is_video = matches!(parts.first(), Some(Ticks::Frames(_)));
+    let tensors: Vec<Tensor> = parts
+        .into_iter()
+        .map(|part| match part {
+            Ticks::Frames(ticks) | Ticks::Wave(ticks) => ticks,
+        })
+        .collect();
+    let whole = Tensor::cat(&tensors, 0);
+    if is_video {
+        Ticks::Frames(whole)
+    } else {
+        Ticks::Wave(whole)
+    }
+}

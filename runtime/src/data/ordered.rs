@@ -1,0 +1,172 @@
+//! A function over the positions 0, 1, 2, ... on several threads, its results handed out in order, a bounded number ahead.
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+type Outcome<T> = Result<T, Box<dyn Any + Send>>;
+
+/// Results of `work(position)` in the order of the positions, whatever the number of threads.
+///
+/// At most `ahead` positions are in work or wait to be taken. When it is dropped, what is in work is finished, the rest is
+/// left, and the threads have ended. A panic of `work` comes out of [`Iterator::next`].
+pub struct Ordered<T> {
+    jobs: Option<Sender<u64>>,
+    results: Receiver<(u64, Outcome<T>)>,
+    waiting: BTreeMap<u64, Outcome<T>>,
+    /// Positions that are not yet handed out, and the first that no thread has been given.
+    open: Range<u64>,
+    issued: u64,
+    ahead: u64,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl<T: Send + 'static> Ordered<T> {
+    /// Starts `threads` threads, at least one, on the `positions`.
+    pub fn new(
+        positions: Range<u64>,
+        threads: usize,
+        ahead: usize,
+        work: impl Fn(u64) -> T + Send + Sync + 'static,
+    ) -> Self {
+        let (jobs, inbox) = unbounded::<u64>();
+        let (outbox, results) = unbounded();
+        let (work, stop) = (Arc::new(work), Arc::new(AtomicBool::new(false)));
+        let worker = |_| {
+            let (inbox, outbox, work, stop) = (
+                inbox.clone(),
+                outbox.clone(),
+                Arc::clone(&work),
+                Arc::clone(&stop),
+            );
+            std::thread::spawn(move || {
+                for position in inbox {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let outcome = catch_unwind(AssertUnwindSafe(|| work(position)));
+                    if outbox.send((position, outcome)).is_err() {
+                        break;
+                    }
+                }
+            })
+        };
+        let threads = (0..threads.max(1)).map(worker).collect();
+        let issued = positions.start;
+        let mut ordered = Self {
+            jobs: Some(jobs),
+            results,
+            waiting: BTreeMap::new(),
+            open: positions,
+            issued,
+            ahead: ahead.max(1) as u64,
+            stop,
+            threads,
+        };
+        ordered.issue();
+        ordered
+    }
+
+    /// Gives the threads as many positions as the bound allows.
+    fn issue(&mut self) {
+        let until = self
+            .open
+            .end
+            .min(self.open.start.saturating_add(self.ahead));
+        while self.issued < until {
+            let jobs = self
+                .jobs
+                .as_ref()
+                .expect("Ordered: the queue is open until it is dropped");
+            jobs.send(self.issued)
+                .expect("Ordered: the threads wait until it is dropped");
+            self.issued += 1;
+        }
+    }
+}
+
+impl<T: Send + 'static> Iterator for Ordered<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        if self.open.is_empty() {
+            return None;
+        }
+        let position = self.open.start;
+        let outcome = loop {
+            if let Some(outcome) = self.waiting.remove(&position) {
+                break outcome;
+            }
+            let (at, outcome) = self
+                .results
+                .recv()
+                .expect("Ordered: a thread answers for every position");
+            self.waiting.insert(at, outcome);
+        };
+        self.open.start += 1;
+        self.issue();
+        match outcome {
+            Ok(result) => Some(result),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+impl<T> Drop for Ordered<T> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            // A panic in a thread was caught and sent; there is nothing left to learn from the join.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU64;
+    use std::time::Duration;
+
+    #[test]
+    fn results_come_in_order_on_any_number_of_threads() {
+        for threads in [0, 1, 3, 8] {
+            let slow_first = |position: u64| {
+                std::thread::sleep(Duration::from_micros(200 * (7 - position % 7)));
+                position * position
+            };
+            let got: Vec<u64> = Ordered::new(3..40, threads, 5, slow_first).collect();
+            assert_eq!(got, (3..40).map(|p| p * p).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_bound_is_made_ahead() {
+        let started = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&started);
+        let mut ordered = Ordered::new(0..1000, 2, 4, move |p| {
+            count.fetch_add(1, Ordering::SeqCst);
+            p
+        });
+        assert_eq!(ordered.next(), Some(0));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(started.load(Ordering::SeqCst) <= 5);
+        drop(ordered);
+        assert!(started.load(Ordering::SeqCst) <= 5);
+    }
+
+    #[test]
+    fn a_panic_reaches_the_one_who_asks() {
+        let mut ordered = Ordered::new(0..10, 2, 4, |p| assert_ne!(p, 2, "two"));
+        assert_eq!((ordered.next(), ordered.next()), (Some(()), Some(())));
+        assert!(catch_unwind(AssertUnwindSafe(|| ordered.next())).is_err());
+        assert_eq!(ordered.next(), Some(()));
+    }
+}

@@ -1,0 +1,227 @@
+//! Clips for evaluation: each sample's windows, read on several threads and handed out in order.
+
+use super::admission::{Tally, cause, name_of, short_of};
+use super::loader::{Options, make_view, request};
+use super::ordered::Ordered;
+use super::sampler::{SLACK, Unfit};
+use super::source::{ClipSource, Limits, Streams};
+use crate::augment::Key;
+use crate::error::{Error, Result};
+use compiler::hir::{self, Clip, Clips, Short};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tch::Tensor;
+
+/// Which clips of a protocol are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `train` of the protocol: augmented.
+    Train,
+    /// `test` of the protocol: not augmented.
+    Test,
+}
+
+/// What came of one sample.
+#[derive(Debug)]
+pub enum Read {
+    /// Its views.
+    Views {
+        /// Position in the data set.
+        clip: usize,
+        /// `[n, 3, T, H, W]` or `[n, 1, bands, columns]`, in order of time for evenly spaced windows.
+        views: Tensor,
+    },
+    /// It cannot be used.
+    LeftOut {
+        /// Position in the data set.
+        clip: usize,
+        /// Its name and why.
+        note: String,
+    },
+}
+
+/// Reads the clips of an evaluation.
+pub struct Reader {
+    samples: Ordered<(u32, std::result::Result<Tensor, Refusal>)>,
+    source: Arc<dyn ClipSource>,
+    tally: Tally,
+}
+
+/// Why a sample has no views.
+enum Refusal {
+    /// By the data set's rules.
+    Unfit(String),
+    /// Its file cannot be read.
+    Bad(String),
+    /// The run cannot go on.
+    Stop(Error),
+}
+
+impl Reader {
+    /// Starts the threads on the samples `clips`, in their order. `options.first_step` is not used; `options.ahead` counts
+    /// samples for each thread.
+    pub fn new(
+        source: Arc<dyn ClipSource>,
+        eval: &hir::Eval,
+        role: Role,
+        clips: Vec<u32>,
+        seed: u64,
+        options: &Options,
+    ) -> Self {
+        let tally = Tally::new(name_of(&eval.data), options.max_bad_share, clips.len());
+        let (of, eval) = (Arc::clone(&source), eval.clone());
+        let ahead = options.ahead.max(1) * options.threads.max(1);
+        let samples = Ordered::new(0..clips.len() as u64, options.threads, ahead, move |at| {
+            let clip = clips[at as usize];
+            (clip, views(of.as_ref(), &eval, role, clip, seed))
+        });
+        Self {
+            samples,
+            source,
+            tally,
+        }
+    }
+
+    /// Files that could not be read so far, and why.
+    pub fn failed(&self) -> &BTreeMap<String, String> {
+        &self.tally.failed
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Read>;
+
+    fn next(&mut self) -> Option<Result<Read>> {
+        let (clip, views) = self.samples.next()?;
+        self.tally.tried.insert(clip);
+        let name = self.source.name(clip as usize);
+        let clip = clip as usize;
+        Some(match views {
+            Ok(views) => Ok(Read::Views { clip, views }),
+            Err(Refusal::Unfit(cause)) => Ok(Read::LeftOut {
+                clip,
+                note: format!("{name}: {cause}"),
+            }),
+            Err(Refusal::Bad(cause)) => {
+                let note = format!("{name}: {cause}");
+                self.tally.failed.insert(name, cause);
+                self.tally.check().map(|()| Read::LeftOut { clip, note })
+            }
+            Err(Refusal::Stop(error)) => Err(error),
+        })
+    }
+}
+
+/// All views of one sample.
+fn views(
+    source: &dyn ClipSource,
+    eval: &hir::Eval,
+    role: Role,
+    clip: u32,
+    seed: u64,
+) -> std::result::Result<Tensor, Refusal> {
+    let refuse = |error| match error {
+        error @ (Error::Decode { .. } | Error::Io { .. }) => Refusal::Bad(cause(error)),
+        other => Refusal::Stop(other),
+    };
+    let (clips, chain) = match role {
+        Role::Train => (eval.train, Some(&eval.augment)),
+        Role::Test => (eval.test, None),
+    };
+    let key = Key::new(seed, u64::from(clip), 0).child(match role {
+        Role::Train => "train",
+        Role::Test => "test",
+    });
+    let limits = limits(&source.streams(clip as usize).map_err(refuse)?, &eval.clip);
+    let (limits, stream) = limits.map_err(|unfit| Refusal::Unfit(unfit.to_string()))?;
+    let length = eval.clip.seconds().to_f64();
+    if limits.end - limits.start < length - SLACK {
+        let unfit = Unfit::TooShort {
+            stream,
+            needs: length,
+            has: limits.end - limits.start,
+        };
+        match short_of(&eval.data) {
+            Short::Pad | Short::Loop => {}
+            Short::Skip => return Err(Refusal::Unfit(unfit.to_string())),
+            Short::Error => {
+                return Err(Refusal::Stop(Error::Data {
+                    name: name_of(&eval.data).to_owned(),
+                    message: format!("`{}` is too short: {unfit}", source.name(clip as usize)),
+                    help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
+                }));
+            }
+        }
+    }
+    let starts = starts(clips, limits, length, &key);
+    let requests: Vec<_> = starts
+        .iter()
+        .map(|&start| request(&eval.clip, start, eval.clip.ticks()))
+        .collect();
+    let ticks = source.read(clip as usize, &requests).map_err(refuse)?;
+    let view = |(window, ticks)| {
+        let key = key.child(&format!("{window}/{}", eval.uses));
+        make_view(&eval.clip, chain, ticks, &key)
+    };
+    let views: Vec<Tensor> = ticks.iter().enumerate().map(view).collect();
+    Ok(Tensor::cat(&views, 0))
+}
+
+/// The limits of the stream that the clip is cut from, and what it is called.
+fn limits(streams: &Streams, clip: &Clip) -> std::result::Result<(Limits, &'static str), Unfit> {
+    let (limits, stream) = match clip {
+        Clip::Video { .. } => (streams.video, "pictures"),
+        Clip::Audio { .. } => (streams.audio, "sound"),
+    };
+    limits
+        .map(|limits| (limits, stream))
+        .ok_or(Unfit::Missing { stream })
+}
+
+/// The start of each window: drawn anywhere it fits, or evenly spaced from the first place to the last. A source that is too
+/// short has all windows at its beginning, as in the released code.
+fn starts(clips: Clips, limits: Limits, length: f64, key: &Key) -> Vec<f64> {
+    let (first, last) = (limits.start, (limits.end - length).max(limits.start));
+    match clips {
+        Clips::Random(n) => (0..n)
+            .map(|window| key.draws(&format!("{window}/window")).uniform(first, last))
+            .collect(),
+        Clips::Uniform(n) => {
+            let step = if n > 1 {
+                (last - first) / f64::from(n - 1)
+            } else {
+                0.0
+            };
+            (0..n)
+                .map(|window| first + step * f64::from(window))
+                .collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_evenly_spaced_from_the_first_place_to_the_last() {
+        let limits = Limits {
+            start: 1.0,
+            end: 6.0,
+        };
+        let key = Key::at(1, "x");
+        assert_eq!(
+            starts(Clips::Uniform(4), limits, 2.0, &key),
+            [1.0, 2.0, 3.0, 4.0]
+        );
+        assert_eq!(starts(Clips::Uniform(1), limits, 5.0, &key), [1.0]);
+        assert_eq!(
+            starts(Clips::Uniform(3), limits, 5.02, &key),
+            [1.0, 1.0, 1.0]
+        );
+        let random = starts(Clips::Random(50), limits, 2.0, &key);
+        assert!(random.iter().all(|start| (1.0..=4.0).contains(start)));
+        assert!(random.windows(2).all(|pair| pair[0] != pair[1]));
+        assert_eq!(random[..10], starts(Clips::Random(10), limits, 2.0, &key));
+    }
+}

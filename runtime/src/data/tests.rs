@@ -1,0 +1,520 @@
+//! Data sets of real files, from the listing to the batch.
+
+use super::admission::Admission;
+use super::batch::Batches;
+use super::files::Files;
+use super::fixtures::{audio, clips, files, mild, site, video};
+use super::loader::{Loader, Options};
+use super::reader::{Read, Reader, Role};
+use super::source::{ClipSource, Request, Ticks};
+use crate::error::Error;
+use compiler::hir::{self, Chain, Choose, Clips, Data, Eval, Head, Score, Short};
+use compiler::plan;
+use compiler::units::Exact;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use tch::{Kind, Tensor};
+
+const OPTIONS: Options = Options {
+    threads: 2,
+    ahead: 2,
+    max_bad_share: 0.05,
+    first_step: 0,
+};
+
+fn videos() -> (hir::Files, Arc<dyn ClipSource>) {
+    let set = files("films", 2, 1);
+    let source = Files::open(&set, &site("films", clips().join("videos"), None), 2).unwrap();
+    (set, Arc::new(source))
+}
+
+/// Message and help of what a listing is refused with.
+fn refused(set: &hir::Files, root: &Path, csv: Option<&str>) -> (String, String) {
+    match Files::open(set, &site(&set.name, root.to_owned(), csv), 1)
+        .err()
+        .unwrap()
+    {
+        Error::Data { message, help, .. } => {
+            (message.replace(&root.display().to_string(), "ROOT"), help)
+        }
+        other => (
+            other
+                .to_string()
+                .replace(&root.display().to_string(), "ROOT"),
+            String::new(),
+        ),
+    }
+}
+
+#[test]
+fn class_folders_and_csv_are_listed_with_classes_and_folds() {
+    let (_, source) = videos();
+    assert_eq!(
+        (source.len(), source.classes()),
+        (4, &["falling".to_owned(), "rising".to_owned()][..])
+    );
+    assert!(source.name(1).ends_with("videos/falling/two.mp4"));
+    assert_eq!(
+        (source.label(1), source.label(2), source.fold(0)),
+        (Some(0), Some(1), None)
+    );
+    let sounds = Files::open(
+        &files("esc", 2, 2),
+        &site("esc", clips(), Some("sounds.csv")),
+        2,
+    )
+    .unwrap();
+    assert_eq!(
+        (sounds.len(), sounds.fold(1), sounds.label(1)),
+        (4, Some(1), Some(1))
+    );
+    assert_eq!(sounds.streams(0).unwrap().video, None);
+    assert!((sounds.streams(0).unwrap().audio.unwrap().end - 5.0).abs() < 0.01);
+}
+
+#[test]
+fn the_fingerprint_is_of_content_not_of_order_or_place() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("sounds")).unwrap();
+    for name in ["1-100032-A", "1-34119-B", "2-118072-A", "3-107219-A"] {
+        let file = format!("sounds/{name}.ogg");
+        std::fs::copy(clips().join(&file), folder.path().join(&file)).unwrap();
+    }
+    let csv = std::fs::read_to_string(clips().join("sounds.csv")).unwrap();
+    let mut lines: Vec<&str> = csv.lines().collect();
+    lines[1..].reverse();
+    std::fs::write(folder.path().join("turned.csv"), lines.join("\n")).unwrap();
+    std::fs::write(
+        folder.path().join("other.csv"),
+        csv.replace(",rooster,2", ",rooster,1"),
+    )
+    .unwrap();
+    let print = |root: &Path, csv: &str, splits| {
+        Files::open(
+            &files("esc", 2, splits),
+            &site("esc", root.to_owned(), Some(csv)),
+            1,
+        )
+        .unwrap()
+        .fingerprint()
+    };
+    let here = print(&clips(), "sounds.csv", 2);
+    assert_eq!(here.len(), 64);
+    assert_eq!(here, print(folder.path(), "turned.csv", 2));
+    assert_ne!(here, print(folder.path(), "other.csv", 1));
+}
+
+#[test]
+fn a_listing_that_does_not_fit_says_what_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let (message, help) = refused(&files("none", 2, 1), root, None);
+    assert_eq!(message, "there is no media file in the folders of `ROOT`");
+    assert!(help.contains("a folder for each class"));
+    let write = |text: &str| std::fs::write(root.join("list.csv"), text).unwrap();
+    for name in ["a.wav", "b.wav"] {
+        std::fs::write(root.join(name), "x").unwrap();
+    }
+    write("file,lable\na.wav,1\n");
+    let (message, help) = refused(&files("set", 1, 1), root, Some("list.csv"));
+    assert_eq!(message, "`ROOT/list.csv` has no column `label`");
+    assert_eq!(help, "did you mean `lable`? its columns are: file, lable");
+    write("file,label\na.wav,1\nc.wav,2\nd.wav,2\n");
+    let (message, _) = refused(&files("set", 2, 1), root, Some("list.csv"));
+    assert_eq!(
+        message,
+        "2 of 3 files of `ROOT/list.csv` do not exist: `c.wav`, `d.wav`"
+    );
+    write("file,label\na.wav,1\nb.wav,2\n");
+    let (message, help) = refused(&files("set", 3, 1), root, Some("list.csv"));
+    assert_eq!(
+        message,
+        "the experiment says 3 classes, `ROOT/list.csv` has 2"
+    );
+    assert_eq!(help, "correct `classes` or `label`; found in `label`: 1, 2");
+    write("file,label,fold\na.wav,1,1\nb.wav,2,3\n");
+    let (message, _) = refused(&files("set", 2, 3), root, Some("list.csv"));
+    assert_eq!(
+        message,
+        "the experiment says 3 splits, `ROOT/list.csv` has no file of fold 2"
+    );
+    write("file,label,split\na.wav,1,train\nb.wav,2,tset\n");
+    let (message, help) = refused(&files("set", 2, 1), root, Some("list.csv"));
+    assert_eq!(
+        (message.as_str(), help.as_str()),
+        (
+            "split `tset` in line 3 of `ROOT/list.csv` is not known",
+            "write `train` or `test`"
+        )
+    );
+    write("file,label\na.wav,1\na.wav,2\n");
+    assert_eq!(
+        refused(&files("set", 2, 1), root, Some("list.csv")).0,
+        "`a.wav` is listed twice in `ROOT/list.csv`"
+    );
+    write("file,label\na.wav,1,2\n");
+    assert_eq!(
+        refused(&files("set", 1, 1), root, Some("list.csv")).0,
+        "line 2 of `ROOT/list.csv` has 3 fields where the header has 2"
+    );
+    assert!(
+        refused(&files("set", 1, 1), root, Some("gone.csv"))
+            .0
+            .starts_with("cannot read `ROOT/gone.csv`")
+    );
+}
+
+#[test]
+fn the_index_is_kept_and_files_that_change_are_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("set");
+    std::fs::create_dir_all(root.join("dog")).unwrap();
+    let file = root.join("dog/one.ogg");
+    std::fs::copy(clips().join("sounds/1-100032-A.ogg"), &file).unwrap();
+    let mut site = site("my set", root, None);
+    site.cache = Some(folder.path().join("cache"));
+    let open = || {
+        Files::open(&files("my set", 1, 1), &site, 1)
+            .unwrap()
+            .streams(0)
+    };
+    let first = open().unwrap();
+    let index = folder.path().join("cache/index-my_set.jsonl");
+    let text = std::fs::read_to_string(&index).unwrap();
+    std::fs::write(&index, format!("no json\n{}", text.replace("5.0", "4.0"))).unwrap();
+    assert_ne!(open().unwrap(), first, "the kept line is used");
+    std::fs::write(&file, "no sound").unwrap();
+    assert!(
+        matches!(open().unwrap_err(), Error::Decode { .. }),
+        "a changed file is opened again"
+    );
+}
+
+#[test]
+fn short_sources_follow_the_rule_of_the_set() {
+    let (mut set, _) = videos();
+    let sound = |source: &Files, start, samples| {
+        let request = Request::Audio {
+            start,
+            samples,
+            rate: Exact::whole(16_000),
+        };
+        match source.read(2, &[request]).map(|mut ticks| ticks.remove(0)) {
+            Ok(Ticks::Wave(wave)) => Ok(Vec::<f32>::try_from(wave).unwrap()),
+            Ok(Ticks::Frames(_)) => panic!("pictures"),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    let mut open = |short| {
+        set.short = short;
+        Files::open(&set, &site("films", clips().join("videos"), None), 1).unwrap()
+    };
+    let end = open(Short::Skip).streams(2).unwrap().audio.unwrap().end;
+    assert!(
+        sound(&open(Short::Skip), end - 0.5, 8_400).is_ok(),
+        "25 ms are within the slack"
+    );
+    assert!(
+        sound(&open(Short::Skip), end - 0.5, 16_000)
+            .unwrap_err()
+            .contains("after its end")
+    );
+    let padded = sound(&open(Short::Pad), end - 0.5, 16_000).unwrap();
+    assert!(padded[8_500..].iter().all(|&x| x == 0.0));
+    let looped = sound(&open(Short::Loop), end - 0.5, 16_000).unwrap();
+    let start = sound(&open(Short::Loop), 0.0, 8_000).unwrap();
+    let apart = looped[8_000..]
+        .iter()
+        .zip(&start)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
+    assert!(apart < 0.05, "{apart}");
+}
+
+/// All batches of a pretraining, each as one tensor by view.
+fn batches(
+    source: &Arc<dyn ClipSource>,
+    pretrain: &plan::Pretrain,
+    options: &Options,
+) -> Vec<Vec<Tensor>> {
+    let mut loader = Loader::new(Arc::clone(source), pretrain, options).unwrap();
+    let steps = pretrain.settings.steps_per_epoch() * u64::from(pretrain.settings.ep);
+    (options.first_step..steps)
+        .map(|step| loader.next(step).unwrap().views.into_values().collect())
+        .collect()
+}
+
+#[test]
+fn batches_are_the_same_bits_on_any_number_of_threads_and_after_a_resume() {
+    let (set, source) = videos();
+    let pretrain = mild(Data::Videos(set), 3, 7, 2);
+    let one = batches(
+        &source,
+        &pretrain,
+        &Options {
+            threads: 1,
+            ahead: 1,
+            ..OPTIONS
+        },
+    );
+    assert_eq!(one.len(), 4);
+    let sizes: Vec<Vec<i64>> = one[0].iter().map(Tensor::size).collect();
+    assert_eq!(
+        sizes,
+        [
+            vec![3, 1, 80, 101],
+            vec![3, 1, 80, 101],
+            vec![3, 3, 4, 32, 32],
+            vec![3, 3, 4, 32, 32]
+        ]
+    );
+    assert_eq!(
+        one,
+        batches(
+            &source,
+            &pretrain,
+            &Options {
+                threads: 4,
+                ahead: 3,
+                ..OPTIONS
+            }
+        )
+    );
+    assert_eq!(
+        one[2..],
+        batches(
+            &source,
+            &pretrain,
+            &Options {
+                first_step: 2,
+                ..OPTIONS
+            }
+        )
+    );
+    assert_ne!(one[0], one[2], "the second epoch is drawn anew");
+}
+
+#[test]
+fn dropping_a_loader_ends_its_threads() {
+    let (set, source) = videos();
+    let loader = Loader::new(
+        Arc::clone(&source),
+        &mild(Data::Videos(set), 4, 400, 5),
+        &OPTIONS,
+    )
+    .unwrap();
+    drop(loader);
+    assert_eq!(Arc::strong_count(&source), 1);
+}
+
+/// A set of `whole` good clips and some that break off in the middle, though their headers say otherwise.
+fn with_broken(folder: &Path, whole: usize, broken: usize) -> Arc<dyn ClipSource> {
+    let good = std::fs::read(clips().join("exact/late_sound.mkv")).unwrap();
+    std::fs::create_dir(folder.join("all")).unwrap();
+    for at in 0..whole + broken {
+        let bytes = if at < whole { &good[..] } else { &good[..200] };
+        std::fs::write(folder.join(format!("all/{at:03}.mkv")), bytes).unwrap();
+    }
+    Arc::new(
+        Files::open(
+            &files("mixed", 1, 1),
+            &site("mixed", folder.to_owned(), None),
+            2,
+        )
+        .unwrap(),
+    )
+}
+
+#[test]
+fn files_that_cannot_be_opened_are_named_and_too_many_stop_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = with_broken(folder.path(), 7, 1);
+    let pretrain = mild(Data::Videos(files("mixed", 1, 1)), 4, 8, 1);
+    let loader = Loader::new(
+        Arc::clone(&source),
+        &pretrain,
+        &Options {
+            max_bad_share: 0.2,
+            ..OPTIONS
+        },
+    )
+    .unwrap();
+    assert_eq!(loader.admission().clips.len(), 7);
+    assert!(loader.admission().notes()[0].contains("007.mkv"));
+    let error = Loader::new(source, &pretrain, &OPTIONS).err().unwrap();
+    assert!(
+        matches!(&error, Error::TooManyFailures { total: 8, failed, .. } if failed.len() == 1),
+        "{error}"
+    );
+}
+
+/// A source whose first `broken` clips open but cannot be read.
+struct Unreliable {
+    inner: Arc<dyn ClipSource>,
+    copies: usize,
+    broken: usize,
+}
+
+impl ClipSource for Unreliable {
+    fn len(&self) -> usize {
+        self.copies
+    }
+    fn name(&self, clip: usize) -> String {
+        format!("clip {clip}")
+    }
+    fn label(&self, _: usize) -> Option<u32> {
+        None
+    }
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+    fn fold(&self, _: usize) -> Option<u32> {
+        None
+    }
+    fn streams(&self, _: usize) -> crate::error::Result<super::source::Streams> {
+        self.inner.streams(0)
+    }
+    fn read(&self, clip: usize, requests: &[Request]) -> crate::error::Result<Vec<Ticks>> {
+        if clip < self.broken {
+            return Err(Error::Decode {
+                path: self.name(clip).into(),
+                cause: "scratched".to_owned(),
+            });
+        }
+        self.inner.read(0, requests)
+    }
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
+}
+
+#[test]
+fn a_clip_that_cannot_be_read_is_replaced_counted_and_named() {
+    let (set, inner) = videos();
+    let source = |broken| -> Arc<dyn ClipSource> {
+        Arc::new(Unreliable {
+            inner: Arc::clone(&inner),
+            copies: 20,
+            broken,
+        })
+    };
+    let pretrain = mild(Data::Videos(set), 5, 20, 1);
+    let options = Options {
+        max_bad_share: 0.3,
+        ..OPTIONS
+    };
+    let mut loader = Loader::new(source(5), &pretrain, &options).unwrap();
+    let sizes: BTreeSet<i64> = (0..4)
+        .map(|step| loader.next(step).unwrap().views[&("a".to_owned(), 1)].size()[0])
+        .collect();
+    assert_eq!(sizes, [5].into());
+    assert_eq!(loader.failed().len(), 5);
+    assert_eq!(loader.failed()["clip 3"], "scratched");
+    let one = batches(
+        &source(5),
+        &pretrain,
+        &Options {
+            threads: 1,
+            ..options
+        },
+    );
+    assert_eq!(
+        one,
+        batches(
+            &source(5),
+            &pretrain,
+            &Options {
+                threads: 3,
+                ..options
+            }
+        )
+    );
+    let mut loader = Loader::new(source(10), &pretrain, &options).unwrap();
+    let error = (0..4).find_map(|step| loader.next(step).err()).unwrap();
+    assert!(
+        matches!(&error, Error::TooManyFailures { name, failed, .. } if name == "films" && failed.len() > 5),
+        "{error}"
+    );
+}
+
+#[test]
+fn clips_without_a_stream_or_too_short_are_left_out_and_counted() {
+    let set = files("exact", 0, 1);
+    let source = Files::open(&set, &site("exact", clips().join("exact"), None), 2).unwrap();
+    let pretrain = mild(Data::Videos(set), 2, 2, 1);
+    let settings = &pretrain.settings;
+    let sampler =
+        super::sampler::Sampler::new(&settings.relax, 2, Short::Skip, &settings.modalities);
+    let admission = Admission::new(&source, &settings.data, &sampler, 0.05).unwrap();
+    assert_eq!(admission.clips, [0, 1]);
+    assert_eq!(admission.left_out["no sound"].len(), 2);
+    assert!(admission.notes()[0].starts_with("2 clips left out with no sound: "));
+}
+
+fn eval(data: Data, clip: hir::Clip, uses: &str) -> Eval {
+    Eval {
+        data,
+        uses: uses.to_owned(),
+        clip,
+        train: Clips::Random(2),
+        test: Clips::Uniform(3),
+        augment: Chain {
+            per_frame: false,
+            links: Vec::new(),
+        },
+        features: Vec::new(),
+        head: Head::Svm {
+            costs: Vec::new(),
+            choose: Choose::Test,
+        },
+        score: Score::Top1,
+    }
+}
+
+#[test]
+fn evaluation_reads_each_samples_windows_in_order() {
+    let set = files("esc", 2, 2);
+    let source: Arc<dyn ClipSource> =
+        Arc::new(Files::open(&set, &site("esc", clips(), Some("sounds.csv")), 2).unwrap());
+    let eval = eval(Data::Sounds(set), audio(32_000), "a");
+    let read = |role, threads| -> Vec<(usize, Tensor)> {
+        let options = Options { threads, ..OPTIONS };
+        let reader = Reader::new(Arc::clone(&source), &eval, role, vec![2, 0, 3], 5, &options);
+        reader
+            .map(|read| match read.unwrap() {
+                Read::Views { clip, views } => (clip, views),
+                Read::LeftOut { note, .. } => panic!("{note}"),
+            })
+            .collect()
+    };
+    let test = read(Role::Test, 1);
+    assert_eq!(
+        test.iter().map(|(clip, _)| *clip).collect::<Vec<_>>(),
+        [2, 0, 3]
+    );
+    assert_eq!(test[0].1.size(), [3, 1, 80, 201]);
+    assert_eq!(test, read(Role::Test, 3));
+    let train = read(Role::Train, 1);
+    assert_eq!(train[0].1.size(), [2, 1, 80, 201]);
+    assert_eq!(train, read(Role::Train, 3));
+    assert!(test[0].1.isfinite().all().int64_value(&[]) == 1 && train[0].1.kind() == Kind::Float);
+}
+
+#[test]
+fn evaluation_leaves_out_what_is_too_short() {
+    let set = files("exact", 0, 1);
+    let source: Arc<dyn ClipSource> =
+        Arc::new(Files::open(&set, &site("exact", clips().join("exact"), None), 2).unwrap());
+    let eval = eval(Data::Videos(set), video(16, 32), "v");
+    let reader = Reader::new(source, &eval, Role::Test, vec![0, 2], 5, &OPTIONS);
+    let reads: Vec<Read> = reader.map(Result::unwrap).collect();
+    assert!(
+        matches!(&reads[0], Read::Views { clip: 0, views } if views.size() == [3, 3, 16, 32, 32])
+    );
+    assert!(
+        matches!(&reads[1], Read::LeftOut { clip: 2, note } if note.ends_with("0.400 s of pictures, and the windows need 1.000 s")),
+        "{:?}",
+        reads[1]
+    );
+}

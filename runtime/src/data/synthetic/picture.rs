@@ -62,13 +62,13 @@ impl Picture {
     /// `frames` frames shown at `start + k / fps`: RGB, rows from the top.
     pub fn render(&self, motion: &Motion, start: f64, frames: usize, fps: f64) -> Vec<u8> {
         let ground = self.render_ground();
-        let mut pixels = Vec::with_capacity(frames * ground.len());
+        let mut pixels = vec![0; frames * ground.len()];
         let mut frame = ground.clone();
-        for k in 0..frames {
+        for (k, pixels) in pixels.chunks_exact_mut(ground.len()).enumerate() {
             let time = start + k as f64 / fps;
             frame.copy_from_slice(&ground);
             self.paint_shape(&mut frame, motion, time);
-            self.develop(&frame, time, &mut pixels);
+            self.develop(&frame, time, pixels);
         }
         pixels
     }
@@ -121,16 +121,18 @@ impl Picture {
         }
     }
 
-    /// Adds the noise of the frame and rounds to bytes.
-    fn develop(&self, frame: &[f32], time: f64, pixels: &mut Vec<u8>) {
+    /// Adds the noise of the frame and rounds to bytes. Two plain loops, which the compiler turns into wide instructions.
+    fn develop(&self, frame: &[f32], time: f64, pixels: &mut [u8]) {
         let salt = scramble(self.salt ^ (time * 1e6).round() as i64 as u32);
+        let mut noise = [[0; 4]; SIDE * SIDE * 3 / 4];
+        for (i, four) in (0u32..).zip(&mut noise) {
+            *four = scramble(salt.wrapping_add(i)).to_le_bytes();
+        }
         let scale = self.noise / 255.0;
-        for (i, pixel) in frame.chunks_exact(3).enumerate() {
-            let noise = scramble(salt.wrapping_add(i as u32)).to_le_bytes();
-            for (value, noise) in pixel.iter().zip(noise) {
-                // A float becomes the nearest byte that there is.
-                pixels.push((value + (f32::from(noise) - 127.5) * scale + 0.5) as u8);
-            }
+        let offset = 0.5 - 127.5 * scale;
+        for ((pixel, value), noise) in pixels.iter_mut().zip(frame).zip(noise.as_flattened()) {
+            // A float becomes the nearest byte that there is.
+            *pixel = (value + f32::from(*noise) * scale + offset) as u8;
         }
     }
 }

@@ -216,18 +216,25 @@ impl Graph {
     }
 
     /// The copy of this graph in which each node is what `rewrite` makes of it. `rewrite` sees inputs before their readers,
-    /// and is given the new graph, the node, and its inputs in the new graph; `None` leaves the node out.
-    pub(crate) fn rewritten(
-        &self,
-        mut rewrite: impl FnMut(&mut Graph, &Node, &[Id]) -> Option<Id>,
-    ) -> Graph {
+    /// and is given the new graph, the node, and its inputs in the new graph.
+    pub(crate) fn rewritten(&self, mut rewrite: impl FnMut(&mut Graph, &Node, &[Id]) -> Id) -> Graph {
         let mut new = Graph::default();
         let mut moved: BTreeMap<Id, Id> = BTreeMap::new();
         for id in self.ids() {
             let inputs: Vec<Id> = self.inputs(id).iter().map(|input| moved[input]).collect();
-            if let Some(made) = rewrite(&mut new, self.node(id), &inputs) {
-                moved.insert(id, made);
-            }
+            let made = rewrite(&mut new, self.node(id), &inputs);
+            moved.insert(id, made);
+        }
+        new
+    }
+
+    /// The copy of this graph that has the nodes for which `keep` holds; it holds for the inputs of each of them too.
+    pub(crate) fn retained(&self, keep: impl Fn(Id) -> bool) -> Graph {
+        let mut new = Graph::default();
+        let mut moved: BTreeMap<Id, Id> = BTreeMap::new();
+        for id in self.ids().filter(|id| keep(*id)) {
+            let inputs: Vec<Id> = self.inputs(id).iter().map(|input| moved[input]).collect();
+            moved.insert(id, new.add(self.node(id).clone(), &inputs));
         }
         new
     }

@@ -275,3 +275,138 @@ fn optimiser(optim: &Optimiser) -> &'static str {
         Optimiser::Larc { .. } => "larc",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{ALL, cos, crisscross, encoded, pairs, predicted, sg, weighted};
+    use crate::hir::{Choose, Clips, FeatureStep};
+    use crate::units::Exact;
+
+    /// Every scalar in `value`, each with one other value, one at a time.
+    fn changed(value: &Value, made: &mut dyn FnMut(Value)) {
+        match value {
+            Value::Object(fields) => {
+                for (key, inner) in fields {
+                    changed(inner, &mut |new| {
+                        let mut fields = fields.clone();
+                        fields.insert(key.clone(), new);
+                        made(Value::Object(fields));
+                    });
+                }
+            }
+            Value::Array(items) => {
+                for (i, inner) in items.iter().enumerate() {
+                    changed(inner, &mut |new| {
+                        let mut items = items.clone();
+                        items[i] = new;
+                        made(Value::Array(items));
+                    });
+                }
+            }
+            Value::Bool(b) => made(Value::from(!b)),
+            Value::Number(n) => made(Value::from(n.as_u64().unwrap() + 1)),
+            Value::String(text) => {
+                let rational = text.parse::<num_rational::Ratio<i128>>();
+                made(rational.map_or(Value::from(format!("{text}x")), |r| {
+                    Value::from((r + 1).to_string())
+                }));
+            }
+            Value::Null => {}
+        }
+    }
+
+    #[test]
+    fn every_field_changes_the_hash() {
+        let settings = crisscross(pairs(&ALL));
+        let mut seen = BTreeSet::from([pretrain(&settings)]);
+        let mut fields = 0;
+        changed(&json_of(&settings), &mut |value| {
+            // Names of variants are no fields; what does not read back is one of them.
+            if let Ok(other) = serde_json::from_value::<Pretrain>(value.clone()) {
+                fields += 1;
+                assert!(
+                    seen.insert(pretrain(&other)),
+                    "the same hash after a change: {value}"
+                );
+            }
+        });
+        assert!(fields > 80, "{fields} fields were changed");
+    }
+
+    #[test]
+    fn units_order_and_spelling_do_not_change_the_hash() {
+        let one = crisscross(pairs(&ALL));
+        let reversed: Vec<&str> = ALL.iter().rev().copied().collect();
+        assert_eq!(pretrain(&one), pretrain(&crisscross(pairs(&reversed))));
+        // `cos` is symmetric, and 2/12 is 1/6.
+        let term = |x: &str, y: &str| cos(sg(encoded(y)), predicted(x));
+        let single = |weight| crisscross(weighted([(term("v1", "v2"), weight)]));
+        assert_eq!(
+            pretrain(&single(Exact::new(-2, 12))),
+            pretrain(&single(Exact::new(-1, 6)))
+        );
+        assert_ne!(
+            pretrain(&single(Exact::new(-1, 6))),
+            pretrain(&single(Exact::new(-1, 5)))
+        );
+    }
+
+    #[test]
+    fn extractions_are_shared_by_evaluations_that_differ_in_the_head() {
+        let settings = crisscross(pairs(&ALL));
+        let model = pretrain(&settings);
+        let head = |cost| Head::Svm {
+            costs: vec![Exact::whole(cost)],
+            choose: Choose::Test,
+        };
+        let eval = Eval {
+            data: settings.data.clone(),
+            uses: "v".to_owned(),
+            clip: settings.modalities[0].clip.clone(),
+            train: Clips::Random(2),
+            test: Clips::Uniform(2),
+            augment: settings.modalities[0].augment.clone(),
+            features: vec![FeatureStep::L2],
+            head: head(1),
+            score: Score::Top1,
+        };
+        let other = Eval {
+            head: head(2),
+            ..eval.clone()
+        };
+        let features = extract(&model, &eval, 0);
+        assert_eq!(features, extract(&model, &other, 0));
+        assert_ne!(
+            score(&features, &eval.head, Score::Top1, 0),
+            score(&features, &other.head, Score::Top1, 0)
+        );
+        assert_ne!(
+            features,
+            extract(
+                &model,
+                &Eval {
+                    test: Clips::Uniform(3),
+                    ..eval.clone()
+                },
+                0
+            )
+        );
+        assert_ne!(features, extract(&model, &eval, 1));
+        assert_ne!(features, extract(&features, &eval, 0));
+    }
+
+    #[test]
+    fn each_operator_has_one_version() {
+        let names: BTreeSet<&str> = OPERATORS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names.len(), OPERATORS.len());
+    }
+
+    #[test]
+    fn keys_are_sorted_before_hashing() {
+        assert_eq!(
+            canonical(&json!({ "b": [1, "x"], "a": { "d": null, "c": true } })),
+            r#"{"a":{"c":true,"d":null},"b":[1,"x"]}"#
+        );
+    }
+}

@@ -9,3 +9,6 @@ pub mod passes;
 pub mod plan;
 pub mod units;
 pub mod validate;
+
+#[cfg(test)]
+mod fixture;

@@ -9,9 +9,5 @@ use crate::graph::Graph;
 /// content (`v/1/MSC`), not by the order of calls: leaving out one view's draws moves no other's. Numeric class: *exact*.
 pub fn drop_unread_modalities(graph: &Graph) -> Graph {
     let read = graph.read();
-    let mut ids = graph.ids();
-    graph.rewritten(|new, node, inputs| {
-        let id = ids.next().expect("rewritten: one call for each node");
-        read.contains(&id).then(|| new.add(node.clone(), inputs))
-    })
+    graph.retained(|id| read.contains(&id))
 }

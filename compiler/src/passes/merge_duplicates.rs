@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Numeric class: *reassociating*, for the gradients of the terms are added before the shared call instead of after it.
 pub fn merge_duplicates(graph: &Graph) -> Graph {
     let mut known = Known::default();
-    graph.rewritten(|new, node, inputs| Some(known.add(new, node.clone(), inputs)))
+    graph.rewritten(|new, node, inputs| known.add(new, node.clone(), inputs))
 }
 
 /// Nodes that a new graph already has.

@@ -7,6 +7,8 @@ mod drop_unread;
 mod merge_duplicates;
 mod share_decodes;
 mod share_stop_gradients;
+#[cfg(test)]
+mod tests;
 
 pub use drop_unread::drop_unread_modalities;
 pub use merge_duplicates::merge_duplicates;

@@ -29,51 +29,49 @@ pub fn share_decodes(graph: &Graph, pretrain: &Pretrain) -> Graph {
         .filter_map(|(modality, views)| Some((modality.clone(), span(pretrain, &modality, views)?)))
         .collect();
     let mut shared: BTreeMap<String, Id> = BTreeMap::new();
-    graph.rewritten(|new, node, inputs| {
-        Some(match node {
-            Node::Decode { modality, .. } if spans.contains_key(modality) => {
-                let Span { views, length, .. } = spans[modality].clone();
-                let decode = Node::Decode {
-                    modality: modality.clone(),
-                    views,
-                    length,
-                };
-                *shared
-                    .entry(modality.clone())
-                    .or_insert_with(|| new.add(decode, inputs))
-            }
-            Node::Slice {
-                modality,
-                view,
-                start,
+    graph.rewritten(|new, node, inputs| match node {
+        Node::Decode { modality, .. } if spans.contains_key(modality) => {
+            let Span { views, length, .. } = spans[modality].clone();
+            let decode = Node::Decode {
+                modality: modality.clone(),
+                views,
                 length,
-            } if spans.contains_key(modality) => {
-                let Span { views, offset, .. } = &spans[modality];
-                let start = start + (view - views[0]) * offset;
-                new.add(
-                    Node::Slice {
-                        modality: modality.clone(),
-                        view: *view,
-                        start,
-                        length: *length,
-                    },
-                    inputs,
-                )
-            }
-            Node::Source
-            | Node::Sample
-            | Node::Decode { .. }
-            | Node::Slice { .. }
-            | Node::Augment { .. }
-            | Node::Encode { .. }
-            | Node::Predict { .. }
-            | Node::StopGradient
-            | Node::L2
-            | Node::Scale { .. }
-            | Node::Operator { .. }
-            | Node::Term { .. }
-            | Node::Sum { .. } => new.add(node.clone(), inputs),
-        })
+            };
+            *shared
+                .entry(modality.clone())
+                .or_insert_with(|| new.add(decode, inputs))
+        }
+        Node::Slice {
+            modality,
+            view,
+            start,
+            length,
+        } if spans.contains_key(modality) => {
+            let Span { views, offset, .. } = &spans[modality];
+            let start = start + (view - views[0]) * offset;
+            new.add(
+                Node::Slice {
+                    modality: modality.clone(),
+                    view: *view,
+                    start,
+                    length: *length,
+                },
+                inputs,
+            )
+        }
+        Node::Source
+        | Node::Sample
+        | Node::Decode { .. }
+        | Node::Slice { .. }
+        | Node::Augment { .. }
+        | Node::Encode { .. }
+        | Node::Predict { .. }
+        | Node::StopGradient
+        | Node::L2
+        | Node::Scale { .. }
+        | Node::Operator { .. }
+        | Node::Term { .. }
+        | Node::Sum { .. } => new.add(node.clone(), inputs),
     })
 }
 

@@ -13,22 +13,20 @@ use crate::graph::{Graph, Id, Node};
 /// a stop-gradient in front of a network blocks is less than what one behind it blocks. Numeric class: *exact*.
 pub fn share_stop_gradients(graph: &Graph) -> Graph {
     let mut known = Known::default();
-    let moved = graph.rewritten(|new, node, inputs| {
-        Some(match node {
-            Node::StopGradient => stop(&mut known, new, inputs[0]),
-            Node::Source
-            | Node::Sample
-            | Node::Decode { .. }
-            | Node::Slice { .. }
-            | Node::Augment { .. }
-            | Node::Encode { .. }
-            | Node::Predict { .. }
-            | Node::L2
-            | Node::Scale { .. }
-            | Node::Operator { .. }
-            | Node::Term { .. }
-            | Node::Sum { .. } => known.add(new, node.clone(), inputs),
-        })
+    let moved = graph.rewritten(|new, node, inputs| match node {
+        Node::StopGradient => stop(&mut known, new, inputs[0]),
+        Node::Source
+        | Node::Sample
+        | Node::Decode { .. }
+        | Node::Slice { .. }
+        | Node::Augment { .. }
+        | Node::Encode { .. }
+        | Node::Predict { .. }
+        | Node::L2
+        | Node::Scale { .. }
+        | Node::Operator { .. }
+        | Node::Term { .. }
+        | Node::Sum { .. } => known.add(new, node.clone(), inputs),
     });
     without_leftovers(&moved)
 }
@@ -59,10 +57,21 @@ fn stop(known: &mut Known, graph: &mut Graph, input: Id) -> Id {
 /// Without the operators whose only reader was a stop-gradient that has moved past them.
 fn without_leftovers(graph: &Graph) -> Graph {
     let read = graph.read();
-    let mut ids = graph.ids();
-    graph.rewritten(|new, node, inputs| {
-        let id = ids.next().expect("rewritten: one call for each node");
-        let is_operator = matches!(node, Node::L2 | Node::Scale { .. } | Node::StopGradient);
-        (read.contains(&id) || !is_operator).then(|| new.add(node.clone(), inputs))
-    })
+    graph.retained(|id| read.contains(&id) || !is_operator(graph.node(id)))
+}
+
+fn is_operator(node: &Node) -> bool {
+    match node {
+        Node::StopGradient | Node::L2 | Node::Scale { .. } => true,
+        Node::Source
+        | Node::Sample
+        | Node::Decode { .. }
+        | Node::Slice { .. }
+        | Node::Augment { .. }
+        | Node::Encode { .. }
+        | Node::Predict { .. }
+        | Node::Operator { .. }
+        | Node::Term { .. }
+        | Node::Sum { .. } => false,
+    }
 }

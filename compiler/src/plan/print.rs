@@ -30,12 +30,8 @@ pub fn text(plan: &Plan, is_done: impl Fn(&StageId) -> bool) -> String {
     let users = users(plan);
     for table in &plan.tables {
         out += "\n";
-        out += &format!(
-            "  {}  {}",
-            table.name,
-            table.title.as_deref().unwrap_or_default()
-        )
-        .trim_end();
+        let title = table.title.as_deref().unwrap_or_default();
+        out += format!("  {}  {title}", table.name).trim_end();
         out += "\n";
         for (number, row) in (1..).zip(&table.rows) {
             out += &row_lines(plan, table, number, row, &users);

@@ -90,7 +90,9 @@ pub fn pretrain(
         if !loss.is_finite() {
             return Err(Error::NotFinite { step, value: loss });
         }
-        descend(&outputs.objective, &mut groups, step)?;
+        descend(&outputs.objective, &mut groups, |group| {
+            group.rates[step as usize]
+        })?;
 
         waited += batch.waited;
         last_loss = Some(loss);
@@ -122,50 +124,53 @@ pub fn pretrain(
 }
 
 /// A parameter group in training.
-struct Group {
-    name: String,
+#[derive(Debug)]
+pub struct Group {
+    /// `v.f`, `a.h`, ...
+    pub name: String,
+    /// The learning rate of each step.
+    pub rates: Vec<f64>,
     parameters: Vec<Tensor>,
     optimiser: Optimiser,
-    /// The rate of each step.
-    rates: Vec<f64>,
 }
 
 /// The groups of the model: `lr_b` is the rate of an `f`, `lr_p` that of an `h`.
-fn groups(settings: &hir::Pretrain, model: &Model) -> Result<Vec<Group>> {
+pub fn groups(settings: &hir::Pretrain, model: &Model) -> Result<Vec<Group>> {
     let group = |(name, parameters): (&str, Vec<Tensor>)| {
-        let modality = name
-            .split_once('.')
-            .and_then(|(modality, part)| Some((settings.modality(modality)?, part)));
-        let (modality, part) = modality.expect("the model has built this group from its modality");
+        let parts = name.split_once('.');
+        let owner = parts.and_then(|(modality, part)| Some((settings.modality(modality)?, part)));
+        let (modality, part) = owner.expect("the model has built this group from its modality");
         let schedule = if part == "f" {
             &modality.lr_b
         } else {
             &modality.lr_p
         };
         let rates = schedule::rates(schedule, settings.steps_per_epoch(), settings.ep);
-        let optimiser = Optimiser::new(
-            &settings.optim,
-            parameters.iter().map(Tensor::shallow_clone).collect(),
-        )?;
+        let shared = parameters.iter().map(Tensor::shallow_clone).collect();
+        let optimiser = Optimiser::new(&settings.optim, shared)?;
         Ok(Group {
             name: name.to_owned(),
+            rates,
             parameters,
             optimiser,
-            rates,
         })
     };
     model.groups().map(group).collect()
 }
 
-/// One step of every group's optimiser down the gradient of `objective`.
-fn descend(objective: &Tensor, groups: &mut [Group], step: u64) -> Result<()> {
+/// One step of every group's optimiser down the gradient of `objective`, at the rate that `rate` gives the group.
+pub fn descend(
+    objective: &Tensor,
+    groups: &mut [Group],
+    rate: impl Fn(&Group) -> f64,
+) -> Result<()> {
     let parameters: Vec<_> = groups.iter().flat_map(|group| &group.parameters).collect();
     // Fresh gradients instead of those that libtorch would accumulate beside each parameter: nothing has to be zeroed.
     let gradients = Tensor::f_run_backward(&[objective], &parameters, false, false)?;
     let mut rest = &gradients[..];
     for group in groups {
         let (own, others) = rest.split_at(group.parameters.len());
-        group.optimiser.step(own, group.rates[step as usize])?;
+        group.optimiser.step(own, rate(group))?;
         rest = others;
     }
     Ok(())

@@ -1,0 +1,12 @@
+//! The networks, terms, optimisers and schedules against the released implementation, in float64.
+//!
+//! `tests/golden/README.md` says what each file holds. `CRISSCROSS_GOLDEN` names another folder of the same form.
+
+#[path = "golden/larc.rs"]
+mod larc;
+#[path = "golden/model.rs"]
+mod model;
+#[path = "golden/recipe.rs"]
+mod recipe;
+#[path = "golden/schedule.rs"]
+mod schedule;

@@ -217,7 +217,10 @@ impl Graph {
 
     /// The copy of this graph in which each node is what `rewrite` makes of it. `rewrite` sees inputs before their readers,
     /// and is given the new graph, the node, and its inputs in the new graph.
-    pub(crate) fn rewritten(&self, mut rewrite: impl FnMut(&mut Graph, &Node, &[Id]) -> Id) -> Graph {
+    pub(crate) fn rewritten(
+        &self,
+        mut rewrite: impl FnMut(&mut Graph, &Node, &[Id]) -> Id,
+    ) -> Graph {
         let mut new = Graph::default();
         let mut moved: BTreeMap<Id, Id> = BTreeMap::new();
         for id in self.ids() {

@@ -97,7 +97,9 @@ impl Clip {
     pub fn seconds(&self) -> Exact {
         match self {
             Clip::Video { frames, fps, .. } => Exact(Exact::whole(i128::from(*frames)).0 / fps.0),
-            Clip::Audio { samples, rate, .. } => Exact(Exact::whole(i128::from(*samples)).0 / rate.0),
+            Clip::Audio { samples, rate, .. } => {
+                Exact(Exact::whole(i128::from(*samples)).0 / rate.0)
+            }
         }
     }
 
@@ -242,7 +244,12 @@ pub enum Link {
     /// HF.
     HorizontalFlip { p: Exact },
     /// CJ: factors `1 +- value` (hue: `+- value` turns), the four operations in random order.
-    ColorJitter { brightness: Exact, contrast: Exact, saturation: Exact, hue: Exact },
+    ColorJitter {
+        brightness: Exact,
+        contrast: Exact,
+        saturation: Exact,
+        hue: Exact,
+    },
     /// GS.
     GrayScale { p: Exact },
     /// GB: sigma drawn from `sigma` in pixels, kernel side `size / 20 * 2 + 1`.
@@ -256,7 +263,10 @@ pub enum Link {
     /// FM: masks of up to `max` bands, filled with the mean.
     FreqMask { max: u32, count: u32 },
     /// RC: crop of `range` times the size out of a canvas of `canvas` (frequency, time) times the size, resized back (bicubic).
-    RandomCrop { range: (Exact, Exact), canvas: (Exact, Exact) },
+    RandomCrop {
+        range: (Exact, Exact),
+        canvas: (Exact, Exact),
+    },
     /// TW: one column moved by up to `window`.
     TimeWarp { window: u32 },
 }
@@ -282,9 +292,10 @@ impl Link {
             | Link::GaussianBlur { .. }
             | Link::Cutout { .. } => Domain::Frames,
             Link::VolumeJitter { .. } => Domain::Wave,
-            Link::TimeMask { .. } | Link::FreqMask { .. } | Link::RandomCrop { .. } | Link::TimeWarp { .. } => {
-                Domain::Spectrogram
-            }
+            Link::TimeMask { .. }
+            | Link::FreqMask { .. }
+            | Link::RandomCrop { .. }
+            | Link::TimeWarp { .. } => Domain::Spectrogram,
         }
     }
 

@@ -1,5 +1,10 @@
-//! Syntax tree to plan: pure, no I/O, no tensors.
+//! Text to plan: pure, no I/O, no tensors.
+//!
+//! [`check`] reads a file and what it uses and closes every experiment in it; `lower`, `passes` and `plan` go on from there.
 
+pub mod catalog;
+mod check;
+pub mod codes;
 pub mod graph;
 pub mod hash;
 pub mod hir;
@@ -12,3 +17,43 @@ pub mod validate;
 
 #[cfg(test)]
 mod fixture;
+
+use grammar::diagnostic::Diagnostic;
+use grammar::span::{FileId, Sources};
+
+pub use check::{PAPER, Resolver, SHIPPED, TOY};
+
+/// What an experiment may spend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// What its file says.
+    #[default]
+    Full,
+    /// Within the bounds of `toy.cc`: `--toy`.
+    Toy,
+}
+
+/// The texts of a compilation before any of the user's: the shipped modules, `paper.cc` and `toy.cc`. Starting from these
+/// lets every compilation of a process share one tree of the prelude.
+pub fn sources() -> Sources {
+    let mut sources = Sources::default();
+    for (name, text) in SHIPPED {
+        sources.add(format!("{name}.cc"), *text);
+    }
+    sources
+}
+
+/// Checks the file `root`, which is in `sources`, with all that it uses, and closes its experiments.
+///
+/// `resolve` finds other files of the user's: from the name of the file that uses one and the path as written there, to the name
+/// that messages give it and its text. The texts found are added to `sources`.
+///
+/// Returns the program, unless there is an error, and everything found, that of the root file first and in its order.
+pub fn check(
+    sources: &mut Sources,
+    root: FileId,
+    resolve: &Resolver<'_>,
+    profile: Profile,
+) -> (Option<hir::Program>, Vec<Diagnostic>) {
+    check::check(sources, root, resolve, profile)
+}

@@ -2,6 +2,8 @@
 
 use crate::units::Exact;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
 
 /// A finite weighted sum of terms, sorted, without zero weights. Two losses are equal when their normal forms are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,4 +92,204 @@ pub enum EmbeddingOp {
         /// Momentum of an update.
         momentum: Exact,
     },
+}
+
+impl TermOp {
+    /// Exchanging the two arguments changes nothing.
+    pub fn is_symmetric(self) -> bool {
+        match self {
+            TermOp::Cos | TermOp::Mse | TermOp::Dot => true,
+            TermOp::Xent | TermOp::InfoNce { .. } | TermOp::HingeStd | TermOp::Cov => false,
+        }
+    }
+}
+
+impl Term {
+    /// The term with the arguments of a symmetric operator in order.
+    pub fn new(op: TermOp, mut args: Vec<Embedding>) -> Self {
+        if op.is_symmetric() {
+            args.sort();
+        }
+        Term { op, args }
+    }
+}
+
+impl Embedding {
+    /// The view that it is made of: modality and number.
+    pub fn view(&self) -> (&str, u32) {
+        match self {
+            Embedding::View { modality, view } => (modality, *view),
+            Embedding::Apply(_, inner) => inner.view(),
+        }
+    }
+
+    /// The operators, the outermost first.
+    pub fn operators(&self) -> impl Iterator<Item = &EmbeddingOp> {
+        let mut here = self;
+        std::iter::from_fn(move || match here {
+            Embedding::View { .. } => None,
+            Embedding::Apply(op, inner) => {
+                here = inner;
+                Some(op)
+            }
+        })
+    }
+}
+
+impl Loss {
+    /// One term with weight 1.
+    pub fn of(term: Term) -> Self {
+        Loss {
+            terms: vec![(term, Exact::whole(1))],
+        }
+    }
+
+    /// The sum. `None` if a weight needs more than 30 digits, as in all of these.
+    pub fn plus(&self, other: &Loss) -> Option<Loss> {
+        let mut sum: BTreeMap<Term, Exact> = self.terms.iter().cloned().collect();
+        for (term, weight) in &other.terms {
+            let before = sum.get(term).copied().unwrap_or(Exact::whole(0));
+            sum.insert(term.clone(), before.plus(*weight)?);
+        }
+        let zero = Exact::whole(0);
+        Some(Loss {
+            terms: sum
+                .into_iter()
+                .filter(|(_, weight)| *weight != zero)
+                .collect(),
+        })
+    }
+
+    /// Every weight times `factor`.
+    pub fn scaled(&self, factor: Exact) -> Option<Loss> {
+        if factor == Exact::whole(0) {
+            return Some(Loss::default());
+        }
+        let scaled = self
+            .terms
+            .iter()
+            .map(|(term, weight)| Some((term.clone(), weight.times(factor)?)));
+        Some(Loss {
+            terms: scaled.collect::<Option<_>>()?,
+        })
+    }
+
+    /// Divided by the sum of absolute weights, so that no sign changes. A loss without terms stays as it is.
+    pub fn unit(&self) -> Option<Loss> {
+        let total = self
+            .terms
+            .iter()
+            .try_fold(Exact::whole(0), |sum, (_, weight)| sum.plus(weight.abs()))?;
+        if self.terms.is_empty() {
+            Some(self.clone())
+        } else {
+            self.scaled(Exact::whole(1).over(total)?)
+        }
+    }
+
+    /// The weight of a term; 0 where it is absent.
+    pub fn weight(&self, term: &Term) -> Exact {
+        self.terms
+            .iter()
+            .find(|(t, _)| t == term)
+            .map_or(Exact::whole(0), |(_, weight)| *weight)
+    }
+
+    /// Modalities that the terms read, sorted.
+    pub fn modalities(&self) -> Vec<&str> {
+        let mut read: Vec<&str> = self
+            .terms
+            .iter()
+            .flat_map(|(t, _)| &t.args)
+            .map(|e| e.view().0)
+            .collect();
+        read.sort();
+        read.dedup();
+        read
+    }
+}
+
+impl fmt::Display for EmbeddingOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EmbeddingOp::Encode(group) | EmbeddingOp::Predict(group) => f.write_str(group),
+            EmbeddingOp::StopGradient => f.write_str("sg"),
+            EmbeddingOp::L2 => f.write_str("l2"),
+            EmbeddingOp::Scale(by) => write!(f, "{by} *"),
+            EmbeddingOp::Linear(width) => write!(f, "linear({width})"),
+            EmbeddingOp::Sinkhorn { eps } => write!(f, "sinkhorn[eps: {}]", eps.decimal()),
+            EmbeddingOp::Ema { group, .. } => write!(f, "ema({group})"),
+            EmbeddingOp::Memory { .. } => f.write_str("memory"),
+        }
+    }
+}
+
+impl fmt::Display for Embedding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Embedding::View { modality, view } => write!(f, "{modality}[{view}]"),
+            Embedding::Apply(op, inner) => write!(f, "{op}({inner})"),
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.op {
+            TermOp::Cos => "cos".to_string(),
+            TermOp::Mse => "mse".to_string(),
+            TermOp::Dot => "dot".to_string(),
+            TermOp::Xent => "xent".to_string(),
+            TermOp::InfoNce { t } => format!("info_nce[t: {}]", t.decimal()),
+            TermOp::HingeStd => "hinge_std".to_string(),
+            TermOp::Cov => "cov".to_string(),
+        };
+        let args: Vec<String> = self.args.iter().map(Embedding::to_string).collect();
+        write!(f, "{name}({})", args.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn z(modality: &str, view: u32) -> Embedding {
+        let inner = Embedding::View {
+            modality: modality.into(),
+            view,
+        };
+        Embedding::Apply(
+            EmbeddingOp::Encode(format!("{modality}.f")),
+            Box::new(inner),
+        )
+    }
+
+    fn cos(a: (&str, u32), b: (&str, u32)) -> Loss {
+        Loss::of(Term::new(TermOp::Cos, vec![z(a.0, a.1), z(b.0, b.1)]))
+    }
+
+    #[test]
+    fn order_and_zeros_do_not_matter() {
+        let (x, y) = (cos(("v", 1), ("a", 1)), cos(("v", 2), ("a", 2)));
+        assert_eq!(x, cos(("a", 1), ("v", 1)));
+        assert_eq!(x.plus(&y), y.plus(&x));
+        assert_eq!(
+            x.plus(&x.scaled(Exact::whole(-1)).unwrap()),
+            Some(Loss::default())
+        );
+    }
+
+    #[test]
+    fn unit_keeps_signs_and_is_idempotent() {
+        let loss = cos(("v", 1), ("a", 1))
+            .scaled(Exact::whole(-3))
+            .unwrap()
+            .plus(&cos(("v", 2), ("a", 2)))
+            .unwrap();
+        let unit = loss.unit().unwrap();
+        let weights: Vec<Exact> = unit.terms.iter().map(|(_, w)| *w).collect();
+        assert_eq!(weights.len(), 2);
+        assert!(weights.contains(&Exact::new(-3, 4)) && weights.contains(&Exact::new(1, 4)));
+        assert_eq!(unit.unit(), Some(unit.clone()));
+    }
 }

@@ -1,0 +1,195 @@
+//! Chains of augmentations: links, their order and what they work on.
+
+use super::{Call, Checker, Slot, Wanted};
+use crate::catalog::Family;
+use crate::codes;
+use crate::hir::{Chain, Clip, Domain, Fill, Link};
+use grammar::ast::{BinaryOp, ExprKind, Kind};
+use grammar::diagnostic::Diagnostic;
+
+/// A part of a chain: where a reader sees it, and what it stands for.
+pub(super) struct Part<'a> {
+    /// The name or call nearest to the user's own text.
+    pub at: Slot<'a>,
+    /// The same with names followed.
+    pub slot: Slot<'a>,
+}
+
+impl<'a> Checker<'a> {
+    /// The parts of `a - b - c` from left to right, names followed. Nothing if a part is a mistake already.
+    pub(super) fn parts(
+        &mut self,
+        slot: &Slot<'a>,
+        at: Option<&Slot<'a>>,
+    ) -> Option<Vec<Part<'a>>> {
+        let at = match at {
+            Some(outer) if self.is_shipped(slot.span().file) => outer.clone(),
+            Some(_) | None => slot.clone(),
+        };
+        let reduced = self.reduce(slot)?;
+        if let ExprKind::Binary(op, left, right) = &reduced.expr.kind
+            && op.value == BinaryOp::Sub
+        {
+            let left = self.parts(&reduced.with(left), Some(&at));
+            let right = self.parts(&reduced.with(right), Some(&at));
+            let (mut parts, right) = (left?, right?);
+            parts.extend(right);
+            return Some(parts);
+        }
+        Some(vec![Part { at, slot: reduced }])
+    }
+
+    /// A chain for views of `clip`; `None` for the clip only reads the links, as for a declaration by itself.
+    pub(super) fn chain(&mut self, slot: &Slot<'a>, clip: Option<&Clip>) -> Option<Chain> {
+        let reduced = self.reduce(slot)?;
+        let timing = self.operator_call(&reduced, Family::Timing).ok()?;
+        let (inner, per_frame) = match &timing {
+            Some(call) => (
+                call.get("chain")?.clone(),
+                call.operator.name == "per_frame",
+            ),
+            None => (slot.clone(), false),
+        };
+        let parts = self.parts(&inner, None)?;
+        let mut links = vec![];
+        let mut is_right = true;
+        let mut spectrogram: Option<Slot<'a>> = None;
+        for part in &parts {
+            let Some(link) = self.link(part) else {
+                is_right = false;
+                continue;
+            };
+            match link.domain() {
+                Domain::Spectrogram => spectrogram = spectrogram.or_else(|| Some(part.at.clone())),
+                Domain::Wave => {
+                    if let Some(start) = &spectrogram {
+                        self.back_to_wave(&part.at, start, &link);
+                        is_right = false;
+                    }
+                }
+                Domain::Frames => {}
+            }
+            if let Some(clip) = clip {
+                is_right &= self.check_domain(part, &link, clip, &slot.place);
+            }
+            links.push(link);
+        }
+        is_right.then_some(Chain { per_frame, links })
+    }
+
+    fn back_to_wave(&mut self, at: &Slot<'a>, start: &Slot<'a>, link: &Link) {
+        let text = |slot: &Slot<'a>| self.sources.text(slot.span()).to_string();
+        let fixed = format!("{}-{}", text(at), text(start));
+        let message = "chain returns to the wave after the spectrogram";
+        let diagnostic = Diagnostic::error(codes::BACK_TO_WAVE, at.span(), message)
+            .here(format!("`{}` works on the wave", link.short()))
+            .label(start.span(), "the spectrogram starts here")
+            .help(format!("write `{fixed}`"));
+        self.report(&at.env, diagnostic);
+    }
+
+    fn check_domain(&mut self, part: &Part<'a>, link: &Link, clip: &Clip, place: &str) -> bool {
+        let (works_on, is_video) = match link.domain() {
+            Domain::Frames => ("pictures", true),
+            Domain::Wave | Domain::Spectrogram => ("sound", false),
+        };
+        let (has, expects_video) = match clip {
+            Clip::Video { .. } => ("video", true),
+            Clip::Audio { .. } => ("sound", false),
+        };
+        if is_video == expects_video {
+            return true;
+        }
+        let name = self.sources.text(part.at.span()).to_string();
+        let message = format!("`{name}` works on {works_on}, `{place}` is for {has}");
+        let diagnostic = Diagnostic::error(codes::WRONG_DOMAIN, part.at.span(), message);
+        self.report(&part.at.env, diagnostic);
+        false
+    }
+
+    fn link(&mut self, part: &Part<'a>) -> Option<Link> {
+        let Some(call) = self.operator_call(&part.slot, Family::Augment).ok()? else {
+            let wanted = Wanted::new(
+                "a chain of augmentations",
+                &[Kind::Augment],
+                &[Family::Augment],
+            );
+            self.wrong(&part.at, &part.slot, &wanted.example("MSC-HF-CJ"));
+            return None;
+        };
+        self.link_of(&call)
+    }
+
+    fn link_of(&mut self, call: &Call<'a>) -> Option<Link> {
+        Some(match call.operator.name {
+            "multi_scale_crop" => Link::MultiScaleCrop {
+                min_area: self.number_of(call, "min_area")?,
+            },
+            "horizontal_flip" => Link::HorizontalFlip {
+                p: self.number_of(call, "p")?,
+            },
+            "color_jitter" => {
+                let read = ["brightness", "contrast", "saturation", "hue"]
+                    .map(|name| self.number_of(call, name));
+                let [brightness, contrast, saturation, hue] = read;
+                Link::ColorJitter {
+                    brightness: brightness?,
+                    contrast: contrast?,
+                    saturation: saturation?,
+                    hue: hue?,
+                }
+            }
+            "gray_scale" => Link::GrayScale {
+                p: self.number_of(call, "p")?,
+            },
+            "gaussian_blur" => {
+                let (p, sigma) = (self.number_of(call, "p"), self.interval(call, "sigma"));
+                Link::GaussianBlur {
+                    p: p?,
+                    sigma: sigma?,
+                }
+            }
+            "cutout" => {
+                let (max, count) = (self.whole_of(call, "max"), self.whole_of(call, "count"));
+                let fill = self.word_of(call, "fill").map(|word| match word {
+                    "first_frame_mean" => Fill::FirstFrameMean,
+                    _ => Fill::TimesFirstFrameMean,
+                });
+                Link::Cutout {
+                    max: max?,
+                    count: count?,
+                    fill: fill?,
+                }
+            }
+            "volume_jitter" => Link::VolumeJitter {
+                range: self.number_of(call, "range")?,
+            },
+            "time_mask" => {
+                let (max, count) = (self.whole_of(call, "max"), self.whole_of(call, "count"));
+                Link::TimeMask {
+                    max: max?,
+                    count: count?,
+                }
+            }
+            "freq_mask" => {
+                let (max, count) = (self.whole_of(call, "max"), self.whole_of(call, "count"));
+                Link::FreqMask {
+                    max: max?,
+                    count: count?,
+                }
+            }
+            "random_crop" => {
+                let range = self.interval(call, "range");
+                let canvas_slot = call.get("canvas")?.clone();
+                let canvas = self.pair(&canvas_slot, &crate::catalog::POSITIVE);
+                Link::RandomCrop {
+                    range: range?,
+                    canvas: canvas?,
+                }
+            }
+            _ => Link::TimeWarp {
+                window: self.whole_of(call, "window")?,
+            },
+        })
+    }
+}

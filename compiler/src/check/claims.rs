@@ -1,0 +1,291 @@
+//! `assert`: losses by their normal forms in every pretraining of the file, records field by field, numbers exactly.
+
+use super::loss::Context;
+use super::{Checker, Env, Slot, Wanted};
+use crate::catalog::{self, Family};
+use crate::codes;
+use crate::loss::Loss;
+use crate::units::Exact;
+use grammar::ast::{Assert, CompareOp, Expr, ExprKind, Item, Kind};
+use grammar::diagnostic::Diagnostic;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// How many differing terms or fields a message lists.
+const MOST_LINES: usize = 12;
+
+impl<'a> Checker<'a> {
+    /// Proves the assertions of every module.
+    pub(super) fn claims(&mut self) {
+        for module in 0..self.modules.len() {
+            let asserts: Vec<&'a Assert> = self.modules[module]
+                .tree
+                .items
+                .iter()
+                .filter_map(|item| match item {
+                    Item::Assert(assert) => Some(assert),
+                    Item::Decl(_) => None,
+                })
+                .collect();
+            if !asserts.is_empty() {
+                let contexts = self.contexts(module);
+                asserts
+                    .into_iter()
+                    .for_each(|assert| self.claim(module, assert, &contexts));
+            }
+        }
+    }
+
+    /// The contexts in which a module's claims about losses are proved: its own pretrainings, or those it uses.
+    fn contexts(&mut self, module: usize) -> Vec<(String, Context)> {
+        let mut modules = vec![module];
+        modules.extend(self.modules[module].uses.iter().copied());
+        for module in modules {
+            let mut contexts: Vec<(String, Context)> = vec![];
+            for (decl, record) in self.declared_records(module, Kind::Pretrain) {
+                let Some(networks) = self.networks(&record) else {
+                    continue;
+                };
+                let context = networks.context;
+                // Widths are checked where a pretraining uses the loss; here only the modalities and views matter.
+                let is_new = contexts
+                    .iter()
+                    .all(|(_, c)| (&c.modalities, c.views) != (&context.modalities, context.views));
+                if is_new {
+                    contexts.push((decl.name.value.clone(), context));
+                }
+            }
+            if !contexts.is_empty() {
+                return contexts;
+            }
+        }
+        vec![]
+    }
+
+    fn claim(&mut self, module: usize, assert: &'a Assert, contexts: &[(String, Context)]) {
+        let slot = Slot::new(&assert.claim, Env::of_module(module), "assert");
+        let ExprKind::Compare(op, left, right) = &assert.claim.kind else {
+            let message = "an assertion compares two values";
+            let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+                .help("write `assert a == b`");
+            self.report(&slot.env, diagnostic);
+            return;
+        };
+        let (left, right) = (slot.with(left), slot.with(right));
+        if let Some(kind) = self.record_kind(&left).or_else(|| self.record_kind(&right)) {
+            return self.claim_records(assert, &left, &right, kind);
+        }
+        if self.is_loss(&left) || self.is_loss(&right) {
+            for (name, context) in contexts {
+                if !self.claim_losses(assert, &left, &right, name, context) {
+                    return;
+                }
+            }
+            return;
+        }
+        let wanted = Wanted::new("a number", &[Kind::Let], &[]);
+        let (Some(a), Some(b)) = (
+            self.arithmetic(&left, &wanted),
+            self.arithmetic(&right, &wanted),
+        ) else {
+            return;
+        };
+        let holds = a.dimension == b.dimension
+            && match op.value {
+                CompareOp::Equal => a.value == b.value,
+                CompareOp::AtMost => a.value <= b.value,
+                CompareOp::AtLeast => a.value >= b.value,
+                CompareOp::Less => a.value < b.value,
+                CompareOp::Greater => a.value > b.value,
+            };
+        if !holds {
+            self.failed(
+                assert,
+                vec![format!("the left side is {a}, the right side is {b}")],
+            );
+        }
+    }
+
+    fn failed(&mut self, assert: &'a Assert, notes: Vec<String>) {
+        let source = assert
+            .source
+            .as_ref()
+            .map_or(String::new(), |s| format!(": {}", s.value));
+        let message = format!("the assertion does not hold{source}");
+        let mut diagnostic = Diagnostic::error(codes::ASSERTION_FAILED, assert.claim.span, message)
+            .here("not equal");
+        for note in notes {
+            diagnostic = diagnostic.note(note);
+        }
+        self.report(&Env::of_module(0), diagnostic);
+    }
+
+    /// The kind of the record that an expression names, if it names one.
+    fn record_kind(&self, slot: &Slot<'a>) -> Option<Kind> {
+        let base: &Expr = match &slot.expr.kind {
+            ExprKind::With(base, _) => base,
+            _ => slot.expr,
+        };
+        let ExprKind::Name(name) = &base.kind else {
+            return None;
+        };
+        let (_, decl) = self.declared(slot.env.module, name)?;
+        Some(decl.kind.value).filter(|kind| matches!(kind, Kind::Pretrain | Kind::Eval))
+    }
+
+    /// Does an expression speak of losses?
+    fn is_loss(&self, slot: &Slot<'a>) -> bool {
+        let name_is_loss = |name: &str| match self.declared(slot.env.module, name) {
+            Some((_, decl)) => decl.kind.value == Kind::Loss,
+            None => {
+                catalog::operator(Family::Term, name).is_some()
+                    || catalog::operator(Family::Sum, name).is_some()
+            }
+        };
+        let part = |expr: &'a Expr| self.is_loss(&slot.with(expr));
+        match &slot.expr.kind {
+            ExprKind::Name(name) => {
+                name_is_loss(name) || self.modules.iter().any(|m| m.broken.contains(name))
+            }
+            ExprKind::Call(callee, _) | ExprKind::Comprehension(callee, _) => part(callee),
+            ExprKind::Neg(inner) => part(inner),
+            ExprKind::Binary(_, a, b) => part(a) || part(b),
+            _ => false,
+        }
+    }
+
+    fn claim_losses(
+        &mut self,
+        assert: &'a Assert,
+        left: &Slot<'a>,
+        right: &Slot<'a>,
+        name: &str,
+        context: &Context,
+    ) -> bool {
+        let (a, b) = (
+            self.normal_form(left, context),
+            self.normal_form(right, context),
+        );
+        let (Some(a), Some(b)) = (a, b) else {
+            return false;
+        };
+        if a == b {
+            return true;
+        }
+        let mut notes = differing_terms(&a, &b);
+        notes.push(format!("in the modalities and views of `{name}`"));
+        self.failed(assert, notes);
+        false
+    }
+
+    fn claim_records(&mut self, assert: &'a Assert, left: &Slot<'a>, right: &Slot<'a>, kind: Kind) {
+        let (Some(a), Some(b)) = (self.record(left, kind), self.record(right, kind)) else {
+            return;
+        };
+        let (a, b) = (Rc::new(a), Rc::new(b));
+        let value = |value: Result<serde_json::Value, serde_json::Error>| value.ok();
+        let (a, b) = match kind {
+            Kind::Pretrain => {
+                let (a, b) = (self.pretrain(&a, &left.env), self.pretrain(&b, &right.env));
+                let (Some(a), Some(b)) = (a, b) else { return };
+                (
+                    value(serde_json::to_value(&a)),
+                    value(serde_json::to_value(&b)),
+                )
+            }
+            _ => {
+                let (a, b) = (self.eval(&a, &left.env), self.eval(&b, &right.env));
+                let (Some(a), Some(b)) = (a, b) else { return };
+                (
+                    value(serde_json::to_value(&a)),
+                    value(serde_json::to_value(&b)),
+                )
+            }
+        };
+        let (Some(a), Some(b)) = (a, b) else { return };
+        let mut notes = vec![];
+        differing_fields("", &a, &b, &mut notes);
+        if !notes.is_empty() {
+            notes.truncate(MOST_LINES);
+            self.failed(assert, notes);
+        }
+    }
+}
+
+/// One line for each term whose weight differs.
+fn differing_terms(a: &Loss, b: &Loss) -> Vec<String> {
+    let terms: BTreeSet<_> = a
+        .terms
+        .iter()
+        .chain(&b.terms)
+        .map(|(term, _)| term)
+        .collect();
+    let differing: Vec<_> = terms
+        .into_iter()
+        .filter(|term| a.weight(term) != b.weight(term))
+        .collect();
+    let shown = |weight: Exact| {
+        if weight == Exact::whole(0) {
+            "absent".to_string()
+        } else {
+            weight.to_string()
+        }
+    };
+    let mut lines: Vec<String> = differing
+        .iter()
+        .take(MOST_LINES)
+        .map(|term| {
+            format!(
+                "{term}: {} on the left, {} on the right",
+                shown(a.weight(term)),
+                shown(b.weight(term))
+            )
+        })
+        .collect();
+    if differing.len() > MOST_LINES {
+        lines.push(format!("and {} more terms", differing.len() - MOST_LINES));
+    }
+    lines
+}
+
+/// One line for each field whose value differs.
+fn differing_fields(
+    path: &str,
+    a: &serde_json::Value,
+    b: &serde_json::Value,
+    lines: &mut Vec<String>,
+) {
+    use serde_json::Value::{Array, Object};
+    let inner = |key: &str| {
+        if path.is_empty() {
+            key.to_string()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
+    match (a, b) {
+        _ if a == b => {}
+        (Object(x), Object(y)) => {
+            let keys: BTreeSet<&String> = x.keys().chain(y.keys()).collect();
+            for key in keys {
+                let null = serde_json::Value::Null;
+                differing_fields(
+                    &inner(key),
+                    x.get(key).unwrap_or(&null),
+                    y.get(key).unwrap_or(&null),
+                    lines,
+                );
+            }
+        }
+        (Array(x), Array(y)) if x.len() == y.len() => {
+            for (i, (x, y)) in x.iter().zip(y).enumerate() {
+                let key = x
+                    .get("name")
+                    .and_then(|n| n.as_str())
+                    .map_or_else(|| (i + 1).to_string(), str::to_string);
+                differing_fields(&inner(&key), x, y, lines);
+            }
+        }
+        _ => lines.push(format!("`{path}` is {a} on the left, {b} on the right")),
+    }
+}

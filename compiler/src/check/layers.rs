@@ -1,0 +1,344 @@
+//! Networks: their layers in order, and the maps that feature chains pool.
+
+use super::{Checker, Slot, Wanted};
+use crate::catalog::Family;
+use crate::codes;
+use crate::hir::{Clip, FeatureStep, Layer, Network};
+use grammar::ast::{Expr, ExprKind, Kind};
+use grammar::diagnostic::Diagnostic;
+
+/// What a network must start from.
+#[derive(Clone, Copy)]
+pub(super) enum Role<'c> {
+    /// `f`: a backbone for views of this clip, then a head.
+    Encoder(&'c Clip),
+    /// `h`: from vector to vector.
+    Predictor,
+    /// A declaration by itself: only the layers are read.
+    Any,
+}
+
+impl<'a> Checker<'a> {
+    /// The parameter group of `same(v.h)`, with its place.
+    pub(super) fn shared_group(&mut self, slot: &Slot<'a>) -> Option<(String, String)> {
+        let reduced = self.reduce(slot)?;
+        let ExprKind::Call(callee, args) = &reduced.expr.kind else {
+            return None;
+        };
+        let [arg] = args.as_slice() else { return None };
+        if callee.kind != ExprKind::Name("same".into()) {
+            return None;
+        }
+        let ExprKind::Member(base, member) = &arg.value.kind else {
+            return None;
+        };
+        let ExprKind::Name(modality) = &base.kind else {
+            return None;
+        };
+        Some((modality.clone(), member.value.clone()))
+    }
+
+    /// Is the network written as `same(...)`?
+    pub(super) fn is_shared(slot: &Slot<'a>) -> bool {
+        let same = |expr: &Expr| matches!(&expr.kind, ExprKind::Name(name) if name == "same");
+        matches!(&slot.expr.kind, ExprKind::Call(callee, _) if same(callee))
+    }
+
+    /// The layers of a chain such as `r2plus1d18 - proj`.
+    pub(super) fn network(&mut self, slot: &Slot<'a>, role: Role<'_>) -> Option<Network> {
+        let parts = self.parts(slot, None)?;
+        let mut layers = vec![];
+        let mut is_right = true;
+        for (position, part) in parts.iter().enumerate() {
+            let Some(layer) = self.layer(&part.at, &part.slot) else {
+                is_right = false;
+                continue;
+            };
+            if let Some(message) = misplaced(&layer, position, role) {
+                let (message, help) = message;
+                let diagnostic =
+                    Diagnostic::error(codes::BAD_LAYER, part.at.span(), message).help(help);
+                self.report(&part.at.env, diagnostic);
+                is_right = false;
+            }
+            layers.push(layer);
+        }
+        if is_right && let Some(caps) = &self.caps {
+            layers.iter_mut().for_each(|layer| caps.bound_layer(layer));
+        }
+        is_right.then_some(Network { layers, same: None })
+    }
+
+    fn layer(&mut self, at: &Slot<'a>, slot: &Slot<'a>) -> Option<Layer> {
+        let call = self.operator_call(slot, Family::Layer).ok()?;
+        let Some(call) = call.filter(|call| call.operator.name != "same") else {
+            if Self::is_shared(slot) {
+                let message = "`same(...)` stands alone: it is all of another network";
+                let diagnostic = Diagnostic::error(codes::BAD_LAYER, at.span(), message)
+                    .help("write `a.h = same(v.h)`");
+                self.report(&at.env, diagnostic);
+                return None;
+            }
+            let wanted = Wanted::new("a chain of layers", &[Kind::Layers], &[Family::Layer]);
+            self.wrong(at, slot, &wanted.example("fc(2048)-bn-relu - fc(2048)-bn"));
+            return None;
+        };
+        let depth = |checker: &mut Self| {
+            let depth = checker.whole_of(&call, "depth")?;
+            if matches!(depth, 10 | 18 | 34) {
+                return Some(depth);
+            }
+            let at = call.get("depth")?.clone();
+            checker.error(
+                &at,
+                codes::OUT_OF_RANGE,
+                format!("`depth` is 10, 18 or 34, this is {depth}"),
+            );
+            None
+        };
+        Some(match call.operator.name {
+            "fc" => Layer::Fc {
+                width: self.whole_of(&call, "width")?,
+            },
+            "bn" => Layer::Bn,
+            "relu" => Layer::Relu,
+            "l2" => Layer::L2,
+            "r2plus1d" => {
+                let (depth, width) = (depth(self), self.whole_of(&call, "width"));
+                Layer::R2plus1d {
+                    depth: depth?,
+                    width: width?,
+                }
+            }
+            _ => {
+                let (depth, width) = (depth(self), self.whole_of(&call, "width"));
+                let channels = self.whole_of(&call, "channels");
+                Layer::Resnet {
+                    depth: depth?,
+                    width: width?,
+                    channels: channels?,
+                }
+            }
+        })
+    }
+
+    /// `conv5 - maxpool(1, 4, 4, stride: 1) - l2`, checked against the map that a backbone gives for `clip`.
+    pub(super) fn features(
+        &mut self,
+        slot: &Slot<'a>,
+        clip: Option<&Clip>,
+    ) -> Option<Vec<FeatureStep>> {
+        let parts = self.parts(slot, None)?;
+        let mut steps = vec![];
+        let mut is_right = true;
+        let mut map = clip.map(conv5_map);
+        for (position, part) in parts.iter().enumerate() {
+            let Some(call) = self.operator_call(&part.slot, Family::Feature).ok()? else {
+                let wanted = Wanted::new("a chain of features", &[Kind::Let], &[Family::Feature]);
+                self.wrong(
+                    &part.at,
+                    &part.slot,
+                    &wanted.example("conv5 - maxpool(1, 4, 4, stride: 1)"),
+                );
+                is_right = false;
+                continue;
+            };
+            let is_conv5 = call.operator.name == "conv5";
+            if is_conv5 != (position == 0) {
+                let message = if is_conv5 {
+                    "`conv5` starts a feature chain"
+                } else {
+                    "a feature chain starts with `conv5`"
+                };
+                let diagnostic = Diagnostic::error(codes::BAD_LAYER, part.at.span(), message)
+                    .note("features are read after the last convolution (App. E)")
+                    .help("write `conv5 - ...`");
+                self.report(&part.at.env, diagnostic);
+                is_right = false;
+                continue;
+            }
+            match call.operator.name {
+                "conv5" => {}
+                "l2" => steps.push(FeatureStep::L2),
+                "bn" => steps.push(FeatureStep::Bn),
+                "mean" => {
+                    if self.word_of(&call, "of").is_none() {
+                        is_right = false;
+                    }
+                    steps.push(FeatureStep::MeanClips);
+                }
+                _ => match self.max_pool(&part.at, &call, &mut map, clip) {
+                    Some(step) => steps.push(step),
+                    None => is_right = false,
+                },
+            }
+        }
+        is_right.then_some(steps)
+    }
+
+    fn max_pool(
+        &mut self,
+        at: &Slot<'a>,
+        call: &super::Call<'a>,
+        map: &mut Option<Vec<u32>>,
+        clip: Option<&Clip>,
+    ) -> Option<FeatureStep> {
+        let mut kernel = self.sizes(&call.positional)?;
+        let axes = match clip {
+            Some(Clip::Video { .. }) => 3,
+            Some(Clip::Audio { .. }) => 2,
+            None => kernel.len(),
+        };
+        if kernel.is_empty() {
+            self.wrong_count(at, axes, 0);
+            return None;
+        }
+        // `maxpool(1, 4, stride: 4)` on sound names both axes; a single number is that for all of them.
+        if let [one] = kernel[..] {
+            kernel = vec![one; axes];
+        }
+        if kernel.len() != axes {
+            self.wrong_count(at, axes, kernel.len());
+            return None;
+        }
+        let Some(stride) = call.get("stride").cloned() else {
+            let message = format!(
+                "a stride is needed: {}",
+                stride_sizes(&kernel, map.as_deref())
+            );
+            let diagnostic = Diagnostic::error(codes::NO_STRIDE, at.span(), message)
+                .note("the paper does not state one")
+                .help("write `stride: 1`");
+            self.report(&at.env, diagnostic);
+            return None;
+        };
+        let reduced = self.reduce(&stride)?;
+        let stride = match &reduced.expr.kind {
+            ExprKind::Tuple(members) => {
+                let members: Vec<_> = members.iter().map(|m| reduced.with(m)).collect();
+                self.sizes(&members)?
+            }
+            _ => {
+                // One number is the stride along the axes that are pooled: a window of 1 skips nothing.
+                let stride =
+                    u32::try_from(self.whole(&stride, &crate::catalog::SMALL_COUNT)?).ok()?;
+                kernel
+                    .iter()
+                    .map(|window| if *window > 1 { stride } else { 1 })
+                    .collect()
+            }
+        };
+        if stride.len() != axes {
+            self.wrong_count(at, axes, stride.len());
+            return None;
+        }
+        if let (Some(sizes), Some(clip)) = (map.as_mut(), clip) {
+            if let Some((window, size)) = kernel
+                .iter()
+                .zip(sizes.iter())
+                .find(|(window, size)| window > size)
+            {
+                let shape: Vec<String> = sizes.iter().map(u32::to_string).collect();
+                let message = format!("window {window} larger than map {size}");
+                let diagnostic = Diagnostic::error(codes::WINDOW_TOO_LARGE, at.span(), message)
+                    .note(format!(
+                        "after `conv5` the map of `{}` is {}",
+                        clip_text(clip),
+                        shape.join(" x ")
+                    ));
+                self.report(&at.env, diagnostic);
+                return None;
+            }
+            for (axis, size) in sizes.iter_mut().enumerate() {
+                *size = (*size - kernel[axis]) / stride[axis] + 1;
+            }
+        }
+        Some(FeatureStep::MaxPool { kernel, stride })
+    }
+}
+
+/// The message for a layer that does not fit its place, and what to write.
+fn misplaced(layer: &Layer, position: usize, role: Role<'_>) -> Option<(String, &'static str)> {
+    let is_backbone = matches!(layer, Layer::R2plus1d { .. } | Layer::Resnet { .. });
+    match role {
+        Role::Any if is_backbone && position > 0 => Some((
+            "a backbone is the first layer of its network".into(),
+            "write `r2plus1d18 - proj`",
+        )),
+        Role::Any => None,
+        Role::Predictor => is_backbone.then(|| {
+            (
+                "a predictor works on vectors, a backbone on clips".into(),
+                "write `v.h = fc(512)-bn-relu - fc(2048)`",
+            )
+        }),
+        Role::Encoder(_) if is_backbone != (position == 0) => Some(if is_backbone {
+            (
+                "a backbone is the first layer of its network".into(),
+                "write `r2plus1d18 - proj`",
+            )
+        } else {
+            (
+                "a linear layer needs a vector; a network of clips starts with its backbone".into(),
+                "write `r2plus1d18 - proj`",
+            )
+        }),
+        Role::Encoder(clip) => match (layer, clip) {
+            (Layer::R2plus1d { .. }, Clip::Audio { .. }) => Some((
+                "`r2plus1d` works on frames, this modality is sound".into(),
+                "write `resnet18 - proj`",
+            )),
+            (Layer::Resnet { .. }, Clip::Video { .. }) => Some((
+                "`resnet` works on one spectrogram, this modality is video".into(),
+                "write `r2plus1d18 - proj`",
+            )),
+            (Layer::Resnet { channels, .. }, Clip::Audio { .. }) if *channels != 1 => Some((
+                format!("a spectrogram has 1 channel, this network takes {channels}"),
+                "write `channels: 1`",
+            )),
+            _ => None,
+        },
+    }
+}
+
+/// The map after the last convolution (Tables S5 and S6): `[T, H, W]` for video, `[F, T]` for sound.
+fn conv5_map(clip: &Clip) -> Vec<u32> {
+    let halved = |size: u32, times: u32| (0..times).fold(size, |n, _| n.div_ceil(2));
+    match clip {
+        Clip::Video { frames, size, .. } => {
+            vec![halved(*frames, 3), halved(*size, 4), halved(*size, 4)]
+        }
+        Clip::Audio { samples, mel, .. } => {
+            vec![halved(mel.bands, 5), halved(mel.columns(*samples), 5)]
+        }
+    }
+}
+
+/// `8,192 values with 1, 512 with 4`, of 512 channels.
+fn stride_sizes(kernel: &[u32], map: Option<&[u32]>) -> String {
+    let Some(map) = map.filter(|map| map.iter().zip(kernel).all(|(size, window)| window <= size))
+    else {
+        return "the number of values depends on it".into();
+    };
+    let widest = kernel.iter().copied().max().unwrap_or(1);
+    let values = |stride: u32| -> u64 {
+        512 * map
+            .iter()
+            .zip(kernel)
+            .map(|(size, window)| u64::from((size - window) / stride + 1))
+            .product::<u64>()
+    };
+    format!(
+        "{} values with 1, {} with {widest}",
+        values(1),
+        values(widest)
+    )
+}
+
+/// A clip as written: `8x112px @ 16fps`.
+pub(super) fn clip_text(clip: &Clip) -> String {
+    match clip {
+        Clip::Video { frames, size, fps } => format!("{frames}x{size}px @ {}fps", fps.decimal()),
+        Clip::Audio { rate, .. } => format!("{}s @ {}Hz", clip.seconds().decimal(), rate.decimal()),
+    }
+}

@@ -1,0 +1,517 @@
+//! Modalities, clips, spectrograms and data sets.
+
+use super::{Checker, Slot, Wanted};
+use crate::catalog::{self, Family};
+use crate::codes;
+use crate::hir::{Clip, Data, Files, LogMel, Short, Synthetic};
+use crate::units::{Dimension, Exact, Quantity};
+use grammar::ast::{Body, ExprKind, Kind};
+use grammar::diagnostic::Diagnostic;
+
+/// A clip as written, before it is known whether a spectrogram belongs to it.
+pub(super) enum WrittenClip {
+    /// `8x112px @ 16fps`.
+    Video { frames: u32, size: u32, fps: Exact },
+    /// `2s @ 16kHz`.
+    Audio { samples: u32, rate: Exact },
+}
+
+impl<'a> Checker<'a> {
+    /// The name of a declared modality.
+    pub(super) fn modality_name(&mut self, slot: &Slot<'a>) -> Option<String> {
+        let name = match slot.word() {
+            Some(name) if slot.env.bound(name).is_none() => name,
+            _ => {
+                let reduced = self.reduce(slot)?;
+                match reduced.word() {
+                    Some(name) => name,
+                    None => {
+                        self.wrong(
+                            slot,
+                            &reduced,
+                            &Wanted::new("a modality", &[Kind::Modality], &[]).example("v"),
+                        );
+                        return None;
+                    }
+                }
+            }
+        };
+        if self.is_poisoned(slot.env.module, name) {
+            return None;
+        }
+        match self.declared(slot.env.module, name) {
+            Some((_, decl)) if decl.kind.value == Kind::Modality => Some(name.to_string()),
+            Some(_) => {
+                self.wrong(
+                    slot,
+                    slot,
+                    &Wanted::new("a modality", &[Kind::Modality], &[]).example("v"),
+                );
+                None
+            }
+            None => {
+                self.unknown(
+                    slot,
+                    name,
+                    &Wanted::new("a modality", &[Kind::Modality], &[]),
+                );
+                None
+            }
+        }
+    }
+
+    /// A list of modalities, each once.
+    pub(super) fn modality_names(&mut self, slot: &Slot<'a>) -> Option<Vec<String>> {
+        let members = self.list(slot, "a list of modalities")?;
+        if members.is_empty() {
+            self.error(
+                slot,
+                codes::OUT_OF_RANGE,
+                format!("`{}` names no modality", slot.place),
+            );
+            return None;
+        }
+        let mut names: Vec<String> = vec![];
+        let mut is_right = true;
+        for member in &members {
+            let Some(name) = self.modality_name(member) else {
+                is_right = false;
+                continue;
+            };
+            if names.contains(&name) {
+                self.error(
+                    member,
+                    codes::SET_TWICE,
+                    format!("`{name}` stands twice in this list"),
+                );
+                is_right = false;
+            }
+            names.push(name);
+        }
+        is_right.then_some(names)
+    }
+
+    /// The clip of a declared modality.
+    pub(super) fn modality_clip(&mut self, slot: &Slot<'a>, name: &str) -> Option<Clip> {
+        let (module, decl) = self.declared(slot.env.module, name)?;
+        let Body::Expr(expr) = &decl.body else {
+            return None;
+        };
+        let env = super::Env {
+            via: slot.env.used_at(slot.span()).via,
+            ..super::Env::of_module(module)
+        };
+        self.modality(&Slot::new(expr, env, name))
+    }
+
+    /// `video(clip: ...)`, `audio(clip: ..., spectrogram: ...)`.
+    pub(super) fn modality(&mut self, slot: &Slot<'a>) -> Option<Clip> {
+        let reduced = self.reduce(slot)?;
+        let Some(call) = self.operator_call(&reduced, Family::Modality).ok()? else {
+            let wanted = Wanted::new("a modality", &[Kind::Modality], &[Family::Modality]);
+            self.wrong(
+                slot,
+                &reduced,
+                &wanted.example("video(clip: 8x112px @ 16fps)"),
+            );
+            return None;
+        };
+        let clip = self.clip(call.get("clip")?);
+        if call.operator.name == "video" {
+            return match clip? {
+                WrittenClip::Video { frames, size, fps } => Some(Clip::Video { frames, size, fps }),
+                WrittenClip::Audio { .. } => {
+                    let at = call.get("clip")?.clone();
+                    self.wrong_clip(&at, "a clip of video has a size", "8x112px @ 16fps");
+                    None
+                }
+            };
+        }
+        let mel_slot = call.get("spectrogram")?.clone();
+        let mel = match &clip {
+            Some(WrittenClip::Audio { rate, .. }) => self.spectrogram(&mel_slot, *rate),
+            Some(WrittenClip::Video { .. }) | None => None,
+        };
+        match clip? {
+            WrittenClip::Audio { samples, rate } => {
+                let mel = mel?;
+                if samples < mel.fft {
+                    let at = call.get("clip")?.clone();
+                    let message = format!(
+                        "a clip of {samples} samples is shorter than one window of {} samples",
+                        mel.fft
+                    );
+                    self.error(&at, codes::OUT_OF_RANGE, message);
+                    return None;
+                }
+                Some(Clip::Audio { samples, rate, mel })
+            }
+            WrittenClip::Video { .. } => {
+                let at = call.get("clip")?.clone();
+                self.wrong_clip(&at, "a clip of sound has a duration", "2s @ 16kHz");
+                None
+            }
+        }
+    }
+
+    fn wrong_clip(&mut self, slot: &Slot<'a>, message: &str, example: &str) {
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+            .help(format!("for example `clip: {example}`"));
+        self.report(&slot.env, diagnostic);
+    }
+
+    /// `8x112px @ 16fps` or `2s @ 16kHz`.
+    pub(super) fn clip(&mut self, slot: &Slot<'a>) -> Option<WrittenClip> {
+        let wanted = Wanted::new("a clip", &[], &[]).example("8x112px @ 16fps");
+        let reduced = self.reduce(slot)?;
+        let ExprKind::At(what, rate) = &reduced.expr.kind else {
+            self.wrong(slot, &reduced, &wanted);
+            return None;
+        };
+        let what = self.reduce(&reduced.with(what))?;
+        let rate_slot = Slot {
+            place: "clip".into(),
+            ..reduced.with(rate)
+        };
+        let rate = self.arithmetic(
+            &rate_slot,
+            &Wanted {
+                noun: "a rate",
+                ..wanted
+            },
+        )?;
+        if let ExprKind::Dims(factors, unit) = &what.expr.kind {
+            let size = self.frames_and_size(&what, factors, unit.as_deref());
+            let fps = self.fit(&rate_slot, rate, &catalog::FRAME_RATE);
+            let (frames, size) = size?;
+            return Some(WrittenClip::Video {
+                frames,
+                size,
+                fps: fps?,
+            });
+        }
+        let length = self.arithmetic(
+            &what,
+            &Wanted {
+                noun: "a duration or a size",
+                ..wanted
+            },
+        )?;
+        if rate.dimension == Dimension::FRAME_RATE
+            && matches!(length.dimension, Dimension::TIME | Dimension::FRAMES)
+        {
+            self.clip_without_size(&what, length, rate);
+            return None;
+        }
+        let rate = self.fit(&rate_slot, rate, &catalog::FREQUENCY)?;
+        let samples = match length.dimension {
+            Dimension::SAMPLES => length.value,
+            _ => {
+                let seconds = self.fit(
+                    &Slot {
+                        place: "clip".into(),
+                        ..what.clone()
+                    },
+                    length,
+                    &catalog::DURATION,
+                )?;
+                seconds.times(rate)?
+            }
+        };
+        let Some(samples) = samples.to_u32().filter(|n| *n > 0) else {
+            let message = format!("{} samples; a clip has whole samples", samples.decimal());
+            self.error(&what, codes::BROKEN_TICK, message);
+            return None;
+        };
+        Some(WrittenClip::Audio { samples, rate })
+    }
+
+    /// A video clip given as time: its frames may be broken, and its size is missing.
+    fn clip_without_size(&mut self, slot: &Slot<'a>, length: Quantity, rate: Quantity) {
+        let frames = if length.dimension == Dimension::TIME {
+            length.times(rate).ok()
+        } else {
+            Some(length)
+        };
+        let diagnostic = match frames {
+            Some(frames) if !frames.value.0.is_integer() => {
+                let (low, high) = (
+                    frames.value.0.floor().to_integer(),
+                    frames.value.0.ceil().to_integer(),
+                );
+                let message = format!("{} frames; a clip has whole frames", frames.value.decimal());
+                Diagnostic::error(codes::BROKEN_TICK, slot.span(), message).help(format!(
+                    "write `{low}x112px` or `{high}x112px`: frames, then the size"
+                ))
+            }
+            _ => Diagnostic::error(
+                codes::SIZE_WITHOUT_UNIT,
+                slot.span(),
+                "a video clip needs the size of its pictures",
+            )
+            .help("write frames and size: `8x112px @ 16fps`"),
+        };
+        self.report(&slot.env, diagnostic);
+    }
+
+    fn frames_and_size(
+        &mut self,
+        slot: &Slot<'a>,
+        factors: &[String],
+        unit: Option<&str>,
+    ) -> Option<(u32, u32)> {
+        let span = slot.span();
+        let [frames, size] = factors else {
+            let diagnostic = Diagnostic::error(
+                codes::SIZE_WITHOUT_UNIT,
+                span,
+                "a clip has two sizes: its frames and the side of its square pictures",
+            )
+            .help("write `8x112px`");
+            self.report(&slot.env, diagnostic);
+            return None;
+        };
+        if unit != Some("px") {
+            let written = format!("{frames}x{size}px");
+            let message = match unit {
+                None => "a size needs a unit".to_string(),
+                Some(unit) => format!("a size is in pixels, not in `{unit}`"),
+            };
+            let diagnostic = Diagnostic::error(codes::SIZE_WITHOUT_UNIT, span, message)
+                .help(format!("write `{written}`"))
+                .edit(span, written);
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        let read = |text: &String| {
+            text.parse::<u32>()
+                .ok()
+                .filter(|n| (1..=16_384).contains(n))
+        };
+        let (Some(frames), Some(size)) = (read(frames), read(size)) else {
+            self.error(
+                slot,
+                codes::OUT_OF_RANGE,
+                "frames and size lie between 1 and 16384",
+            );
+            return None;
+        };
+        Some((frames, size))
+    }
+
+    /// `logmel(...)` of a sound at `rate`.
+    fn spectrogram(&mut self, slot: &Slot<'a>, rate: Exact) -> Option<LogMel> {
+        let reduced = self.reduce(slot)?;
+        let Some(call) = self.operator_call(&reduced, Family::Spectrogram).ok()? else {
+            let wanted = Wanted::new("a spectrogram", &[Kind::Let], &[Family::Spectrogram]);
+            self.wrong(
+                slot,
+                &reduced,
+                &wanted.example("logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: no)"),
+            );
+            return None;
+        };
+        let bands = self.whole_of(&call, "bands");
+        let hop = self.number_of(&call, "hop");
+        let fft = self.whole_of(&call, "fft");
+        let centre = self.word_of(&call, "centre").map(|word| word == "yes");
+        let samples = hop?.times(rate)?;
+        let (bands, fft, centre) = (bands?, fft?, centre?);
+        let at = call.get("hop")?.clone();
+        let Some(hop) = samples.to_u32().filter(|n| *n > 0) else {
+            let message = format!(
+                "{} samples; the hop is a whole number of samples",
+                samples.decimal()
+            );
+            self.error(&at, codes::BROKEN_TICK, message);
+            return None;
+        };
+        if hop > fft {
+            let message = format!("a hop of {hop} samples jumps over its window of {fft} samples");
+            self.error(&at, codes::OUT_OF_RANGE, message);
+            return None;
+        }
+        Some(LogMel {
+            bands,
+            hop,
+            fft,
+            centre,
+        })
+    }
+
+    /// A declared data set. Files are found under its name in `crisscross.toml`, so a data set is always declared.
+    pub(super) fn data(&mut self, slot: &Slot<'a>) -> Option<Data> {
+        let wanted = Wanted::new("a data set", &[Kind::Data], &[]).example("KS");
+        let mut at = slot.clone();
+        // Through fields and parameters to the name of the declaration.
+        loop {
+            let Some(name) = at.word() else { break };
+            if let Some(super::Bound::Expr(expr, env)) = at.env.bound(name).cloned() {
+                at = Slot {
+                    expr,
+                    env,
+                    place: at.place,
+                };
+                continue;
+            }
+            if self.is_poisoned(at.env.module, name) {
+                return None;
+            }
+            let Some((module, decl)) = self.declared(at.env.module, name) else {
+                break;
+            };
+            if decl.kind.value != Kind::Data {
+                break;
+            }
+            let Body::Expr(expr) = &decl.body else {
+                return None;
+            };
+            let env = super::Env {
+                via: at.env.used_at(at.span()).via,
+                ..super::Env::of_module(module)
+            };
+            let data = self.data_set(&Slot::new(expr, env, name), name);
+            return data.map(|data| self.capped_data(data));
+        }
+        if let Ok(Some(_)) = self.quiet_call(&at, Family::Data) {
+            let diagnostic = Diagnostic::error(
+                codes::WRONG_KIND_OF_VALUE,
+                slot.span(),
+                "a data set needs a name",
+            )
+            .note("its files are found under that name in `crisscross.toml`")
+            .help("declare it: `data mine = videos(...)`, and write `data = mine`");
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        let reduced = self.reduce(&at)?;
+        self.wrong(slot, &reduced, &wanted);
+        None
+    }
+
+    /// The operator of a call without looking at its arguments.
+    fn quiet_call(
+        &self,
+        slot: &Slot<'a>,
+        family: Family,
+    ) -> Result<Option<&'static catalog::Operator>, ()> {
+        let ExprKind::Call(callee, _) = &slot.expr.kind else {
+            return Ok(None);
+        };
+        let ExprKind::Name(name) = &callee.kind else {
+            return Ok(None);
+        };
+        Ok(catalog::operator(family, name))
+    }
+
+    /// `videos(...)`, `sounds(...)`, `synthetic(...)`, or the name of another data set.
+    pub(super) fn data_set(&mut self, slot: &Slot<'a>, name: &str) -> Option<Data> {
+        let reduced = self.reduce(slot)?;
+        let Some(call) = self.operator_call(&reduced, Family::Data).ok()? else {
+            let wanted = Wanted::new("a data set", &[Kind::Data], &[Family::Data]);
+            self.wrong(
+                slot,
+                &reduced,
+                &wanted.example("videos(train: 22K, classes: 32, requires: [v, a], short: skip)"),
+            );
+            return None;
+        };
+        let classes = self.whole_of(&call, "classes");
+        let splits = match call.get("splits") {
+            Some(_) => self.whole_of(&call, "splits"),
+            None => Some(1),
+        };
+        if call.operator.name == "synthetic" {
+            let (clips, seed) = (self.whole_of(&call, "clips"), self.number_of(&call, "seed"));
+            let (length, lag) = (
+                self.number_of(&call, "length"),
+                self.number_of(&call, "lag"),
+            );
+            let streams = vec!["v".to_string(), "a".to_string()];
+            let (clips, classes, splits, length) = (clips?, classes?, splits?, length?);
+            return Some(Data::Synthetic(Synthetic {
+                clips,
+                classes,
+                length,
+                lag: lag?,
+                seed: seed?.to_u64()?,
+                streams,
+                splits,
+            }));
+        }
+        let is_video = call.operator.name == "videos";
+        let requires = match call.get("requires") {
+            Some(list) if is_video => self.modality_names(&list.clone()),
+            _ => Some(vec!["a".to_string()]),
+        };
+        let short = self.word_of(&call, "short").map(|word| match word {
+            "skip" => Short::Skip,
+            "loop" => Short::Loop,
+            "pad" => Short::Pad,
+            _ => Short::Error,
+        });
+        let label = match call.get("label") {
+            Some(column) => self.text(&column.clone()),
+            None => Some("label".to_string()),
+        };
+        let train = self.number_of(&call, "train").and_then(|n| n.to_u64());
+        let files = Files {
+            name: name.to_string(),
+            train: train?,
+            classes: classes?,
+            requires: requires?,
+            splits: splits?,
+            short: short?,
+            label: label?,
+        };
+        Some(if is_video {
+            Data::Videos(files)
+        } else {
+            Data::Sounds(files)
+        })
+    }
+
+    /// A stream of `data` is needed that it does not have: `linear8 on ESC50`.
+    pub(super) fn check_stream(
+        &mut self,
+        slot: &Slot<'a>,
+        data: &Data,
+        modality: &str,
+        user: &str,
+        stream: &'static str,
+    ) -> bool {
+        let has = match data {
+            Data::Synthetic(s) => s.streams.iter().any(|s| s == stream),
+            Data::Sounds(_) => stream == "a",
+            Data::Videos(f) => stream == "v" || f.requires.iter().any(|s| s == "a"),
+        };
+        if !has {
+            let what = if stream == "v" { "video" } else { "sound" };
+            let named = match data {
+                Data::Synthetic(_) => "this data set".to_string(),
+                Data::Videos(f) | Data::Sounds(f) => format!("`{}`", f.name),
+            };
+            let mut diagnostic = Diagnostic::error(
+                codes::NO_STREAM,
+                slot.span(),
+                format!("{user} uses `{modality}`, {named} has no {what}"),
+            );
+            if let (Data::Videos(f), "a") = (data, stream) {
+                diagnostic = diagnostic.help(format!(
+                    "if its files have sound, declare `{}` with `requires: [v, a]`",
+                    f.name
+                ));
+            }
+            self.report(&slot.env, diagnostic);
+        }
+        has
+    }
+}
+
+/// `v` for pictures, `a` for sound: how data sets name their streams, whatever a file calls its modalities.
+pub(super) fn stream_of(clip: &Clip) -> &'static str {
+    match clip {
+        Clip::Video { .. } => "v",
+        Clip::Audio { .. } => "a",
+    }
+}

@@ -1,0 +1,361 @@
+//! Which name means which declaration: duplicates, rings, and names that nothing knows.
+
+use super::{Checker, Env, Slot, Wanted};
+use crate::catalog::{self, Family, Type};
+use crate::codes;
+use grammar::ast::{Block, BlockItem, Body, Decl, Expr, ExprKind, Kind};
+use grammar::diagnostic::Diagnostic;
+use grammar::span::Span;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A name inside an expression that no parameter, binder or `for` of the same declaration binds.
+struct Mention<'a> {
+    name: &'a str,
+    expr: &'a Expr,
+    /// It is called: `name(...)`.
+    is_called: bool,
+}
+
+impl<'a> Checker<'a> {
+    /// Fills the names that each module sees.
+    pub(super) fn collect_names(&mut self) {
+        for module in 0..self.modules.len() {
+            let mut names: BTreeMap<&'a str, (usize, &'a Decl)> = BTreeMap::new();
+            for used in &self.modules[module].uses {
+                for decl in self.decls(*used) {
+                    names.entry(&decl.name.value).or_insert((*used, decl));
+                }
+            }
+            let mut own: BTreeMap<&'a str, Span> = BTreeMap::new();
+            for decl in self.decls(module) {
+                let name = decl.name.value.as_str();
+                let first = own
+                    .get(name)
+                    .copied()
+                    .or_else(|| names.get(name).map(|(_, d)| d.name.span));
+                match first {
+                    Some(first) => self.defined_twice(decl, first),
+                    None => {
+                        own.insert(name, decl.name.span);
+                    }
+                }
+                names.entry(name).or_insert((module, decl));
+                self.check_form(module, decl);
+            }
+            self.names.push(names);
+        }
+    }
+
+    fn defined_twice(&mut self, decl: &'a Decl, first: Span) {
+        let name = &decl.name.value;
+        let mut diagnostic = Diagnostic::error(
+            codes::DEFINED_TWICE,
+            decl.name.span,
+            format!("`{name}` is defined twice"),
+        )
+        .label(first, "first here");
+        diagnostic = match decl.kind.value {
+            Kind::Pretrain | Kind::Eval => {
+                let word = decl.kind.value.word();
+                let help = format!(
+                    "to change a field, copy it under a new name: `{word} mine = {name} with {{ ... }}`"
+                );
+                diagnostic.help(help)
+            }
+            _ => diagnostic.help("give one of the two another name"),
+        };
+        self.found.push(diagnostic);
+    }
+
+    /// Kinds with fields are blocks or changed copies; the others are expressions; only `let` and `loss` have parameters.
+    fn check_form(&mut self, module: usize, decl: &'a Decl) {
+        let kind = decl.kind.value;
+        let name = &decl.name.value;
+        let word = kind.word();
+        let has_fields = !catalog::fields(kind).is_empty();
+        let found = match &decl.body {
+            Body::Block(block) if !has_fields => {
+                let message = format!("{} is written with `=`", catalog::kind_noun(kind));
+                Some(
+                    Diagnostic::error(codes::EMPTY_BODY, block.span, message)
+                        .help(format!("write `{word} {name} = ...`")),
+                )
+            }
+            Body::Expr(expr) if matches!(kind, Kind::Table | Kind::Figure) => {
+                let message = format!("{} is written as a block", catalog::kind_noun(kind));
+                Some(
+                    Diagnostic::error(codes::EMPTY_BODY, expr.span, message)
+                        .help(format!("write `{word} {name} {{ ... }}`")),
+                )
+            }
+            Body::Block(_) | Body::Expr(_) => None,
+        };
+        let params = match decl.params.first() {
+            Some(first) if !matches!(kind, Kind::Let | Kind::Loss) => {
+                let message = format!("{} takes no parameters", catalog::kind_noun(kind));
+                Some(
+                    Diagnostic::error(codes::EMPTY_BODY, first.span, message)
+                        .help("only `let` and `loss` have parameters"),
+                )
+            }
+            _ => None,
+        };
+        let mut seen = BTreeSet::new();
+        let twice = decl
+            .params
+            .iter()
+            .find(|p| !seen.insert(p.value.as_str()))
+            .map(|param| {
+                Diagnostic::error(
+                    codes::SET_TWICE,
+                    param.span,
+                    format!("the parameter `{}` stands twice", param.value),
+                )
+            });
+        let found: Vec<Diagnostic> = found.into_iter().chain(params).chain(twice).collect();
+        if !found.is_empty() {
+            self.poisoned.insert((module, name));
+        }
+        self.found.extend(found);
+    }
+
+    /// Rings among declarations, and unknown names in functions and losses, which are otherwise read only where they are used.
+    pub(super) fn find_rings_and_unknowns(&mut self) {
+        for module in 0..self.modules.len() {
+            if self.modules[module].is_shipped {
+                continue;
+            }
+            let decls: Vec<&'a Decl> = self.decls(module).collect();
+            let mentions: Vec<Vec<Mention<'a>>> = decls.iter().map(|decl| mentions(decl)).collect();
+            self.find_rings(module, &decls, &mentions);
+            for (decl, mentioned) in decls.iter().zip(&mentions) {
+                if matches!(decl.kind.value, Kind::Let | Kind::Loss) {
+                    self.find_unknowns(module, decl, mentioned);
+                }
+            }
+        }
+    }
+
+    fn find_rings(&mut self, module: usize, decls: &[&'a Decl], mentions: &[Vec<Mention<'a>>]) {
+        let position: BTreeMap<&str, usize> = decls
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(i, decl)| (decl.name.value.as_str(), i))
+            .collect();
+        let edges: Vec<Vec<usize>> = mentions
+            .iter()
+            .map(|mentioned| {
+                let mut edges: Vec<usize> = mentioned
+                    .iter()
+                    .filter_map(|m| position.get(m.name).map(|i| (m, *i)))
+                    .filter(|(m, i)| {
+                        !m.is_called || matches!(decls[*i].kind.value, Kind::Let | Kind::Loss)
+                    })
+                    .map(|(_, i)| i)
+                    .collect();
+                edges.sort();
+                edges.dedup();
+                edges
+            })
+            .collect();
+        let mut in_ring: BTreeSet<usize> = BTreeSet::new();
+        for start in 0..decls.len() {
+            if in_ring.contains(&start) {
+                continue;
+            }
+            let Some(ring) = ring_through(start, &edges) else {
+                continue;
+            };
+            let names: Vec<String> = ring
+                .iter()
+                .chain([&start])
+                .map(|i| format!("`{}`", decls[*i].name.value))
+                .collect();
+            let mut diagnostic = Diagnostic::error(
+                codes::RING,
+                decls[start].name.span,
+                format!("definitions form a ring: {}", names.join(", ")),
+            );
+            for member in ring.iter().skip(1) {
+                diagnostic = diagnostic.label(decls[*member].name.span, "part of the ring");
+            }
+            self.found
+                .push(diagnostic.help("write one of them without the others"));
+            for member in &ring {
+                self.poisoned.insert((module, &decls[*member].name.value));
+            }
+            in_ring.extend(ring);
+        }
+    }
+
+    fn find_unknowns(&mut self, module: usize, decl: &'a Decl, mentioned: &[Mention<'a>]) {
+        for mention in mentioned {
+            let name = mention.name;
+            let is_known = self.declared(module, name).is_some()
+                || self.is_poisoned(module, name)
+                || catalog::any_operator(name).is_some()
+                || matches!(
+                    name,
+                    "modalities" | "views" | "yes" | "no" | "each" | "clips" | "_"
+                )
+                || catalog::PRETRAIN.iter().any(|field| field.name == name)
+                || is_word(name);
+            if is_known {
+                continue;
+            }
+            let wanted = Wanted {
+                noun: "a value",
+                kinds: if decl.kind.value == Kind::Loss {
+                    &[Kind::Loss, Kind::Let]
+                } else {
+                    &[Kind::Let, Kind::Loss]
+                },
+                words: &["modalities", "views"],
+                families: &[Family::Term, Family::Tensor, Family::Sum],
+                example: None,
+            };
+            let slot = Slot::new(mention.expr, Env::of_module(module), &decl.name.value);
+            self.unknown(&slot, name, &wanted);
+        }
+    }
+}
+
+/// A word that some field or parameter takes.
+fn is_word(name: &str) -> bool {
+    let fields = catalog::PRETRAIN.iter().chain(catalog::EVAL);
+    let parameters = catalog::OPERATORS.iter().flat_map(|o| o.parameters);
+    fields
+        .chain(parameters)
+        .any(|p| matches!(p.takes, Type::Word(words) if words.contains(&name)))
+}
+
+/// The shortest way from a declaration back to itself.
+fn ring_through(start: usize, edges: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut came_from: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(here) = queue.pop_front() {
+        for next in &edges[here] {
+            if *next == start {
+                let mut ring = vec![here];
+                let mut at = here;
+                while at != start {
+                    at = came_from[&at];
+                    ring.push(at);
+                }
+                ring.reverse();
+                return Some(ring);
+            }
+            if !came_from.contains_key(next) {
+                came_from.insert(*next, here);
+                queue.push_back(*next);
+            }
+        }
+    }
+    None
+}
+
+fn mentions(decl: &Decl) -> Vec<Mention<'_>> {
+    let bound: Vec<&str> = decl.params.iter().map(|p| p.value.as_str()).collect();
+    let mut found = vec![];
+    match &decl.body {
+        Body::Expr(expr) => in_expr(expr, &bound, &mut found),
+        Body::Block(block) => in_block(&block.items, &bound, &mut found),
+    }
+    found
+}
+
+/// Does any expression of these items mention the name?
+pub(super) fn is_mentioned(items: &[BlockItem], name: &str) -> bool {
+    let mut found = vec![];
+    in_block(items, &[], &mut found);
+    found.iter().any(|mention| mention.name == name)
+}
+
+fn in_block<'a>(items: &'a [BlockItem], bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
+    for item in items {
+        match item {
+            BlockItem::Field(field) => in_expr(&field.value, bound, found),
+            BlockItem::Row(row) => row
+                .fields
+                .iter()
+                .for_each(|field| in_expr(&field.value, bound, found)),
+            BlockItem::For(each) => {
+                in_expr(&each.values, bound, found);
+                let mut inner = bound.to_vec();
+                inner.extend(
+                    each.paths
+                        .iter()
+                        .filter(|p| p.names.len() == 1)
+                        .map(|p| p.names[0].value.as_str()),
+                );
+                in_block(&each.body, &inner, found);
+            }
+        }
+    }
+}
+
+fn in_with<'a>(block: &'a Block, bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
+    in_block(&block.items, bound, found);
+}
+
+fn in_expr<'a>(expr: &'a Expr, bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
+    match &expr.kind {
+        ExprKind::Number(_) | ExprKind::Dims(..) | ExprKind::String(_) => {}
+        ExprKind::Name(name) => {
+            if !bound.contains(&name.as_str()) {
+                found.push(Mention {
+                    name,
+                    expr,
+                    is_called: false,
+                });
+            }
+        }
+        ExprKind::List(members) | ExprKind::Tuple(members) => {
+            members.iter().for_each(|m| in_expr(m, bound, found))
+        }
+        ExprKind::Neg(inner) | ExprKind::Member(inner, _) => in_expr(inner, bound, found),
+        ExprKind::Binary(_, a, b)
+        | ExprKind::Compare(_, a, b)
+        | ExprKind::Arrow(a, b)
+        | ExprKind::On(a, b)
+        | ExprKind::At(a, b)
+        | ExprKind::Index(a, b) => {
+            in_expr(a, bound, found);
+            in_expr(b, bound, found);
+        }
+        ExprKind::With(base, block) => {
+            in_expr(base, bound, found);
+            in_with(block, bound, found);
+        }
+        ExprKind::Call(callee, args) => {
+            in_callee(callee, bound, found);
+            args.iter()
+                .for_each(|arg| in_expr(&arg.value, bound, found));
+        }
+        ExprKind::Comprehension(callee, comprehension) => {
+            in_callee(callee, bound, found);
+            let mut inner = bound.to_vec();
+            for binder in &comprehension.binders {
+                in_expr(&binder.values, &inner, found);
+                inner.push(&binder.first.value);
+                inner.extend(binder.second.iter().map(|(_, name)| name.value.as_str()));
+            }
+            in_expr(&comprehension.element, &inner, found);
+        }
+    }
+}
+
+fn in_callee<'a>(callee: &'a Expr, bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
+    match &callee.kind {
+        ExprKind::Name(name) if !bound.contains(&name.as_str()) => {
+            found.push(Mention {
+                name,
+                expr: callee,
+                is_called: true,
+            });
+        }
+        ExprKind::Name(_) => {}
+        _ => in_expr(callee, bound, found),
+    }
+}

@@ -1,0 +1,401 @@
+//! A record of fields to a closed pretraining.
+
+use super::layers::Role;
+use super::loss::Context;
+use super::record::Record;
+use super::{Checker, Env, Slot, media};
+use crate::catalog;
+use crate::codes;
+use crate::hir::{BatchNorm, Clip, Data, Modality, Network, Precision, Pretrain, Schedule};
+use crate::loss::{EmbeddingOp, Loss};
+use crate::units::Exact;
+use grammar::ast::Kind;
+use grammar::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The networks of a pretraining, and what a loss must know of them.
+pub(super) struct Networks {
+    pub context: Context,
+    /// For each modality: its clip, `f` and `h`, as far as they are right.
+    clips: BTreeMap<String, Clip>,
+    networks: BTreeMap<String, Network>,
+}
+
+impl<'a> Checker<'a> {
+    /// The closed pretraining of a record; every mistake in it is reported.
+    pub(super) fn pretrain(&mut self, record: &Rc<Record<'a>>, env: &Env<'a>) -> Option<Pretrain> {
+        let networks = self.networks(record);
+        let modalities = networks.as_ref().map_or(&[][..], |n| &n.context.modalities);
+        self.find_missing(record, modalities, env);
+
+        let number = |checker: &mut Self, name: &str| -> Option<u64> {
+            let takes = catalog::PRETRAIN.iter().find(|f| f.name == name)?.takes;
+            let catalog::Type::Quantity(measure) = takes else {
+                return None;
+            };
+            checker.whole(&record.slot(name)?, &measure)
+        };
+        let word = |checker: &mut Self, name: &str| -> Option<&'static str> {
+            let takes = catalog::PRETRAIN.iter().find(|f| f.name == name)?.takes;
+            let catalog::Type::Word(words) = takes else {
+                return None;
+            };
+            checker.word(&record.slot(name)?, words)
+        };
+        let data = record.slot("data").and_then(|slot| self.data(&slot));
+        let (bs, es, ep) = (number(self, "bs"), number(self, "es"), number(self, "ep"));
+        let seed = number(self, "seed");
+        let relax = record.slot("relax").and_then(|slot| self.policy(&slot));
+        let optim = record.slot("optim").and_then(|slot| self.optimiser(&slot));
+        let bn = word(self, "bn").map(|bn| {
+            if bn == "joint" {
+                BatchNorm::Joint
+            } else {
+                BatchNorm::PerView
+            }
+        });
+        let precision = word(self, "precision").map(|precision| match precision {
+            "amp" => Precision::Amp,
+            "fp32" => Precision::Fp32,
+            "bf16" => Precision::Bf16,
+            _ => Precision::Fp64,
+        });
+        let weights = word(self, "weights");
+        let loss = networks
+            .as_ref()
+            .and_then(|n| self.loss_of(record, n, weights));
+
+        let mut networks = networks?;
+        let mut closed = vec![];
+        for name in networks.context.modalities.clone() {
+            let modality = self.close_modality(record, &name, &mut networks, loss.as_ref());
+            closed.push(modality);
+        }
+        if let (Some(data), true) = (&data, record.entry("data").is_some()) {
+            self.check_streams(record, data, &networks);
+        }
+        if let (Some(bs), Some(es), Some(ep)) = (bs, es, ep) {
+            self.check_steps(record, bs, es, ep, &closed);
+        }
+        let modalities: Vec<Modality> = closed.into_iter().collect::<Option<_>>()?;
+        let mut pretrain = Pretrain {
+            data: data?,
+            modalities,
+            views: networks.context.views,
+            loss: loss?,
+            relax: relax?,
+            bn: bn?,
+            bs: u32::try_from(bs?).ok()?,
+            es: es?,
+            ep: u32::try_from(ep?).ok()?,
+            optim: optim?,
+            precision: precision?,
+            seed: seed?,
+        };
+        if let Some(caps) = &self.caps {
+            caps.bound_pretrain(&mut pretrain);
+        }
+        self.check_time(record, &pretrain);
+        Some(pretrain)
+    }
+
+    fn find_missing(&mut self, record: &Rc<Record<'a>>, modalities: &[String], env: &Env<'a>) {
+        let has = |path: &str| record.entry(path).is_some();
+        let each = |name: &str| {
+            !modalities.is_empty() && modalities.iter().all(|m| has(&format!("{m}.{name}")))
+        };
+        let mut missing: Vec<String> = vec![];
+        for field in catalog::PRETRAIN {
+            if !has(field.name) && !each(field.name) {
+                missing.push(field.name.to_string());
+            }
+        }
+        for modality in modalities {
+            for field in catalog::PER_MODALITY.iter().filter(|f| f.is_required) {
+                let path = format!("{modality}.{}", field.name);
+                if !has(&path) {
+                    missing.push(path);
+                }
+            }
+        }
+        self.missing_fields(record, &missing, env);
+    }
+
+    /// Modalities, views and networks of a record.
+    pub(super) fn networks(&mut self, record: &Rc<Record<'a>>) -> Option<Networks> {
+        let modalities_slot = record.slot("modalities")?;
+        let modalities = self.modality_names(&modalities_slot)?;
+        let views_slot = record.slot("views")?;
+        let views = catalog::Measure {
+            most: (16, 1),
+            ..catalog::SMALL_COUNT
+        };
+        let views = u32::try_from(self.whole(&views_slot, &views)?).ok()?;
+        let place = |path: &str| {
+            record
+                .entry(path)
+                .and_then(|entry| entry.places.last().copied())
+        };
+        let mut networks = Networks {
+            context: Context {
+                modalities: modalities.clone(),
+                modalities_at: place("modalities"),
+                views,
+                views_at: place("views"),
+                groups: BTreeMap::new(),
+            },
+            clips: BTreeMap::new(),
+            networks: BTreeMap::new(),
+        };
+        let mut shared: Vec<(String, Slot<'a>)> = vec![];
+        for name in &modalities {
+            if let Some(clip) = self.modality_clip(&modalities_slot, name) {
+                networks.clips.insert(name.clone(), self.capped_clip(clip));
+            }
+            for part in ["f", "h"] {
+                let path = format!("{name}.{part}");
+                let Some(slot) = record.slot(&path) else {
+                    continue;
+                };
+                if Self::is_shared(&slot) {
+                    shared.push((path, slot));
+                    continue;
+                }
+                let clip = networks.clips.get(name).cloned();
+                let network = match (part, &clip) {
+                    ("h", _) => self.network(&slot, Role::Predictor),
+                    (_, Some(clip)) => self.network(&slot, Role::Encoder(clip)),
+                    (_, None) => self.network(&slot, Role::Any),
+                };
+                let width = network.as_ref().and_then(Network::width);
+                networks
+                    .context
+                    .groups
+                    .insert(path.clone(), (path.clone(), width));
+                if let Some(network) = network {
+                    networks.networks.insert(path, network);
+                }
+            }
+        }
+        for (path, slot) in shared {
+            self.share_network(&mut networks, &path, &slot);
+        }
+        // A predictor of l2 and batch norm alone is as wide as the embedding before it.
+        for name in &modalities {
+            let f = networks
+                .context
+                .groups
+                .get(&format!("{name}.f"))
+                .and_then(|g| g.1);
+            if let Some(h) = networks.context.groups.get_mut(&format!("{name}.h")) {
+                h.1 = h.1.or(f);
+            }
+        }
+        Some(networks)
+    }
+
+    /// `a.h = same(v.h)`: the other network's layers and group.
+    fn share_network(&mut self, networks: &mut Networks, path: &str, slot: &Slot<'a>) {
+        let part = path.rsplit('.').next().unwrap_or(path);
+        let target = self
+            .shared_group(slot)
+            .map(|(modality, part)| format!("{modality}.{part}"));
+        let owners: Vec<String> = networks
+            .networks
+            .keys()
+            .filter(|k| k.ends_with(&format!(".{part}")))
+            .cloned()
+            .collect();
+        let owner = target
+            .as_ref()
+            .and_then(|target| networks.context.groups.get(target).cloned());
+        let Some((group, width)) = owner else {
+            let written = target.map_or_else(|| "this".to_string(), |t| format!("`{t}`"));
+            let message = format!("{written} is no network of this pretraining");
+            let list: Vec<String> = owners.iter().map(|o| format!("`same({o})`")).collect();
+            let diagnostic = Diagnostic::error(codes::UNKNOWN_NAME, slot.span(), message).help(
+                format!("one network can be another's: {}", list.join(" or ")),
+            );
+            self.report(&slot.env, diagnostic);
+            return;
+        };
+        if part == "f" && !group.ends_with(".f") || part == "h" && !group.ends_with(".h") {
+            let message = format!("`{path}` can share only another `{part}`, not `{group}`");
+            self.error(slot, codes::BAD_LAYER, message);
+            return;
+        }
+        networks
+            .context
+            .groups
+            .insert(path.to_string(), (group.clone(), width));
+        if let Some(network) = networks.networks.get(&group).cloned() {
+            networks.networks.insert(
+                path.to_string(),
+                Network {
+                    same: Some(group),
+                    ..network
+                },
+            );
+        }
+    }
+
+    /// The loss in normal form, weighed as `weights` says.
+    fn loss_of(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        networks: &Networks,
+        weights: Option<&str>,
+    ) -> Option<Loss> {
+        let slot = record.slot("loss")?;
+        let exact = self.normal_form(&slot, &networks.context)?;
+        if exact.terms.is_empty() {
+            let diagnostic = Diagnostic::error(
+                codes::NOTHING_TO_MINIMISE,
+                slot.span(),
+                "this loss has no terms left",
+            )
+            .note("terms of opposite weight cancel");
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        self.warn_about_loss(&slot, &exact, weights, &networks.context);
+        match weights? {
+            "unit" => exact.unit(),
+            _ => Some(exact),
+        }
+    }
+
+    fn close_modality(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        name: &str,
+        networks: &mut Networks,
+        loss: Option<&Loss>,
+    ) -> Option<Modality> {
+        let slot_of = |field: &str| {
+            record
+                .slot(&format!("{name}.{field}"))
+                .or_else(|| record.slot(field))
+        };
+        let clip = networks.clips.get(name).cloned();
+        let augment = record
+            .slot(&format!("{name}.augment"))
+            .and_then(|slot| self.chain(&slot, clip.as_ref()));
+        let lr_b = slot_of("lr_b").and_then(|slot| self.schedule(&slot));
+        let lr_p = slot_of("lr_p").and_then(|slot| self.schedule(&slot));
+        let f = networks.networks.remove(&format!("{name}.f"));
+        let h = networks.networks.remove(&format!("{name}.h"));
+        let own = format!("{name}.h");
+        let h = h.filter(|_| loss.is_none_or(|loss| reads_predictor(loss, name, &own)));
+        Some(Modality {
+            name: name.to_string(),
+            clip: clip?,
+            augment: augment?,
+            f: f?,
+            h,
+            lr_b: lr_b?,
+            lr_p: lr_p?,
+        })
+    }
+
+    fn check_streams(&mut self, record: &Rc<Record<'a>>, data: &Data, networks: &Networks) {
+        let Some(slot) = record.slot("data") else {
+            return;
+        };
+        for (name, clip) in &networks.clips {
+            let user = format!("`{}`", record.name);
+            self.check_stream(&slot, data, name, &user, media::stream_of(clip));
+        }
+    }
+
+    fn check_steps(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        bs: u64,
+        es: u64,
+        ep: u64,
+        modalities: &[Option<Modality>],
+    ) {
+        if ep == 0 {
+            return;
+        }
+        if es < bs
+            && let Some(slot) = record.slot("es")
+        {
+            let message = format!("an epoch of {es} samples holds no batch of {bs}");
+            let mut diagnostic = Diagnostic::error(codes::NO_WHOLE_BATCH, slot.span(), message)
+                .help("raise `es` or lower `bs`");
+            if let Some(place) = record.entry("bs").and_then(|entry| entry.places.last()) {
+                diagnostic = diagnostic.label(*place, "the batch");
+            }
+            self.report(&slot.env, diagnostic);
+        }
+        for modality in modalities.iter().flatten() {
+            let Schedule::Cosine { warmup, .. } = modality.lr_b else {
+                continue;
+            };
+            if warmup <= Exact::whole(i128::from(ep)) {
+                continue;
+            }
+            let path = format!("{}.lr_b", modality.name);
+            let Some(slot) = record.slot(&path).or_else(|| record.slot("lr_b")) else {
+                continue;
+            };
+            let message = format!(
+                "a warm-up of {} epochs is longer than the run of {ep}",
+                warmup.decimal()
+            );
+            let mut diagnostic = Diagnostic::error(codes::WARM_UP_TOO_LONG, slot.span(), message)
+                .help("shorten it: `lr_b = cosine(0.0002 -> 0, warmup: 0.1ep)`");
+            if let Some(place) = record.entry("ep").and_then(|entry| entry.places.last()) {
+                diagnostic = diagnostic.label(*place, "the run ends here");
+            }
+            self.report(&slot.env, diagnostic);
+        }
+    }
+
+    /// The pretrainings that a module declares.
+    pub(super) fn declared_records(
+        &mut self,
+        module: usize,
+        kind: Kind,
+    ) -> Vec<(&'a grammar::ast::Decl, Rc<Record<'a>>)> {
+        let decls: Vec<_> = self
+            .decls(module)
+            .filter(|d| d.kind.value == kind)
+            .collect();
+        let mut records = vec![];
+        for decl in decls {
+            if self.poisoned.contains(&(module, decl.name.value.as_str())) {
+                continue;
+            }
+            if let Some(record) = self.record_of_decl(module, decl, &Env::of_module(module)) {
+                records.push((decl, Rc::new(record)));
+            }
+        }
+        records
+    }
+}
+
+/// Does a term send a view of `modality` through its predictor, or another modality through the group `own`?
+fn reads_predictor(loss: &Loss, modality: &str, own: &str) -> bool {
+    let predicts = |op: &EmbeddingOp| match op {
+        EmbeddingOp::Predict(group) | EmbeddingOp::Ema { group, .. } => {
+            Some(group.clone()).filter(|g| g.ends_with(".h"))
+        }
+        EmbeddingOp::Encode(_)
+        | EmbeddingOp::StopGradient
+        | EmbeddingOp::L2
+        | EmbeddingOp::Scale(_)
+        | EmbeddingOp::Linear(_)
+        | EmbeddingOp::Sinkhorn { .. }
+        | EmbeddingOp::Memory { .. } => None,
+    };
+    let mut embeddings = loss.terms.iter().flat_map(|(term, _)| &term.args);
+    embeddings.any(|e| {
+        e.operators()
+            .filter_map(predicts)
+            .any(|group| e.view().0 == modality || group == own)
+    })
+}

@@ -1,0 +1,388 @@
+//! Records: blocks of fields, and copies of them `with` some changed.
+
+use super::{Checker, Env, Slot, Via, Wanted, suggest};
+use crate::catalog::{self, Family};
+use crate::codes;
+use crate::hir::Provenance;
+use grammar::ast::{Block, BlockItem, Body, Decl, Expr, ExprKind, Field, Kind, Path};
+use grammar::diagnostic::Diagnostic;
+use grammar::span::Span;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The fields of a pretraining, evaluation or table, not yet read: each value is read where it was written, and a field
+/// that it names is that of the finished record.
+#[derive(Clone)]
+pub(crate) struct Record<'a> {
+    pub kind: Kind,
+    /// The name in messages.
+    pub name: String,
+    /// Where it is used: a mistake inside a shipped module is shown there.
+    pub used_at: Span,
+    /// Fields by path: `bs`, `v.lr_b`.
+    pub entries: BTreeMap<String, Entry<'a>>,
+}
+
+/// One field.
+#[derive(Clone)]
+pub(crate) struct Entry<'a> {
+    pub value: &'a Expr,
+    pub env: Env<'a>,
+    /// Where the value was set, the first place first, the one that counts last.
+    pub places: Vec<Span>,
+}
+
+impl<'a> Record<'a> {
+    pub fn new(kind: Kind, name: &str, used_at: Span) -> Self {
+        Record {
+            kind,
+            name: name.to_string(),
+            used_at,
+            entries: BTreeMap::new(),
+        }
+    }
+
+    pub fn entry(&self, path: &str) -> Option<&Entry<'a>> {
+        self.entries.get(path)
+    }
+
+    /// Where a field's value is read: its own place, with this record's fields as names.
+    pub fn env_of(self: &Rc<Self>, entry: &Entry<'a>) -> Env<'a> {
+        let via = entry.env.via.clone().unwrap_or_else(|| {
+            Rc::new(Via {
+                span: self.used_at,
+                outer: None,
+            })
+        });
+        Env {
+            record: Some(self.clone()),
+            via: Some(via),
+            ..entry.env.clone()
+        }
+    }
+
+    /// A field's value as a slot.
+    pub fn slot(self: &Rc<Self>, path: &str) -> Option<Slot<'a>> {
+        let entry = self.entry(path)?;
+        Some(Slot::new(entry.value, self.env_of(entry), path))
+    }
+
+    /// Sets a field, keeping where it was set before.
+    pub fn set(&mut self, path: String, value: &'a Expr, env: Env<'a>, place: Span) {
+        let mut places = self
+            .entries
+            .remove(&path)
+            .map_or_else(Vec::new, |entry| entry.places);
+        places.push(place);
+        self.entries.insert(
+            path,
+            Entry {
+                value,
+                env: Env {
+                    record: None,
+                    ..env
+                },
+                places,
+            },
+        );
+    }
+
+    /// Where each value came from.
+    pub fn provenance(&self) -> Provenance {
+        self.entries
+            .iter()
+            .map(|(path, entry)| (path.clone(), entry.places.clone()))
+            .collect()
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// Is this a field of the kind: `bs`, or `v.lr_b` where `v` is a modality?
+    pub(super) fn is_field(&self, kind: Kind, module: usize, path: &Path) -> bool {
+        match path.names.as_slice() {
+            [name] => catalog::fields(kind).iter().any(|f| f.name == name.value),
+            [modality, name] if kind == Kind::Pretrain => {
+                let declared = self.declared(module, &modality.value);
+                declared.is_some_and(|(_, decl)| decl.kind.value == Kind::Modality)
+                    && catalog::PER_MODALITY.iter().any(|f| f.name == name.value)
+            }
+            _ => false,
+        }
+    }
+
+    /// The fields of a kind as a reader may write them.
+    fn field_names(&self, kind: Kind, module: usize) -> Vec<String> {
+        let mut names: Vec<String> = catalog::fields(kind)
+            .iter()
+            .map(|f| f.name.to_string())
+            .collect();
+        if kind == Kind::Pretrain {
+            for (modality, (_, decl)) in &self.names[module] {
+                if decl.kind.value == Kind::Modality {
+                    names.extend(
+                        catalog::PER_MODALITY
+                            .iter()
+                            .map(|f| format!("{modality}.{}", f.name)),
+                    );
+                }
+            }
+        }
+        names
+    }
+
+    /// `path` is no field of `record`.
+    pub(super) fn unknown_field(&mut self, env: &Env<'a>, record: &Record<'a>, path: &Path) {
+        let written = path.to_string();
+        if let [modality, ..] = path.names.as_slice()
+            && path.names.len() > 1
+            && self.is_poisoned(env.module, &modality.value)
+        {
+            return;
+        }
+        let known = self.field_names(record.kind, env.module);
+        let message = format!("`{}` has no field `{written}`", record.name);
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, path.span, message);
+        let near = super::nearest(&written, known.iter().map(String::as_str));
+        let last = near.first().and_then(|near| near.rsplit('.').next());
+        let takes = |name: &str| {
+            catalog::fields(record.kind)
+                .iter()
+                .chain(catalog::PER_MODALITY)
+                .find(|f| f.name == name)
+                .map(|f| f.takes)
+        };
+        if let Some(wanted) = last.and_then(takes) {
+            let alike: Vec<String> = known
+                .iter()
+                .filter(|name| name.rsplit('.').next().and_then(takes) == Some(wanted))
+                .map(|name| format!("`{name}`"))
+                .collect();
+            if alike.len() > 1 {
+                diagnostic = diagnostic.note(format!(
+                    "fields that take {}: {}",
+                    wanted.noun(),
+                    alike.join(", ")
+                ));
+            }
+        } else if known.len() <= 12 {
+            let list: Vec<String> = known.iter().map(|n| format!("`{n}`")).collect();
+            diagnostic = diagnostic.note(format!("its fields: {}", list.join(", ")));
+        }
+        let diagnostic = suggest(
+            diagnostic,
+            path.span,
+            &written,
+            known.iter().map(String::as_str),
+        );
+        self.report(env, diagnostic);
+    }
+
+    /// Puts the fields of a block into a record. Rows and `for` are left to tables.
+    pub(super) fn set_fields(
+        &mut self,
+        record: &mut Record<'a>,
+        block: &'a Block,
+        env: &Env<'a>,
+    ) -> bool {
+        let fields: Vec<&'a Field> = block
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                BlockItem::Field(field) => Some(field),
+                BlockItem::For(_) | BlockItem::Row(_) => None,
+            })
+            .collect();
+        let mut is_right = self.set_all(record, &fields, env);
+        let takes_rows = matches!(record.kind, Kind::Table | Kind::Figure);
+        for item in block.items.iter().filter(|_| !takes_rows) {
+            let span = match item {
+                BlockItem::For(f) => f.span,
+                BlockItem::Row(r) => r.span,
+                BlockItem::Field(_) => continue,
+            };
+            let message = format!("{} has fields and no rows", catalog::kind_noun(record.kind));
+            let diagnostic = Diagnostic::error(codes::EMPTY_BODY, span, message)
+                .help("rows stand in a `table { ... }`");
+            self.report(env, diagnostic);
+            is_right = false;
+        }
+        is_right
+    }
+
+    /// Sets fields written side by side, of which none may stand twice.
+    pub(super) fn set_all(
+        &mut self,
+        record: &mut Record<'a>,
+        fields: &[&'a Field],
+        env: &Env<'a>,
+    ) -> bool {
+        let mut is_right = true;
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        for field in fields {
+            let path = field.path.to_string();
+            if let Some(first) = seen.insert(path.clone(), field.path.span) {
+                let diagnostic = Diagnostic::error(
+                    codes::SET_TWICE,
+                    field.path.span,
+                    format!("`{path}` is set twice"),
+                )
+                .label(first, "first here")
+                .help("keep one of the two");
+                self.report(env, diagnostic);
+                is_right = false;
+                continue;
+            }
+            if !self.is_field(record.kind, env.module, &field.path) {
+                self.unknown_field(env, record, &field.path);
+                is_right = false;
+                continue;
+            }
+            record.set(path, &field.value, env.clone(), field.span);
+        }
+        is_right
+    }
+
+    /// The record of a declaration. A mistake in one field is reported and leaves the other fields.
+    pub(super) fn record_of_decl(
+        &mut self,
+        module: usize,
+        decl: &'a Decl,
+        via: &Env<'a>,
+    ) -> Option<Record<'a>> {
+        let env = Env {
+            via: via.via.clone(),
+            ..Env::of_module(module)
+        };
+        match &decl.body {
+            Body::Block(block) => {
+                let mut record = Record::new(decl.kind.value, &decl.name.value, decl.name.span);
+                self.set_fields(&mut record, block, &env);
+                Some(record)
+            }
+            Body::Expr(expr) => {
+                let slot = Slot::new(expr, env, &decl.name.value);
+                let mut record = self.record(&slot, decl.kind.value)?;
+                record.name = decl.name.value.clone();
+                record.used_at = decl.name.span;
+                Some(record)
+            }
+        }
+    }
+
+    /// A record by name, or a copy `with` changed fields.
+    pub(super) fn record(&mut self, slot: &Slot<'a>, kind: Kind) -> Option<Record<'a>> {
+        let noun = catalog::kind_noun(kind);
+        let kinds = [kind];
+        let wanted = Wanted::new(noun, &kinds, &[]);
+        if slot.env.depth() > 200 {
+            self.error(
+                slot,
+                codes::RING,
+                format!("`{}` refers to itself", slot.place),
+            );
+            return None;
+        }
+        match &slot.expr.kind {
+            ExprKind::With(base, block) => {
+                let mut record = self.record(&slot.with(base), kind)?;
+                self.set_fields(&mut record, block, &slot.env);
+                Some(record)
+            }
+            ExprKind::On(base, data) if kind == Kind::Eval => {
+                let mut record = self.record(&slot.with(base), kind)?;
+                record.set("data".into(), data, slot.env.clone(), slot.span());
+                Some(record)
+            }
+            ExprKind::Name(name) => {
+                if let Some(super::Bound::Expr(expr, env)) = slot.env.bound(name).cloned() {
+                    return self.record(
+                        &Slot {
+                            expr,
+                            env,
+                            place: slot.place.clone(),
+                        },
+                        kind,
+                    );
+                }
+                if self.is_poisoned(slot.env.module, name) {
+                    return None;
+                }
+                match self.declared(slot.env.module, name) {
+                    Some((module, decl)) if decl.kind.value == kind => {
+                        let used = slot.env.used_at(slot.span());
+                        let mut record = self.record_of_decl(module, decl, &used)?;
+                        record.used_at = slot.span();
+                        Some(record)
+                    }
+                    _ => {
+                        let reduced = self.reduce(slot)?;
+                        self.wrong(slot, &reduced, &wanted);
+                        None
+                    }
+                }
+            }
+            _ => {
+                let reduced = self.reduce(slot)?;
+                if reduced.span() != slot.span()
+                    && matches!(reduced.expr.kind, ExprKind::With(..) | ExprKind::Name(_))
+                {
+                    return self.record(&reduced, kind);
+                }
+                let families: [Family; 0] = [];
+                self.wrong(
+                    slot,
+                    &reduced,
+                    &Wanted {
+                        families: &families,
+                        ..wanted
+                    },
+                );
+                None
+            }
+        }
+    }
+
+    /// The required fields that are missing, as one message.
+    pub(super) fn missing_fields(
+        &mut self,
+        record: &Record<'a>,
+        missing: &[String],
+        env: &Env<'a>,
+    ) {
+        let is_broken = self.modules.iter().any(|m| m.broken.contains(&record.name));
+        if missing.is_empty() || is_broken {
+            return;
+        }
+        let list: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+        let (fields, are) = if missing.len() == 1 {
+            ("field", "is")
+        } else {
+            ("fields", "are")
+        };
+        let message = match missing {
+            [one] => format!("`{}` has no `{one}`", record.name),
+            _ => format!(
+                "{} {fields} {are} missing in `{}`",
+                missing.len(),
+                record.name
+            ),
+        };
+        let mut diagnostic = Diagnostic::error(codes::MISSING_FIELD, record.used_at, message);
+        if missing.len() > 1 {
+            diagnostic = diagnostic.note(format!("missing: {}", list.join(", ")));
+        }
+        let base = match record.kind {
+            Kind::Pretrain => "crisscross",
+            _ => "linear8",
+        };
+        if missing.len() > 3 {
+            let word = record.kind.word();
+            let help = format!(
+                "did you mean `{word} {} = {base} with {{ ... }}`?",
+                record.name
+            );
+            diagnostic = diagnostic.help(help);
+        }
+        self.report(env, diagnostic);
+    }
+}

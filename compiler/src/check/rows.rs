@@ -1,0 +1,484 @@
+//! Tables: `for` unrolled, each row closed.
+
+use super::names::is_mentioned;
+use super::record::Record;
+use super::{Bound, Checker, Env, Slot, counted, suggest};
+use crate::catalog;
+use crate::codes;
+use crate::hir::{self, NamedPretrain, Program};
+use grammar::ast::{BlockItem, Body, Decl, Expr, ExprKind, Field, For, Kind, Number, Path, Row};
+use grammar::diagnostic::Diagnostic;
+use grammar::span::Span;
+use std::rc::Rc;
+
+/// What one turn of a `for`, or a row itself, sets.
+#[derive(Clone)]
+struct Setting<'a> {
+    path: String,
+    value: &'a Expr,
+    env: Env<'a>,
+    place: Span,
+}
+
+/// A row with all that the `for`s around it set.
+struct Unrolled<'a> {
+    row: &'a Row,
+    settings: Vec<Setting<'a>>,
+    env: Env<'a>,
+}
+
+const MOST_ROWS: usize = 10_000;
+
+impl<'a> Checker<'a> {
+    /// All that the root file declares, closed.
+    pub(super) fn program(&mut self) -> Option<Program> {
+        for module in 0..self.modules.len() {
+            if !self.modules[module].is_shipped {
+                self.check_declarations(module);
+            }
+        }
+        let mut pretrains = vec![];
+        let mut rows = vec![];
+        for (decl, record) in self.declared_records(0, Kind::Pretrain) {
+            let env = Env::of_module(0).used_at(decl.name.span);
+            let Some(pretrain) = self.pretrain(&record, &env) else {
+                continue;
+            };
+            let (name, span, provenance) =
+                (decl.name.value.clone(), decl.name.span, record.provenance());
+            rows.push(hir::Row {
+                label: name.clone(),
+                of: name.clone(),
+                pretrain: pretrain.clone(),
+                expect: vec![],
+                span,
+                provenance: provenance.clone(),
+            });
+            pretrains.push(NamedPretrain {
+                name,
+                span,
+                pretrain,
+                provenance,
+            });
+        }
+        let mut evals = vec![];
+        for (decl, record) in self.declared_records(0, Kind::Eval) {
+            let eval = self.eval(&record, &Env::of_module(0).used_at(decl.name.span));
+            evals.extend(eval.map(|eval| (decl.name.value.clone(), eval)));
+        }
+        let mut tables = vec![];
+        for decl in self
+            .decls(0)
+            .filter(|d| matches!(d.kind.value, Kind::Table | Kind::Figure))
+        {
+            tables.extend(self.table(decl));
+        }
+        self.claims();
+        if tables.is_empty() && !rows.is_empty() {
+            let span = rows[0].span;
+            tables.push(hir::Table {
+                name: "pretrains".into(),
+                title: None,
+                span,
+                scores: vec![],
+                rows,
+            });
+        }
+        Some(Program {
+            is_toy: self.caps.is_some(),
+            is_bare: self.modules[0].is_bare,
+            pretrains,
+            evals,
+            tables,
+        })
+    }
+
+    /// Reads the declarations that nothing may use, so that a mistake in one is found in any case.
+    fn check_declarations(&mut self, module: usize) {
+        let decls: Vec<&'a Decl> = self.decls(module).collect();
+        for decl in decls {
+            let name = decl.name.value.as_str();
+            if self.poisoned.contains(&(module, name)) {
+                continue;
+            }
+            let Body::Expr(expr) = &decl.body else {
+                continue;
+            };
+            let slot = Slot::new(expr, Env::of_module(module), name);
+            match decl.kind.value {
+                Kind::Modality => drop(self.modality(&slot)),
+                Kind::Data => drop(self.data_set(&slot, name)),
+                Kind::Augment => drop(self.chain(&slot, None)),
+                Kind::Layers => drop(self.network(&slot, super::layers::Role::Any)),
+                Kind::Relaxation => drop(self.policy(&slot)),
+                Kind::Loss
+                | Kind::Let
+                | Kind::Pretrain
+                | Kind::Eval
+                | Kind::Table
+                | Kind::Figure => {}
+            }
+        }
+    }
+
+    fn table(&mut self, decl: &'a Decl) -> Option<hir::Table> {
+        let Body::Block(block) = &decl.body else {
+            return None;
+        };
+        if self.poisoned.contains(&(0, decl.name.value.as_str())) {
+            return None;
+        }
+        let env = Env::of_module(0);
+        let mut record = Record::new(decl.kind.value, &decl.name.value, decl.name.span);
+        self.set_fields(&mut record, block, &env);
+        let record = Rc::new(record);
+        if decl.kind.value == Kind::Figure {
+            let message = "this version does not draw figures; its rows can stand in a `table`";
+            self.report(
+                &env,
+                Diagnostic::warning(codes::NOT_AVAILABLE, decl.kind.span, message),
+            );
+        } else if let Some(slot) = record.slot("curves") {
+            let message =
+                "this version does not draw curves; they stand in `metrics.jsonl` of each run";
+            self.report(
+                &env,
+                Diagnostic::warning(codes::NOT_AVAILABLE, slot.span(), message),
+            );
+        }
+        let scores = self.scores(&record);
+        let mut unrolled = vec![];
+        let is_right = self.unroll(&block.items, &[], &env, &mut unrolled);
+        let is_broken = self.modules[0].broken.contains(&decl.name.value);
+        if unrolled.is_empty() && is_right && !is_broken && decl.kind.value == Kind::Table {
+            let message = format!("table `{}` has no rows", decl.name.value);
+            let diagnostic = Diagnostic::error(codes::MISSING_FIELD, decl.name.span, message)
+                .help("write `row` on a line of its own for the pretraining as it is");
+            self.report(&env, diagnostic);
+        }
+        if decl.kind.value == Kind::Figure {
+            return None;
+        }
+        let mut rows = vec![];
+        let mut all_closed = true;
+        for row in &unrolled {
+            self.check_expectations(row.row, scores.len(), is_broken);
+            match self.row(&record, row) {
+                Some(row) => rows.push(row),
+                None => all_closed = false,
+            }
+        }
+        if !all_closed || !is_right {
+            return None;
+        }
+        let scores = scores
+            .into_iter()
+            .map(|(label, eval)| Some((label, eval?)))
+            .collect::<Option<_>>()?;
+        let title = decl.title.as_ref().map(|title| title.value.clone());
+        Some(hir::Table {
+            name: decl.name.value.clone(),
+            title,
+            span: decl.name.span,
+            scores,
+            rows,
+        })
+    }
+
+    /// The columns: each as written, and closed if it is right.
+    fn scores(&mut self, record: &Rc<Record<'a>>) -> Vec<(String, Option<hir::Eval>)> {
+        let Some(slot) = record.slot("scores") else {
+            return vec![];
+        };
+        let Some(members) = self.list(&slot, "a list of evaluations") else {
+            return vec![];
+        };
+        let mut scores = vec![];
+        for member in &members {
+            let label = one_line(self.sources.text(member.span()));
+            let member = Slot {
+                place: "scores".into(),
+                ..member.clone()
+            };
+            let eval = self.record(&member, Kind::Eval).and_then(|eval| {
+                let used_at = member.span();
+                if eval.entry("data").is_none() {
+                    let message = format!("`{label}` names no data set");
+                    let help = format!("write `{label} on UCF101`");
+                    let diagnostic =
+                        Diagnostic::error(codes::MISSING_FIELD, used_at, message).help(help);
+                    self.report(&member.env, diagnostic);
+                    return None;
+                }
+                let eval = Rc::new(Record { used_at, ..eval });
+                self.eval(&eval, &member.env.used_at(used_at))
+            });
+            scores.push((label, eval));
+        }
+        scores
+    }
+
+    /// Rows with what the `for`s around them set. `false`: a mistake is reported.
+    fn unroll(
+        &mut self,
+        items: &'a [BlockItem],
+        settings: &[Setting<'a>],
+        env: &Env<'a>,
+        rows: &mut Vec<Unrolled<'a>>,
+    ) -> bool {
+        let mut is_right = true;
+        for item in items {
+            match item {
+                BlockItem::Field(_) if settings.is_empty() => {}
+                BlockItem::Field(field) => {
+                    let message = "inside `for` stand rows; a field of the table stands outside";
+                    self.report(
+                        env,
+                        Diagnostic::error(codes::EMPTY_BODY, field.span, message),
+                    );
+                    is_right = false;
+                }
+                BlockItem::Row(row) if rows.len() < MOST_ROWS => {
+                    rows.push(Unrolled {
+                        row,
+                        settings: settings.to_vec(),
+                        env: env.clone(),
+                    });
+                }
+                BlockItem::Row(row) => {
+                    let message = format!("this table has more than {MOST_ROWS} rows");
+                    self.report(
+                        env,
+                        Diagnostic::error(codes::OUT_OF_RANGE, row.span, message),
+                    );
+                    return false;
+                }
+                BlockItem::For(each) => {
+                    for turn in self.turns(each, settings, env).unwrap_or_else(|| {
+                        is_right = false;
+                        vec![]
+                    }) {
+                        let (settings, env) = turn;
+                        if rows.len() > MOST_ROWS {
+                            return false;
+                        }
+                        is_right &= self.unroll(&each.body, &settings, &env, rows);
+                    }
+                }
+            }
+        }
+        is_right
+    }
+
+    /// One turn for each member of a `for`'s list: nested is a product, a group of paths a zip.
+    #[allow(clippy::type_complexity)]
+    fn turns(
+        &mut self,
+        each: &'a For,
+        settings: &[Setting<'a>],
+        env: &Env<'a>,
+    ) -> Option<Vec<(Vec<Setting<'a>>, Env<'a>)>> {
+        for path in &each.paths {
+            let is_variable =
+                path.names.len() == 1 && is_mentioned(&each.body, &path.names[0].value);
+            if !self.is_swept(path) && !is_variable {
+                self.not_sweepable(path, env);
+                return None;
+            }
+        }
+        let members = self.list(&Slot::new(&each.values, env.clone(), "for"), "a list")?;
+        let mut turns = vec![];
+        for member in &members {
+            let values: Vec<Slot<'a>> = match (&member.expr.kind, each.paths.len()) {
+                (_, 1) => vec![member.clone()],
+                (ExprKind::Tuple(parts), n) if parts.len() == n => {
+                    parts.iter().map(|p| member.with(p)).collect()
+                }
+                (_, n) => {
+                    let message = format!(
+                        "each member has {} in parentheses, one for each path",
+                        counted(n, "value")
+                    );
+                    self.error(member, codes::WRONG_ARGUMENTS, message);
+                    return None;
+                }
+            };
+            let (mut settings, mut inner) = (settings.to_vec(), env.clone());
+            for (path, value) in each.paths.iter().zip(values) {
+                if self.is_swept(path) {
+                    let (path, place) = (path.to_string(), value.span());
+                    settings.push(Setting {
+                        path,
+                        value: value.expr,
+                        env: value.env.clone(),
+                        place,
+                    });
+                }
+                if let [name] = path.names.as_slice() {
+                    inner = inner.bind(&name.value, Bound::Expr(value.expr, value.env));
+                }
+            }
+            turns.push((settings, inner));
+        }
+        Some(turns)
+    }
+
+    /// Can a row set it?
+    fn is_swept(&self, path: &Path) -> bool {
+        path.names.len() == 1 && path.names[0].value == "of"
+            || self.is_field(Kind::Pretrain, 0, path)
+    }
+
+    fn not_sweepable(&mut self, path: &Path, env: &Env<'a>) {
+        let written = path.to_string();
+        let fields = catalog::PRETRAIN.iter().map(|f| f.name).chain(["of"]);
+        // A field that only begins with the name is as likely as one a letter away.
+        let begins: Vec<&str> = fields
+            .clone()
+            .filter(|f| f.starts_with(&written) && *f != written)
+            .collect();
+        let message =
+            format!("`{written}` is not a field of a pretraining, and no row below uses it");
+        let diagnostic = Diagnostic::error(codes::NOT_SWEEPABLE, path.span, message);
+        let diagnostic = match begins.as_slice() {
+            [one, other] => diagnostic.here(format!("did you mean `{one}` or `{other}`?")),
+            _ => suggest(diagnostic, path.span, &written, fields),
+        };
+        self.report(env, diagnostic);
+    }
+
+    fn check_expectations(&mut self, row: &'a Row, scores: usize, is_broken: bool) {
+        let given = row.expect.len();
+        if given == 0 || given == scores || is_broken {
+            return;
+        }
+        let (Some(first), Some(last)) = (row.expect.first(), row.expect.last()) else {
+            return;
+        };
+        let message = format!(
+            "{}, {}",
+            counted(scores, "score"),
+            counted(given, "expectation")
+        );
+        let mut diagnostic =
+            Diagnostic::error(codes::EXPECT_COUNT, first.span.to(last.span), message);
+        if given < scores {
+            let written = self.sources.text(first.span.to(last.span));
+            let fixed = format!("{written}{}", ", _".repeat(scores - given));
+            diagnostic = diagnostic.help(format!(
+                "write `{fixed}`; `_` is a number that was not reported"
+            ));
+            diagnostic.edits.push(grammar::diagnostic::Edit {
+                span: first.span.to(last.span),
+                text: fixed,
+                is_certain: false,
+            });
+        }
+        self.report(&Env::of_module(0), diagnostic);
+    }
+
+    fn row(&mut self, table: &Rc<Record<'a>>, unrolled: &Unrolled<'a>) -> Option<hir::Row> {
+        let (row, env) = (unrolled.row, &unrolled.env);
+        let (of_fields, fields): (Vec<&'a Field>, Vec<&'a Field>) = row
+            .fields
+            .iter()
+            .partition(|f| f.path.names.len() == 1 && f.path.names[0].value == "of");
+        if let [first, second, ..] = of_fields.as_slice() {
+            let diagnostic = Diagnostic::error(
+                codes::SET_TWICE,
+                second.path.span,
+                "`of` is set twice in one row",
+            )
+            .label(first.path.span, "first here");
+            self.report(env, diagnostic);
+            return None;
+        }
+        let swept = unrolled.settings.iter().rev().find(|s| s.path == "of");
+        let of = match (of_fields.first(), swept) {
+            (Some(field), _) => Some(Slot::new(&field.value, env.clone(), "of")),
+            (None, Some(setting)) => Some(Slot::new(setting.value, setting.env.clone(), "of")),
+            (None, None) => table.slot("of"),
+        };
+        let Some(of) = of else {
+            let diagnostic = Diagnostic::error(
+                codes::MISSING_FIELD,
+                row.span,
+                "this row starts from no pretraining",
+            )
+            .help("set `of = crisscross` in the table or in the row");
+            self.report(env, diagnostic);
+            return None;
+        };
+        let name = one_line(self.sources.text(of.span()));
+        let mut record = self.record(&of, Kind::Pretrain)?;
+        record.used_at = row.span;
+        for setting in unrolled.settings.iter().filter(|s| s.path != "of") {
+            record.set(
+                setting.path.clone(),
+                setting.value,
+                setting.env.clone(),
+                setting.place,
+            );
+        }
+        let is_right = self.set_all(&mut record, &fields, env);
+        let record = Rc::new(record);
+        let pretrain = self.pretrain(&record, &env.used_at(row.span));
+        let label = match &row.label {
+            Some(label) => label.value.clone(),
+            None => self.row_label(unrolled, &name),
+        };
+        let expect = row
+            .expect
+            .iter()
+            .map(|cell| cell.value.as_ref().map(printed))
+            .collect::<Vec<_>>();
+        let pretrain = pretrain.filter(|_| is_right)?;
+        Some(hir::Row {
+            label,
+            of: name,
+            pretrain,
+            expect,
+            span: row.span,
+            provenance: record.provenance(),
+        })
+    }
+
+    /// What a row sets, as written; the name of its pretraining where it sets nothing.
+    fn row_label(&self, unrolled: &Unrolled<'a>, of: &str) -> String {
+        let swept = unrolled
+            .settings
+            .iter()
+            .map(|s| (s.path.clone(), s.value.span));
+        let own = unrolled
+            .row
+            .fields
+            .iter()
+            .map(|f| (f.path.to_string(), f.value.span));
+        let parts: Vec<String> = swept
+            .chain(own)
+            .map(|(path, span)| {
+                let value = one_line(self.sources.text(span));
+                if path == "of" {
+                    value
+                } else {
+                    format!("{path} = {value}")
+                }
+            })
+            .collect();
+        if parts.is_empty() {
+            of.to_string()
+        } else {
+            parts.join(", ")
+        }
+    }
+}
+
+/// Source text on one line, runs of blanks as one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A published number as printed.
+fn printed(number: &Number) -> String {
+    format!("{}{}", number.digits, number.unit.as_deref().unwrap_or(""))
+}

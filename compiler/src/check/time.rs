@@ -1,0 +1,239 @@
+//! Windows in time, and warnings about what a loss says.
+
+use super::loss::Context;
+use super::record::Record;
+use super::{Checker, Slot};
+use crate::codes;
+use crate::hir::{Clip, Data, Pretrain, Relaxation, Within};
+use crate::loss::{EmbeddingOp, Loss, TermOp};
+use crate::units::Exact;
+use grammar::ast::{BinaryOp, Expr, ExprKind};
+use grammar::diagnostic::{Diagnostic, Severity};
+use std::rc::Rc;
+
+/// The shortest source in which a policy can place its windows of one modality. `clips` are those of all modalities.
+pub(super) fn needed(relax: &Relaxation, clip: &Clip, clips: &[(&str, &Clip)]) -> Option<Exact> {
+    let length = clip.seconds();
+    match &relax.within {
+        Within::Same | Within::Independent => Some(length),
+        Within::Halves | Within::OffsetMax => length.times(Exact::whole(2)),
+        Within::Overlap { share, of } => {
+            let of = match of {
+                None => Some(length),
+                Some(name) => clips
+                    .iter()
+                    .find(|(n, _)| n == name)
+                    .map(|(_, clip)| clip.seconds()),
+            };
+            length.plus(Exact::whole(1).minus(*share)?.times(of?)?)
+        }
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// The policy's windows fit into the source where its length is known, and the terms see different windows.
+    pub(super) fn check_time(&mut self, record: &Rc<Record<'a>>, pretrain: &Pretrain) {
+        let Some(slot) = record.slot("relax") else {
+            return;
+        };
+        let clips: Vec<(&str, &Clip)> = pretrain
+            .modalities
+            .iter()
+            .map(|m| (m.name.as_str(), &m.clip))
+            .collect();
+        if let Within::Overlap { of: Some(name), .. } = &pretrain.relax.within
+            && pretrain.modality(name).is_none()
+        {
+            let message = format!("this policy measures by `{name}`, which the run does not have");
+            self.error(&slot, codes::NEEDS_MODALITY, message);
+            return;
+        }
+        if let Data::Synthetic(data) = &pretrain.data {
+            for (name, clip) in &clips {
+                let Some(needed) =
+                    needed(&pretrain.relax, clip, &clips).filter(|n| *n > data.length)
+                else {
+                    continue;
+                };
+                let policy = self.sources.text(slot.span());
+                let set = record
+                    .slot("data")
+                    .map_or(String::new(), |s| self.sources.text(s.span()).to_string());
+                let noun = if matches!(clip, Clip::Video { .. }) {
+                    "video"
+                } else {
+                    "audio"
+                };
+                let message = format!(
+                    "`{policy}` needs {} s of {noun}, the clips of `{set}` have {} s",
+                    needed.decimal(),
+                    data.length.decimal()
+                );
+                let diagnostic = Diagnostic::error(codes::SOURCE_TOO_SHORT, slot.span(), message)
+                    .note(format!(
+                        "a window of `{name}` is {} s long",
+                        clip.seconds().decimal()
+                    ))
+                    .help(format!(
+                        "make the clips longer: `length: {}s`",
+                        needed.decimal()
+                    ));
+                self.report(&slot.env, diagnostic);
+            }
+        }
+        let crosses = pretrain
+            .loss
+            .terms
+            .iter()
+            .any(|(term, _)| match term.args.as_slice() {
+                [x, y] => x.view().0 != y.view().0 && x.view().1 != y.view().1,
+                _ => false,
+            });
+        if pretrain.relax.within == Within::Same && crosses {
+            let diagnostic = Diagnostic::warning(
+                codes::ONE_WINDOW,
+                slot.span(),
+                "`async` and `sync` see the same windows under this policy",
+            )
+            .here("both views share one window, so only augmentation tells the terms apart")
+            .note("Sec. 4.3 (i): the baseline of Fig. 4, and it may be what you want");
+            self.report(&slot.env, diagnostic);
+        }
+    }
+
+    /// Warnings about a loss of the user's own.
+    pub(super) fn warn_about_loss(
+        &mut self,
+        slot: &Slot<'a>,
+        loss: &Loss,
+        weights: Option<&str>,
+        context: &Context,
+    ) {
+        if self.is_shipped(slot.span().file) {
+            return;
+        }
+        let ops = || {
+            loss.terms
+                .iter()
+                .flat_map(|(t, _)| &t.args)
+                .flat_map(|e| e.operators())
+        };
+        let guards = ops().any(|op| match op {
+            EmbeddingOp::StopGradient
+            | EmbeddingOp::Ema { .. }
+            | EmbeddingOp::Memory { .. }
+            | EmbeddingOp::Sinkhorn { .. } => true,
+            EmbeddingOp::Encode(_)
+            | EmbeddingOp::Predict(_)
+            | EmbeddingOp::L2
+            | EmbeddingOp::Scale(_)
+            | EmbeddingOp::Linear(_) => false,
+        });
+        let contrasts = loss
+            .terms
+            .iter()
+            .any(|(t, _)| matches!(t.op, TermOp::InfoNce { .. } | TermOp::HingeStd));
+        if !guards && !contrasts {
+            let diagnostic = Diagnostic::warning(
+                codes::COLLAPSE,
+                slot.span(),
+                "nothing prevents collapse to a constant",
+            )
+            .note(
+                "no stop-gradient, no moving average, no negatives and no variance term (Sec. 3.2)",
+            )
+            .help("wrap the second argument in `sg`");
+            self.report(&slot.env, diagnostic);
+        }
+        let kind = |term: &crate::loss::Term| std::mem::discriminant(&term.op);
+        let is_mixed = loss
+            .terms
+            .windows(2)
+            .any(|pair| kind(&pair[0].0) != kind(&pair[1].0));
+        if weights == Some("unit") && is_mixed {
+            let message = "`weights = unit` gives one common scale to different operators";
+            let diagnostic = Diagnostic::warning(codes::MIXED_SCALES, slot.span(), message)
+                .help("write `weights = exact` to keep the weights as written");
+            self.report(&slot.env, diagnostic);
+        }
+        let pairs = loss
+            .terms
+            .iter()
+            .all(|(t, _)| matches!(t.args.as_slice(), [x, y] if x.view().0 != y.view().0));
+        let shares = |part: &str| {
+            let mut owners: Vec<&String> = context
+                .groups
+                .iter()
+                .filter(|(path, _)| path.ends_with(part))
+                .map(|(_, (owner, _))| owner)
+                .collect();
+            let before = owners.len();
+            owners.sort();
+            owners.dedup();
+            owners.len() < before
+        };
+        if pairs && shares(".h") && !shares(".f") {
+            let mut diagnostic = Diagnostic::warning(
+                codes::ONLY_THROUGH_LOSS,
+                slot.span(),
+                "the networks of the modalities meet only through the loss",
+            )
+            .note("every term pairs two modalities, and they share a predictor and no encoder");
+            diagnostic.severity = Severity::Note;
+            self.report(&slot.env, diagnostic);
+        }
+        self.warn_counted_twice(slot, context);
+    }
+
+    /// `intra + v1v2`: one summand holds all terms of another.
+    fn warn_counted_twice(&mut self, slot: &Slot<'a>, context: &Context) {
+        let mut names: Vec<&'a Expr> = vec![];
+        summands(slot.expr, &mut names);
+        let mut known: Vec<(&'a Expr, String, Loss)> = vec![];
+        for expr in names {
+            let before = self.found.len();
+            let loss = self.normal_form(&slot.with(expr), context);
+            self.found.truncate(before);
+            let Some(loss) = loss else { continue };
+            let name = self.sources.text(expr.span).to_string();
+            let holds = |big: &Loss, small: &Loss| {
+                small
+                    .terms
+                    .iter()
+                    .all(|(t, _)| big.weight(t) != Exact::whole(0))
+            };
+            for (_, other, other_loss) in &known {
+                let (small, big) = match (holds(other_loss, &loss), holds(&loss, other_loss)) {
+                    (true, _) => (&name, other),
+                    (false, true) => (other, &name),
+                    (false, false) => continue,
+                };
+                let message = format!("`{small}` is already in `{big}`");
+                let diagnostic = Diagnostic::warning(codes::COUNTED_TWICE, expr.span, message)
+                    .note(format!("the total weight of `{small}` is raised"))
+                    .help("drop one of the two");
+                self.report(&slot.env, diagnostic);
+            }
+            known.push((expr, name, loss));
+        }
+    }
+}
+
+/// The names that a sum adds, with or without a factor.
+fn summands<'a>(expr: &'a Expr, names: &mut Vec<&'a Expr>) {
+    match &expr.kind {
+        ExprKind::Binary(op, left, right) => match op.value {
+            BinaryOp::Add | BinaryOp::Sub => {
+                summands(left, names);
+                summands(right, names);
+            }
+            BinaryOp::Mul => {
+                summands(left, names);
+                summands(right, names);
+            }
+            BinaryOp::Div => summands(left, names),
+        },
+        ExprKind::Name(_) => names.push(expr),
+        _ => {}
+    }
+}

@@ -1,0 +1,205 @@
+//! Schedules, optimisers and relaxation policies.
+
+use super::{Checker, Slot, Wanted};
+use crate::catalog::{self, Family};
+use crate::codes;
+use crate::hir::{Across, Optimiser, Relaxation, Schedule, Within};
+use crate::units::Exact;
+use grammar::ast::{ExprKind, Kind};
+use grammar::diagnostic::Diagnostic;
+
+impl<'a> Checker<'a> {
+    /// `cosine(from -> to, warmup: 2ep)`, `multistep(...)`, or a number, which is constant.
+    pub(super) fn schedule(&mut self, slot: &Slot<'a>) -> Option<Schedule> {
+        let reduced = self.reduce(slot)?;
+        let is_call = matches!(&reduced.expr.kind, ExprKind::Call(..) | ExprKind::Name(_));
+        let Some(call) = self.operator_call(&reduced, Family::Schedule).ok()? else {
+            let wanted = Wanted::new("a rate", &[Kind::Let], &[Family::Schedule])
+                .example("cosine(0.0002 -> 0, warmup: 2ep)");
+            if is_call {
+                self.wrong(slot, &reduced, &wanted);
+                return None;
+            }
+            let quantity = self.arithmetic(slot, &wanted)?;
+            return self
+                .fit(slot, quantity, &catalog::RATE)
+                .map(Schedule::Constant);
+        };
+        let place = slot.place.clone();
+        let named = |slot: &Slot<'a>| Slot {
+            place: place.clone(),
+            ..slot.clone()
+        };
+        if call.operator.name == "cosine" {
+            let range = self.range(&named(call.get("range")?));
+            let warmup = match call.get("warmup") {
+                Some(_) => self.number_of(&call, "warmup"),
+                None => Some(Exact::whole(0)),
+            };
+            let (from, to) = range?;
+            return Some(Schedule::Cosine {
+                from,
+                to,
+                warmup: warmup?,
+            });
+        }
+        let base = self.quantity(&named(call.get("base")?), &catalog::RATE);
+        let milestones = self
+            .list(call.get("ms")?, "a list of epochs")
+            .and_then(|members| {
+                let read: Vec<_> = members
+                    .iter()
+                    .map(|m| self.quantity(m, &catalog::EPOCHS))
+                    .collect();
+                read.into_iter().collect::<Option<Vec<_>>>()
+            });
+        let gamma = self.number_of(&call, "gamma");
+        Some(Schedule::Multistep {
+            base: base?,
+            milestones: milestones?,
+            gamma: gamma?,
+        })
+    }
+
+    /// `from -> to`.
+    pub(super) fn range(&mut self, slot: &Slot<'a>) -> Option<(Exact, Exact)> {
+        let reduced = self.reduce(slot)?;
+        let ExprKind::Arrow(from, to) = &reduced.expr.kind else {
+            let wanted =
+                Wanted::new("two rates `from -> to`", &[], &[]).example("cosine(0.0002 -> 0)");
+            self.wrong(slot, &reduced, &wanted);
+            return None;
+        };
+        let from = self.quantity(&reduced.with(from), &catalog::RATE);
+        let to = self.quantity(&reduced.with(to), &catalog::RATE);
+        Some((from?, to?))
+    }
+
+    /// `adam(...)`, `sgd(...)`, `larc(...)`.
+    pub(super) fn optimiser(&mut self, slot: &Slot<'a>) -> Option<Optimiser> {
+        let reduced = self.reduce(slot)?;
+        let Some(call) = self.operator_call(&reduced, Family::Optimiser).ok()? else {
+            let wanted = Wanted::new("an optimiser", &[Kind::Let], &[Family::Optimiser]);
+            self.wrong(
+                slot,
+                &reduced,
+                &wanted.example("adam(betas: (0.9, 0.999), wd: 0.0001)"),
+            );
+            return None;
+        };
+        match call.operator.name {
+            "adam" => {
+                let betas = self.pair(call.get("betas")?, &catalog::SHARE);
+                let wd = self.number_of(&call, "wd");
+                Some(Optimiser::Adam {
+                    betas: betas?,
+                    wd: wd?,
+                })
+            }
+            "sgd" => {
+                let (mtm, wd) = (self.number_of(&call, "mtm"), self.number_of(&call, "wd"));
+                Some(Optimiser::Sgd { mtm: mtm?, wd: wd? })
+            }
+            _ => {
+                let inner = self.optimiser(call.get("inner")?);
+                let trust = self.number_of(&call, "trust")?;
+                if trust <= Exact::whole(0) {
+                    let at = call.get("trust")?.clone();
+                    let diagnostic = Diagnostic::error(
+                        codes::NOT_POSITIVE_TRUST,
+                        at.span(),
+                        "`trust` must be positive",
+                    )
+                    .note("LARC divides by it; the released code uses 0.001");
+                    self.report(&at.env, diagnostic);
+                    return None;
+                }
+                Some(Optimiser::Larc {
+                    inner: Box::new(inner?),
+                    trust,
+                })
+            }
+        }
+    }
+
+    /// `windows(within: ..., across: ...)` or the name of one.
+    pub(super) fn policy(&mut self, slot: &Slot<'a>) -> Option<Relaxation> {
+        let reduced = self.reduce(slot)?;
+        let Some(call) = self.operator_call(&reduced, Family::Policy).ok()? else {
+            let wanted = Wanted::new(
+                "a relaxation policy",
+                &[Kind::Relaxation],
+                &[Family::Policy],
+            )
+            .example("mild");
+            self.wrong(slot, &reduced, &wanted);
+            return None;
+        };
+        let within = self.within(call.get("within")?);
+        let across = match self.word_of(&call, "across") {
+            Some("inside") => Some(Across::Inside),
+            Some("start") => Some(Across::Start),
+            Some(_) => Some(Across::Centre),
+            None => None,
+        };
+        Some(Relaxation {
+            within: within?,
+            across: across?,
+        })
+    }
+
+    fn within(&mut self, slot: &Slot<'a>) -> Option<Within> {
+        let is_operator = slot
+            .word()
+            .is_some_and(|word| catalog::operator(Family::Within, word).is_some());
+        let reduced = if is_operator {
+            slot.clone()
+        } else {
+            self.reduce(slot)?
+        };
+        let Some(call) = self.operator_call(&reduced, Family::Within).ok()? else {
+            let wanted = Wanted::new("a relation of windows", &[Kind::Let], &[Family::Within])
+                .example("overlap(50%, of: each)");
+            self.wrong(slot, &reduced, &wanted);
+            return None;
+        };
+        match call.operator.name {
+            "same" => Some(Within::Same),
+            "halves" => Some(Within::Halves),
+            "independent" => Some(Within::Independent),
+            "offset" => self.word_of(&call, "by").map(|_| Within::OffsetMax),
+            _ => {
+                let share = self.overlap_share(call.get("share")?);
+                let of = call.get("of")?.clone();
+                let of = match of.word() {
+                    Some("each") => Some(None),
+                    _ => self.modality_name(&of).map(Some),
+                };
+                Some(Within::Overlap {
+                    share: share?,
+                    of: of?,
+                })
+            }
+        }
+    }
+
+    /// The share of an overlap, with the message that names what an overlap is.
+    fn overlap_share(&mut self, slot: &Slot<'a>) -> Option<Exact> {
+        let anything = catalog::Measure {
+            noun: "a share",
+            ..catalog::ANY_NUMBER
+        };
+        let share = self.quantity(slot, &anything)?;
+        if share < Exact::whole(0) || share > Exact::whole(1) {
+            let percent = share
+                .times(Exact::whole(100))
+                .map_or_else(|| share.decimal(), Exact::decimal);
+            let message = format!("an overlap lies between 0 % and 100 %, this is {percent} %");
+            let diagnostic = Diagnostic::error(codes::OVERLAP_RANGE, slot.span(), message)
+                .note("100 % is `within: same` with two draws; `overlap(0%, of: each)` lets the windows touch (Sec. 4.3)");
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        Some(share)
+    }
+}

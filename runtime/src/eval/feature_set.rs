@@ -1,6 +1,6 @@
 //! The file that stands between extraction and scoring: features of the clips of a labelled data set.
 //!
-//! `features.safetensors` holds, for S samples of which each has some rows:
+//! `features.safetensors` holds, for S samples; one that could not be read has no rows:
 //!
 //! | tensor | shape | meaning |
 //! | --- | --- | --- |

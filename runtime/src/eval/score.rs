@@ -216,20 +216,33 @@ fn best(values: &[f64]) -> usize {
     )
 }
 
-/// The splits that are scored: fold k is tested in split k, and all other samples train.
+/// The splits that are scored: fold k is tested in split k, and all other samples train. Samples without rows, which could not
+/// be read, take no part.
 fn splits(set: &FeatureSet) -> Result<Vec<Split>> {
+    let with_rows = |features: &Features| {
+        let mut has_rows = vec![false; set.samples.len()];
+        features
+            .samples
+            .iter()
+            .for_each(|sample| has_rows[*sample] = true);
+        has_rows
+    };
+    let (can_train, can_test) = (with_rows(&set.train), with_rows(&set.test));
     let split = |number: u32| {
-        let samples = 0..set.samples.len();
-        let (test, train): (Vec<usize>, Vec<usize>) =
-            samples.partition(|sample| set.folds[*sample] == number);
+        let of = |can: &[bool], is_test: bool| -> Vec<usize> {
+            let samples = 0..set.samples.len();
+            samples
+                .filter(|s| can[*s] && (set.folds[*s] == number) == is_test)
+                .collect()
+        };
         Split {
             name: if set.splits == 1 {
                 "test".to_owned()
             } else {
                 number.to_string()
             },
-            train,
-            test,
+            train: of(&can_train, false),
+            test: of(&can_test, true),
         }
     };
     let splits: Vec<Split> = (1..=set.splits).map(split).collect();

@@ -1,2 +1,173 @@
-//! x
-fn main() {}
+//! `crisscross-engine`: runs plans. People type `crisscross`, which starts it.
+
+use clap::{Parser, Subcommand};
+use compiler::plan::Plan;
+use records::folder::{Runs, read_json};
+use records::report::{Format, report};
+use records::site::Site;
+use runtime::error::Error;
+use runtime::stages::{self, Outcome};
+use runtime::{device, doctor};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Runs plans of `crisscross`. It knows plans, not `.cc` files.
+#[derive(Parser)]
+#[command(name = "crisscross-engine", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes what is not there yet of a plan, and prints its tables.
+    Run(Run),
+    /// Says what this engine has and what it lacks.
+    Doctor {
+        /// The site file.
+        #[arg(long)]
+        site: Option<PathBuf>,
+    },
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// The plan, as `crisscross plan --format json` prints it.
+    #[arg(long)]
+    plan: PathBuf,
+    /// The folder of run folders.
+    #[arg(long)]
+    runs: PathBuf,
+    /// `cpu`, `cuda` or `cuda:N`.
+    #[arg(long)]
+    device: Option<String>,
+    /// Threads that decode and augment.
+    #[arg(long)]
+    loader_threads: Option<usize>,
+    /// The site file.
+    #[arg(long)]
+    site: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or(String::new(), |at| {
+            format!(" ({}:{})", at.file(), at.line())
+        });
+        let what = panic
+            .payload_as_str()
+            .unwrap_or("a panic without a message");
+        eprintln!(
+            "this is a bug in crisscross: {what}{place}; please report it with the command and this line"
+        );
+    }));
+    let done = match Arguments::parse().command {
+        Command::Run(arguments) => run(&arguments),
+        Command::Doctor { site } => examine(site.as_deref()),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {}", error.in_full());
+        ExitCode::FAILURE
+    })
+}
+
+/// Makes the stages of a plan. Exit codes: 0 all is there; 1 something failed; 130 and 143 after SIGINT and SIGTERM.
+fn run(arguments: &Run) -> Result<ExitCode, Error> {
+    let (stop, signal) = watch_signals()?;
+    device::check_torch()?;
+    let plan: Plan = read_json(&arguments.plan)?;
+    let site = site(arguments.site.as_deref())?;
+    let device_name = arguments.device.as_deref().or(site.device.as_deref());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let options = stages::Options {
+        runs: &arguments.runs,
+        site: &site,
+        device: doctor::device_or_best(device_name)?,
+        loader_threads: arguments
+            .loader_threads
+            .or(site.loader_threads)
+            .unwrap_or(cores)
+            .max(1),
+        stop: &stop,
+    };
+    match stages::run(&plan, &options) {
+        Ok(outcome) => {
+            print!(
+                "{}",
+                report(&plan, &Runs::at(&arguments.runs))?.render(Format::Text)
+            );
+            Ok(summarise(&outcome))
+        }
+        Err(Error::Interrupted) => {
+            eprintln!(
+                "interrupted: finished stages are kept, the same command goes on with the others"
+            );
+            Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Says which stages failed or were left, after the tables.
+fn summarise(outcome: &Outcome) -> ExitCode {
+    if outcome.failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    let done = outcome.known + outcome.made;
+    let all = done + outcome.failed.len() + outcome.left.len();
+    eprintln!("error: {done} of {all} stages are done");
+    for (label, error) in &outcome.failed {
+        eprintln!("  failed  {label}: {error}");
+    }
+    for label in &outcome.left {
+        eprintln!("  left    {label}: it needs one that failed");
+    }
+    ExitCode::FAILURE
+}
+
+/// A flag that the first SIGINT or SIGTERM sets, and the number of that signal. The second one ends the process at once; what
+/// it leaves is not taken for finished, and the next run removes it.
+fn watch_signals() -> Result<(Arc<AtomicBool>, Arc<AtomicUsize>), Error> {
+    let (stop, number) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let set_up = signal_hook::flag::register_conditional_shutdown(
+            signal,
+            128 + signal,
+            Arc::clone(&stop),
+        )
+        .and_then(|_| {
+            signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)
+        })
+        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)));
+        set_up.map_err(|cause| Error::Unsupported {
+            message: format!("cannot listen to signals: {cause}"),
+        })?;
+    }
+    Ok((stop, number))
+}
+
+fn site(file: Option<&Path>) -> Result<Site, Error> {
+    let here = std::env::current_dir().map_err(|cause| Error::Io {
+        action: "read",
+        path: ".".into(),
+        cause,
+    })?;
+    Ok(Site::load(file, &here)?)
+}
+
+/// Prints what the engine finds; the data roots are printed by `crisscross`.
+fn examine(site_file: Option<&Path>) -> Result<ExitCode, Error> {
+    for line in doctor::report() {
+        println!("{line}");
+    }
+    let name = site(site_file)?.device;
+    let device = doctor::device_or_best(name.as_deref())?;
+    println!("{:<13}{}", "device", doctor::environment(device)?.device);
+    Ok(ExitCode::SUCCESS)
+}

@@ -86,3 +86,51 @@ pub enum Error {
 
 /// Results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// What to do about it; `None` where the message says it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Error::Io { action, path, cause } => {
+                let cause = std::io::Error::from(cause.kind());
+                let (action, path) = (*action, path.clone());
+                Some(records::Error::Io { action, path, cause }.help())
+            }
+            Error::Decode { .. } => {
+                Some("replace the file, or take it out of the data set".to_owned())
+            }
+            Error::Data { help, .. } => Some(help.clone()),
+            Error::TooManyFailures { .. } => Some(
+                "mend or remove them (`crisscross data check` names what is wrong), or allow more with `max_bad_share` in \
+                 `crisscross.toml`"
+                    .to_owned(),
+            ),
+            Error::Checkpoint { path, .. } => {
+                let folder = path.parent().unwrap_or(path);
+                Some(format!(
+                    "remove the folder `{}` and run the same command again: the stage is then made anew",
+                    folder.display()
+                ))
+            }
+            Error::NotFinite { .. } => Some(
+                "the training diverged: lower `lr_b`, lengthen its warm-up, or train with `precision = fp32`".to_owned(),
+            ),
+            Error::Records(error) => Some(error.help()),
+            Error::Device { .. } | Error::Unsupported { .. } | Error::Interrupted | Error::Torch(_) => None,
+        }
+    }
+
+    /// The message with the files concerned and the help below it, as it is printed.
+    pub fn in_full(&self) -> String {
+        let mut lines = vec![self.to_string()];
+        if let Error::TooManyFailures { failed, .. } = self {
+            lines.extend(
+                failed
+                    .iter()
+                    .map(|(path, cause)| format!("  {}: {cause}", path.display())),
+            );
+        }
+        lines.extend(self.help().map(|help| format!("  = help: {help}")));
+        lines.join("\n")
+    }
+}

@@ -46,6 +46,8 @@ pub struct TrainSummary {
     pub steps: u64,
     /// The objective before the last step; none where no step was taken.
     pub last_loss: Option<f64>,
+    /// Trained parameters.
+    pub parameters: u64,
     /// Seconds from the first step to the end of the last.
     pub seconds: f64,
     /// Seconds of them spent waiting for data.
@@ -118,6 +120,11 @@ pub fn pretrain(
     Ok(TrainSummary {
         steps,
         last_loss,
+        parameters: groups
+            .iter()
+            .flat_map(|group| &group.parameters)
+            .map(|parameter| parameter.numel() as u64)
+            .sum(),
         seconds,
         data_wait: waited.as_secs_f64(),
     })

@@ -1,0 +1,164 @@
+//! What this engine was built with and what it finds on the machine.
+
+use crate::device::{TORCH_VERSION, device};
+use crate::error::Result;
+use crate::ffi;
+use records::record::Environment;
+use std::path::Path;
+use tch::{Cuda, Device};
+
+/// What a number may depend on beside the plan.
+pub fn environment(device: Device) -> Result<Environment> {
+    let name = match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        Device::Cpu | Device::Mps | Device::Vulkan => "cpu".to_owned(),
+    };
+    Ok(Environment {
+        host: host(),
+        device: name,
+        threads: u32::try_from(tch::get_num_threads()).unwrap_or(0),
+        torch: Some(ffi::torch_version()?).filter(|version| !version.is_empty()),
+        cuda: None,
+        ffmpeg: ffmpeg(),
+    })
+}
+
+/// The device of this name, or without one the first GPU where a driver is loaded, the CPU elsewhere.
+pub fn device_or_best(name: Option<&str>) -> Result<Device> {
+    match name {
+        Some(name) => device(name),
+        // Without a driver libtorch's CUDA half, which takes a second to load, would find nothing.
+        None if has_driver() => Ok(device("cuda").unwrap_or(Device::Cpu)),
+        None => Ok(Device::Cpu),
+    }
+}
+
+/// What was found, in lines of a name and its state; what is missing comes with the way to get it.
+pub fn report() -> Vec<String> {
+    let line = |name: &str, state: String| format!("{name:<13}{state}");
+    let torch = match ffi::torch_version() {
+        Ok(found) if found == TORCH_VERSION => found,
+        Ok(found) => format!(
+            "{found}, but {TORCH_VERSION} is needed: `pip install torch=={TORCH_VERSION}`, then `cargo xtask setup`"
+        ),
+        Err(error) => format!("does not answer: {error}"),
+    };
+    let mut lines = vec![
+        line("engine", env!("CARGO_PKG_VERSION").to_owned()),
+        line("torch", torch),
+        line(
+            "libtorch",
+            libtorch().unwrap_or_else(|| "linked statically".to_owned()),
+        ),
+    ];
+    lines.push(line(
+        "CUDA",
+        match (has_driver(), device("cuda")) {
+            (_, Ok(_)) => format!(
+                "{} GPU(s), cuDNN {}",
+                Cuda::device_count(),
+                if Cuda::cudnn_is_available() {
+                    "found"
+                } else {
+                    "not found"
+                }
+            ),
+            (true, Err(error)) => format!("a driver is loaded, but {error}"),
+            (false, Err(_)) => "no NVIDIA driver: training runs on the CPU".to_owned(),
+        },
+    ));
+    lines.push(line(
+        "FFmpeg",
+        ffmpeg().unwrap_or_else(|| {
+            "not built in: only rendered clips can be used; build with the feature `media`"
+                .to_owned()
+        }),
+    ));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    lines.push(line(
+        "cores",
+        format!("{cores}, of which libtorch uses {}", tch::get_num_threads()),
+    ));
+    lines
+}
+
+/// The file of libtorch that this process has mapped.
+fn libtorch() -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let mut files = maps
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(5));
+    files
+        .find(|file| file.contains("libtorch_cpu"))
+        .map(str::to_owned)
+}
+
+/// Whether the kernel has a driver for NVIDIA's devices, or hands them to this virtual machine.
+fn has_driver() -> bool {
+    ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"]
+        .iter()
+        .any(|path| Path::new(path).exists())
+}
+
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Versions of FFmpeg's libraries, as they are loaded.
+#[cfg(feature = "media")]
+fn ffmpeg() -> Option<String> {
+    use ffmpeg_next as ff;
+    let version = |name: &str, v: u32| format!("{name} {}.{}.{}", v >> 16, v >> 8 & 255, v & 255);
+    let parts = [
+        version("libavformat", ff::format::version()),
+        version("libavcodec", ff::codec::version()),
+        version("libswscale", ff::software::scaling::version()),
+        version("libswresample", ff::software::resampling::version()),
+    ];
+    Some(parts.join(", "))
+}
+
+#[cfg(not(feature = "media"))]
+fn ffmpeg() -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_names_what_numbers_depend_on() {
+        let found = environment(Device::Cpu).unwrap();
+        assert_eq!(
+            (found.device.as_str(), found.torch.as_deref()),
+            ("cpu", Some(TORCH_VERSION))
+        );
+        assert!(found.threads > 0);
+        assert_eq!(found.ffmpeg.is_some(), cfg!(feature = "media"));
+    }
+
+    #[test]
+    fn the_report_names_the_mapped_library() {
+        let lines = report();
+        assert!(
+            lines
+                .iter()
+                .any(|l| l.starts_with("torch") && l.contains(TORCH_VERSION)),
+            "{lines:?}"
+        );
+        assert!(
+            lines
+                .iter()
+                .any(|l| l.starts_with("libtorch") && l.contains("libtorch_cpu")),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn a_named_device_is_not_replaced() {
+        assert!(device_or_best(Some("gpu")).is_err());
+        assert_eq!(device_or_best(Some("cpu")).unwrap(), Device::Cpu);
+    }
+}

@@ -1,0 +1,147 @@
+//! What a person sees of a run while it lasts, on stderr: a moving line on a terminal, a plain line every few seconds elsewhere.
+
+use crate::train::StepMetrics;
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// Time between two plain lines.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The progress of a run through the stages of its plan.
+pub struct Progress {
+    stages: usize,
+    // Drawn on a terminal; `None` elsewhere.
+    bar: Option<ProgressBar>,
+    stage: Stage,
+}
+
+/// The stage under way.
+struct Stage {
+    heading: String,
+    start: Instant,
+    shown: Instant,
+    // Steps and seconds of waiting since the last line.
+    steps: u64,
+    waited: f64,
+}
+
+impl Progress {
+    /// Of a plan of so many stages.
+    pub fn new(stages: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            // The template is fixed, so it cannot be wrong at run time; the plain style would do as well.
+            let style = ProgressStyle::with_template("{spinner} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar
+        });
+        Self {
+            stages,
+            bar,
+            stage: Stage::new(String::new()),
+        }
+    }
+
+    /// Stage `number`, from 1, begins.
+    pub fn begin(&mut self, number: usize, label: &str) {
+        self.stage = Stage::new(format!("[{number}/{}] {label}", self.stages));
+        match &self.bar {
+            Some(bar) => {
+                bar.enable_steady_tick(Duration::from_millis(200));
+                bar.set_message(self.stage.heading.clone());
+            }
+            None => eprintln!("{}", self.stage.heading),
+        }
+    }
+
+    /// A training step is done.
+    pub fn step(&mut self, line: &StepMetrics, steps: u64, batch: u32) {
+        self.stage.steps += 1;
+        self.stage.waited += line.data_wait;
+        if !self.is_due(line.step + 1 == steps) {
+            return;
+        }
+        let seconds = self.stage.shown.elapsed().as_secs_f64().max(1e-9);
+        let text = format!(
+            "step {}/{steps}  loss {:.4}  {:.1} samples/s  data wait {:.0} %  {}",
+            line.step + 1,
+            line.loss,
+            self.stage.steps as f64 * f64::from(batch) / seconds,
+            100.0 * self.stage.waited / seconds,
+            self.left(line.step + 1, steps),
+        );
+        self.show(&text);
+    }
+
+    /// So many of all samples have been read, or fits been made.
+    pub fn count(&mut self, done: u64, all: u64, what: &str) {
+        if self.is_due(done == all) {
+            let text = format!("{done}/{all} {what}  {}", self.left(done, all));
+            self.show(&text);
+        }
+    }
+
+    /// The stage is finished.
+    pub fn end(&mut self, outcome: &str) {
+        let took = HumanDuration(self.stage.start.elapsed());
+        self.print(&format!("{}  {outcome}, {took}", self.stage.heading));
+        if let Some(bar) = &self.bar {
+            bar.set_message("");
+        }
+    }
+
+    /// A line that stays.
+    pub fn print(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Takes the moving line away.
+    pub fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn is_due(&self, is_last: bool) -> bool {
+        let every = if self.bar.is_some() {
+            EVERY / 20
+        } else {
+            EVERY
+        };
+        self.stage.shown.elapsed() >= every && !is_last
+    }
+
+    fn show(&mut self, text: &str) {
+        let line = format!("{}  {text}", self.stage.heading);
+        match &self.bar {
+            Some(bar) => bar.set_message(line),
+            None => eprintln!("{line}"),
+        }
+        self.stage.shown = Instant::now();
+        (self.stage.steps, self.stage.waited) = (0, 0.0);
+    }
+
+    /// The time that is left if it goes on like this.
+    fn left(&self, done: u64, all: u64) -> String {
+        let spent = self.stage.start.elapsed().as_secs_f64();
+        let left = spent / done.max(1) as f64 * all.saturating_sub(done) as f64;
+        format!("{} left", HumanDuration(Duration::from_secs_f64(left)))
+    }
+}
+
+impl Stage {
+    fn new(heading: String) -> Self {
+        let now = Instant::now();
+        Self {
+            heading,
+            start: now,
+            shown: now,
+            steps: 0,
+            waited: 0.0,
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Walks the stages of a plan: what is finished is taken, the rest is made in run folders, in the order of the plan.
+//!
+//! A stage that fails does not stop those that do not need it. A run folder under its final name is complete; an interrupted
+//! stage leaves none.
+
+use crate::data::batch::{Batch, Batches};
+use crate::data::loader::{self, Loader};
+use crate::data::manifest::Manifest;
+use crate::data::source::ClipSource;
+use crate::doctor;
+use crate::error::{Error, Result};
+use crate::eval::feature_set::FeatureSet;
+use crate::eval::{features, score};
+use crate::progress::Progress;
+use crate::train;
+use compiler::hir::{self, Data};
+use compiler::plan::{self, Extract, Plan, Pretrain, ScoreWork, Stage, StageId, Work};
+use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
+use records::record::{ClipCounts, ExtractResult, PretrainResult, ScoreResult};
+use records::site::Site;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tch::Device;
+
+/// Batches that are made ahead of the training step.
+const AHEAD: usize = 2;
+
+/// Where and how a plan is run on this machine: nothing here changes what it gives, up to the device's arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The folder of run folders.
+    pub runs: &'a Path,
+    /// Data roots and caches.
+    pub site: &'a Site,
+    /// What is computed on.
+    pub device: Device,
+    /// Threads that decode and augment.
+    pub loader_threads: usize,
+    /// Set to end the run at the next step.
+    pub stop: &'a AtomicBool,
+}
+
+/// What became of the stages of a plan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Stages that were finished before.
+    pub known: usize,
+    /// Stages that were made.
+    pub made: usize,
+    /// Labels of stages that failed, with the reason; each has been printed.
+    pub failed: Vec<(String, Error)>,
+    /// Labels of stages that needed one of those.
+    pub left: Vec<String>,
+}
+
+/// Makes what is not there yet of `plan`. Failures of stages are printed at once and returned in the outcome.
+///
+/// Errors: [`Error::Interrupted`] once `stop` is set; a runs folder that cannot be used; a plan of another version.
+pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
+    if plan.format != plan::FORMAT {
+        return Err(Error::Unsupported {
+            message: format!(
+                "the plan is of format {}, this engine runs format {}; use `crisscross` and `crisscross-engine` of one version",
+                plan.format,
+                plan::FORMAT
+            ),
+        });
+    }
+    let mut walk = Walk {
+        plan,
+        options,
+        runs: Runs::open(options.runs)?,
+        context: Context {
+            plan: plan_hash(plan),
+            toy: plan.toy,
+            code: env!("CARGO_PKG_VERSION").to_owned(),
+            environment: doctor::environment(options.device)?,
+        },
+        sources: BTreeMap::new(),
+        done: BTreeMap::new(),
+        progress: Progress::new(plan.stages.len()),
+    };
+    let outcome = walk.all();
+    walk.progress.clear();
+    outcome
+}
+
+/// A run under way.
+struct Walk<'a> {
+    plan: &'a Plan,
+    options: &'a Options<'a>,
+    runs: Runs,
+    context: Context,
+    /// Opened data sets, by their closed declaration.
+    sources: BTreeMap<String, Arc<dyn ClipSource>>,
+    /// Finished stages with the fingerprints of what they were made from.
+    done: BTreeMap<StageId, Finished>,
+    progress: Progress,
+}
+
+impl Walk<'_> {
+    fn all(&mut self) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let mut lost: BTreeSet<&StageId> = BTreeSet::new();
+        for (number, stage) in (1..).zip(&self.plan.stages) {
+            if self.options.stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            if needs(&stage.work).is_some_and(|id| lost.contains(id)) {
+                lost.insert(&stage.id);
+                outcome.left.push(stage.label.clone());
+                continue;
+            }
+            match self.stage(number, stage) {
+                Ok((finished, is_new)) => {
+                    *(if is_new {
+                        &mut outcome.made
+                    } else {
+                        &mut outcome.known
+                    }) += 1;
+                    self.done.insert(stage.id.clone(), finished);
+                }
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) => {
+                    self.progress
+                        .print(&format!("error: {}: {}", stage.label, error.in_full()));
+                    lost.insert(&stage.id);
+                    outcome.failed.push((stage.label.clone(), error));
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The finished stage, and whether it was made now.
+    fn stage(&mut self, number: usize, stage: &Stage) -> Result<(Finished, bool)> {
+        let data = self.data_of(&stage.work)?;
+        if let Some(finished) = self.runs.find_made_of(&stage.id, &data)? {
+            return Ok((finished, false));
+        }
+        self.progress.begin(number, &stage.label);
+        let attempt = self.runs.begin(stage, &self.context)?.made_of(&data)?;
+        let finished = match &stage.work {
+            Work::Pretrain(work) => self.pretrain(work, attempt)?,
+            Work::Extract(work) => self.extract(work, attempt)?,
+            Work::Score(work) => self.score(work, attempt)?,
+        };
+        Ok((finished, true))
+    }
+
+    fn pretrain(&mut self, work: &Pretrain, attempt: Attempt) -> Result<Finished> {
+        let settings = &work.settings;
+        let mut loader = match settings.ep {
+            0 => None,
+            _ => Some(Loader::new(
+                self.source(&settings.data)?,
+                work,
+                &self.reading(),
+            )?),
+        };
+        for note in loader.iter().flat_map(|loader| loader.admission().notes()) {
+            self.progress.print(&format!("  {note}"));
+        }
+        let batches: &mut dyn Batches = match &mut loader {
+            Some(loader) => loader,
+            None => &mut NoBatches,
+        };
+        let Options { device, stop, .. } = *self.options;
+        let summary = train::pretrain(
+            work,
+            batches,
+            device,
+            attempt.path(),
+            &mut |line, steps| self.progress.step(line, steps, settings.bs),
+            stop,
+        )?;
+        let clips = loader.map_or_else(ClipCounts::default, |loader| {
+            let admission = loader.admission();
+            let skipped: usize = admission.left_out.values().map(Vec::len).sum();
+            let replaced = loader
+                .failed()
+                .iter()
+                .map(|(name, cause)| (name.into(), cause.clone()));
+            let mut undecodable: Vec<_> = admission
+                .unreadable
+                .iter()
+                .cloned()
+                .chain(replaced)
+                .collect();
+            undecodable.sort();
+            ClipCounts {
+                asked: (admission.clips.len() + skipped + admission.unreadable.len()) as u64,
+                skipped: skipped as u64,
+                undecodable,
+            }
+        });
+        self.progress.end(&match summary.last_loss {
+            Some(loss) => format!("{} steps, loss {loss:.4}", summary.steps),
+            None => "random weights".to_owned(),
+        });
+        Ok(attempt.finish(&PretrainResult {
+            steps: summary.steps,
+            loss: summary.last_loss,
+            parameters: summary.parameters,
+            clips,
+            seconds: summary.seconds,
+        })?)
+    }
+
+    fn extract(&mut self, work: &Extract, attempt: Attempt) -> Result<Finished> {
+        let start = Instant::now();
+        let source = self.source(&work.eval.data)?;
+        let options = self.reading();
+        let Options { device, stop, .. } = *self.options;
+        let (set, clips) = features::extract(
+            work,
+            settings_of(self.plan, &work.model),
+            &self.done[&work.model].checkpoint(),
+            &source,
+            device,
+            &options,
+            &mut |done, all| self.progress.count(done, all, "samples"),
+            stop,
+        )?;
+        set.save(&attempt.path().join(records::folder::FEATURES))?;
+        self.progress.end(&format!(
+            "{} samples, {} values a clip",
+            set.samples.len(),
+            set.width
+        ));
+        Ok(attempt.finish(&ExtractResult {
+            samples: set.samples.len() as u64,
+            width: set.width as u64,
+            clips,
+            seconds: start.elapsed().as_secs_f64(),
+        })?)
+    }
+
+    fn score(&mut self, work: &ScoreWork, attempt: Attempt) -> Result<Finished> {
+        let start = Instant::now();
+        let features = &self.done[&work.features];
+        let set = FeatureSet::load(&features.features())?;
+        let clips = features.result::<ExtractResult>()?.clips;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let scores = score::score(&set, work, threads, self.options.stop)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let mut result = ScoreResult::of_folds(scores.folds, clips, seconds);
+        result.solver = Some(scores.solver);
+        self.progress.end(&format!("{:.1} %", result.value));
+        Ok(attempt.finish(&result)?)
+    }
+
+    fn reading(&self) -> loader::Options {
+        loader::Options {
+            threads: self.options.loader_threads,
+            ahead: AHEAD,
+            max_bad_share: self.options.site.max_bad_share(),
+            first_step: 0,
+        }
+    }
+
+    /// The data set, opened once.
+    fn source(&mut self, data: &Data) -> Result<Arc<dyn ClipSource>> {
+        let key = serde_json::to_string(data).expect("declarations are plain data");
+        if let Some(source) = self.sources.get(&key) {
+            return Ok(Arc::clone(source));
+        }
+        let source = crate::data::open(data, self.options.site, self.options.loader_threads)?;
+        self.sources.insert(key, Arc::clone(&source));
+        Ok(source)
+    }
+
+    /// Fingerprint of the files behind a stage, those of the stages that it needs included; empty where there are none.
+    fn data_of(&self, work: &Work) -> Result<String> {
+        let before = needs(work).map_or("", |id| self.done[id].run.data.as_str());
+        let own = match work {
+            Work::Pretrain(work) if work.settings.ep > 0 => {
+                self.fingerprint(&work.settings.data)?
+            }
+            Work::Extract(work) => self.fingerprint(&work.eval.data)?,
+            Work::Pretrain(_) | Work::Score(_) => String::new(),
+        };
+        Ok(match (before, own.as_str()) {
+            (before, "") => before.to_owned(),
+            ("", own) => own.to_owned(),
+            (before, own) => blake3::hash(format!("{before} {own}").as_bytes())
+                .to_hex()
+                .to_string(),
+        })
+    }
+
+    /// Fingerprint of a data set's files as they lie on this machine; empty for rendered clips, which the plan describes wholly.
+    fn fingerprint(&self, data: &Data) -> Result<String> {
+        match data {
+            Data::Synthetic(_) => Ok(String::new()),
+            Data::Videos(files) | Data::Sounds(files) => {
+                Ok(Manifest::read(files, self.options.site.root(&files.name)?)?.fingerprint())
+            }
+        }
+    }
+}
+
+/// The pretraining that the stage with this id makes.
+fn settings_of<'a>(plan: &'a Plan, id: &StageId) -> &'a hir::Pretrain {
+    match plan.stage(id).map(|stage| &stage.work) {
+        Some(Work::Pretrain(work)) => &work.settings,
+        Some(Work::Extract(_) | Work::Score(_)) | None => {
+            unreachable!("plan: features are extracted with the weights of a pretraining")
+        }
+    }
+}
+
+/// The stage whose outcome this work reads.
+fn needs(work: &Work) -> Option<&StageId> {
+    match work {
+        Work::Pretrain(_) => None,
+        Work::Extract(work) => Some(&work.model),
+        Work::Score(work) => Some(&work.features),
+    }
+}
+
+/// What random weights are trained on.
+struct NoBatches;
+
+impl Batches for NoBatches {
+    fn next(&mut self, step: u64) -> Result<Batch> {
+        Err(Error::Unsupported {
+            message: format!("a pretraining of no epochs asked for the batch of step {step}"),
+        })
+    }
+}

@@ -4,7 +4,7 @@
 //! read, so that another folder of the same form (`CRISSCROSS_GOLDEN`) may hold other numbers; a name that means nothing here
 //! is an error.
 //!
-//! The released code rounds to 8 bits after each operation, ours in colour jitter alone. So 8-bit results may differ by one level,
+//! The released code rounds to 8 bits after each operation, ours in resizing and in colour jitter alone. So 8-bit results may differ by one level,
 //! those of resizing and of chains by two, those of hue by half a level on average.
 
 use compiler::hir::{Fill, LogMel};

@@ -1,8 +1,8 @@
 //! The aural augmentations (Table S2) as tensor programs: VJ on waves; TM, FM, RC and TW on log-mel spectrograms.
 
 use super::draws::{Draws, Key};
+use super::matrix::{Matrix, per_sample};
 use super::mel::log_mel;
-use super::resize::{Matrix, per_sample};
 use super::stream_names;
 use compiler::hir::{Chain, Domain, Link, LogMel};
 use tch::{Kind, Tensor};

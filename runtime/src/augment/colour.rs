@@ -5,7 +5,7 @@
 //! can be compared with it only if all levels before are the same.
 
 use super::draws::Draws;
-use super::resize::per_sample;
+use super::matrix::per_sample;
 use tch::{Kind, Tensor};
 
 /// One of the four operations of colour jitter.

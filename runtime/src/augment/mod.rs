@@ -6,8 +6,9 @@
 pub mod audio;
 pub mod colour;
 pub mod draws;
+pub mod matrix;
 pub mod mel;
-pub mod resize;
+
 pub mod visual;
 
 pub use audio::{augment_wave, plain_wave};

@@ -76,10 +76,14 @@ impl Tone {
                 tone += partial * now;
                 (before, now) = (now, 2.0 * cos * now - before);
             }
-            let swell = 1.0 - 0.35 * (1.0 - ((self.swell * time + self.swell_start) * TAU).cos());
-            let swell = if self.swell > 0.0 { swell } else { 1.0 };
-            let drone = if self.drone.1 > 0.0 {
-                self.drone.1 * (self.drone.0 * time * TAU).sin()
+            let swell = if self.swell > 0.0 {
+                1.0 - 0.35 * (1.0 - ((self.swell * time + self.swell_start) * TAU).cos())
+            } else {
+                1.0
+            };
+            let (frequency, loudness) = self.drone;
+            let drone = if loudness > 0.0 {
+                loudness * (frequency * time * TAU).sin()
             } else {
                 0.0
             };

@@ -1,6 +1,6 @@
-//! Linear maps along one axis as matrices: resizing by the triangle and the cubic filter, and Gaussian blur.
+//! Linear maps along one axis as matrices: resizing by the cubic filter, and Gaussian blur.
 //!
-//! A crop, a resize, a flip or a blur of a whole batch is then a product of matrices, each sample with its own, on any device.
+//! A crop, a warp or a blur of a whole batch is then a product of matrices, each sample with its own, on any device.
 
 use tch::{Device, Kind, Tensor};
 
@@ -23,29 +23,6 @@ impl Matrix {
 
     fn add(&mut self, row: usize, column: usize, weight: f32) {
         self.weights[row * self.columns + column] += weight;
-    }
-
-    /// The triangle filter: `length` pixels to `resized`, of which `rows` from `first` on are kept.
-    ///
-    /// Where the picture shrinks the triangle is as much wider, so that no pixel is passed over ("antialiased"): the bilinear
-    /// filter of Pillow, and of torch with `antialias=True`. Weights outside the picture are left out and the rest sum to one.
-    pub fn triangle(length: usize, resized: usize, first: usize, rows: usize) -> Self {
-        let mut matrix = Self::zeros(rows, length);
-        let scale = length as f64 / resized as f64;
-        let support = scale.max(1.0);
-        for row in 0..rows {
-            let centre = ((first + row) as f64 + 0.5) * scale;
-            let start = (centre - support + 0.5).max(0.0) as usize;
-            let end = ((centre + support + 0.5) as usize).min(length);
-            let weights: Vec<f64> = (start..end)
-                .map(|x| (1.0 - ((x as f64 - centre + 0.5) / support).abs()).max(0.0))
-                .collect();
-            let sum: f64 = weights.iter().sum();
-            for (x, weight) in (start..end).zip(weights) {
-                matrix.add(row, x, (weight / sum) as f32);
-            }
-        }
-        matrix
     }
 
     /// The cubic filter with a = -0.75, not antialiased: columns `from .. from + length` of a line to `rows` values. Values
@@ -172,23 +149,6 @@ mod tests {
 
     fn rows(m: &Matrix) -> Vec<Vec<f32>> {
         m.weights.chunks(m.columns).map(<[f32]>::to_vec).collect()
-    }
-
-    #[test]
-    fn the_triangle_widens_as_the_picture_shrinks() {
-        assert_eq!(
-            rows(&Matrix::triangle(3, 3, 0, 3)),
-            [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-        );
-        // Centre 1, support 2: distances 1/2, 1/2, 3/2 give 3/4, 3/4, 1/4 of 7/4. By hand.
-        assert_eq!(
-            rows(&Matrix::triangle(4, 2, 0, 1)),
-            [[3.0 / 7.0, 3.0 / 7.0, 1.0 / 7.0, 0.0]]
-        );
-        assert_eq!(
-            rows(&Matrix::triangle(4, 2, 1, 1)),
-            [[0.0, 1.0 / 7.0, 3.0 / 7.0, 3.0 / 7.0]]
-        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod draw;
 mod print;
 pub mod shapes;
+#[cfg(test)]
+mod tests;
 
 pub use draw::{dot, mermaid, svg};
 pub use print::{json, relaxation, text};

@@ -2,6 +2,8 @@
 
 mod build;
 mod print;
+#[cfg(test)]
+mod tests;
 
 pub use build::{FORMAT, NOT_EXECUTABLE, plan};
 pub use print::{json, text};

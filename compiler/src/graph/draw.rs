@@ -37,7 +37,7 @@ pub fn dot(pretrain: &Pretrain, name: &str) -> String {
 /// The training step of `pretrain` as a Mermaid flowchart.
 pub fn mermaid(pretrain: &Pretrain, name: &str) -> String {
     let drawing = Drawing::new(pretrain);
-    let mut out = format!("---\ntitle: \"{}\"\n---\nflowchart TB\n", entities(name));
+    let mut out = format!("---\ntitle: \"{}\"\n---\nflowchart TB\n", quoted(name));
     for (i, (label, _)) in drawing.boxes.iter().enumerate() {
         let lines: Vec<String> = label.iter().map(|line| entities(line)).collect();
         out += &format!("  n{i}[\"{}\"]\n", lines.join("<br/>"));
@@ -62,8 +62,9 @@ pub fn svg(pretrain: &Pretrain, name: &str) -> String {
             .map(|line| line.chars().count())
             .max()
             .unwrap_or(0);
-        let size = Point::new(16.0 + 8.0 * widest as f64, 14.0 + 18.0 * label.len() as f64);
-        let look = StyleAttr::new(Color::fast("black"), 1, Some(fill(colour)), 4, 14);
+        let size = Point::new(16.0 + 8.5 * widest as f64, 14.0 + 18.0 * label.len() as f64);
+        // Arrows have 15 too: with two sizes the writer would list them in the order of a hash map.
+        let look = StyleAttr::new(Color::fast("black"), 1, Some(fill(colour)), 4, 15);
         let shape = ShapeKind::new_box(&label.join("\n"));
         handles.push(layout.add_node(Element::create(shape, look, Orientation::TopToBottom, size)));
     }

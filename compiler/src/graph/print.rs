@@ -146,7 +146,7 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
             )
         }
         Node::Sample => {
-            let window = |m: &Modality| format!("{} {}s", m.name, m.clip.seconds());
+            let window = |m: &Modality| format!("{} {}s", m.name, number(m.clip.seconds()));
             let windows: Vec<String> = pretrain.modalities.iter().map(window).collect();
             (format!("sample x{}", pretrain.views), windows.join(", "))
         }
@@ -154,8 +154,8 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
             modality, length, ..
         } => {
             let remark = clip(modality).map_or(String::new(), |clip| match clip {
-                Clip::Video { fps, .. } => format!("{length} frames, {fps}fps"),
-                Clip::Audio { rate, .. } => format!("{length} samples, {rate}Hz"),
+                Clip::Video { fps, .. } => format!("{length} frames, {}fps", number(*fps)),
+                Clip::Audio { rate, .. } => format!("{length} samples, {}Hz", number(*rate)),
             });
             (format!("decode {modality}"), remark)
         }
@@ -174,7 +174,7 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
         Node::Operator { operator } => (operator_text(operator), String::new()),
         Node::Term {
             term: TermOp::InfoNce { t },
-        } => (format!("info_nce(t: {t})"), String::new()),
+        } => (format!("info_nce(t: {})", number(*t)), String::new()),
         Node::Term { term } => (term_name(*term).to_owned(), String::new()),
         Node::Sum { .. } => ("sum".to_owned(), String::new()),
     }
@@ -187,12 +187,12 @@ fn operator_text(operator: &EmbeddingOp) -> String {
         EmbeddingOp::L2 => "l2".to_owned(),
         EmbeddingOp::Scale(by) => format!("scale {by}"),
         EmbeddingOp::Linear(width) => format!("linear({width})"),
-        EmbeddingOp::Sinkhorn { eps } => format!("sinkhorn(eps: {eps})"),
+        EmbeddingOp::Sinkhorn { eps } => format!("sinkhorn(eps: {})", number(*eps)),
         EmbeddingOp::Ema {
             group,
             decay: (from, to),
-        } => format!("ema({group}, decay: {from} -> {to})"),
-        EmbeddingOp::Memory { momentum } => format!("memory(momentum: {momentum})"),
+        } => format!("ema({group}, decay: {} -> {})", number(*from), number(*to)),
+        EmbeddingOp::Memory { momentum } => format!("memory(momentum: {})", number(*momentum)),
     }
 }
 
@@ -294,7 +294,9 @@ fn data(data: &Data) -> String {
     match data {
         Data::Synthetic(s) => format!(
             "synthetic({} clips of {}s, {} classes)",
-            s.clips, s.length, s.classes
+            s.clips,
+            number(s.length),
+            s.classes
         ),
         Data::Videos(files) | Data::Sounds(files) => files.name.clone(),
     }
@@ -307,7 +309,8 @@ pub fn relaxation(relax: &Relaxation) -> String {
         Within::Overlap { share, of } => {
             let percent = Exact(share.0 * Exact::whole(100).0);
             format!(
-                "overlap({percent}%, of: {})",
+                "overlap({}%, of: {})",
+                number(percent),
                 of.as_deref().unwrap_or("each")
             )
         }
@@ -323,6 +326,15 @@ pub fn relaxation(relax: &Relaxation) -> String {
     format!("windows(within: {within}, across: {across})")
 }
 
+/// A number as a reader would write it: `0.0002`, or `1/3` where no decimal is exact.
+fn number(exact: Exact) -> String {
+    let decimals = (0..=9u32).find(|decimals| (exact.0 * 10i128.pow(*decimals)).is_integer());
+    match decimals {
+        Some(decimals) => format!("{:.*}", decimals as usize, exact.to_f64()),
+        None => exact.to_string(),
+    }
+}
+
 fn batch_norm(bn: BatchNorm) -> &'static str {
     match bn {
         BatchNorm::PerView => "bn per_view",
@@ -335,25 +347,45 @@ fn optimiser(optim: &Optimiser) -> String {
         Optimiser::Adam {
             betas: (first, second),
             wd,
-        } => format!("adam(betas: ({first}, {second}), wd: {wd})"),
-        Optimiser::Sgd { mtm, wd } => format!("sgd(mtm: {mtm}, wd: {wd})"),
-        Optimiser::Larc { inner, trust } => format!("larc({}, trust: {trust})", optimiser(inner)),
+        } => format!(
+            "adam(betas: ({}, {}), wd: {})",
+            number(*first),
+            number(*second),
+            number(*wd)
+        ),
+        Optimiser::Sgd { mtm, wd } => format!("sgd(mtm: {}, wd: {})", number(*mtm), number(*wd)),
+        Optimiser::Larc { inner, trust } => {
+            format!("larc({}, trust: {})", optimiser(inner), number(*trust))
+        }
     }
 }
 
 fn schedule(rate: &Schedule) -> String {
     match rate {
-        Schedule::Constant(rate) => rate.to_string(),
+        Schedule::Constant(rate) => number(*rate),
         Schedule::Cosine { from, to, warmup } => {
-            format!("cosine({from} -> {to}, warmup: {warmup}ep)")
+            format!(
+                "cosine({} -> {}, warmup: {}ep)",
+                number(*from),
+                number(*to),
+                number(*warmup)
+            )
         }
         Schedule::Multistep {
             base,
             milestones,
             gamma,
         } => {
-            let at: Vec<String> = milestones.iter().map(|m| format!("{m}ep")).collect();
-            format!("multistep({base}, ms: [{}], gamma: {gamma})", at.join(", "))
+            let at: Vec<String> = milestones
+                .iter()
+                .map(|m| format!("{}ep", number(*m)))
+                .collect();
+            format!(
+                "multistep({}, ms: [{}], gamma: {})",
+                number(*base),
+                at.join(", "),
+                number(*gamma)
+            )
         }
     }
 }

@@ -1,0 +1,192 @@
+//! Plans of closed programs built by hand.
+
+use super::*;
+use crate::fixture::{ALL, crisscross, pairs};
+use crate::hir::{Choose, Clips, Eval, FeatureStep, Head, Program, Row, Score, Table};
+use crate::loss::{EmbeddingOp, Loss};
+use crate::units::Exact;
+use grammar::span::{FileId, Span};
+
+fn here(start: usize) -> Span {
+    Span::new(FileId(0), start, start + 1)
+}
+
+fn eval(uses: &str, cost: i128) -> Eval {
+    let pretrain = crisscross(pairs(&ALL));
+    let modality = pretrain.modality(uses).unwrap();
+    Eval {
+        data: pretrain.data.clone(),
+        uses: uses.to_owned(),
+        clip: modality.clip.clone(),
+        train: Clips::Random(2),
+        test: Clips::Uniform(2),
+        augment: modality.augment.clone(),
+        features: vec![FeatureStep::L2],
+        head: Head::Svm {
+            costs: vec![Exact::whole(cost)],
+            choose: Choose::Test,
+        },
+        score: Score::Top1,
+    }
+}
+
+/// A table with two scores on video that differ in their head, and one on audio.
+fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
+    let row = |(i, pretrain)| Row {
+        label: format!("row {i}"),
+        of: "crisscross".to_owned(),
+        pretrain,
+        expect: vec![Some("69.1".to_owned()), None, None],
+        span: here(i),
+        provenance: Default::default(),
+    };
+    let scores = [
+        ("see on KS", eval("v", 1)),
+        ("see well on KS", eval("v", 2)),
+        ("hear on KS", eval("a", 1)),
+    ];
+    let table = Table {
+        name: name.to_owned(),
+        title: Some("A title".to_owned()),
+        span: here(0),
+        scores: scores
+            .map(|(heading, eval)| (heading.to_owned(), eval))
+            .to_vec(),
+        rows: (1..).zip(rows).map(row).collect(),
+    };
+    Program {
+        is_toy: false,
+        is_bare: false,
+        pretrains: vec![],
+        evals: vec![],
+        tables: vec![table],
+    }
+}
+
+fn with_loss(names: &[&str]) -> hir::Pretrain {
+    crisscross(pairs(names))
+}
+
+/// `text` with each hash replaced by the position of its stage, for a hash says nothing to a reader.
+fn without_hashes(plan: &Plan, text: &str) -> String {
+    let numbered = plan.stages.iter().enumerate();
+    numbered.fold(text.to_owned(), |text, (i, stage)| {
+        text.replace(stage.id.short(), &format!("stage{:<3}", i + 1))
+    })
+}
+
+#[test]
+fn equal_stages_stand_once_over_all_files() {
+    let first = table("t1", vec![with_loss(&["v1v2"]), with_loss(&ALL)]);
+    let second = table("t2", vec![with_loss(&ALL)]);
+    let plan = plan(&[("t1.cc", &first), ("t2.cc", &second)]).unwrap();
+    assert_eq!(
+        plan.tables[1].rows[0].pretrain,
+        plan.tables[0].rows[1].pretrain
+    );
+    assert_eq!(plan.tables[1].rows[0].cells, plan.tables[0].rows[1].cells);
+    let done = plan.stages[0].id.clone();
+    insta::assert_snapshot!(without_hashes(&plan, &text(&plan, |id| *id == done)));
+    let mut ids: Vec<&StageId> = plan.stages.iter().map(|stage| &stage.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), plan.stages.len());
+}
+
+#[test]
+fn stages_come_after_what_they_need_and_cheap_ones_first() {
+    let long = hir::Pretrain {
+        ep: 200,
+        ..with_loss(&ALL)
+    };
+    let random = hir::Pretrain {
+        ep: 0,
+        ..with_loss(&ALL)
+    };
+    let program = table("t", vec![long, with_loss(&["v1v2"]), random]);
+    let plan = plan(&[("t.cc", &program)]).unwrap();
+    let mut seen: Vec<&StageId> = vec![];
+    for stage in &plan.stages {
+        match &stage.work {
+            Work::Pretrain(_) => {}
+            Work::Extract(work) => assert!(seen.contains(&&work.model)),
+            Work::Score(work) => assert!(seen.contains(&&work.features)),
+        }
+        seen.push(&stage.id);
+    }
+    let pretrains: Vec<&str> = plan
+        .stages
+        .iter()
+        .filter(|s| matches!(s.work, Work::Pretrain(_)))
+        .map(|s| s.label.as_str())
+        .collect();
+    assert_eq!(pretrains, ["t:3 pretrain", "t:2 pretrain", "t:1 pretrain"]);
+}
+
+#[test]
+fn a_dropped_network_has_no_score_and_random_weights_have_all() {
+    let random = hir::Pretrain {
+        ep: 0,
+        ..with_loss(&["v1v2"])
+    };
+    let plan = plan(&[("t.cc", &table("t", vec![with_loss(&["v1v2"]), random]))]).unwrap();
+    let cells = &plan.tables[0].rows[0].cells;
+    assert_eq!(
+        cells[2].stage,
+        Err("`a` is not trained by this row".to_owned())
+    );
+    assert_eq!(cells[0].expect.as_deref(), Some("69.1"));
+    assert!(
+        plan.tables[0].rows[1]
+            .cells
+            .iter()
+            .all(|cell| cell.stage.is_ok())
+    );
+}
+
+#[test]
+fn what_no_run_can_execute_is_refused_at_its_row() {
+    let mut related = with_loss(&ALL);
+    let term = related.loss.terms[0].clone();
+    let mut args = term.0.args.clone();
+    args[0] = crate::loss::Embedding::Apply(
+        EmbeddingOp::Ema {
+            group: "v.f".to_owned(),
+            decay: (Exact::new(99, 100), Exact::whole(1)),
+        },
+        Box::new(crate::fixture::view("v1")),
+    );
+    args.sort();
+    related.loss = Loss {
+        terms: vec![(
+            crate::loss::Term {
+                op: term.0.op,
+                args,
+            },
+            term.1,
+        )],
+    };
+    let refused = plan(&[("t.cc", &table("t", vec![with_loss(&ALL), related]))]).unwrap_err();
+    let [diagnostic] = refused.as_slice() else {
+        panic!("one diagnostic, not {refused:?}")
+    };
+    assert_eq!(
+        (diagnostic.code, diagnostic.primary.span),
+        (NOT_EXECUTABLE, here(2))
+    );
+    assert_eq!(
+        diagnostic.message,
+        "this row's loss uses `ema`, which cannot be trained yet"
+    );
+}
+
+#[test]
+fn a_plan_reads_back_from_its_json() {
+    let plan = plan(&[(
+        "t.cc",
+        &table("t", vec![with_loss(&["v1v2"]), with_loss(&ALL)]),
+    )])
+    .unwrap();
+    let back: Plan = serde_json::from_str(&json(&plan)).unwrap();
+    assert_eq!(back, plan);
+}

@@ -1,1 +1,10 @@
-//! x
+//! The command line: parses arguments, reads files, prints. It decides nothing.
+//!
+//! Two binaries share it: `crisscross`, which loads no tensor library, and `crisscross-engine`, which runs plans.
+
+pub mod cli;
+pub mod commands;
+pub mod failure;
+pub mod handover;
+pub mod load;
+pub mod render;

@@ -141,7 +141,15 @@ fn shape(rest: &str, c: char) -> (Shape, usize) {
         let line = rest.find('\n').unwrap_or(rest.len());
         return match rest[1..line].find('"') {
             Some(close) => (Shape::Text, close + 2),
-            None => (Shape::OpenText, rest[..line].trim_end().len()),
+            // A brace at the end of the line opens a block, whatever the text before it forgot.
+            None => (
+                Shape::OpenText,
+                rest[..line]
+                    .trim_end()
+                    .trim_end_matches('{')
+                    .trim_end()
+                    .len(),
+            ),
         };
     }
     match SIGNS.iter().find(|s| rest.starts_with(**s)) {

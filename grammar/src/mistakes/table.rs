@@ -561,6 +561,10 @@ fn for_without_in(p: &Place) -> Option<Mistake> {
 
 /// What is said when no known mistake fits: what was due here and what stands here.
 pub(super) fn unexpected(p: &Place) -> Mistake {
+    if p.here() == "{" && p.before(1) == "row" {
+        let diagnostic = p.error(codes::UNEXPECTED, "a row has no braces");
+        return p.skip(diagnostic.help("write `row a = 1, b = 2`"));
+    }
     let after_value = p.i.checked_sub(1).is_some_and(|i| p.ends_value(i));
     let is_after = |words: &[&str]| words.contains(&p.before(1));
     let due = match p.inside() {

@@ -1,0 +1,205 @@
+//! What may be typed. The comments here are the help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::render::Format;
+
+/// Declarative experiments in audio-visual self-supervision: one `.cc` file in, the paper's kind of table out
+#[derive(Debug, Parser)]
+#[command(
+    name = "crisscross",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check files: names, units, types, losses; all mistakes at once
+    Check(Check),
+    /// Print a shipped module (`paper`, `toy`), or what a name of a file comes to
+    Show(Show),
+    /// Print the training step of one row as a graph
+    Graph(Graph),
+    /// Say which stages the files need and which of them are done
+    Plan(Plan),
+    /// Train and score what the files ask for, then print their tables
+    Run(Run),
+    /// Print the tables: measured, expected, difference
+    Report(Report),
+    /// Look at data sets on this machine
+    #[command(subcommand, arg_required_else_help = true)]
+    Data(Data),
+    /// Say what was found on this machine and what is missing
+    Doctor(Doctor),
+}
+
+/// `crisscross check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Text for people, or one JSON object per message and line
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Fail on warnings too
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `crisscross show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// `paper`, `toy`, or a pretraining, protocol or table of FILE
+    pub name: String,
+    /// The file that declares it
+    pub file: Option<PathBuf>,
+}
+
+/// `crisscross graph`.
+#[derive(Debug, Args)]
+pub struct Graph {
+    /// The file
+    pub file: PathBuf,
+    /// The row: its number in the first table, or `TABLE:ROW` with a number or label; without it the first
+    #[arg(long, value_name = "ROW")]
+    pub row: Option<String>,
+    /// How it is drawn
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: GraphFormat,
+    /// The row of the toy profile
+    #[arg(long)]
+    pub toy: bool,
+}
+
+/// Forms of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// One line per node
+    Text,
+    /// Graphviz
+    Dot,
+    /// Mermaid, for Markdown
+    Mermaid,
+    /// A picture
+    Svg,
+    /// Nodes and edges
+    Json,
+}
+
+/// `crisscross plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Text for people, or the plan as the engine reads it
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Synthetic data and narrow networks under the same names: minutes on a laptop
+    #[arg(long)]
+    pub toy: bool,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `crisscross run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Only this row, `TABLE:ROW` with a number or label, or only this table; may be repeated
+    #[arg(long, value_name = "TABLE:ROW")]
+    pub only: Vec<String>,
+    /// `cpu`, `cuda` or `cuda:1`; by default CUDA where there is one
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Threads that decode and augment; by default one for each core. It never changes a result
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub loader_threads: Option<u16>,
+    /// Synthetic data and narrow networks under the same names: minutes on a laptop
+    #[arg(long)]
+    pub toy: bool,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `crisscross report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Text for a terminal if left out
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
+    /// The results of `run --toy`
+    #[arg(long)]
+    pub toy: bool,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Markdown
+    Md,
+    /// LaTeX
+    Tex,
+    /// One line per number
+    Csv,
+}
+
+/// Where things are on this machine.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The folder of run folders; by default as the site file says, else `runs`
+    #[arg(long, value_name = "DIR")]
+    pub runs: Option<PathBuf>,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+}
+
+/// `crisscross data`.
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// Open and decode every file and say what is in it
+    Check(DataCheck),
+}
+
+/// `crisscross data check`.
+#[derive(Debug, Args)]
+pub struct DataCheck {
+    /// A data set of the site file, a folder, or files
+    #[arg(required = true, value_name = "NAME|DIR|FILE")]
+    pub what: Vec<String>,
+    /// Text for people, or one JSON object per file and line
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+}
+
+/// `crisscross doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+}

@@ -1,0 +1,42 @@
+//! `check`: everything that is wrong in some files.
+
+use grammar::diagnostic::Severity;
+
+use crate::cli::Check;
+use crate::failure::{Failure, Result};
+use crate::load::compile;
+use crate::render::{self, Format};
+
+/// Prints all messages; fails on errors, with `--strict` on warnings too.
+pub fn check(arguments: &Check) -> Result<()> {
+    let compiled = compile(&arguments.files, compiler::Profile::Full);
+    render::print(&compiled.sources, &compiled.diagnostics, arguments.format);
+    let (errors, warnings) = (
+        compiled.count(Severity::Error),
+        compiled.count(Severity::Warning),
+    );
+    if arguments.format == Format::Text {
+        let files = plural(arguments.files.len(), "file");
+        let found = match (errors, warnings) {
+            (0, 0) => "no mistakes".to_owned(),
+            (0, _) => plural(warnings, "warning"),
+            (_, 0) => plural(errors, "error"),
+            (_, _) => format!(
+                "{}, {}",
+                plural(errors, "error"),
+                plural(warnings, "warning")
+            ),
+        };
+        render::write_out(&format!("checked {files}: {found}\n"));
+    }
+    let is_wrong = errors > 0 || arguments.strict && warnings > 0;
+    if is_wrong {
+        Err(Failure::said())
+    } else {
+        Ok(())
+    }
+}
+
+fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}

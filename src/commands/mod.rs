@@ -1,0 +1,61 @@
+//! One file for each verb.
+
+mod check;
+mod data;
+mod doctor;
+mod graph;
+mod plan;
+mod report;
+mod rows;
+mod run;
+mod show;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use compiler::Profile;
+use records::folder::Runs;
+use records::site::Site;
+
+use crate::cli::{Cli, Command};
+use crate::failure::{Failure, Result};
+
+/// Does what the arguments of this process say.
+///
+/// Exit codes: 0 done; 1 a mistake in a file, or something on this machine is wrong; 2 a command line that makes no sense.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Show(arguments) => show::show(&arguments),
+        Command::Graph(arguments) => graph::graph(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Data(arguments) => data::data(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
+    };
+    done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+}
+
+fn profile(is_toy: bool) -> Profile {
+    if is_toy { Profile::Toy } else { Profile::Full }
+}
+
+/// The site file, and the folder of run folders: as typed, or as the site file says.
+fn site_and_runs(site: Option<&Path>, runs: Option<&Path>) -> Result<(Site, PathBuf)> {
+    let here = std::env::current_dir()
+        .map_err(|cause| Failure::new(format!("cannot tell the current folder: {cause}")))?;
+    let site = Site::load(site, &here)?;
+    let runs = runs
+        .map(Path::to_owned)
+        .or_else(|| site.runs.clone())
+        .unwrap_or_else(|| here.join("runs"));
+    Ok((site, runs))
+}
+
+/// The finished stages in `runs`, for asking whether one is done.
+fn finished(runs: &Path) -> Result<impl Fn(&compiler::plan::StageId) -> bool + use<>> {
+    let index = Runs::at(runs).index()?;
+    Ok(move |id: &compiler::plan::StageId| index.contains_key(id))
+}

@@ -1,0 +1,98 @@
+//! Finds rows by what is typed: `TABLE`, `TABLE:ROW`, `ROW`, a row by its number or label.
+
+use compiler::hir::{Program, Table};
+
+use crate::failure::{Failure, Result};
+
+/// Keeps, of all tables, the rows that `picks` name; all where there are none.
+pub fn keep_only(programs: &mut [(String, Program)], picks: &[String]) -> Result<()> {
+    if picks.is_empty() {
+        return Ok(());
+    }
+    let tables: Vec<&Table> = programs
+        .iter()
+        .flat_map(|(_, program)| &program.tables)
+        .collect();
+    let mut kept = vec![];
+    for pick in picks {
+        let (table, row) = match pick.split_once(':') {
+            Some((table, row)) => (table, Some(row)),
+            None => (pick.as_str(), None),
+        };
+        let table = table_named(&tables, table)?;
+        let rows = match row {
+            Some(row) => vec![row_of(table, row)?],
+            None => (0..table.rows.len()).collect(),
+        };
+        kept.extend(rows.into_iter().map(|row| (table.span, row)));
+    }
+    for (_, program) in programs.iter_mut() {
+        for table in &mut program.tables {
+            let span = table.span;
+            let mut row = 0;
+            table.rows.retain(|_| {
+                row += 1;
+                kept.contains(&(span, row - 1))
+            });
+        }
+        program.tables.retain(|table| !table.rows.is_empty());
+    }
+    Ok(())
+}
+
+/// The table and row that `pick` names; without it the first row of the first table.
+pub fn one<'p>(program: &'p Program, pick: Option<&str>) -> Result<(&'p Table, usize)> {
+    let tables: Vec<&Table> = program.tables.iter().collect();
+    let first = *tables
+        .iter()
+        .find(|table| !table.rows.is_empty())
+        .ok_or_else(|| {
+            Failure::new("the file trains nothing")
+                .help("add a `pretrain` or a `table`, or give a file that is a loss")
+        })?;
+    match pick.map(|pick| pick.split_once(':').ok_or(pick)) {
+        None => Ok((first, 0)),
+        Some(Ok((table, row))) => {
+            table_named(&tables, table).and_then(|table| Ok((table, row_of(table, row)?)))
+        }
+        Some(Err(row)) => Ok((first, row_of(first, row)?)),
+    }
+}
+
+fn table_named<'p>(tables: &[&'p Table], name: &str) -> Result<&'p Table> {
+    tables
+        .iter()
+        .copied()
+        .find(|table| table.name == name)
+        .ok_or_else(|| {
+            let names: Vec<String> = tables
+                .iter()
+                .map(|table| format!("`{}`", table.name))
+                .collect();
+            Failure::misuse(format!("there is no table `{name}`"))
+                .help(format!("the tables are {}", names.join(", ")))
+        })
+}
+
+/// The position of a row given by its number from 1 or by its label.
+fn row_of(table: &Table, row: &str) -> Result<usize> {
+    if let Some(position) = table.rows.iter().position(|known| known.label == row) {
+        return Ok(position);
+    }
+    let number = row
+        .parse::<usize>()
+        .ok()
+        .filter(|n| (1..=table.rows.len()).contains(n));
+    number.map(|n| n - 1).ok_or_else(|| {
+        let labels: Vec<String> = table
+            .rows
+            .iter()
+            .enumerate()
+            .map(|(i, row)| format!("{:3}  {}", i + 1, row.label))
+            .collect();
+        Failure::misuse(format!("table `{}` has no row `{row}`", table.name)).help(format!(
+            "name one by number or label:\n{}",
+            labels.join("\n")
+        ))
+    })
+}

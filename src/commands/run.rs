@@ -1,0 +1,65 @@
+//! `run`: hands the plan of some files to the engine.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use compiler::plan::Plan;
+use records::folder::{plan_hash, write_json};
+
+use super::plan::plan_of;
+use super::{finished, report, site_and_runs};
+use crate::cli::Run;
+use crate::failure::{Failure, Result};
+use crate::handover;
+
+/// Writes the plan and starts the engine on it; prints the report at once if all of it is done.
+pub fn run(arguments: &Run) -> Result<()> {
+    let plan = plan_of(&arguments.files, arguments.toy, &arguments.only)?;
+    let (site, runs) = site_and_runs(
+        arguments.place.site.as_deref(),
+        arguments.place.runs.as_deref(),
+    )?;
+    let is_done = finished(&runs)?;
+    if plan.stages.iter().all(|stage| is_done(&stage.id)) {
+        eprintln!(
+            "all {} stages are done in `{}`",
+            plan.stages.len(),
+            runs.display()
+        );
+        return report::print(&plan, &runs, None);
+    }
+    // The engine is looked for before anything is written.
+    handover::find()?;
+    let path = write(&plan, &runs, &arguments.files[0])?;
+    let mut command: Vec<OsString> = vec![
+        "run".into(),
+        "--plan".into(),
+        path.into(),
+        "--runs".into(),
+        runs.into(),
+    ];
+    if let Some(device) = &arguments.device {
+        command.extend(["--device".into(), device.into()]);
+    }
+    if let Some(threads) = arguments.loader_threads {
+        command.extend(["--loader-threads".into(), threads.to_string().into()]);
+    }
+    if let Some(file) = site.file {
+        command.extend(["--site".into(), file.into()]);
+    }
+    Err(handover::exec(command))
+}
+
+/// Writes the plan as `<runs>/plans/<name>-<hash>.json`, named after the first file.
+fn write(plan: &Plan, runs: &Path, file: &Path) -> Result<PathBuf> {
+    let folder = runs.join("plans");
+    std::fs::create_dir_all(&folder).map_err(|cause| {
+        Failure::new(format!("cannot create `{}`: {cause}", folder.display()))
+            .help("choose another folder with `--runs DIR`")
+    })?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let toy = if plan.toy { "-toy" } else { "" };
+    let path = folder.join(format!("{name}{toy}-{}.json", &plan_hash(plan)[..8]));
+    write_json(&path, plan)?;
+    Ok(path)
+}

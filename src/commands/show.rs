@@ -1,0 +1,151 @@
+//! `show`: a shipped module as it ships, or what a name of a file comes to.
+
+use std::path::{Path, PathBuf};
+
+use compiler::hir::{Pretrain, Program, Provenance};
+use grammar::span::Span;
+use serde_json::{Value, json};
+
+use crate::cli::Show;
+use crate::failure::{Failure, Result};
+use crate::load::compile_or_stop;
+use crate::render::write_out;
+
+/// Prints the module or the value.
+pub fn show(arguments: &Show) -> Result<()> {
+    let name = arguments.name.as_str();
+    match &arguments.file {
+        Some(file) => show_in(name, file),
+        None => match compiler::SHIPPED
+            .iter()
+            .find(|(shipped, _)| *shipped == name)
+        {
+            Some((_, text)) => {
+                write_out(text);
+                Ok(())
+            }
+            None => {
+                let names: Vec<String> = compiler::SHIPPED
+                    .iter()
+                    .map(|(name, _)| format!("`{name}`"))
+                    .collect();
+                Err(Failure::misuse(format!("there is no shipped module `{name}`"))
+                    .help(format!("the shipped modules are {}; a name of a file is shown by `crisscross show NAME FILE`", names.join(", "))))
+            }
+        },
+    }
+}
+
+/// Prints the pretraining, row or protocol `name` of `file`, closed, each value with the line that set it.
+fn show_in(name: &str, file: &Path) -> Result<()> {
+    let compiled = compile_or_stop(&[PathBuf::from(file)], compiler::Profile::Full)?;
+    for (_, program) in compiled.programs().unwrap_or_default() {
+        let Some((value, provenance)) = find(program, name)? else {
+            let names: Vec<String> = names(program).map(|name| format!("`{name}`")).collect();
+            return Err(Failure::misuse(format!(
+                "`{}` declares no `{name}` that can be shown",
+                file.display()
+            ))
+            .help(format!("it declares {}", names.join(", "))));
+        };
+        let mut lines = vec![name.to_owned()];
+        print(&value, "", &mut |path, text| {
+            let span = provenance.and_then(|known| source(known, path));
+            let place = span.map_or(String::new(), |span| {
+                let (line, _) = compiled.sources.line_column(span.file, span.start);
+                format!("    # {}:{line}", compiled.sources.get(span.file).name)
+            });
+            lines.push(format!("  {path} = {text}{place}"));
+        });
+        write_out(&(lines.join("\n") + "\n"));
+    }
+    Ok(())
+}
+
+/// The last place that set the value at `path`: it may have set a part of it, all of it, or the same for all modalities.
+fn source(provenance: &Provenance, path: &str) -> Option<Span> {
+    let without_modality = path.split_once('.').map(|(_, rest)| rest);
+    [Some(path), without_modality]
+        .into_iter()
+        .flatten()
+        .find_map(|path| {
+            let whole =
+                std::iter::once(path.len()).chain(path.rmatch_indices('.').map(|(at, _)| at));
+            whole
+                .filter_map(|end| provenance.get(&path[..end])?.last().copied())
+                .next()
+        })
+}
+
+fn names(program: &Program) -> impl Iterator<Item = &str> {
+    let pretrains = program.pretrains.iter().map(|p| p.name.as_str());
+    let evals = program.evals.iter().map(|(name, _)| name.as_str());
+    pretrains
+        .chain(evals)
+        .chain(program.tables.iter().map(|table| table.name.as_str()))
+}
+
+/// The closed value of this name, and where its fields come from.
+fn find<'p>(program: &'p Program, name: &str) -> Result<Option<(Value, Option<&'p Provenance>)>> {
+    if let Some(pretrain) = program.pretrains.iter().find(|p| p.name == name) {
+        return Ok(Some((
+            fields(&pretrain.pretrain),
+            Some(&pretrain.provenance),
+        )));
+    }
+    if let Some((_, eval)) = program.evals.iter().find(|(known, _)| known == name) {
+        return Ok(Some((json!(eval), None)));
+    }
+    let (table, row) = name.split_once(':').unwrap_or((name, "1"));
+    if program.tables.iter().all(|known| known.name != table) {
+        return Ok(None);
+    }
+    let (table, index) = super::rows::one(program, Some(&format!("{table}:{row}")))?;
+    let row = &table.rows[index];
+    Ok(Some((fields(&row.pretrain), Some(&row.provenance))))
+}
+
+/// A pretraining as its fields are called in a file: those of a modality under its name, the loss term by term.
+fn fields(pretrain: &Pretrain) -> Value {
+    let mut value = json!(pretrain);
+    value["modalities"] = json!(
+        pretrain
+            .modalities
+            .iter()
+            .map(|m| &m.name)
+            .collect::<Vec<_>>()
+    );
+    let terms = pretrain.loss.terms.iter().enumerate();
+    value["loss"] = terms
+        .map(|(i, (term, weight))| ((i + 1).to_string(), json!(format!("{} {term}", weight.0))))
+        .collect();
+    for modality in &pretrain.modalities {
+        value[&modality.name] = json!(modality);
+    }
+    value
+}
+
+/// Calls `line` with the dotted path and the text of each leaf.
+fn print(value: &Value, path: &str, line: &mut dyn FnMut(&str, String)) {
+    let below = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(key, value)| print(value, &below(key), line)),
+        Value::Array(members) if members.iter().any(Value::is_object) => {
+            for (number, member) in (1..).zip(members) {
+                print(member, &below(&number.to_string()), line);
+            }
+        }
+        Value::String(text) => line(path, text.clone()),
+        Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::Null => {
+            line(path, value.to_string())
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Replaces this process by `crisscross-engine`, the binary beside it that holds the tensor library.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Failure, Result};
+
+/// The name of the engine's binary.
+pub const ENGINE: &str = "crisscross-engine";
+
+const SETUP: &str = "run `cargo xtask setup`, then `cargo xtask build`; commands other than `run`, `data` and `doctor` work without it";
+
+/// Runs the engine with `arguments` in place of this process: it returns only where that cannot be done.
+pub fn exec(arguments: Vec<OsString>) -> Failure {
+    let engine = match find() {
+        Ok(engine) => engine,
+        Err(failure) => return failure,
+    };
+    let cause = replace(Command::new(&engine).args(arguments));
+    Failure::new(format!("cannot start `{}`: {cause}", engine.display())).help(SETUP)
+}
+
+/// The engine beside this binary, with all its libraries in reach.
+pub fn find() -> Result<PathBuf> {
+    let here = std::env::current_exe()
+        .map_err(|cause| Failure::new(format!("cannot find this binary: {cause}")))?;
+    let engine = here.with_file_name(format!("{ENGINE}{}", std::env::consts::EXE_SUFFIX));
+    if !engine.is_file() {
+        return Err(Failure::new(format!(
+            "training needs `{ENGINE}`, which is not beside this binary"
+        ))
+        .help(SETUP));
+    }
+    let missing = missing_libraries(&engine);
+    if missing.is_empty() {
+        return Ok(engine);
+    }
+    let list: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+    Err(Failure::new(format!(
+        "`{ENGINE}` does not find its libraries: {}",
+        list.join(", ")
+    ))
+    .help(SETUP))
+}
+
+/// Shared libraries that the loader does not find for `binary`. It is asked to list them without starting the program.
+#[cfg(target_os = "linux")]
+fn missing_libraries(binary: &Path) -> Vec<String> {
+    let listed = Command::new(binary)
+        .env("LD_TRACE_LOADED_OBJECTS", "1")
+        .output();
+    // What cannot be asked is seen when the engine starts.
+    let text = listed.map_or_else(
+        |_| String::new(),
+        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+    );
+    let missing = text
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix("=> not found"));
+    missing.map(|name| name.trim().to_owned()).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn missing_libraries(_binary: &Path) -> Vec<String> {
+    vec![]
+}
+
+#[cfg(unix)]
+fn replace(command: &mut Command) -> std::io::Error {
+    std::os::unix::process::CommandExt::exec(command)
+}
+
+#[cfg(not(unix))]
+fn replace(command: &mut Command) -> std::io::Error {
+    match command.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(cause) => cause,
+    }
+}

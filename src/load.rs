@@ -1,0 +1,141 @@
+//! Reads `.cc` files from the disk and compiles them.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use compiler::hir::Program;
+use grammar::codes;
+use grammar::diagnostic::{Diagnostic, Severity};
+use grammar::span::{FileId, Sources, Span};
+
+use crate::failure::{Failure, Result};
+use crate::render::{self, Format};
+
+/// What some files ask for, and everything there is to say about them.
+pub struct Compiled {
+    /// The texts that were read.
+    pub sources: Sources,
+    /// Each file as written on the command line, with its program unless there are errors in it.
+    pub programs: Vec<(String, Option<Program>)>,
+    /// Each message once, file by file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Compiled {
+    /// How many messages of this severity there are.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics
+            .iter()
+            .filter(|d| d.severity == severity)
+            .count()
+    }
+
+    /// The programs, if no file has an error.
+    pub fn programs(&self) -> Option<Vec<(&str, &Program)>> {
+        if self.count(Severity::Error) > 0 {
+            return None;
+        }
+        self.programs
+            .iter()
+            .map(|(name, program)| Some((name.as_str(), program.as_ref()?)))
+            .collect()
+    }
+}
+
+/// Reads and compiles all `files`, whatever is wrong with some of them.
+pub fn compile(files: &[PathBuf], profile: compiler::Profile) -> Compiled {
+    let mut sources = compiler::sources();
+    let mut programs = vec![];
+    let mut diagnostics: Vec<Diagnostic> = vec![];
+    for path in files {
+        let (program, found) = match add(&mut sources, path, &path.display().to_string()) {
+            Ok(file) => compiler::check(&mut sources, file, &resolve, profile),
+            Err(diagnostic) => (None, vec![*diagnostic]),
+        };
+        programs.push((path.display().to_string(), program));
+        // A module that several files use is read for each of them; what is wrong in it is said once.
+        for new in found {
+            if !diagnostics.contains(&new) {
+                diagnostics.push(new);
+            }
+        }
+    }
+    Compiled {
+        sources,
+        programs,
+        diagnostics,
+    }
+}
+
+/// Compiles `files` for a command that goes on only where there is no error. Everything found goes to standard error.
+pub fn compile_or_stop(files: &[PathBuf], profile: compiler::Profile) -> Result<Compiled> {
+    let compiled = compile(files, profile);
+    render::print(&compiled.sources, &compiled.diagnostics, Format::Text);
+    if compiled.count(Severity::Error) > 0 {
+        Err(Failure::said())
+    } else {
+        Ok(compiled)
+    }
+}
+
+/// Reads the file at `path` into `sources`, where messages call it `name`. A file that cannot be read is E0110 at its place.
+pub fn add(
+    sources: &mut Sources,
+    path: &Path,
+    name: &str,
+) -> std::result::Result<FileId, Box<Diagnostic>> {
+    match read(path, name) {
+        Ok(text) => Ok(sources.add(name, text)),
+        Err((message, help)) => {
+            let file = sources.add(name, "");
+            Err(Box::new(
+                Diagnostic::error(codes::UNREADABLE, Span::new(file, 0, 0), message).help(help),
+            ))
+        }
+    }
+}
+
+/// The text of a file, or why there is none and what to do.
+fn read(path: &Path, name: &str) -> std::result::Result<String, (String, String)> {
+    let bytes = std::fs::read(path).map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound => (format!("there is no file `{name}`"), not_found_help(path)),
+        ErrorKind::IsADirectory => (
+            format!("`{name}` is a folder"),
+            format!(
+                "name the files in it: `{}`",
+                Path::new(name).join("*.cc").display()
+            ),
+        ),
+        _ => (
+            format!("cannot read `{name}`: {cause}"),
+            "check the path and its permissions".to_owned(),
+        ),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
+        (
+            format!("`{name}` is not UTF-8 text (line {line})"),
+            "save it as UTF-8 in your editor".to_owned(),
+        )
+    })
+}
+
+fn not_found_help(path: &Path) -> String {
+    let with_suffix = path.with_extension("cc");
+    if path.extension().is_none() && with_suffix.is_file() {
+        return format!("did you mean `{}`?", with_suffix.display());
+    }
+    "check the path; it is relative to the folder you are in".to_owned()
+}
+
+/// Finds a module that the file `importer` names by `path`, relative to itself.
+fn resolve(importer: &str, path: &str) -> Option<(String, String)> {
+    let full = Path::new(importer).parent()?.join(path);
+    let name = full.display().to_string();
+    let text = read(&full, &name).ok()?;
+    Some((name, text))
+}

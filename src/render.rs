@@ -1,0 +1,188 @@
+//! Draws diagnostics with their source lines, or writes them as JSON. The only place that knows about colour.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use grammar::diagnostic::{Diagnostic, Label, Severity};
+use grammar::span::{FileId, Sources, Span};
+use serde::Serialize;
+
+/// How diagnostics are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// With source lines, for people; on standard error.
+    Text,
+    /// One JSON object for each, on a line of its own; on standard output.
+    Json,
+}
+
+/// Prints all `diagnostics`.
+pub fn print(sources: &Sources, diagnostics: &[Diagnostic], format: Format) {
+    match format {
+        Format::Text => {
+            let is_styled =
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let mut out = std::io::stderr().lock();
+            for diagnostic in diagnostics {
+                // Nothing can be said about a broken standard error.
+                let _ = writeln!(out, "{}\n", draw(sources, diagnostic, is_styled));
+            }
+        }
+        Format::Json => diagnostics
+            .iter()
+            .for_each(|d| write_out(&(json(sources, d) + "\n"))),
+    }
+}
+
+/// Writes to standard output. A reader that has gone (`| head`) is no error.
+pub fn write_out(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The diagnostic as text: headline, source lines with carets, notes and help.
+pub fn draw(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.0);
+    let mut group = Group::with_title(title);
+    // Places by file, the primary file first.
+    let mut places: BTreeMap<(bool, FileId), Vec<(AnnotationKind, &Label)>> = BTreeMap::new();
+    let primary = &diagnostic.primary;
+    let labels = diagnostic
+        .labels
+        .iter()
+        .map(|label| (AnnotationKind::Context, label));
+    for (kind, label) in std::iter::once((AnnotationKind::Primary, primary)).chain(labels) {
+        let is_other = label.span.file != primary.span.file;
+        places
+            .entry((is_other, label.span.file))
+            .or_default()
+            .push((kind, label));
+    }
+    for ((_, file), labels) in places {
+        let source = sources.get(file);
+        if source.text.is_empty() {
+            group = group.element(Origin::path(source.name.as_str()));
+            continue;
+        }
+        let annotations = labels.into_iter().map(|(kind, label)| {
+            let range = visible(&source.text, label.span);
+            let annotation = kind.span(range);
+            if label.text.is_empty() {
+                annotation
+            } else {
+                annotation.label(label.text.as_str())
+            }
+        });
+        group = group.element(
+            Snippet::source(source.text.as_str())
+                .path(source.name.as_str())
+                .annotations(annotations),
+        );
+    }
+    for note in &diagnostic.notes {
+        group = group.element(Level::NOTE.message(note.as_str()));
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    let renderer = if is_styled {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    renderer.render(&[group]).trim_end().to_owned()
+}
+
+/// The span without the line end that it may begin or end with; an empty one stays a single caret.
+fn visible(text: &str, span: Span) -> std::ops::Range<usize> {
+    let (start, end) = (span.start as usize, (span.end as usize).min(text.len()));
+    let trimmed = text[start..end].trim_end().len();
+    start..start + trimmed
+}
+
+/// A place as JSON.
+#[derive(Serialize)]
+struct Place<'d> {
+    file: &'d str,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+}
+
+/// A label or an edit as JSON.
+#[derive(Serialize)]
+struct Placed<'d> {
+    #[serde(flatten)]
+    place: Place<'d>,
+    text: &'d str,
+    /// Only for edits: safe to apply without asking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certain: Option<bool>,
+}
+
+/// A diagnostic as JSON. Lines and columns count from 1, columns in characters; the end lies behind the last character.
+#[derive(Serialize)]
+struct Object<'d> {
+    code: &'d str,
+    severity: &'d str,
+    message: &'d str,
+    #[serde(flatten)]
+    place: Place<'d>,
+    label: &'d str,
+    labels: Vec<Placed<'d>>,
+    notes: &'d [String],
+    help: Option<&'d str>,
+    edits: Vec<Placed<'d>>,
+}
+
+/// The diagnostic as one line of JSON.
+pub fn json(sources: &Sources, diagnostic: &Diagnostic) -> String {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let labels = diagnostic.labels.iter().map(|label| Placed {
+        place: place(sources, label.span),
+        text: &label.text,
+        certain: None,
+    });
+    let edits = diagnostic.edits.iter().map(|edit| Placed {
+        place: place(sources, edit.span),
+        text: &edit.text,
+        certain: Some(edit.is_certain),
+    });
+    let object = Object {
+        code: diagnostic.code.0,
+        severity,
+        message: &diagnostic.message,
+        place: place(sources, diagnostic.primary.span),
+        label: &diagnostic.primary.text,
+        labels: labels.collect(),
+        notes: &diagnostic.notes,
+        help: diagnostic.help.as_deref(),
+        edits: edits.collect(),
+    };
+    serde_json::to_string(&object).expect("render: a diagnostic is plain data")
+}
+
+fn place(sources: &Sources, span: Span) -> Place<'_> {
+    let (line, column) = sources.line_column(span.file, span.start);
+    let (end_line, end_column) = sources.line_column(span.file, span.end);
+    Place {
+        file: &sources.get(span.file).name,
+        line,
+        column,
+        end_line,
+        end_column,
+    }
+}

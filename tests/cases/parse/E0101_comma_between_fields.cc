@@ -1,0 +1,3 @@
+pretrain small = crisscross with {
+  bs = 512, es = 220K, ep = 5;
+}

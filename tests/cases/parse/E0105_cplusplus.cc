@@ -1,0 +1,5 @@
+#include <vector>
+
+int main() {
+  return 0;
+}

@@ -1,0 +1,6 @@
+pretrain small = crisscross with {
+  bs = 512
+
+table next {
+  of = small
+}

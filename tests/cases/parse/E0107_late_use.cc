@@ -1,0 +1,2 @@
+loss both = intra + sync
+use paper

@@ -1,0 +1,4 @@
+use paper
+table t "A title {
+  of = small
+}

@@ -1,0 +1,2 @@
+loss a = intra
+# café

@@ -1,0 +1,5 @@
+pretrain small = crisscross with {
+  clip = 2seconds
+  rate = 16khz
+  size = 3furlongs
+}

@@ -1,0 +1,3 @@
+pretrian small = crisscross with { bs = 64 }
+batch = 64
+model big { depth = 18 }

@@ -1,0 +1,2 @@
+intra + sync
+loss both = intra + sync

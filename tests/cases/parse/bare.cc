@@ -1,0 +1,2 @@
+# The shortest experiment.
+intra + sync   # and no more

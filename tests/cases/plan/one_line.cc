@@ -1,0 +1,2 @@
+# The shortest experiment: one training and no score.
+intra + sync + async

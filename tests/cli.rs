@@ -1,0 +1,351 @@
+//! The built `crisscross`: exit codes, what goes to which stream, and what typical misuse is told.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// What a call left: exit code, standard output, standard error.
+struct Left {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs `crisscross` in `folder`.
+fn crisscross(folder: &Path, arguments: &[&str]) -> Left {
+    let output = Command::cargo_bin("crisscross")
+        .unwrap()
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Left {
+        code: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+const TABLE: &[u8] = b"use paper
+table t \"Two losses\" {
+  of = crisscross
+  scores = [linear8 on UCF101]
+  row loss = intra          expect 69.7
+  row \"all\" loss = intra + sync
+}
+";
+
+#[test]
+fn a_correct_file_passes_and_a_wrong_one_fails() {
+    let folder = folder(&[
+        ("good.cc", TABLE),
+        ("bad.cc", b"use paper\nloss x = intra + + sync\n"),
+    ]);
+    let good = crisscross(folder.path(), &["check", "good.cc"]);
+    assert_eq!((good.code, good.err.as_str()), (0, ""));
+    assert_eq!(good.out, "checked 1 file: no mistakes\n");
+    let bad = crisscross(folder.path(), &["check", "good.cc", "bad.cc"]);
+    assert_eq!(
+        (bad.code, bad.out.as_str()),
+        (1, "checked 2 files: 1 error\n")
+    );
+    assert!(bad.err.starts_with("error[E0104]: "), "{}", bad.err);
+    assert!(bad.err.contains("bad.cc:2:18"), "{}", bad.err);
+    assert!(!bad.err.contains('\u{1b}'), "colours without a terminal");
+}
+
+#[test]
+fn the_one_line_experiment_is_checked_drawn_and_planned() {
+    let folder = folder(&[("one.cc", b"intra + sync + async\n")]);
+    for verb in ["check", "graph", "plan"] {
+        let left = crisscross(folder.path(), &[verb, "one.cc"]);
+        assert_eq!((left.code, left.err.as_str()), (0, ""), "{verb}");
+        assert!(!left.out.is_empty());
+    }
+    for (format, start) in [
+        ("dot", "digraph"),
+        ("mermaid", "flowchart"),
+        ("svg", "<svg"),
+        ("json", "{"),
+    ] {
+        let left = crisscross(folder.path(), &["graph", "one.cc", "--format", format]);
+        assert_eq!(left.code, 0, "{}", left.err);
+        assert!(
+            left.out.trim_start().contains(start),
+            "{format}: {}",
+            &left.out[..left.out.len().min(200)]
+        );
+    }
+}
+
+#[test]
+fn json_diagnostics_are_one_object_per_line() {
+    let text = "use paper\npretrain x = crisscross with {\n  # \u{e9}\u{e9}\n  bs = 512, ep = 5\n  optim = adam(betas: (0.9, 0.99), wd = 0.1)\n}\n";
+    let folder = folder(&[("bad.cc", text.as_bytes())]);
+    let left = crisscross(folder.path(), &["check", "--format", "json", "bad.cc"]);
+    assert_eq!((left.code, left.err.as_str()), (1, ""));
+    let objects: Vec<Value> = left
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(objects.len(), 2, "{}", left.out);
+    for key in [
+        "code",
+        "severity",
+        "message",
+        "file",
+        "line",
+        "column",
+        "end_line",
+        "end_column",
+        "labels",
+        "notes",
+        "help",
+        "edits",
+    ] {
+        assert!(
+            objects.iter().all(|object| object.get(key).is_some()),
+            "no `{key}`"
+        );
+    }
+    let comma = &objects[0];
+    assert_eq!(
+        (comma["code"].as_str(), comma["severity"].as_str()),
+        (Some("E0101"), Some("error"))
+    );
+    assert_eq!(
+        (comma["file"].as_str(), comma["line"].as_u64()),
+        (Some("bad.cc"), Some(4))
+    );
+    assert_eq!(
+        (comma["column"].as_u64(), comma["end_column"].as_u64()),
+        (Some(11), Some(12))
+    );
+    let edit = &comma["edits"][0];
+    assert_eq!(
+        (
+            edit["line"].as_u64(),
+            edit["column"].as_u64(),
+            edit["text"].as_str()
+        ),
+        (Some(4), Some(11), Some(""))
+    );
+    assert_eq!(objects[1]["edits"][0]["text"], ":");
+}
+
+#[test]
+fn files_that_cannot_be_read_get_one_message_each() {
+    let folder = folder(&[("latin.cc", b"intra # caf\xe9\n"), ("one.cc", b"intra\n")]);
+    for (name, reason) in [
+        ("gone.cc", "there is no file `gone.cc`"),
+        ("latin.cc", "not UTF-8"),
+        (".", "`.` is a folder"),
+    ] {
+        let left = crisscross(folder.path(), &["check", name]);
+        assert_eq!(left.code, 1);
+        assert!(
+            left.err.contains(reason) && left.err.contains("help:"),
+            "{}",
+            left.err
+        );
+        assert_eq!(left.err.matches("error").count(), 1, "{}", left.err);
+        let left = crisscross(folder.path(), &["check", "--format", "json", name]);
+        assert_eq!(left.code, 1);
+        let object: Value = serde_json::from_str(left.out.trim()).unwrap();
+        assert_eq!(object["code"], "E0110");
+        for verb in ["graph", "plan", "run", "report"] {
+            assert_eq!(crisscross(folder.path(), &[verb, name]).code, 1, "{verb}");
+        }
+    }
+    let near = crisscross(folder.path(), &["check", "one"]);
+    assert!(near.err.contains("did you mean `one.cc`?"), "{}", near.err);
+}
+
+#[test]
+fn a_command_line_without_sense_ends_with_2() {
+    let folder = folder(&[("t.cc", TABLE)]);
+    let misuses: &[&[&str]] = &[
+        &[],
+        &["check"],
+        &["chekc", "t.cc"],
+        &["check", "t.cc", "--colour"],
+        &["check", "t.cc", "--format", "xml"],
+        &["graph", "t.cc", "--row", "3"],
+        &["graph", "t.cc", "--row", "u:1"],
+        &["run", "t.cc", "--only", "t:none"],
+        &["run", "t.cc", "--loader-threads", "0"],
+        &["show", "papre"],
+        &["show", "nobody", "t.cc"],
+        &["data"],
+        &["data", "check"],
+    ];
+    for arguments in misuses {
+        let left = crisscross(folder.path(), arguments);
+        assert_eq!(left.code, 2, "{arguments:?}: {}{}", left.out, left.err);
+        assert!(
+            !left.err.is_empty() && !left.err.contains("panicked"),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn rows_are_named_by_number_or_label() {
+    let folder = folder(&[("t.cc", TABLE)]);
+    let graph = |row: &str| {
+        let left = crisscross(folder.path(), &["graph", "t.cc", "--row", row]);
+        assert_eq!(left.code, 0, "{}", left.err);
+        left.out
+    };
+    assert_eq!(graph("2"), graph("t:2"));
+    assert_eq!(graph("t:2"), graph("t:all"));
+    assert_ne!(graph("1"), graph("2"));
+}
+
+#[test]
+fn shipped_modules_print_as_they_ship() {
+    let folder = folder(&[]);
+    for (name, text) in compiler::SHIPPED {
+        let left = crisscross(folder.path(), &["show", name]);
+        assert_eq!((left.code, left.out.as_str()), (0, *text));
+    }
+}
+
+#[test]
+fn a_name_of_a_file_is_shown_closed_with_its_sources() {
+    let folder = folder(&[(
+        "p.cc",
+        b"use paper\npretrain small = crisscross with {\n  bs = 64\n}\n",
+    )]);
+    let left = crisscross(folder.path(), &["show", "small", "p.cc"]);
+    assert_eq!((left.code, left.err.as_str()), (0, ""));
+    assert!(left.out.contains("  bs = 64    # p.cc:3"), "{}", left.out);
+    assert!(
+        left.out.contains("  views = 2    # paper.cc:"),
+        "{}",
+        left.out
+    );
+}
+
+#[test]
+fn modules_are_found_beside_the_file_that_uses_them() {
+    let folder = folder(&[("more.cc", b"use paper\nloss mine = intra + sync\n")]);
+    std::fs::create_dir(folder.path().join("deep")).unwrap();
+    let text = "use paper\nuse \"../more.cc\"\npretrain x = crisscross with { loss = mine }\n";
+    std::fs::write(folder.path().join("deep/x.cc"), text).unwrap();
+    let left = crisscross(folder.path(), &["check", "deep/x.cc"]);
+    assert_eq!((left.code, left.err.as_str()), (0, ""));
+}
+
+#[test]
+fn warnings_fail_only_when_strict() {
+    let folder = folder(&[(
+        "w.cc",
+        b"use paper\npretrain x = crisscross with { loss = intra + v1v2 }\n",
+    )]);
+    let left = crisscross(folder.path(), &["check", "w.cc"]);
+    assert_eq!(left.code, 0, "{}", left.err);
+    assert!(left.err.starts_with("warning[W0412]"), "{}", left.err);
+    assert_eq!(
+        crisscross(folder.path(), &["check", "--strict", "w.cc"]).code,
+        1
+    );
+}
+
+#[test]
+fn the_plan_as_json_is_what_the_engine_reads() {
+    let folder = folder(&[("t.cc", TABLE)]);
+    let left = crisscross(folder.path(), &["plan", "t.cc", "--format", "json"]);
+    let plan: compiler::plan::Plan = serde_json::from_str(&left.out).unwrap();
+    assert_eq!(plan.tables[0].rows.len(), 2);
+    let toy = crisscross(
+        folder.path(),
+        &["plan", "t.cc", "--format", "json", "--toy"],
+    );
+    let toy: compiler::plan::Plan = serde_json::from_str(&toy.out).unwrap();
+    assert!(toy.toy && toy.stages[0].id != plan.stages[0].id);
+}
+
+#[test]
+fn a_report_without_runs_prints_dashes_and_no_published_number_as_measured() {
+    let folder = folder(&[("t.cc", TABLE)]);
+    for format in [None, Some("md"), Some("tex"), Some("csv")] {
+        let mut arguments = vec!["report", "t.cc"];
+        arguments.extend(format.iter().flat_map(|format| ["--format", format]));
+        let left = crisscross(folder.path(), &arguments);
+        assert_eq!((left.code, left.err.as_str()), (0, ""), "{format:?}");
+        assert!(left.out.contains("69.7"), "{format:?}: {}", left.out);
+    }
+    assert!(
+        !folder.path().join("runs").exists(),
+        "a report writes nothing"
+    );
+}
+
+#[test]
+fn a_wrong_site_file_is_named() {
+    let folder = folder(&[("t.cc", TABLE), ("crisscross.toml", b"devcie = \"cpu\"\n")]);
+    let left = crisscross(folder.path(), &["plan", "t.cc"]);
+    assert_eq!(left.code, 1);
+    assert!(
+        left.err.contains("crisscross.toml") && left.err.contains("`device`"),
+        "{}",
+        left.err
+    );
+}
+
+#[test]
+fn without_the_engine_the_way_to_get_it_is_said() {
+    // The binary alone in a folder, as a build without the tensor library leaves it.
+    let folder = folder(&[("one.cc", b"intra\n")]);
+    let alone = folder.path().join("crisscross");
+    std::fs::copy(assert_cmd::cargo::cargo_bin("crisscross"), &alone).unwrap();
+    for arguments in [
+        &["run", "one.cc"] as &[&str],
+        &["data", "check", "."],
+        &["doctor"],
+    ] {
+        let output = Command::new(&alone)
+            .current_dir(folder.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(
+            err.contains("crisscross-engine") && err.contains("cargo xtask setup"),
+            "{err}"
+        );
+    }
+    assert!(
+        !folder.path().join("runs").exists(),
+        "a run that cannot start writes nothing"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("crisscross"))
+        .args(["show", "paper"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert!(output.status.success());
+}

@@ -3,6 +3,8 @@
 pub mod admission;
 pub mod batch;
 #[cfg(feature = "media")]
+pub mod check;
+#[cfg(feature = "media")]
 pub mod decode;
 #[cfg(feature = "media")]
 pub mod files;

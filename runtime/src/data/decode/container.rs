@@ -17,7 +17,7 @@ const MAX_REFUSED: u32 = 1_000;
 
 /// The time and the packets that one reading of a file may use.
 #[derive(Debug)]
-pub struct Pace {
+pub(in crate::data) struct Pace {
     end: Instant,
     packets: std::cell::Cell<u64>,
 }
@@ -45,15 +45,30 @@ impl Pace {
 
 /// Which of the chosen streams a packet belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::data) enum Kind {
     Video,
     Audio,
     Other,
 }
 
+impl Kind {
+    /// What belongs to the stream of the packet.
+    pub(in crate::data) fn of<'a, T>(
+        self,
+        video: &'a mut Option<T>,
+        audio: &'a mut Option<T>,
+    ) -> Option<&'a mut T> {
+        match self {
+            Kind::Video => video.as_mut(),
+            Kind::Audio => audio.as_mut(),
+            Kind::Other => None,
+        }
+    }
+}
+
 /// One stream of a file.
 #[derive(Clone, Copy, Debug)]
-pub struct Track {
+pub(in crate::data) struct Track {
     /// Position among the streams of the file.
     pub index: usize,
     /// Seconds of one unit of its time stamps.
@@ -61,11 +76,12 @@ pub struct Track {
 }
 
 /// An open file with its best video and its best audio stream, as FFmpeg rates them. Cover pictures are no video.
-pub struct Container {
+pub(in crate::data) struct Container {
     path: PathBuf,
     input: ff::format::context::Input,
     video: Option<Track>,
     audio: Option<Track>,
+    refused: u64,
 }
 
 impl Container {
@@ -110,6 +126,7 @@ impl Container {
             input,
             video,
             audio,
+            refused: 0,
         })
     }
 
@@ -131,13 +148,50 @@ impl Container {
     }
 
     /// A decoder for the stream, on the calling thread alone.
-    pub(super) fn decoder(&self, track: Track) -> Result<ff::codec::decoder::Decoder> {
+    pub(in crate::data) fn decoder(&self, track: Track) -> Result<ff::codec::decoder::Decoder> {
         let parameters = self.stream(track).parameters();
         let context = ff::codec::Context::from_parameters(parameters)
             .map_err(|error| self.error(words(error)))?;
         let mut decoder = context.decoder();
         decoder.set_packet_time_base(self.stream(track).time_base());
         Ok(decoder)
+    }
+
+    /// How often the container itself was found damaged so far.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Video and audio streams that are not used.
+    pub fn others(&self) -> usize {
+        let is_media = |stream: &ff::Stream<'_>| {
+            matches!(
+                stream.parameters().medium(),
+                ff::media::Type::Video | ff::media::Type::Audio
+            )
+        };
+        let used = usize::from(self.video.is_some()) + usize::from(self.audio.is_some());
+        self.input.streams().filter(is_media).count() - used
+    }
+
+    /// Clockwise quarter turns after which the pictures stand upright, by the stream's display matrix.
+    pub fn quarter_turns(&self) -> u8 {
+        let Some(track) = self.video else { return 0 };
+        let stream = self.stream(track);
+        let matrix = stream
+            .side_data()
+            .find(|side| side.kind() == ff::packet::side_data::Type::DisplayMatrix);
+        let entry = |at: usize| {
+            let bytes = matrix.as_ref()?.data().get(4 * at..4 * at + 4)?;
+            Some(f64::from(i32::from_ne_bytes(bytes.try_into().ok()?)))
+        };
+        match (entry(0), entry(1)) {
+            (Some(cosine), Some(sine)) => {
+                let quarters = sine.atan2(cosine) / std::f64::consts::FRAC_PI_2;
+                (quarters.round() as i64).rem_euclid(4) as u8
+            }
+            _ => 0,
+        }
     }
 
     /// An error that names this file.
@@ -169,7 +223,11 @@ impl Container {
 
     /// The next packet of the file and whose it is; `None` at its end. Packets that the container itself finds damaged are
     /// passed over.
-    pub(super) fn next(&mut self, packet: &mut ff::Packet, pace: &Pace) -> Result<Option<Kind>> {
+    pub(in crate::data) fn next(
+        &mut self,
+        packet: &mut ff::Packet,
+        pace: &Pace,
+    ) -> Result<Option<Kind>> {
         for _ in 0..MAX_REFUSED {
             if let Some(cause) = pace.spend() {
                 return Err(self.error(cause));
@@ -187,7 +245,7 @@ impl Container {
                     }));
                 }
                 Err(ff::Error::Eof) => return Ok(None),
-                Err(ff::Error::InvalidData) => {}
+                Err(ff::Error::InvalidData) => self.refused += 1,
                 Err(error) => return Err(self.error(words(error))),
             }
         }

@@ -20,7 +20,7 @@ mod sound;
 #[cfg(test)]
 mod tests;
 
-pub use container::{Container, Pace};
+pub(super) use container::{Container, Pace, Track};
 
 use crate::data::source::{Request, Streams, Ticks};
 use crate::error::{Error, Result};
@@ -220,7 +220,7 @@ fn decode(
 }
 
 /// What the decoder says about an error code, in words.
-fn words(error: ff::Error) -> String {
+pub(super) fn words(error: ff::Error) -> String {
     match error {
         ff::Error::InvalidData => "the data are damaged, or not those of a media file".to_owned(),
         ff::Error::Exit => format!("it took longer than {} s", container::PATIENCE.as_secs()),
@@ -231,7 +231,7 @@ fn words(error: ff::Error) -> String {
 }
 
 /// Whether the decoder only asks for more input, or has given all that it had.
-fn is_pause(error: ff::Error) -> bool {
+pub(super) fn is_pause(error: ff::Error) -> bool {
     matches!(
         error,
         ff::Error::Eof

@@ -1,6 +1,6 @@
 //! The frames of one pass: decoded in order of presentation, and each moment served with the frame shown at it.
 
-use super::container::{Container, Track};
+use super::container::Container;
 use super::{Span, is_pause, words};
 use crate::data::source::{Request, Ticks};
 use crate::error::Result;
@@ -99,7 +99,7 @@ impl Pictures {
             decoder,
             tick: track.tick,
             frame_time: if rate > 0.0 { 1.0 / rate } else { 0.04 },
-            quarter_turns: quarter_turns(container, track),
+            quarter_turns: container.quarter_turns(),
             width,
             height,
             scaler: None,
@@ -326,22 +326,4 @@ fn upright(
         _ => (0..h).for_each(|y| out.extend_from_slice(&data[y * stride..][..w * 3])),
     }
     Ok(out)
-}
-
-/// Clockwise quarter turns after which the pictures stand upright.
-fn quarter_turns(container: &Container, track: Track) -> u8 {
-    let stream = container.stream(track);
-    let matrix = stream
-        .side_data()
-        .find(|side| side.kind() == ff::packet::side_data::Type::DisplayMatrix);
-    let entry = |at: usize| {
-        let bytes = matrix.as_ref()?.data().get(4 * at..4 * at + 4)?;
-        Some(f64::from(i32::from_ne_bytes(bytes.try_into().ok()?)))
-    };
-    match (entry(0), entry(1)) {
-        (Some(cosine), Some(sine)) => {
-            ((sine.atan2(cosine) / std::f64::consts::FRAC_PI_2).round() as i64).rem_euclid(4) as u8
-        }
-        _ => 0,
-    }
 }

@@ -380,13 +380,15 @@ impl Found {
         let (video, audio) = (keep(video, "pictures"), keep(audio, "sound"));
         for (kind, counted) in [("pictures", &video), ("sound", &audio)] {
             let Some(counted) = counted else { continue };
-            if let Some(promised) = counted
-                .promised
-                .filter(|promised| counted.duration() < promised * (1.0 - SHORTFALL))
-            {
+            let real = if counted.rate > 0 {
+                counted.seconds
+            } else {
+                counted.duration()
+            };
+            let promised = counted.promised.unwrap_or(0.0).max(counted.duration());
+            if real < promised * (1.0 - SHORTFALL) {
                 notes.push(format!(
-                    "{kind} last {:.3} s, the header says {promised:.3} s",
-                    counted.duration()
+                    "{real:.3} s of {kind} where {promised:.3} s are promised"
                 ));
             }
         }

@@ -11,9 +11,9 @@ use ff::util::frame::Audio;
 use ffmpeg_next as ff;
 use tch::{Device, Kind, Tensor};
 
-/// Time stamps of sound may be off by so much, seconds, before they count as a hole or an overlap: containers round them, the
-/// worst to a packet of some codecs.
-const JITTER: f64 = 0.04;
+/// Time stamps of sound may be off by so much, seconds, before they count as a hole or an overlap: some containers round them
+/// to 1 ms.
+const JITTER: f64 = 0.0025;
 /// So much sound before and after a span, seconds, goes through the resampler with it: more than its filter is long.
 const MARGIN: f64 = 0.02;
 /// After a seek the first packets of a codec may be wrong; they must lie so much before the span, seconds.
@@ -28,22 +28,31 @@ pub(super) struct Sound {
     /// First and last position that is wanted on the grid of `rate`.
     span: (i64, i64),
     requests: Vec<(usize, i64, usize)>,
+    heard: Option<Heard>,
     flow: Option<Flow>,
-    has_begun: bool,
     is_late: bool,
     is_done: bool,
 }
 
-/// Sound that has begun to flow.
+/// What was decoded so far, on the grid of the input.
+#[derive(Clone, Copy)]
+struct Heard {
+    /// Samples per second in.
+    rate: u32,
+    /// Where the first sample lies.
+    first: i64,
+    /// Where the next sample is expected.
+    next: i64,
+}
+
+/// Sound that goes through the resampler.
 struct Flow {
     resampler: resampling::Context,
     layout: ChannelLayout,
     /// Samples per second in.
     rate: u32,
     format: Sample,
-    /// Where the first sample of the stream's part that was decoded lies, on the grid of the input.
-    first: i64,
-    /// Where the next sample is expected.
+    /// Where the next sample goes.
     next: i64,
     /// Where the resampler's input begins; a whole number of samples on the grid of the output too.
     origin: i64,
@@ -100,8 +109,8 @@ impl Sound {
             rate,
             span: (start, end),
             requests: list,
+            heard: None,
             flow: None,
-            has_begun: false,
             is_late: false,
             is_done: false,
         })
@@ -114,7 +123,7 @@ impl Sound {
 
     /// Whether anything was decoded.
     pub(super) fn has_begun(&self) -> bool {
-        self.has_begun
+        self.heard.is_some()
     }
 
     /// Whether sound began too close to the first wanted sample to be right after a seek.
@@ -183,12 +192,12 @@ impl Sound {
         let stamped = frame
             .timestamp()
             .map(|units| (units as f64 * self.tick * f64::from(rate)).round() as i64);
-        let known = self
-            .flow
-            .as_ref()
-            .filter(|flow| flow.rate == rate && flow.format == frame.format());
-        let expected = known.map(|flow| flow.next);
-        let is_near = |at: i64, next: i64| ((at - next).abs() as f64) < JITTER * f64::from(rate);
+        // Counted from the first sample on, so that rounded time stamps do not move it.
+        let expected = self
+            .heard
+            .filter(|heard| heard.rate == rate)
+            .map(|heard| heard.next);
+        let is_near = |at: i64, next: i64| (at - next).abs() as f64 <= JITTER * f64::from(rate);
         let at = match (stamped, expected) {
             (Some(at), Some(next)) if is_near(at, next) => next,
             (Some(at), _) => at,
@@ -204,31 +213,32 @@ impl Sound {
             on_input(self.span.0) - margin,
             on_input(self.span.1) + margin,
         );
-        if !self.has_begun {
-            self.has_begun = true;
+        if self.heard.is_none() {
             self.is_late = at as f64 > from as f64 - (WARM_UP - MARGIN) * f64::from(rate);
         }
-        if known.is_none() {
-            if self.flow.is_some() {
-                return Err(format!(
-                    "the sound changes its form at {:.3} s",
-                    at as f64 / f64::from(rate)
-                ));
-            }
+        let first = self.heard.map_or(at, |heard| heard.first);
+        self.heard = Some(Heard {
+            rate,
+            first,
+            next: at + samples,
+        });
+        if self.flow.is_none() {
             if at + samples <= from {
                 return Ok(());
             }
-            let mut flow = Flow::new(frame, at, self.rate)?;
-            flow.silence(at)?;
-            self.flow = Some(flow);
+            self.flow = Some(Flow::new(frame, at, self.rate)?);
         }
         let flow = self.flow.as_mut().expect("push: made above");
-        if at > flow.next {
-            flow.silence(at.min(until))?;
+        if flow.rate != rate || flow.format != frame.format() {
+            let time = at as f64 / f64::from(rate);
+            return Err(format!("the sound changes its form at {time:.3} s"));
         }
+        flow.silence(at.min(until))?;
+        frame.set_channel_layout(flow.layout);
         if at == flow.next {
-            frame.set_channel_layout(flow.layout);
             flow.convert(frame)?;
+        } else if at < flow.next && at + samples > flow.next {
+            flow.convert(&tail(frame, (flow.next - at) as usize))?;
         }
         self.is_done = flow.next >= until;
         if self.is_done {
@@ -239,9 +249,7 @@ impl Sound {
 
     /// The samples of each request; zeros where there are none.
     pub(super) fn finish(self) -> std::result::Result<Vec<(usize, Span)>, String> {
-        if !self.has_begun {
-            return Err("no sound can be decoded".to_owned());
-        }
+        let heard = self.heard.ok_or("no sound can be decoded")?;
         let Some(flow) = self.flow else {
             // All of it lies before the span.
             let silent = |&(request, _, samples): &(usize, i64, usize)| {
@@ -261,7 +269,7 @@ impl Sound {
         let grid = |position: i64| position as f64 * f64::from(self.rate) / f64::from(flow.rate);
         let origin = grid(flow.origin).round() as i64;
         let (first, end) = (
-            grid(flow.first).ceil() as i64,
+            grid(heard.first).ceil() as i64,
             grid(flow.next).floor() as i64,
         );
         let span = |&(request, start, samples): &(usize, i64, usize)| {
@@ -323,7 +331,6 @@ impl Flow {
             layout,
             rate,
             format,
-            first: at,
             next: origin,
             origin,
             wave: Vec::new(),
@@ -383,6 +390,24 @@ impl Flow {
             self.wave.extend_from_slice(out.plane::<f32>(0));
         }
     }
+}
+
+/// The frame without its first `skip` samples, fewer than it has.
+fn tail(frame: &Audio, skip: usize) -> Audio {
+    let samples = frame.samples() - skip;
+    let mut rest = Audio::new(frame.format(), samples, frame.channel_layout());
+    rest.set_rate(frame.rate());
+    let channels = if frame.is_packed() {
+        usize::from(frame.channels())
+    } else {
+        1
+    };
+    let sample = frame.format().bytes() * channels;
+    for plane in 0..frame.planes() {
+        let bytes = &frame.data(plane)[skip * sample..(skip + samples) * sample];
+        rest.data_mut(plane)[..bytes.len()].copy_from_slice(bytes);
+    }
+    rest
 }
 
 /// The greatest common divisor.

@@ -53,17 +53,7 @@ struct Run {
 }
 
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or(String::new(), |at| {
-            format!(" ({}:{})", at.file(), at.line())
-        });
-        let what = panic
-            .payload_as_str()
-            .unwrap_or("a panic without a message");
-        eprintln!(
-            "this is a bug in crisscross: {what}{place}; please report it with the command and this line"
-        );
-    }));
+    crisscross::failure::own_up_to_panics();
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),

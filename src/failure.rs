@@ -74,3 +74,18 @@ impl From<records::Error> for Failure {
 
 /// Results of commands.
 pub type Result<T> = std::result::Result<T, Failure>;
+
+/// Makes a panic say that it is our mistake, in one line without a backtrace.
+pub fn own_up_to_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or(String::new(), |at| {
+            format!(" ({}:{})", at.file(), at.line())
+        });
+        let what = panic
+            .payload_as_str()
+            .unwrap_or("a panic without a message");
+        eprintln!(
+            "this is a bug in crisscross: {what}{place}; please report it with the command and this line"
+        );
+    }));
+}

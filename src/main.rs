@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    crisscross::failure::own_up_to_panics();
     crisscross::commands::main()
 }

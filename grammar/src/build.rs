@@ -419,7 +419,7 @@ impl Builder<'_> {
         let mut args = vec![];
         for part in inner(pair) {
             match part.as_rule() {
-                Rule::named => {
+                Rule::named_argument => {
                     let mut parts = inner(part);
                     let name = Some(self.word(must(&mut parts)));
                     args.push(Arg {

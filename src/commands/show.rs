@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use compiler::hir::{Pretrain, Program, Provenance};
+use compiler::units::Exact;
 use grammar::span::Span;
 use serde_json::{Value, json};
 
@@ -143,7 +144,11 @@ fn print(value: &Value, path: &str, line: &mut dyn FnMut(&str, String)) {
                 print(member, &below(&number.to_string()), line);
             }
         }
-        Value::String(text) => line(path, text.clone()),
+        // Exact rationals print as they are written in a file.
+        Value::String(text) => {
+            let number = serde_json::from_value::<Exact>(value.clone()).ok();
+            line(path, number.map_or_else(|| text.clone(), Exact::decimal));
+        }
         Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::Null => {
             line(path, value.to_string())
         }

@@ -35,6 +35,8 @@ pub(crate) struct Module {
     pub broken: BTreeSet<String>,
     /// The file was nothing but a loss.
     pub is_bare: bool,
+    /// A file that it uses was not found: a name that nothing knows may come from there and is no further mistake.
+    pub lacks_a_module: bool,
 }
 
 /// Parses `root` and all modules that it reaches. The first module is `root`.
@@ -49,10 +51,10 @@ pub(crate) fn load(
     while next < modules.len() {
         let uses = modules[next].tree.uses.clone();
         for used in &uses {
-            if let Some(module) = find(sources, &mut modules, next, used, resolve, found)
-                && !modules[next].uses.contains(&module)
-            {
-                modules[next].uses.push(module);
+            match find(sources, &mut modules, next, used, resolve, found) {
+                Some(module) if modules[next].uses.contains(&module) => {}
+                Some(module) => modules[next].uses.push(module),
+                None => modules[next].lacks_a_module = true,
             }
         }
         next += 1;
@@ -136,6 +138,7 @@ fn ship(sources: &mut Sources, position: usize, found: &mut Vec<Diagnostic>) -> 
             is_shipped: true,
             broken: BTreeSet::new(),
             is_bare: false,
+            lacks_a_module: false,
         }
     } else {
         parse(sources, file, found)
@@ -171,6 +174,7 @@ fn parse(sources: &Sources, file: FileId, found: &mut Vec<Diagnostic>) -> Module
         is_shipped: false,
         broken,
         is_bare,
+        lacks_a_module: false,
     }
 }
 

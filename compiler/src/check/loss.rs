@@ -60,7 +60,7 @@ const LOSS: Wanted<'_> = Wanted::new(
 impl<'a> Checker<'a> {
     /// The normal form of a loss in the context of a pretraining.
     pub(super) fn normal_form(&mut self, slot: &Slot<'a>, context: &Context) -> Option<Loss> {
-        self.budget = 200_000;
+        self.budget = super::MOST_STEPS;
         let value = self.loss_value(slot, context)?;
         match value {
             Value::Loss(loss) => Some(loss),
@@ -73,15 +73,7 @@ impl<'a> Checker<'a> {
     }
 
     fn loss_value(&mut self, slot: &Slot<'a>, context: &Context) -> Option<Value<'a>> {
-        if self.budget == 0 || slot.env.depth() > 200 {
-            self.error(
-                slot,
-                codes::NOTHING_TO_MINIMISE,
-                "this loss has too many terms to expand",
-            );
-            return None;
-        }
-        self.budget -= 1;
+        self.step(slot)?;
         match &slot.expr.kind {
             ExprKind::Number(number) => {
                 let Some(quantity) = Quantity::parse(&number.digits, number.unit.as_deref()) else {

@@ -162,7 +162,8 @@ impl<'a> Checker<'a> {
         let mut rows = vec![];
         let mut all_closed = true;
         for row in &unrolled {
-            self.check_expectations(row.row, scores.len(), is_broken);
+            let is_unsure = is_broken || scores.iter().any(|(_, eval)| eval.is_none());
+            self.check_expectations(row.row, scores.len(), is_unsure);
             match self.row(&record, row) {
                 Some(row) => rows.push(row),
                 None => all_closed = false,
@@ -279,6 +280,14 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
     ) -> Option<Vec<(Vec<Setting<'a>>, Env<'a>)>> {
         for path in &each.paths {
+            if path.names.len() == 1 && path.names[0].value == "checkpoint" {
+                let message = "this version scores a run at its end, not at its checkpoints";
+                self.report(
+                    env,
+                    Diagnostic::error(codes::NOT_AVAILABLE, path.span, message),
+                );
+                return None;
+            }
             let is_variable =
                 path.names.len() == 1 && is_mentioned(&each.body, &path.names[0].value);
             if !self.is_swept(path) && !is_variable {
@@ -347,9 +356,9 @@ impl<'a> Checker<'a> {
         self.report(env, diagnostic);
     }
 
-    fn check_expectations(&mut self, row: &'a Row, scores: usize, is_broken: bool) {
+    fn check_expectations(&mut self, row: &'a Row, scores: usize, is_unsure: bool) {
         let given = row.expect.len();
-        if given == 0 || given == scores || is_broken {
+        if given == 0 || given == scores || is_unsure {
             return;
         }
         let (Some(first), Some(last)) = (row.expect.first(), row.expect.last()) else {
@@ -409,6 +418,7 @@ impl<'a> Checker<'a> {
             self.report(env, diagnostic);
             return None;
         };
+        self.budget = super::MOST_STEPS;
         let name = one_line(self.sources.text(of.span()));
         let mut record = self.record(&of, Kind::Pretrain)?;
         record.used_at = row.span;

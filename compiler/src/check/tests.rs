@@ -1,0 +1,299 @@
+//! What files close to, and that no text makes the compiler stop.
+
+use crate::hir::{self, Data, Layer, Program, Schedule};
+use crate::loss::Loss;
+use crate::units::Exact;
+use crate::{Profile, check, sources};
+use grammar::diagnostic::{Diagnostic, Severity};
+
+const TABLE1: &str = include_str!("../../../experiments/table1.cc");
+const QUICKSTART: &str = include_str!("../../../experiments/quickstart.cc");
+const ESC10: &str = include_str!("../../../experiments/local/esc10.cc");
+
+fn compile(text: &str, profile: Profile) -> (Option<Program>, Vec<Diagnostic>) {
+    let mut sources = sources();
+    let root = sources.add("test.cc", text);
+    check(&mut sources, root, &|_, _| None, profile)
+}
+
+fn program(text: &str) -> Program {
+    let (program, found) = compile(text, Profile::Full);
+    program.unwrap_or_else(|| panic!("{found:#?}"))
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    compile(text, Profile::Full)
+        .1
+        .iter()
+        .map(|d| d.code.0)
+        .collect()
+}
+
+/// `-weight` of each pair of views, each pair being two directed terms of half its weight.
+fn pairs(loss: &Loss) -> Vec<(String, Exact)> {
+    let mut pairs: std::collections::BTreeMap<String, Exact> = Default::default();
+    for (term, weight) in &loss.terms {
+        let mut views: Vec<String> = term
+            .args
+            .iter()
+            .map(|e| format!("{}{}", e.view().0, e.view().1))
+            .collect();
+        views.sort_by_key(|v| (v.starts_with('a'), v.clone()));
+        let sum = pairs.entry(views.concat()).or_insert(Exact::whole(0));
+        *sum = sum.minus(*weight).unwrap();
+    }
+    pairs.into_iter().collect()
+}
+
+#[test]
+fn table1_has_the_weights_of_the_paper() {
+    let table = &program(TABLE1).tables[0];
+    let intra = ["a1a2", "v1v2"];
+    let sync = ["v1a1", "v2a2"];
+    let async_ = ["v1a2", "v2a1"];
+    let rows: [&[&str]; 11] = [
+        &["v1v2"],
+        &["a1a2"],
+        &intra,
+        &sync,
+        &async_,
+        &[intra, sync].concat(),
+        &[sync, async_].concat(),
+        &[intra, async_].concat(),
+        &[&["v1v2"], &sync[..], &async_].concat(),
+        &[&["a1a2"], &sync[..], &async_].concat(),
+        &[intra, sync, async_].concat(),
+    ];
+    assert_eq!(table.rows.len(), rows.len());
+    for (row, expected) in table.rows.iter().zip(rows) {
+        let loss = &row.pretrain.loss;
+        let share = Exact::new(1, expected.len() as i128);
+        let mut expected: Vec<(String, Exact)> =
+            expected.iter().map(|p| (p.to_string(), share)).collect();
+        expected.sort();
+        assert_eq!(pairs(loss), expected, "{}", row.label);
+        assert_eq!(loss.terms.len(), 2 * expected.len(), "{}", row.label);
+        let names: Vec<&str> = row
+            .pretrain
+            .modalities
+            .iter()
+            .map(|m| m.name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            ["v", "a"],
+            "the sampler stays that of all modalities"
+        );
+    }
+    assert_eq!(table.rows[0].pretrain.loss.modalities(), ["v"]);
+    assert_eq!(table.rows[1].pretrain.loss.modalities(), ["a"]);
+    assert!(table.rows[1].pretrain.modality("v").unwrap().h.is_none());
+    assert!(table.rows[1].pretrain.modality("a").unwrap().h.is_some());
+    let expect: Vec<Option<&str>> = table.rows[0].expect.iter().map(Option::as_deref).collect();
+    assert_eq!(expect, [Some("69.1"), None]);
+    assert_eq!(
+        table.rows[0].label,
+        "loss = v1v2, lr_b = cosine(0.0001 -> 0), lr_p = 0.001"
+    );
+}
+
+#[test]
+fn algorithm_1_is_a_loss_with_exact_weights() {
+    let text = "use paper\npretrain printed = crisscross with {\n\
+        loss = 1/3 * (2 * intra + sync + async)  weights = exact }";
+    let loss = &program(text).pretrains[0].pretrain.loss;
+    let weight = |pair: &str| pairs(loss).into_iter().find(|(p, _)| p == pair).unwrap().1;
+    assert_eq!(weight("v1v2"), Exact::new(1, 3));
+    assert_eq!(weight("v2a1"), Exact::new(1, 6));
+}
+
+#[test]
+fn assertions_of_the_prelude_hold_and_false_ones_do_not() {
+    assert_eq!(codes("use paper\nassert unit(intra) == intra"), [""; 0]);
+    assert_eq!(codes("use paper\nassert intra == sync"), ["E0407"]);
+    assert_eq!(codes("use paper\nassert 8frames / 16fps == 0.5s"), [""; 0]);
+    assert_eq!(
+        codes("use paper\nassert crisscross == crisscross_k400"),
+        ["E0407"]
+    );
+    let spelt = "use paper\npretrain k = crisscross_k400 with { v.lr_b = cosine(0.0002 -> 0.0001, warmup: 2ep) }\n\
+        assert k == crisscross_k400";
+    assert_eq!(codes(spelt), [""; 0]);
+}
+
+#[test]
+fn the_bare_loss_is_the_papers_method() {
+    let bare = program("intra + sync + async");
+    let table = program(TABLE1);
+    assert!(bare.is_bare);
+    assert_eq!(
+        bare.pretrains[0].pretrain,
+        table.tables[0].rows[10].pretrain
+    );
+    assert_eq!(bare.tables.len(), 1);
+    assert!(bare.tables[0].scores.is_empty());
+}
+
+#[test]
+fn order_names_and_units_do_not_change_what_a_file_means() {
+    let one = program("use paper\npretrain x = crisscross with { loss = sync + intra  seed = 3 }");
+    let other = program(
+        "use paper\npretrain y = base with { loss = l }\nloss l = 2 * intra + both\nloss both = 2 * sync\n\
+         pretrain base = crisscross with { seed = 3   lr_b = cosine(2e-4 -> 0, warmup: n) }\nlet n = 1ep + 1ep",
+    );
+    assert_eq!(one.pretrains[0].pretrain, other.pretrains[0].pretrain);
+}
+
+#[test]
+fn for_is_a_product_a_zip_or_a_variable() {
+    let text = "use paper\ntable t {\n of = crisscross\n\
+        for loss in [intra, sync] { for seed in range(1, 3) { row } }\n\
+        for (bs, ep) in [(256, 50), (512, 100)] { row }\n\
+        for share in [100%, 0%] { row relax = windows(within: overlap(share, of: each), across: start) }\n\
+        for of in [crisscross, crisscross_k400] { row } }";
+    let table = &program(text).tables[0];
+    assert_eq!(table.rows.len(), 6 + 2 + 2 + 2);
+    assert_eq!(table.rows[1].label, "loss = intra, seed = range(1, 3)");
+    assert_eq!(table.rows[1].pretrain.seed, 2);
+    assert_eq!(
+        (table.rows[7].pretrain.bs, table.rows[7].pretrain.ep),
+        (512, 100)
+    );
+    let whole = hir::Within::Overlap {
+        share: Exact::whole(1),
+        of: None,
+    };
+    assert_eq!(table.rows[8].pretrain.relax.within, whole);
+    assert_eq!(table.rows[11].pretrain.bs, 2048);
+}
+
+#[test]
+fn a_field_reads_its_finished_record() {
+    let text = "use paper\npretrain base = crisscross with { lr_p = lr_b.start }\n\
+        pretrain fast = base with { lr_b = cosine(0.01 -> 0) }";
+    let pretrain = &program(text).pretrains[1].pretrain;
+    assert_eq!(
+        pretrain.modalities[0].lr_p,
+        Schedule::Constant(Exact::new(1, 100))
+    );
+}
+
+#[test]
+fn a_modality_has_a_rate_of_its_own() {
+    let text = "use paper\npretrain x = crisscross with { v.lr_b = 0.5  a.h = same(v.h) }";
+    let pretrain = &program(text).pretrains[0].pretrain;
+    assert_eq!(
+        pretrain.modalities[0].lr_b,
+        Schedule::Constant(Exact::new(1, 2))
+    );
+    assert!(matches!(
+        pretrain.modalities[1].lr_b,
+        Schedule::Cosine { .. }
+    ));
+    let h = pretrain.modalities[1].h.as_ref().unwrap();
+    assert_eq!(h.same.as_deref(), Some("v.h"));
+    assert_eq!(h.width(), Some(2048));
+}
+
+#[test]
+fn toy_bounds_what_an_experiment_spends() {
+    for text in [TABLE1, QUICKSTART, ESC10, "intra"] {
+        let (program, found) = compile(text, Profile::Toy);
+        let program = program.unwrap_or_else(|| panic!("{found:#?}"));
+        assert!(program.is_toy);
+        for row in program.tables.iter().flat_map(|t| &t.rows) {
+            assert!(row.pretrain.bs <= 8 && row.pretrain.ep <= 3);
+            assert!(
+                matches!(&row.pretrain.data, Data::Synthetic(d) if d.clips <= 60 && d.classes <= 4)
+            );
+            let layers = row.pretrain.modalities.iter().flat_map(|m| &m.f.layers);
+            for layer in layers {
+                assert!(!matches!(layer, Layer::Fc { width } if *width > 32));
+            }
+        }
+    }
+    let (esc10, _) = compile(ESC10, Profile::Toy);
+    let esc10 = esc10.unwrap();
+    assert_eq!(
+        esc10.tables[0].rows[0].pretrain.ep, 0,
+        "random weights stay random"
+    );
+    assert!(
+        matches!(&esc10.tables[0].scores[0].1.data, Data::Synthetic(d) if d.splits == 5 && d.streams == ["a"])
+    );
+}
+
+#[test]
+fn one_mistake_is_one_message() {
+    assert_eq!(
+        codes("use papre\npretrain x = crisscross with { loss = intra }"),
+        ["E0308"]
+    );
+    assert_eq!(
+        codes("use paper\nloss x = y\nloss y = x\npretrain q = crisscross with { loss = x }"),
+        ["E0304"]
+    );
+    assert_eq!(
+        codes("use paper\nloss mine = intra + synch\npretrain q = crisscross with { loss = mine }"),
+        ["E0301"]
+    );
+    let text = "use paper\naugment HF9 = horizontal_flip(p: 50)\n\
+        table t { of = crisscross  row v.augment = MSC-HF9  row v.augment = HF9  row bs = 1.5 }";
+    assert_eq!(codes(text), ["E0206", "E0206"]);
+}
+
+#[test]
+fn doubling_ends() {
+    let mut text = String::from("use paper\nloss x0 = intra\n");
+    for i in 1..64 {
+        text += &format!("loss x{i} = x{0} + x{0}\n", i - 1);
+    }
+    text += "pretrain q = crisscross with { loss = x63 }";
+    assert_eq!(codes(&text), ["E0408"]);
+    let mut text = String::from("use paper\n");
+    for i in 1..64 {
+        text += &format!("let n{i} = n{0} + n{0}\n", i - 1);
+    }
+    text += "let n0 = 1\npretrain q = crisscross with { seed = n63 }";
+    assert!(compile(&text, Profile::Full).0.is_none());
+}
+
+/// A small deterministic generator: the tests need no seed from outside.
+fn next(state: &mut u64) -> usize {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize
+}
+
+#[test]
+fn no_exchange_of_words_stops_the_compiler() {
+    let texts = [TABLE1, QUICKSTART, ESC10, crate::PAPER];
+    let words: Vec<&str> = texts.iter().flat_map(|t| t.split_whitespace()).collect();
+    let mut state = 7;
+    for round in 0..400 {
+        let text = texts[round % texts.len()];
+        let mut parts: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
+        for _ in 0..=round % 3 {
+            let (at, word) = (
+                next(&mut state) % parts.len(),
+                words[next(&mut state) % words.len()],
+            );
+            parts[at] = word;
+            parts.insert(at + 1, " ");
+        }
+        let profile = if round % 5 == 0 {
+            Profile::Toy
+        } else {
+            Profile::Full
+        };
+        let (program, found) = compile(&parts.concat(), profile);
+        let is_wrong = found.iter().any(|d| d.severity == Severity::Error);
+        assert_eq!(
+            program.is_none(),
+            is_wrong,
+            "{}\n{found:#?}",
+            parts.concat()
+        );
+    }
+}

@@ -1,0 +1,2 @@
+use paper
+modality w = video(clip: 8x112 @ 16fps)

@@ -1,0 +1,2 @@
+use paper
+augment HF9 = horizontal_flip(p: 50)

@@ -1,0 +1,2 @@
+use paper
+pretrain short = crisscross with { ep = 100ep }

@@ -1,0 +1,2 @@
+use paper
+assert 1e25 * 1e25 == 1

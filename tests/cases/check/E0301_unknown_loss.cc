@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { loss = intra + synch }

@@ -1,0 +1,4 @@
+use paper
+loss x = y
+loss y = x
+pretrain small = crisscross with { loss = x }

@@ -1,0 +1,2 @@
+use paper
+pretrain q { data = KS }

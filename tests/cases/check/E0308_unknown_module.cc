@@ -1,0 +1,2 @@
+use papre
+pretrain small = crisscross with { bs = 64 }

@@ -1,0 +1,2 @@
+use paper
+data mine { train = 100 }

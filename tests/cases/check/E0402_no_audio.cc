@@ -1,0 +1,5 @@
+use paper
+pretrain solo = crisscross with {
+  modalities = [v]
+  loss       = intra + sync
+}

@@ -1,0 +1,2 @@
+use paper
+assert intra + sync == 2 * intra, "Eq. 9"

@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { v.f = fc(2048) - fc(512) }

@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { v.augment = VJ }

@@ -1,0 +1,6 @@
+use paper
+table later {
+  of     = crisscross
+  scores = [linear32 on HMDB51]
+  row
+}

@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { loss = sync   a.h = same(v.h) }

@@ -1,0 +1,2 @@
+use paper
+pretrain still = crisscross with { relax = none }

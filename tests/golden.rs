@@ -1,4 +1,4 @@
-//! The networks, terms, optimisers and schedules against the released implementation, in float64.
+//! The networks, terms, optimisers and schedules against the released implementation, in float64, and the augmentations in float32.
 //!
 //! `tests/golden/README.md` says what each file holds. `CRISSCROSS_GOLDEN` names another folder of the same form.
 
@@ -6,6 +6,8 @@
 mod larc;
 #[path = "golden/model.rs"]
 mod model;
+#[path = "golden/operators.rs"]
+mod operators;
 #[path = "golden/recipe.rs"]
 mod recipe;
 #[path = "golden/schedule.rs"]

@@ -180,13 +180,19 @@ fn rotate_hue(clips: &Tensor, turns: &Tensor) -> Tensor {
         &from_green.where_self(&is_largest(1), &from_blue),
     );
     let sixths = sixths.to_kind(Kind::Float).to_kind(Kind::Double);
-    let hue = ((sixths / 6.0 + 1.0).fmod_(1.0).to_kind(Kind::Float) * 255.0).floor_();
+    let hue = ((sixths / 6.0 + 1.0).frac_().to_kind(Kind::Float) * 255.0).floor_();
     let saturation = (chroma * 255.0 / value.clamp_min(1.0)).floor_();
-    let hue = (hue + (turns * 255.0).trunc()).remainder_(256.0) * (6.0 / 255.0);
+    let hue = modulo(hue + (turns * 255.0).trunc(), 256.0) * (6.0 / 255.0);
     let n = Tensor::from_slice(&[5.0f32, 3.0, 1.0])
         .to_device(clips.device())
         .view([1, 3, 1, 1, 1]);
-    let k = (hue + n).remainder_(6.0);
+    let k = modulo(hue + n, 6.0);
     let share = (-&k + 4.0).minimum(&k).clamp_(0.0, 1.0);
     (&value - share * (&value * saturation / 255.0) + 0.5).floor_()
+}
+
+/// Remainders in `0..divisor`. torch's own `remainder` goes from value to value and takes a multiple of the time.
+fn modulo(values: Tensor, divisor: f64) -> Tensor {
+    let whole = (&values * (1.0 / divisor)).floor_();
+    values - whole * divisor
 }

@@ -7,6 +7,7 @@
 //! The released code rounds to 8 bits after each operation, ours in resizing and in colour jitter alone. So 8-bit results may differ by one level,
 //! those of resizing and of chains by two, those of hue by half a level on average.
 
+use crate::recipe::path;
 use compiler::hir::{Fill, LogMel};
 use runtime::augment::audio::{
     CanvasCrop, Mask, Warp, freq_mask, random_crop, time_mask, time_warp,
@@ -18,17 +19,11 @@ use runtime::augment::visual::{
     Blur, Crop, Square, cutout, gaussian_blur, normalise, resized_crop,
 };
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 
-type Tensors = BTreeMap<String, Tensor>;
-
-fn golden(file: &str) -> Tensors {
-    let folder = std::env::var_os("CRISSCROSS_GOLDEN").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden"),
-        PathBuf::from,
-    );
-    Tensor::read_safetensors(folder.join(file))
+/// The tensors of a file of the golden folder.
+fn golden(file: &str) -> BTreeMap<String, Tensor> {
+    Tensor::read_safetensors(path(file))
         .unwrap()
         .into_iter()
         .collect()

@@ -7,7 +7,7 @@ pub mod shapes;
 mod tests;
 
 pub use draw::{dot, mermaid, svg};
-pub use print::{json, relaxation, text};
+pub use print::{json, pairs, relaxation, text};
 
 use crate::loss::{EmbeddingOp, TermOp};
 use crate::plan::Step;

@@ -253,7 +253,9 @@ fn sorted(terms: impl Iterator<Item = (Term, Exact)>) -> Loss {
     let mut sum: BTreeMap<Term, Exact> = BTreeMap::new();
     for (term, weight) in terms {
         let total = sum.entry(term).or_insert(Exact::whole(0));
-        *total = Exact(total.0 + weight.0);
+        *total = total
+            .plus(weight)
+            .expect("validate: weights stay within their bounds");
     }
     Loss {
         terms: sum

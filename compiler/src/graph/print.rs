@@ -89,11 +89,9 @@ fn lines(graph: &Graph, pretrain: &Pretrain) -> Vec<[String; 4]> {
             Node::Sum { weights } => {
                 let total = weights
                     .iter()
-                    .fold(Exact::whole(0), |sum, weight| Exact(sum.0 + weight.0));
-                (
-                    format!("{} terms", inputs.len()),
-                    format!("total weight {total}"),
-                )
+                    .try_fold(Exact::whole(0), |sum, weight| sum.plus(*weight));
+                let total = total.map_or(String::new(), |total| format!("total weight {total}"));
+                (format!("{} terms", inputs.len()), total)
             }
             Node::Term { .. } => (inputs.join(" "), format!("weight {}", weights[&id])),
             Node::Source
@@ -126,8 +124,10 @@ fn term_weights(graph: &Graph) -> BTreeMap<Id, Exact> {
     for id in graph.ids() {
         if let Node::Sum { weights } = graph.node(id) {
             for (term, weight) in graph.inputs(id).into_iter().zip(weights) {
-                let total = found.entry(term).or_insert(Exact::whole(0));
-                *total = Exact(total.0 + weight.0);
+                let total: &mut Exact = found.entry(term).or_insert(Exact::whole(0));
+                *total = total
+                    .plus(*weight)
+                    .expect("print: a term stands once in the normal form");
             }
         }
     }
@@ -146,7 +146,7 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
             )
         }
         Node::Sample => {
-            let window = |m: &Modality| format!("{} {}s", m.name, number(m.clip.seconds()));
+            let window = |m: &Modality| format!("{} {}s", m.name, m.clip.seconds().decimal());
             let windows: Vec<String> = pretrain.modalities.iter().map(window).collect();
             (format!("sample x{}", pretrain.views), windows.join(", "))
         }
@@ -154,8 +154,8 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
             modality, length, ..
         } => {
             let remark = clip(modality).map_or(String::new(), |clip| match clip {
-                Clip::Video { fps, .. } => format!("{length} frames, {}fps", number(*fps)),
-                Clip::Audio { rate, .. } => format!("{length} samples, {}Hz", number(*rate)),
+                Clip::Video { fps, .. } => format!("{length} frames, {}fps", fps.decimal()),
+                Clip::Audio { rate, .. } => format!("{length} samples, {}Hz", rate.decimal()),
             });
             (format!("decode {modality}"), remark)
         }
@@ -174,7 +174,7 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
         Node::Operator { operator } => (operator_text(operator), String::new()),
         Node::Term {
             term: TermOp::InfoNce { t },
-        } => (format!("info_nce(t: {})", number(*t)), String::new()),
+        } => (format!("info_nce(t: {})", t.decimal()), String::new()),
         Node::Term { term } => (term_name(*term).to_owned(), String::new()),
         Node::Sum { .. } => ("sum".to_owned(), String::new()),
     }
@@ -187,12 +187,16 @@ fn operator_text(operator: &EmbeddingOp) -> String {
         EmbeddingOp::L2 => "l2".to_owned(),
         EmbeddingOp::Scale(by) => format!("scale {by}"),
         EmbeddingOp::Linear(width) => format!("linear({width})"),
-        EmbeddingOp::Sinkhorn { eps } => format!("sinkhorn(eps: {})", number(*eps)),
+        EmbeddingOp::Sinkhorn { eps } => format!("sinkhorn(eps: {})", eps.decimal()),
         EmbeddingOp::Ema {
             group,
             decay: (from, to),
-        } => format!("ema({group}, decay: {} -> {})", number(*from), number(*to)),
-        EmbeddingOp::Memory { momentum } => format!("memory(momentum: {})", number(*momentum)),
+        } => format!(
+            "ema({group}, decay: {} -> {})",
+            from.decimal(),
+            to.decimal()
+        ),
+        EmbeddingOp::Memory { momentum } => format!("memory(momentum: {})", momentum.decimal()),
     }
 }
 
@@ -295,7 +299,7 @@ fn data(data: &Data) -> String {
         Data::Synthetic(s) => format!(
             "synthetic({} clips of {}s, {} classes)",
             s.clips,
-            number(s.length),
+            s.length.decimal(),
             s.classes
         ),
         Data::Videos(files) | Data::Sounds(files) => files.name.clone(),
@@ -307,12 +311,11 @@ pub fn relaxation(relax: &Relaxation) -> String {
     let within = match &relax.within {
         Within::Same => "same".to_owned(),
         Within::Overlap { share, of } => {
-            let percent = Exact(share.0 * Exact::whole(100).0);
-            format!(
-                "overlap({}%, of: {})",
-                number(percent),
-                of.as_deref().unwrap_or("each")
-            )
+            let percent = share.times(Exact::whole(100));
+            let share = percent.map_or(share.to_string(), |percent| {
+                format!("{}%", percent.decimal())
+            });
+            format!("overlap({share}, of: {})", of.as_deref().unwrap_or("each"))
         }
         Within::Halves => "halves".to_owned(),
         Within::OffsetMax => "offset(max)".to_owned(),
@@ -324,15 +327,6 @@ pub fn relaxation(relax: &Relaxation) -> String {
         Across::Centre => "centre",
     };
     format!("windows(within: {within}, across: {across})")
-}
-
-/// A number as a reader would write it: `0.0002`, or `1/3` where no decimal is exact.
-fn number(exact: Exact) -> String {
-    let decimals = (0..=9u32).find(|decimals| (exact.0 * 10i128.pow(*decimals)).is_integer());
-    match decimals {
-        Some(decimals) => format!("{:.*}", decimals as usize, exact.to_f64()),
-        None => exact.to_string(),
-    }
 }
 
 fn batch_norm(bn: BatchNorm) -> &'static str {
@@ -349,26 +343,26 @@ fn optimiser(optim: &Optimiser) -> String {
             wd,
         } => format!(
             "adam(betas: ({}, {}), wd: {})",
-            number(*first),
-            number(*second),
-            number(*wd)
+            first.decimal(),
+            second.decimal(),
+            wd.decimal()
         ),
-        Optimiser::Sgd { mtm, wd } => format!("sgd(mtm: {}, wd: {})", number(*mtm), number(*wd)),
+        Optimiser::Sgd { mtm, wd } => format!("sgd(mtm: {}, wd: {})", mtm.decimal(), wd.decimal()),
         Optimiser::Larc { inner, trust } => {
-            format!("larc({}, trust: {})", optimiser(inner), number(*trust))
+            format!("larc({}, trust: {})", optimiser(inner), trust.decimal())
         }
     }
 }
 
 fn schedule(rate: &Schedule) -> String {
     match rate {
-        Schedule::Constant(rate) => number(*rate),
+        Schedule::Constant(rate) => rate.decimal(),
         Schedule::Cosine { from, to, warmup } => {
             format!(
                 "cosine({} -> {}, warmup: {}ep)",
-                number(*from),
-                number(*to),
-                number(*warmup)
+                from.decimal(),
+                to.decimal(),
+                warmup.decimal()
             )
         }
         Schedule::Multistep {
@@ -378,13 +372,13 @@ fn schedule(rate: &Schedule) -> String {
         } => {
             let at: Vec<String> = milestones
                 .iter()
-                .map(|m| format!("{}ep", number(*m)))
+                .map(|m| format!("{}ep", m.decimal()))
                 .collect();
             format!(
                 "multistep({}, ms: [{}], gamma: {})",
-                number(*base),
+                base.decimal(),
                 at.join(", "),
-                number(*gamma)
+                gamma.decimal()
             )
         }
     }
@@ -416,7 +410,7 @@ pub fn pairs(loss: &Loss) -> Option<Vec<(String, Exact)>> {
         // `pair` is -1/2 cos in each direction. The modality that comes first in the paper's names is `v`.
         let (x_key, y_key) = (pair_key(x), pair_key(y));
         if x_key <= y_key {
-            pairs.push((format!("{x}{y}"), Exact(-weight.0 * Exact::whole(2).0)));
+            pairs.push((format!("{x}{y}"), weight.times(Exact::whole(-2))?));
         }
     }
     pairs.sort_by_key(|(name, _)| {

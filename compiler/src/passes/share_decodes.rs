@@ -92,11 +92,13 @@ fn span(pretrain: &Pretrain, modality: &str, mut views: Vec<u32>) -> Option<Span
     let ticks = pretrain.modality(modality)?.clip.ticks();
     let offset = offset(pretrain, modality)?.to_u32()?;
     let (first, last) = (*views.first()?, *views.last()?);
-    let overlap = views
-        .windows(2)
-        .all(|pair| (pair[1] - pair[0]) * offset < ticks);
-    let length = (last - first) * offset + ticks;
-    (views.len() > 1 && overlap).then_some(Span {
+    let apart = |from: u32, to: u32| (to - from).checked_mul(offset);
+    let overlaps = |pair: &[u32]| apart(pair[0], pair[1]).is_some_and(|apart| apart < ticks);
+    if views.len() < 2 || !views.windows(2).all(overlaps) {
+        return None;
+    }
+    let length = apart(first, last)?.checked_add(ticks)?;
+    Some(Span {
         views,
         offset,
         length,
@@ -110,8 +112,8 @@ pub(crate) fn offset(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
         Within::Overlap { share, of } => {
             let clip = &pretrain.modality(modality)?.clip;
             let of = pretrain.modality(of.as_deref().unwrap_or(modality))?;
-            let step = (Exact::whole(1).0 - share.0) * of.clip.seconds().0;
-            Some(Exact(step * clip.rate().0))
+            let step = Exact::whole(1).minus(*share)?.times(of.clip.seconds())?;
+            step.times(clip.rate())
         }
         Within::Halves | Within::OffsetMax | Within::Independent => None,
     }

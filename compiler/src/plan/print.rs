@@ -179,8 +179,8 @@ fn amount(stage: &Stage) -> String {
         Work::Pretrain(work) => {
             let settings = &work.settings;
             format!(
-                "{} epochs of {} steps, bs {}",
-                settings.ep,
+                "{} of {} steps, bs {}",
+                count(settings.ep as usize, "epoch"),
                 settings.steps_per_epoch(),
                 settings.bs
             )

@@ -71,7 +71,7 @@ fn with_loss(names: &[&str]) -> hir::Pretrain {
 fn without_hashes(plan: &Plan, text: &str) -> String {
     let numbered = plan.stages.iter().enumerate();
     numbered.fold(text.to_owned(), |text, (i, stage)| {
-        text.replace(stage.id.short(), &format!("stage{:<3}", i + 1))
+        text.replace(stage.id.short(), &format!("stage-{}", i + 1))
     })
 }
 

@@ -1,0 +1,481 @@
+//! Training of small networks on closed-form input: what the loop promises beside its numbers.
+
+use compiler::hir::{
+    Across, BatchNorm, Chain, Clip, Data, Layer, LogMel, Modality, Network, Optimiser, Precision,
+    Pretrain, Relaxation, Schedule, Synthetic, Within,
+};
+use compiler::loss::{Embedding, EmbeddingOp, Loss, Term, TermOp};
+use compiler::units::Exact;
+use compiler::{passes, plan};
+use runtime::checkpoint;
+use runtime::data::batch::{Batch, Batches};
+use runtime::error::{Error, Result};
+use runtime::execute::Program;
+use runtime::nn::{Backbone, Model};
+use runtime::train::{METRICS, TrainSummary, pretrain};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tch::{Device, Kind, Tensor};
+
+/// Narrow networks with the paper's heads in small, `intra + sync + async`, three epochs of two steps.
+fn settings() -> Pretrain {
+    let fc = |width| Layer::Fc { width };
+    let projector = [fc(32), Layer::Bn, Layer::Relu, fc(32), Layer::Bn];
+    let predictor = vec![fc(8), Layer::Bn, Layer::Relu, fc(32)];
+    let modality = |name: &str, clip, backbone: Layer| Modality {
+        name: name.to_owned(),
+        clip,
+        augment: Chain {
+            per_frame: false,
+            links: vec![],
+        },
+        f: Network {
+            layers: [&[backbone], &projector[..]].concat(),
+            same: None,
+        },
+        h: Some(Network {
+            layers: predictor.clone(),
+            same: None,
+        }),
+        lr_b: Schedule::Cosine {
+            from: Exact::new(1, 1_000),
+            to: Exact::whole(0),
+            warmup: Exact::whole(1),
+        },
+        lr_p: Schedule::Constant(Exact::new(2, 1_000)),
+    };
+    let video = Clip::Video {
+        frames: 4,
+        size: 32,
+        fps: Exact::whole(16),
+    };
+    let mel = LogMel {
+        bands: 32,
+        hop: 160,
+        fft: 1024,
+        centre: false,
+    };
+    let audio = Clip::Audio {
+        samples: 6_400,
+        rate: Exact::whole(16_000),
+        mel,
+    };
+    Pretrain {
+        data: Data::Synthetic(Synthetic {
+            clips: 8,
+            classes: 2,
+            length: Exact::whole(1),
+            lag: Exact::whole(0),
+            seed: 0,
+            streams: vec!["v".to_owned(), "a".to_owned()],
+            splits: 1,
+        }),
+        modalities: vec![
+            modality(
+                "v",
+                video,
+                Layer::R2plus1d {
+                    depth: 10,
+                    width: 4,
+                },
+            ),
+            modality(
+                "a",
+                audio,
+                Layer::Resnet {
+                    depth: 10,
+                    width: 4,
+                    channels: 1,
+                },
+            ),
+        ],
+        views: 2,
+        loss: every_pair(["v.h", "a.h"]),
+        relax: Relaxation {
+            within: Within::Same,
+            across: Across::Inside,
+        },
+        bn: BatchNorm::PerView,
+        bs: 8,
+        es: 16,
+        ep: 3,
+        optim: Optimiser::Adam {
+            betas: (Exact::new(9, 10), Exact::new(999, 1_000)),
+            wd: Exact::new(1, 10_000),
+        },
+        precision: Precision::Fp32,
+        seed: 3,
+    }
+}
+
+/// The mean over the six pairs of the four views, each both ways, with these predictors.
+fn every_pair([vh, ah]: [&str; 2]) -> Loss {
+    let view = |modality: &str, view| Embedding::View {
+        modality: modality.to_owned(),
+        view,
+    };
+    let views = [
+        ("v.f", vh, "v", 1),
+        ("v.f", vh, "v", 2),
+        ("a.f", ah, "a", 1),
+        ("a.f", ah, "a", 2),
+    ];
+    let apply = |op, x| Embedding::Apply(op, Box::new(x));
+    let z = |(f, _, m, i): &(&str, &str, &str, u32)| {
+        apply(EmbeddingOp::Encode((*f).to_owned()), view(m, *i))
+    };
+    let p = |x: &(&str, &str, &str, u32)| apply(EmbeddingOp::Predict(x.1.to_owned()), z(x));
+    let pairs = views
+        .iter()
+        .flat_map(|x| views.iter().filter(move |y| *y != x).map(move |y| (x, y)));
+    let term = |(x, y)| {
+        let args = vec![p(x), apply(EmbeddingOp::StopGradient, z(y))];
+        (
+            Term {
+                op: TermOp::Cos,
+                args,
+            },
+            Exact::new(-1, 12),
+        )
+    };
+    let mut terms: Vec<_> = pairs.map(term).collect();
+    terms.sort();
+    Loss { terms }
+}
+
+fn work(settings: Pretrain) -> plan::Pretrain {
+    let steps = passes::build(&settings).0.steps();
+    plan::Pretrain { settings, steps }
+}
+
+/// The same batch in every step; `spoilt` is the step whose first view is not a number.
+struct Waves {
+    spoilt: Option<u64>,
+}
+
+impl Batches for Waves {
+    fn next(&mut self, step: u64) -> Result<Batch> {
+        let view = |modality: &str, i: u32, shape: &[i64]| {
+            let count = shape.iter().product::<i64>();
+            let x =
+                Tensor::arange(count, (Kind::Float, Device::Cpu)) * (0.37 + 0.01 * f64::from(i));
+            let factor = if self.spoilt == Some(step) && i == 1 {
+                f64::NAN
+            } else {
+                1.0
+            };
+            ((modality.to_owned(), i), x.sin().view(shape) * factor)
+        };
+        let (v, a) = ([8, 3, 4, 32, 32], [8, 1, 32, 40]);
+        let views = [
+            view("v", 1, &v),
+            view("v", 2, &v),
+            view("a", 1, &a),
+            view("a", 2, &a),
+        ];
+        Ok(Batch {
+            views: views.into(),
+            waited: Duration::from_millis(1),
+        })
+    }
+}
+
+fn train(settings: Pretrain, out: &Path) -> Result<TrainSummary> {
+    let never = AtomicBool::new(false);
+    pretrain(
+        &work(settings),
+        &mut Waves { spoilt: None },
+        Device::Cpu,
+        out,
+        &mut |_, _| {},
+        &never,
+    )
+}
+
+/// The lines of the metrics in `out`.
+fn metrics(out: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(out.join(METRICS)).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn equal_seeds_give_equal_bytes_and_the_metrics_say_what_happened() {
+    let [a, b, c] = [(), (), ()].map(|()| tempfile::tempdir().unwrap());
+    let summary = train(settings(), a.path()).unwrap();
+    train(settings(), b.path()).unwrap();
+    train(
+        Pretrain {
+            seed: 4,
+            ..settings()
+        },
+        c.path(),
+    )
+    .unwrap();
+    let bytes = |out: &Path| std::fs::read(out.join(checkpoint::FILE)).unwrap();
+    assert!(bytes(a.path()) == bytes(b.path()) && bytes(a.path()) != bytes(c.path()));
+
+    let lines = metrics(a.path());
+    assert_eq!((summary.steps, lines.len()), (6, 6));
+    assert_eq!(lines[5]["epoch"], 2);
+    assert_eq!(summary.last_loss, lines[5]["loss"].as_f64());
+    assert_eq!(lines[0]["terms"].as_object().unwrap().len(), 12);
+    assert_eq!(lines[0]["data_wait"], 0.001);
+    // Warm-up of one epoch of two steps: 0, then the base.
+    let rates: Vec<_> = lines
+        .iter()
+        .map(|line| line["rates"]["v.f"].as_f64().unwrap())
+        .collect();
+    assert_eq!(rates[..3], [0.0, 0.001, 0.001]);
+    assert!(lines.iter().all(|line| line["rates"]["a.h"] == 0.002));
+    let losses: Vec<_> = lines
+        .iter()
+        .map(|line| line["loss"].as_f64().unwrap())
+        .collect();
+    assert!(losses[5] < losses[0], "{losses:?}");
+}
+
+#[test]
+fn a_checkpoint_opens_as_the_backbone_of_an_evaluation() {
+    let out = tempfile::tempdir().unwrap();
+    train(settings(), out.path()).unwrap();
+    let file = out.path().join(checkpoint::FILE);
+    let (backbone, parameters) = Backbone::of_modality(&settings(), "v", Device::Cpu).unwrap();
+    let x = Tensor::ones([1, 3, 4, 32, 32], (Kind::Float, Device::Cpu));
+    let before = backbone.conv5(&x);
+    checkpoint::load(&file, parameters.entries()).unwrap();
+    let after = backbone.conv5(&x);
+    assert_eq!(after.size(), [1, 32, 1, 1, 1]);
+    assert_ne!(before, after);
+    assert!(!after.requires_grad());
+    let wider = {
+        let mut settings = settings();
+        settings.modalities[0].f.layers[0] = Layer::R2plus1d {
+            depth: 10,
+            width: 8,
+        };
+        Backbone::of_modality(&settings, "v", Device::Cpu)
+            .unwrap()
+            .1
+    };
+    let message = checkpoint::load(&file, wider.entries())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("video_backbone.conv1.0.weight` is [4, 3, 3, 7, 7], not [8, 3, 3, 7, 7]"),
+        "{message}"
+    );
+}
+
+#[test]
+fn without_epochs_the_first_values_are_kept_and_no_batch_is_asked_for() {
+    struct Nothing;
+    impl Batches for Nothing {
+        fn next(&mut self, _: u64) -> Result<Batch> {
+            panic!("a batch was asked for")
+        }
+    }
+    let out = tempfile::tempdir().unwrap();
+    let never = AtomicBool::new(false);
+    let work = work(Pretrain {
+        ep: 0,
+        ..settings()
+    });
+    let summary = pretrain(
+        &work,
+        &mut Nothing,
+        Device::Cpu,
+        out.path(),
+        &mut |_, _| {},
+        &never,
+    )
+    .unwrap();
+    assert_eq!((summary.steps, summary.last_loss), (0, None));
+    let (_, saved) = Backbone::of_modality(&settings(), "a", Device::Cpu).unwrap();
+    let (_, fresh) = Backbone::of_modality(&settings(), "a", Device::Cpu).unwrap();
+    checkpoint::load(&out.path().join(checkpoint::FILE), saved.entries()).unwrap();
+    assert!(
+        saved
+            .entries()
+            .iter()
+            .zip(fresh.entries())
+            .all(|(a, b)| a.tensor == b.tensor)
+    );
+}
+
+#[test]
+fn a_loss_that_is_no_number_and_a_signal_stop_the_run_without_a_checkpoint() {
+    let out = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let mut spoilt = Waves { spoilt: Some(2) };
+    let error = pretrain(
+        &work(settings()),
+        &mut spoilt,
+        Device::Cpu,
+        out.path(),
+        &mut |_, _| {},
+        &stop,
+    )
+    .unwrap_err();
+    assert!(matches!(error, Error::NotFinite { step: 2, .. }), "{error}");
+    let mut after_two =
+        |line: &runtime::train::StepMetrics, _: u64| stop.store(line.step == 1, Ordering::Relaxed);
+    let whole = &mut Waves { spoilt: None };
+    let error = pretrain(
+        &work(settings()),
+        whole,
+        Device::Cpu,
+        out.path(),
+        &mut after_two,
+        &stop,
+    )
+    .unwrap_err();
+    assert!(matches!(error, Error::Interrupted), "{error}");
+    assert_eq!(metrics(out.path()).len(), 2);
+    assert!(!out.path().join(checkpoint::FILE).exists());
+}
+
+#[test]
+fn bfloat16_stays_finite_and_near_float32() {
+    let losses = |precision, ep| {
+        let out = tempfile::tempdir().unwrap();
+        train(
+            Pretrain {
+                precision,
+                ep,
+                ..settings()
+            },
+            out.path(),
+        )
+        .unwrap();
+        metrics(out.path())
+            .iter()
+            .map(|line| line["loss"].as_f64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let (half, full) = (losses(Precision::Bf16, 2), losses(Precision::Fp32, 2));
+    assert_ne!(half, full);
+    // The first loss is that of equal weights: it differs by the rounding of activations alone.
+    assert!((half[0] - full[0]).abs() < 0.02, "{} {}", half[0], full[0]);
+    assert_eq!(
+        losses(Precision::Amp, 2),
+        full,
+        "on the CPU mixed precision is float32"
+    );
+}
+
+#[test]
+fn running_statistics_move_once_per_call() {
+    for (bn, calls) in [(BatchNorm::PerView, 2), (BatchNorm::Joint, 1)] {
+        let work = work(Pretrain { bn, ..settings() });
+        let program = Program::new(&work).unwrap();
+        let model = Model::new(&work.settings, program.groups(), Device::Cpu).unwrap();
+        let batch = Waves { spoilt: None }.next(0).unwrap();
+        program.forward(&model, &batch, Device::Cpu).unwrap();
+        let counters: Vec<_> = model
+            .entries()
+            .filter(|entry| entry.name.ends_with("num_batches_tracked"))
+            .collect();
+        assert!(!counters.is_empty());
+        assert!(
+            counters
+                .iter()
+                .all(|entry| entry.tensor.int64_value(&[]) == calls),
+            "{bn:?}"
+        );
+    }
+}
+
+#[test]
+fn the_order_of_a_plan_does_not_change_what_is_computed() {
+    let forwards = work(settings());
+    // The same graph with the steps of each depth listed the other way round.
+    let mut order: Vec<_> = (0..forwards.steps.len()).collect();
+    let mut depths: Vec<usize> = vec![];
+    for step in &forwards.steps {
+        depths.push(
+            step.inputs
+                .iter()
+                .map(|&input| depths[input] + 1)
+                .max()
+                .unwrap_or(0),
+        );
+    }
+    order.sort_by_key(|&step| (depths[step], std::cmp::Reverse(step)));
+    let place = |step: usize| order.iter().position(|&other| other == step).unwrap();
+    let moved = |&step: &usize| {
+        let step = &forwards.steps[step];
+        plan::Step {
+            inputs: step.inputs.iter().map(|&input| place(input)).collect(),
+            ..step.clone()
+        }
+    };
+    let backwards = plan::Pretrain {
+        steps: order.iter().map(moved).collect(),
+        ..forwards.clone()
+    };
+    assert_ne!(forwards.steps, backwards.steps);
+    let run = |work: &plan::Pretrain| {
+        let program = Program::new(work).unwrap();
+        let model = Model::new(&work.settings, program.groups(), Device::Cpu).unwrap();
+        program
+            .forward(
+                &model,
+                &Waves { spoilt: None }.next(0).unwrap(),
+                Device::Cpu,
+            )
+            .unwrap();
+        model
+            .entries()
+            .map(|entry| entry.tensor.copy())
+            .collect::<Vec<_>>()
+    };
+    assert!(run(&forwards) == run(&backwards));
+}
+
+#[test]
+fn a_network_that_is_the_same_as_another_has_no_parameters_of_its_own() {
+    let mut settings = settings();
+    let shared = settings.modalities[0].h.clone().unwrap();
+    settings.modalities[1].h = Some(Network {
+        same: Some("v.h".to_owned()),
+        ..shared
+    });
+    settings.loss = every_pair(["v.h", "v.h"]);
+    let work = work(settings);
+    let program = Program::new(&work).unwrap();
+    assert_eq!(
+        program.groups().into_iter().collect::<Vec<_>>(),
+        ["a.f", "v.f", "v.h"]
+    );
+    let model = Model::new(&work.settings, program.groups(), Device::Cpu).unwrap();
+    let batch = Waves { spoilt: None }.next(0).unwrap();
+    program.forward(&model, &batch, Device::Cpu).unwrap();
+    let calls = model
+        .entries()
+        .find(|entry| entry.name == "video_predictor.layer1.1.num_batches_tracked");
+    assert_eq!(calls.unwrap().tensor.int64_value(&[]), 4);
+    assert!(
+        !model
+            .entries()
+            .any(|entry| entry.name.starts_with("audio_predictor"))
+    );
+}
+
+#[test]
+fn a_plan_that_does_not_fit_together_is_refused() {
+    let mut reversed = work(settings());
+    reversed.steps.reverse();
+    let message = Program::new(&reversed).unwrap_err().to_string();
+    assert!(message.contains("reads what comes after it"), "{message}");
+    let mut short = work(settings());
+    short.steps.pop();
+    assert!(
+        Program::new(&short)
+            .unwrap_err()
+            .to_string()
+            .contains("no sum of terms")
+    );
+}

@@ -84,6 +84,7 @@ impl Loader {
         let per_epoch = settings.steps_per_epoch() * batch;
         let positions = options.first_step * batch..per_epoch * u64::from(settings.ep);
         let work = Work {
+            name: name_of(&settings.data).to_owned(),
             source,
             sampler,
             modalities: settings.modalities.clone(),
@@ -146,6 +147,8 @@ impl Batches for Loader {
 
 /// What a thread needs to make any sample.
 struct Work {
+    /// The data set's.
+    name: String,
     source: Arc<dyn ClipSource>,
     sampler: Sampler,
     modalities: Vec<hir::Modality>,
@@ -192,7 +195,7 @@ impl Work {
             .map(|(name, cause)| (name.into(), cause))
             .collect();
         Err(Error::TooManyFailures {
-            name: "of this run".to_owned(),
+            name: self.name.clone(),
             total: sample.tried.len(),
             failed,
         })

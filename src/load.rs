@@ -96,6 +96,7 @@ pub fn add(
 }
 
 /// The text of a file, or why there is none and what to do.
+#[allow(clippy::wildcard_enum_match_arm)] // `ErrorKind` is not ours and grows
 fn read(path: &Path, name: &str) -> std::result::Result<String, (String, String)> {
     let bytes = std::fs::read(path).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => (format!("there is no file `{name}`"), not_found_help(path)),

@@ -1,5 +1,7 @@
 //! The built `crisscross`: exit codes, what goes to which stream, and what typical misuse is told.
 
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -332,6 +334,75 @@ fn without_the_engine_the_way_to_get_it_is_said() {
     assert!(
         !folder.path().join("runs").exists(),
         "a run that cannot start writes nothing"
+    );
+}
+
+/// Stands in for the engine: says what it was called with.
+#[cfg(unix)]
+#[test]
+fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder(&[("t.cc", TABLE), ("crisscross.toml", b"runs = \"mine\"\n")]);
+    let alone = folder.path().join("crisscross");
+    std::fs::copy(assert_cmd::cargo::cargo_bin("crisscross"), &alone).unwrap();
+    let engine = folder.path().join("crisscross-engine");
+    std::fs::write(&engine, "#!/bin/sh\necho \"$@\"\nexit 7\n").unwrap();
+    std::fs::set_permissions(&engine, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let call = |arguments: &[&str]| {
+        let output = Command::new(&alone)
+            .current_dir(folder.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(7),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = call(&[
+        "run",
+        "t.cc",
+        "--only",
+        "t:all",
+        "--device",
+        "cpu",
+        "--loader-threads",
+        "2",
+        "--toy",
+    ]);
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert_eq!((words[0], words[1]), ("run", "--plan"));
+    let plan = Path::new(words[2]);
+    assert!(
+        plan.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("t-toy-"),
+        "{said}"
+    );
+    let plan: compiler::plan::Plan = serde_json::from_slice(&std::fs::read(plan).unwrap()).unwrap();
+    assert!(plan.toy && plan.tables.len() == 1 && plan.tables[0].rows.len() == 1);
+    assert_eq!(plan.tables[0].rows[0].label, "all");
+    for pair in [
+        ["--runs", "mine"],
+        ["--device", "cpu"],
+        ["--loader-threads", "2"],
+        ["--site", "crisscross.toml"],
+    ] {
+        let at = words.iter().position(|word| *word == pair[0]).unwrap();
+        assert!(words[at + 1].ends_with(pair[1]), "{said}");
+    }
+    assert_eq!(
+        call(&["data", "check", "KS", "--format", "json"]),
+        "data-check --format json -- KS\n"
+    );
+    let doctor = call(&["doctor"]);
+    assert!(
+        doctor.lines().last().unwrap().starts_with("doctor --site "),
+        "{doctor}"
     );
 }
 

@@ -49,7 +49,7 @@ pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
         Err(at) => {
             let found = recover(&tokens, file, &mut tree);
             let found = if found.is_empty() {
-                vec![mistakes::explain(&tokens, at, file, 0, text.len()).diagnostic]
+                vec![mistakes::explain(&tokens, at, file, 0, text.len(), "").diagnostic]
             } else {
                 found
             };
@@ -74,7 +74,8 @@ fn recover(tokens: &Tokens, file: FileId, tree: &mut File) -> Vec<Diagnostic> {
         // What stands before the first declaration can only be a lone expression.
         let is_lone = !heads.contains(&start);
         let form = if is_lone { Form::File } else { Form::Items };
-        let stretch = read(&tokens.text[from..to], form, file, from);
+        let next = starts.get(k + 1).map_or("", |&next| tokens.at(next));
+        let stretch = read(&tokens.text[from..to], form, file, from, next);
         if let (Some(expr), false) = (&stretch.parts.bare, heads.is_empty()) {
             found.push(mistakes::lone_expression(expr));
         }
@@ -103,7 +104,7 @@ struct Stretch {
 }
 
 /// Reads `text`; after each mistake it tries again with that place mended or blanked.
-fn read(text: &str, form: Form, file: FileId, offset: usize) -> Stretch {
+fn read(text: &str, form: Form, file: FileId, offset: usize, next: &str) -> Stretch {
     let written = text.len();
     let mut text = text.to_owned();
     let mut mistakes: Vec<Diagnostic> = vec![];
@@ -113,7 +114,7 @@ fn read(text: &str, form: Form, file: FileId, offset: usize) -> Stretch {
             Ok(parts) => return Stretch { parts, mistakes },
             Err(at) => at,
         };
-        let mistake = mistakes::explain(&tokens, at, file, offset, written);
+        let mistake = mistakes::explain(&tokens, at, file, offset, written, next);
         let mended = mistake.repair.and_then(|repair| repair.apply(&text));
         if mistakes
             .iter()

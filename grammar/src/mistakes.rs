@@ -118,13 +118,14 @@ pub(crate) fn late_use(line: &Use) -> Diagnostic {
 }
 
 /// Says what is wrong at byte `at` of `tokens.text`, which stands at byte `offset` of `file`; its first `written` bytes are
-/// the file's, what follows was added by repairs.
+/// the file's, what follows was added by repairs. `next` is the word that opens what comes after this stretch.
 pub(crate) fn explain(
     tokens: &Tokens,
     at: usize,
     file: FileId,
     offset: usize,
     written: usize,
+    next: &str,
 ) -> Mistake {
     let i = tokens.index_at(at);
     let place = Place {
@@ -134,6 +135,7 @@ pub(crate) fn explain(
         file,
         offset,
         written,
+        next,
     };
     table::MISTAKES
         .iter()

@@ -1,5 +1,7 @@
 //! Parsing ends in time and in order whatever the text is.
 
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
 use std::time::{Duration, Instant};
 
 use grammar::ast::File;
@@ -150,6 +152,7 @@ fn deep_nesting_is_an_error_and_no_overflow() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // a test may look at the clock
 fn time_grows_with_the_text() {
     // Calls inside calls were tried twice per level once; bad declarations are read again after each mistake.
     let texts = [

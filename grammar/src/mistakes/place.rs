@@ -17,6 +17,8 @@ pub(super) struct Place<'t> {
     pub offset: usize,
     /// The length of the text as written; what a repair has added lies beyond.
     pub written: usize,
+    /// The word that opens what comes after the text; empty at the end of the file.
+    pub next: &'t str,
 }
 
 /// What the innermost open bracket encloses.

@@ -361,7 +361,10 @@ fn unbalanced(p: &Place) -> Option<Mistake> {
         let last = p.tokens.list.len() - 1;
         if close == "}" {
             diagnostic = diagnostic
-                .help("insert `}` after the last field")
+                .help(match p.next {
+                    "" => "insert `}` after the last field".to_owned(),
+                    next => format!("insert `}}` before `{next}`"),
+                })
                 .edit(p.after(last), "\n}");
         } else {
             diagnostic = diagnostic

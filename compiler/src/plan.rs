@@ -5,7 +5,7 @@ mod print;
 #[cfg(test)]
 mod tests;
 
-pub use build::{FORMAT, NOT_EXECUTABLE, plan};
+pub use build::{FORMAT, plan};
 pub use print::{json, text};
 
 use crate::graph::Node;

@@ -3,19 +3,17 @@
 use super::{
     CellPlan, Extract, Plan, Pretrain, RowPlan, ScoreWork, Stage, StageId, TablePlan, Work,
 };
+use crate::codes::NOT_AVAILABLE;
 use crate::graph::{Graph, Node};
 use crate::hash;
 use crate::hir::{self, Eval, Optimiser, Program, Row};
 use crate::loss::EmbeddingOp;
 use crate::passes::build;
-use grammar::diagnostic::{Code, Diagnostic};
+use grammar::diagnostic::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the plan's format.
 pub const FORMAT: u32 = 1;
-
-/// A loss or optimiser that the language knows and no run can execute yet.
-pub const NOT_EXECUTABLE: Code = Code("E0901");
 
 /// The stages and tables of `files`: each file's name as the user wrote it, and what it closes to.
 ///
@@ -209,7 +207,7 @@ fn not_executable(graph: &Graph, row: &Row) -> Vec<Diagnostic> {
     let mut diagnostics: Vec<Diagnostic> = found
         .into_iter()
         .map(|name| {
-            Diagnostic::error(NOT_EXECUTABLE, row.span, format!("this row's loss uses `{name}`, which cannot be trained yet"))
+            Diagnostic::error(NOT_AVAILABLE, row.span, format!("this row's loss uses `{name}`, which cannot be trained yet"))
                 .note("`check`, `show` and `graph` work on it; `plan` and `run` do not")
                 .help("leave this row out, or write its loss with `cos`, `mse`, `dot`, `xent`, `info_nce`, `hinge_std`, `cov`, `sg` and `l2`")
         })
@@ -222,7 +220,7 @@ fn not_executable(graph: &Graph, row: &Row) -> Vec<Diagnostic> {
         if is_nested {
             let message = "this row's optimiser is `larc` over `larc`, which would clip twice";
             diagnostics.push(
-                Diagnostic::error(NOT_EXECUTABLE, row.span, message).help("write `larc` once"),
+                Diagnostic::error(NOT_AVAILABLE, row.span, message).help("write `larc` once"),
             );
         }
     }

@@ -1,6 +1,7 @@
 //! Plans of closed programs built by hand.
 
 use super::*;
+use crate::codes::NOT_AVAILABLE;
 use crate::fixture::{ALL, crisscross, pairs};
 use crate::hir::{Choose, Clips, Eval, FeatureStep, Head, Program, Row, Score, Table};
 use crate::loss::{EmbeddingOp, Loss};
@@ -172,7 +173,7 @@ fn what_no_run_can_execute_is_refused_at_its_row() {
     };
     assert_eq!(
         (diagnostic.code, diagnostic.primary.span),
-        (NOT_EXECUTABLE, here(2))
+        (NOT_AVAILABLE, here(2))
     );
     assert_eq!(
         diagnostic.message,

@@ -131,12 +131,12 @@ pub fn time_mask(spectrograms: &Tensor, masks: &[Vec<Mask>]) -> Tensor {
 fn mask_axis(spectrograms: &Tensor, masks: &[Vec<Mask>], axis: usize) -> Tensor {
     let length = spectrograms.size()[axis];
     let device = spectrograms.device();
-    let batch = masks.len() as i64;
+    let (batch, count) = (masks.len() as i64, masks.first().map_or(0, Vec::len) as i64);
     let bound = |of: fn(&Mask) -> i64| {
         let each: Vec<i64> = masks.iter().flatten().map(of).collect();
         Tensor::from_slice(&each)
             .to_device(device)
-            .view([batch, -1, 1])
+            .view([batch, count, 1])
     };
     let at = Tensor::arange(length, (Kind::Int64, device));
     let inside = at

@@ -65,8 +65,10 @@ impl Matrix {
     /// itself not repeated.
     pub fn gaussian(length: usize, kernel: usize, sigma: f64) -> Self {
         let radius = (kernel / 2) as i64;
+        // As quotients: a sigma of 0 would make the middle weight NaN, and one this small leaves the line as it is.
+        let sigma = sigma.max(f64::MIN_POSITIVE);
         let weights: Vec<f64> = (-radius..=radius)
-            .map(|x| (-((x * x) as f64) / (2.0 * sigma * sigma)).exp())
+            .map(|x| (-0.5 * (x as f64 / sigma).powi(2)).exp())
             .collect();
         let sum: f64 = weights.iter().sum();
         let mut matrix = Self::zeros(length, length);
@@ -171,6 +173,7 @@ mod tests {
         let m = rows(&Matrix::gaussian(3, 3, 1.0));
         assert!((f64::from(m[0][1]) - 2.0 * side).abs() < 1e-7, "{m:?}");
         assert!((f64::from(m[1][0]) - side).abs() < 1e-7, "{m:?}");
+        assert_eq!(rows(&Matrix::gaussian(2, 3, 0.0)), [[1.0, 0.0], [0.0, 1.0]]);
         assert_eq!(
             (-3..7).map(|i| mirror(i, 4)).collect::<Vec<_>>(),
             [3, 2, 1, 0, 1, 2, 3, 2, 1, 0]

@@ -347,13 +347,14 @@ pub fn cutout(clips: Tensor, squares: &[Vec<Square>], fill: Fill) -> Tensor {
     let [batch, .., height, width] = clips.size()[..] else {
         unreachable!("a batch is [B, C, T, H, W]")
     };
+    let count = squares.first().map_or(0, Vec::len) as i64;
     let device = clips.device();
     let inside = |length: i64, shape: [i64; 4], span: fn(&Square) -> (i64, i64)| {
         let bounds = |pick: fn((i64, i64)) -> i64| {
             let each: Vec<i64> = squares.iter().flatten().map(|s| pick(span(s))).collect();
             Tensor::from_slice(&each)
                 .to_device(device)
-                .view([batch, -1, 1, 1])
+                .view([batch, count, 1, 1])
         };
         let at = Tensor::arange(length, (Kind::Int64, device)).view(shape);
         at.ge_tensor(&bounds(|s| s.0))
@@ -513,6 +514,14 @@ mod tests {
         };
         assert_eq!(changed(0).int64_value(&[]), 3 * 2 * 8 * 8);
         assert_eq!(changed(1).int64_value(&[]), 3 * 2 * 5 * 8);
+        assert_eq!(
+            cutout(
+                clips.shallow_clone(),
+                &[vec![], vec![]],
+                Fill::FirstFrameMean
+            ),
+            clips
+        );
     }
 
     #[test]

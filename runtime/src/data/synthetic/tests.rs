@@ -244,18 +244,3 @@ fn either_modality_tells_the_classes_apart_but_not_trivially() {
     assert!((0.25..0.98).contains(&heard), "{heard}");
     assert!((0.25..0.98).contains(&seen), "{seen}");
 }
-
-#[test]
-#[ignore = "a measurement, not a check"]
-fn speed() {
-    let source = clips(64, 8);
-    let begin = std::time::Instant::now();
-    (0..64).for_each(|clip| drop(read(&source, clip, video(0.0, 8, 16))));
-    println!(
-        "8 frames: {:.2} ms",
-        begin.elapsed().as_secs_f64() * 1e3 / 64.0
-    );
-    let begin = std::time::Instant::now();
-    (0..64).for_each(|clip| drop(read(&source, clip, audio(0.0, 32_000))));
-    println!("2 s: {:.2} ms", begin.elapsed().as_secs_f64() * 1e3 / 64.0);
-}

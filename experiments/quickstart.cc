@@ -7,11 +7,11 @@
 
 use paper
 
-# 512 clips in which a coloured shape moves and a tone follows it: class = (shape, tone).
-data toy = synthetic(clips: 512, classes: 8, length: 4s, lag: 0.3s, seed: 1)
+# 256 clips in which a coloured shape moves and a tone follows it: class = (shape, tone).
+data toy = synthetic(clips: 256, classes: 8, length: 4s, lag: 0.3s, seed: 1)
 
 pretrain small = crisscross with {
-  data = toy   bs = 64   es = 2048   ep = 5
+  data = toy   bs = 32   es = 512   ep = 4
   v.f = r2plus1d(depth: 10, width: 16) - fc(256)-bn      v.h = fc(64)-bn-relu - fc(256)
   a.f = resnet(depth: 10, width: 16, channels: 1) - fc(256)-bn     a.h = fc(64)-bn-relu - fc(256)
 }

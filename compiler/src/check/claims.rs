@@ -1,7 +1,7 @@
 //! `assert`: losses by their normal forms in every pretraining of the file, records field by field, numbers exactly.
 
 use super::loss::Context;
-use super::{Checker, Env, Slot, Wanted};
+use super::{Checker, Env, Slot, Wanted, name_of};
 use crate::catalog::{self, Family};
 use crate::codes;
 use crate::loss::Loss;
@@ -122,13 +122,12 @@ impl<'a> Checker<'a> {
 
     /// The kind of the record that an expression names, if it names one.
     fn record_kind(&self, slot: &Slot<'a>) -> Option<Kind> {
-        let base: &Expr = match &slot.expr.kind {
-            ExprKind::With(base, _) => base,
-            _ => slot.expr,
+        let base: &Expr = if let ExprKind::With(base, _) = &slot.expr.kind {
+            base
+        } else {
+            slot.expr
         };
-        let ExprKind::Name(name) = &base.kind else {
-            return None;
-        };
+        let name = name_of(base)?;
         let (_, decl) = self.declared(slot.env.module, name)?;
         Some(decl.kind.value).filter(|kind| matches!(kind, Kind::Pretrain | Kind::Eval))
     }
@@ -143,15 +142,18 @@ impl<'a> Checker<'a> {
             }
         };
         let part = |expr: &'a Expr| self.is_loss(&slot.with(expr));
-        match &slot.expr.kind {
-            ExprKind::Name(name) => {
-                name_is_loss(name) || self.modules.iter().any(|m| m.broken.contains(name))
-            }
-            ExprKind::Call(callee, _) | ExprKind::Comprehension(callee, _) => part(callee),
-            ExprKind::Neg(inner) => part(inner),
-            ExprKind::Binary(_, a, b) => part(a) || part(b),
-            _ => false,
+        if let Some(name) = name_of(slot.expr) {
+            return name_is_loss(name) || self.modules.iter().any(|m| m.broken.contains(name));
         }
+        if let ExprKind::Binary(_, a, b) = &slot.expr.kind {
+            return part(a) || part(b);
+        }
+        if let ExprKind::Neg(inner) | ExprKind::Call(inner, _) | ExprKind::Comprehension(inner, _) =
+            &slot.expr.kind
+        {
+            return part(inner);
+        }
+        false
     }
 
     fn claim_losses(
@@ -183,24 +185,15 @@ impl<'a> Checker<'a> {
             return;
         };
         let (a, b) = (Rc::new(a), Rc::new(b));
-        let value = |value: Result<serde_json::Value, serde_json::Error>| value.ok();
-        let (a, b) = match kind {
-            Kind::Pretrain => {
-                let (a, b) = (self.pretrain(&a, &left.env), self.pretrain(&b, &right.env));
-                let (Some(a), Some(b)) = (a, b) else { return };
-                (
-                    value(serde_json::to_value(&a)),
-                    value(serde_json::to_value(&b)),
-                )
-            }
-            _ => {
-                let (a, b) = (self.eval(&a, &left.env), self.eval(&b, &right.env));
-                let (Some(a), Some(b)) = (a, b) else { return };
-                (
-                    value(serde_json::to_value(&a)),
-                    value(serde_json::to_value(&b)),
-                )
-            }
+        let json = |value: Option<serde_json::Result<serde_json::Value>>| value?.ok();
+        let (a, b) = if kind == Kind::Pretrain {
+            let (a, b) = (self.pretrain(&a, &left.env), self.pretrain(&b, &right.env));
+            let (a, b) = (a.map(serde_json::to_value), b.map(serde_json::to_value));
+            (json(a), json(b))
+        } else {
+            let (a, b) = (self.eval(&a, &left.env), self.eval(&b, &right.env));
+            let (a, b) = (a.map(serde_json::to_value), b.map(serde_json::to_value));
+            (json(a), json(b))
         };
         let (Some(a), Some(b)) = (a, b) else { return };
         let mut notes = vec![];

@@ -14,6 +14,7 @@ use std::rc::Rc;
 impl<'a> Checker<'a> {
     /// The closed evaluation of a record. Without a data set its fields are checked and nothing is closed.
     pub(super) fn eval(&mut self, record: &Rc<Record<'a>>, env: &Env<'a>) -> Option<Eval> {
+        self.budget = super::MOST_STEPS;
         if let Some(field) = catalog::EVAL
             .iter()
             .find(|f| f.takes == Type::Later && record.entry(f.name).is_some())

@@ -213,20 +213,15 @@ impl<'a> Checker<'a> {
             return None;
         };
         let reduced = self.reduce(&stride)?;
-        let stride = match &reduced.expr.kind {
-            ExprKind::Tuple(members) => {
-                let members: Vec<_> = members.iter().map(|m| reduced.with(m)).collect();
-                self.sizes(&members)?
-            }
-            _ => {
-                // One number is the stride along the axes that are pooled: a window of 1 skips nothing.
-                let stride =
-                    u32::try_from(self.whole(&stride, &crate::catalog::SMALL_COUNT)?).ok()?;
-                kernel
-                    .iter()
-                    .map(|window| if *window > 1 { stride } else { 1 })
-                    .collect()
-            }
+        let stride = if let ExprKind::Tuple(members) = &reduced.expr.kind {
+            let members: Vec<_> = members.iter().map(|m| reduced.with(m)).collect();
+            self.sizes(&members)?
+        } else {
+            // One number is the stride along the axes that are pooled: a window of 1 skips nothing.
+            let stride = self.whole(&stride, &crate::catalog::SMALL_COUNT)?;
+            let stride = u32::try_from(stride).ok()?;
+            let along = |window: &u32| if *window > 1 { stride } else { 1 };
+            kernel.iter().map(along).collect()
         };
         if stride.len() != axes {
             self.wrong_count(at, axes, stride.len());

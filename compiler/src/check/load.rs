@@ -241,12 +241,12 @@ fn range_list(values: &Expr) -> Option<Vec<Expr>> {
     if callee.kind != ExprKind::Name("range".into()) {
         return None;
     }
-    let literal = |expr: &Expr| match &expr.kind {
-        ExprKind::Number(number) => {
-            let unit = number.unit.clone();
-            Quantity::parse(&number.digits, unit.as_deref()).map(|q| (q, unit))
-        }
-        _ => None,
+    let literal = |expr: &Expr| {
+        let ExprKind::Number(number) = &expr.kind else {
+            return None;
+        };
+        let unit = number.unit.clone();
+        Quantity::parse(&number.digits, unit.as_deref()).map(|q| (q, unit))
     };
     let (from, unit) = literal(&args.first().filter(|a| a.name.is_none())?.value)?;
     let (to, _) = literal(&args.get(1).filter(|a| a.name.is_none())?.value)?;

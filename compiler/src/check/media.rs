@@ -97,10 +97,7 @@ impl<'a> Checker<'a> {
         let Body::Expr(expr) = &decl.body else {
             return None;
         };
-        let env = super::Env {
-            via: slot.env.used_at(slot.span()).via,
-            ..super::Env::of_module(module)
-        };
+        let env = slot.env.inside(module, slot.span());
         self.modality(&Slot::new(expr, env, name))
     }
 
@@ -344,8 +341,7 @@ impl<'a> Checker<'a> {
         let wanted = Wanted::new("a data set", &[Kind::Data], &[]).example("KS");
         let mut at = slot.clone();
         // Through fields and parameters to the name of the declaration.
-        loop {
-            let Some(name) = at.word() else { break };
+        while let Some(name) = at.word() {
             if let Some(super::Bound::Expr(expr, env)) = at.env.bound(name).cloned() {
                 at = Slot {
                     expr,
@@ -366,10 +362,7 @@ impl<'a> Checker<'a> {
             let Body::Expr(expr) = &decl.body else {
                 return None;
             };
-            let env = super::Env {
-                via: at.env.used_at(at.span()).via,
-                ..super::Env::of_module(module)
-            };
+            let env = at.env.inside(module, at.span());
             let data = self.data_set(&Slot::new(expr, env, name), name);
             return data.map(|data| self.capped_data(data));
         }

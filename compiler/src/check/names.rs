@@ -54,15 +54,13 @@ impl<'a> Checker<'a> {
             format!("`{name}` is defined twice"),
         )
         .label(first, "first here");
-        diagnostic = match decl.kind.value {
-            Kind::Pretrain | Kind::Eval => {
-                let word = decl.kind.value.word();
-                let help = format!(
-                    "to change a field, copy it under a new name: `{word} mine = {name} with {{ ... }}`"
-                );
-                diagnostic.help(help)
-            }
-            _ => diagnostic.help("give one of the two another name"),
+        diagnostic = if matches!(decl.kind.value, Kind::Pretrain | Kind::Eval) {
+            let word = decl.kind.value.word();
+            diagnostic.help(format!(
+                "to change a field, copy it under a new name: `{word} mine = {name} with {{ ... }}`"
+            ))
+        } else {
+            diagnostic.help("give one of the two another name")
         };
         self.found.push(diagnostic);
     }
@@ -347,15 +345,14 @@ fn in_expr<'a>(expr: &'a Expr, bound: &[&'a str], found: &mut Vec<Mention<'a>>) 
 }
 
 fn in_callee<'a>(callee: &'a Expr, bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
-    match &callee.kind {
-        ExprKind::Name(name) if !bound.contains(&name.as_str()) => {
-            found.push(Mention {
-                name,
-                expr: callee,
-                is_called: true,
-            });
-        }
-        ExprKind::Name(_) => {}
-        _ => in_expr(callee, bound, found),
+    let ExprKind::Name(name) = &callee.kind else {
+        return in_expr(callee, bound, found);
+    };
+    if !bound.contains(&name.as_str()) {
+        found.push(Mention {
+            name,
+            expr: callee,
+            is_called: true,
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! Records: blocks of fields, and copies of them `with` some changed.
 
 use super::{Checker, Env, Slot, Via, Wanted, suggest};
-use crate::catalog::{self, Family};
+use crate::catalog;
 use crate::codes;
 use crate::hir::Provenance;
 use grammar::ast::{Block, BlockItem, Body, Decl, Expr, ExprKind, Field, Kind, Path};
@@ -282,64 +282,42 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
-        match &slot.expr.kind {
-            ExprKind::With(base, block) => {
-                let mut record = self.record(&slot.with(base), kind)?;
-                self.set_fields(&mut record, block, &slot.env);
-                Some(record)
+        if let ExprKind::With(base, block) = &slot.expr.kind {
+            let mut record = self.record(&slot.with(base), kind)?;
+            self.set_fields(&mut record, block, &slot.env);
+            return Some(record);
+        }
+        if let ExprKind::On(base, data) = &slot.expr.kind
+            && kind == Kind::Eval
+        {
+            let mut record = self.record(&slot.with(base), kind)?;
+            record.set("data".into(), data, slot.env.clone(), slot.span());
+            return Some(record);
+        }
+        if let Some(name) = slot.word() {
+            if let Some(super::Bound::Expr(expr, env)) = slot.env.bound(name).cloned() {
+                let place = slot.place.clone();
+                return self.record(&Slot { expr, env, place }, kind);
             }
-            ExprKind::On(base, data) if kind == Kind::Eval => {
-                let mut record = self.record(&slot.with(base), kind)?;
-                record.set("data".into(), data, slot.env.clone(), slot.span());
-                Some(record)
+            if self.is_poisoned(slot.env.module, name) {
+                return None;
             }
-            ExprKind::Name(name) => {
-                if let Some(super::Bound::Expr(expr, env)) = slot.env.bound(name).cloned() {
-                    return self.record(
-                        &Slot {
-                            expr,
-                            env,
-                            place: slot.place.clone(),
-                        },
-                        kind,
-                    );
-                }
-                if self.is_poisoned(slot.env.module, name) {
-                    return None;
-                }
-                match self.declared(slot.env.module, name) {
-                    Some((module, decl)) if decl.kind.value == kind => {
-                        let used = slot.env.used_at(slot.span());
-                        let mut record = self.record_of_decl(module, decl, &used)?;
-                        record.used_at = slot.span();
-                        Some(record)
-                    }
-                    _ => {
-                        let reduced = self.reduce(slot)?;
-                        self.wrong(slot, &reduced, &wanted);
-                        None
-                    }
-                }
-            }
-            _ => {
-                let reduced = self.reduce(slot)?;
-                if reduced.span() != slot.span()
-                    && matches!(reduced.expr.kind, ExprKind::With(..) | ExprKind::Name(_))
-                {
-                    return self.record(&reduced, kind);
-                }
-                let families: [Family; 0] = [];
-                self.wrong(
-                    slot,
-                    &reduced,
-                    &Wanted {
-                        families: &families,
-                        ..wanted
-                    },
-                );
-                None
+            let declared = self.declared(slot.env.module, name);
+            if let Some((module, decl)) = declared.filter(|(_, decl)| decl.kind.value == kind) {
+                let used = slot.env.used_at(slot.span());
+                let mut record = self.record_of_decl(module, decl, &used)?;
+                record.used_at = slot.span();
+                return Some(record);
             }
         }
+        let reduced = self.reduce(slot)?;
+        if reduced.span() != slot.span()
+            && matches!(reduced.expr.kind, ExprKind::With(..) | ExprKind::Name(_))
+        {
+            return self.record(&reduced, kind);
+        }
+        self.wrong(slot, &reduced, &wanted);
+        None
     }
 
     /// The required fields that are missing, as one message.
@@ -371,9 +349,10 @@ impl<'a> Checker<'a> {
         if missing.len() > 1 {
             diagnostic = diagnostic.note(format!("missing: {}", list.join(", ")));
         }
-        let base = match record.kind {
-            Kind::Pretrain => "crisscross",
-            _ => "linear8",
+        let base = if record.kind == Kind::Pretrain {
+            "crisscross"
+        } else {
+            "linear8"
         };
         if missing.len() > 3 {
             let word = record.kind.word();

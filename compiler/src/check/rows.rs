@@ -105,6 +105,7 @@ impl<'a> Checker<'a> {
                 continue;
             };
             let slot = Slot::new(expr, Env::of_module(module), name);
+            self.budget = super::MOST_STEPS;
             match decl.kind.value {
                 Kind::Modality => drop(self.modality(&slot)),
                 Kind::Data => drop(self.data_set(&slot, name)),

@@ -221,19 +221,12 @@ impl<'a> Checker<'a> {
 
 /// The names that a sum adds, with or without a factor.
 fn summands<'a>(expr: &'a Expr, names: &mut Vec<&'a Expr>) {
-    match &expr.kind {
-        ExprKind::Binary(op, left, right) => match op.value {
-            BinaryOp::Add | BinaryOp::Sub => {
-                summands(left, names);
-                summands(right, names);
-            }
-            BinaryOp::Mul => {
-                summands(left, names);
-                summands(right, names);
-            }
-            BinaryOp::Div => summands(left, names),
-        },
-        ExprKind::Name(_) => names.push(expr),
-        _ => {}
+    if let ExprKind::Binary(op, left, right) = &expr.kind {
+        summands(left, names);
+        if op.value != BinaryOp::Div {
+            summands(right, names);
+        }
+    } else if let ExprKind::Name(_) = &expr.kind {
+        names.push(expr);
     }
 }

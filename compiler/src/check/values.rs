@@ -319,9 +319,10 @@ impl<'a> Checker<'a> {
     /// The two members of `(a, b)`.
     pub(super) fn pair(&mut self, slot: &Slot<'a>, measure: &Measure) -> Option<(Exact, Exact)> {
         let reduced = self.reduce(slot)?;
-        let members: &'a [Expr] = match &reduced.expr.kind {
-            ExprKind::Tuple(members) => members,
-            _ => &[],
+        let members: &'a [Expr] = if let ExprKind::Tuple(members) = &reduced.expr.kind {
+            members
+        } else {
+            &[]
         };
         let [first, second] = members else {
             let noun = Type::Pair(*measure).noun();
@@ -381,11 +382,12 @@ impl<'a> Checker<'a> {
     pub(super) fn word_of(&mut self, call: &Call<'a>, name: &str) -> Option<&'static str> {
         let parameter = call.operator.parameters.iter().find(|p| p.name == name)?;
         let slot = call.get(name)?.clone();
-        match parameter.takes {
-            Type::Word(words) => self.word(&slot, words),
-            Type::YesNo => self.word(&slot, &["yes", "no"]),
-            _ => None,
-        }
+        let words: &[&'static str] = if let Type::Word(words) = parameter.takes {
+            words
+        } else {
+            &["yes", "no"]
+        };
+        self.word(&slot, words)
     }
 
     /// A list of whole numbers as positional arguments: `maxpool(1, 4, 4)`.

@@ -1,0 +1,266 @@
+//! Names and calls: what they stand for, and the arguments of operators in their places.
+
+use super::{Bound, Checker, Env, Slot, counted, name_of, named_call, suggest};
+use crate::catalog::{self, Family, Operator};
+use crate::codes;
+use grammar::ast::{Arg, Body, Decl, Expr};
+use grammar::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
+
+/// A call of an operator with its arguments in place.
+pub(crate) struct Call<'a> {
+    pub(super) operator: &'static Operator,
+    named: BTreeMap<&'static str, Slot<'a>>,
+    pub(super) positional: Vec<Slot<'a>>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn get(&self, name: &str) -> Option<&Slot<'a>> {
+        self.named.get(name)
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// Counts one step of expansion. `None`: there were too many, in number or in depth.
+    pub(super) fn step(&mut self, slot: &Slot<'a>) -> Option<()> {
+        if self.is_exhausted {
+            return None;
+        }
+        if self.budget == 0 || slot.env.depth() > 200 {
+            self.is_exhausted = true;
+            let message = format!("`{}` expands to more than any experiment needs", slot.place);
+            let diagnostic = Diagnostic::error(codes::NOTHING_TO_MINIMISE, slot.span(), message)
+                .note("names and functions stand for their definitions, and these stand for one another too often");
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        self.budget -= 1;
+        Some(())
+    }
+
+    /// Follows names, and calls of the file's own functions, to the expression that they stand for. A name that is not
+    /// declared stays as it is: it may be a word of the language. `None`: a mistake that is reported already.
+    pub(super) fn reduce(&mut self, slot: &Slot<'a>) -> Option<Slot<'a>> {
+        let mut slot = slot.clone();
+        loop {
+            self.step(&slot)?;
+            let followed = match name_of(slot.expr) {
+                Some(name) => self.follow_name(&slot, name)?,
+                None => self.follow_call(&slot)?,
+            };
+            match followed {
+                Some((expr, env)) => {
+                    let place = slot.place;
+                    slot = Slot { expr, env, place };
+                }
+                None => return Some(slot),
+            }
+        }
+    }
+
+    /// What a name stands for, or nothing where it stays as it is.
+    #[allow(clippy::type_complexity)]
+    fn follow_name(&self, slot: &Slot<'a>, name: &str) -> Option<Option<(&'a Expr, Env<'a>)>> {
+        match slot.env.bound(name) {
+            Some(Bound::Expr(expr, env)) => return Some(Some((expr, env.clone()))),
+            Some(Bound::Loss(_)) => return Some(None),
+            None => {}
+        }
+        if self.is_poisoned(slot.env.module, name) {
+            return None;
+        }
+        if let Some((module, decl)) = self.declared(slot.env.module, name) {
+            let Body::Expr(expr) = &decl.body else {
+                return Some(None);
+            };
+            if !decl.params.is_empty() {
+                return Some(None);
+            }
+            return Some(Some((expr, slot.env.inside(module, slot.span()))));
+        }
+        // A word of the language keeps its meaning inside a record that has a field of that name, such as `bn`.
+        let record = slot
+            .env
+            .record
+            .as_ref()
+            .filter(|_| catalog::any_operator(name).is_none());
+        Some(record.and_then(|record| {
+            let entry = record.entry(name)?;
+            Some((entry.value, record.env_of(entry).used_at(slot.span())))
+        }))
+    }
+
+    /// What a call of one of the file's own functions stands for, or nothing where it is no such call.
+    #[allow(clippy::type_complexity)]
+    fn follow_call(&mut self, slot: &Slot<'a>) -> Option<Option<(&'a Expr, Env<'a>)>> {
+        let Some((name, args)) = named_call(slot.expr) else {
+            return Some(None);
+        };
+        let function = self.declared(slot.env.module, name);
+        let Some((module, decl)) = function.filter(|(_, decl)| !decl.params.is_empty()) else {
+            return Some(None);
+        };
+        if self.is_poisoned(slot.env.module, name) {
+            return None;
+        }
+        let Body::Expr(expr) = &decl.body else {
+            return Some(None);
+        };
+        let args = self.match_params(slot, name, decl, args)?;
+        let mut env = slot.env.inside(module, slot.span());
+        for (param, arg) in decl.params.iter().zip(args) {
+            env = env.bind(&param.value, Bound::Expr(arg, slot.env.clone()));
+        }
+        Some(Some((expr, env)))
+    }
+
+    /// The arguments of a call of a file's own function in the order of its parameters.
+    pub(super) fn match_params(
+        &mut self,
+        slot: &Slot<'a>,
+        name: &str,
+        decl: &'a Decl,
+        args: &'a [Arg],
+    ) -> Option<Vec<&'a Expr>> {
+        let mut placed: Vec<Option<&'a Expr>> = vec![None; decl.params.len()];
+        let mut fits = args.len() == decl.params.len();
+        for (position, arg) in args.iter().enumerate() {
+            let index = match &arg.name {
+                None => Some(position),
+                Some(name) => decl.params.iter().position(|p| p.value == name.value),
+            };
+            match index.and_then(|i| placed.get_mut(i)) {
+                Some(place @ None) => *place = Some(&arg.value),
+                Some(Some(_)) | None => fits = false,
+            }
+        }
+        if !fits || placed.iter().any(Option::is_none) {
+            let params: Vec<&str> = decl.params.iter().map(|p| p.value.as_str()).collect();
+            let message = format!(
+                "`{name}` takes {}, this gives {}",
+                counted(params.len(), "argument"),
+                args.len()
+            );
+            let diagnostic = Diagnostic::error(codes::WRONG_ARGUMENTS, slot.span(), message)
+                .label(decl.name.span, "defined here")
+                .help(format!("write `{name}({})`", params.join(", ")));
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        Some(placed.into_iter().flatten().collect())
+    }
+
+    /// Reads `name(args)` or a bare `name` as an operator of a family. `None` inside: it is something else, and nothing was
+    /// reported. `Err`: it is such an operator with a mistake that is reported.
+    pub(super) fn operator_call(
+        &mut self,
+        slot: &Slot<'a>,
+        family: Family,
+    ) -> Result<Option<Call<'a>>, ()> {
+        let bare = name_of(slot.expr).map(|name| (name, &[][..]));
+        let Some((name, args)) = named_call(slot.expr).or(bare) else {
+            return Ok(None);
+        };
+        let Some(operator) = catalog::operator(family, name) else {
+            return Ok(None);
+        };
+        if operator.is_later {
+            let message =
+                format!("`{name}` is part of the language, but this version cannot run it");
+            let known: Vec<String> = catalog::operators_of(family)
+                .map(|o| format!("`{o}`"))
+                .collect();
+            let mut diagnostic = Diagnostic::error(codes::NOT_AVAILABLE, slot.span(), message);
+            if known.len() <= 4 {
+                diagnostic = diagnostic.help(format!("what runs here: {}", known.join(", ")));
+            }
+            self.report(&slot.env, diagnostic);
+            return Err(());
+        }
+        self.place_arguments(slot, operator, args)
+            .map(Some)
+            .ok_or(())
+    }
+
+    /// Puts each argument to its parameter. All mistakes of one call are reported.
+    fn place_arguments(
+        &mut self,
+        slot: &Slot<'a>,
+        operator: &'static Operator,
+        args: &'a [Arg],
+    ) -> Option<Call<'a>> {
+        let mut named: BTreeMap<&'static str, Slot<'a>> = BTreeMap::new();
+        let mut positional = vec![];
+        let mut is_right = true;
+        for arg in args {
+            let Some(name) = &arg.name else {
+                let next = operator.parameters.get(positional.len());
+                if operator.is_variadic {
+                    positional.push(Slot::new(&arg.value, slot.env.clone(), operator.name));
+                } else if let Some(parameter) = next {
+                    let place = if operator.parameters.len() == 1 {
+                        operator.name
+                    } else {
+                        parameter.name
+                    };
+                    positional.push(Slot::new(&arg.value, slot.env.clone(), place));
+                    named.insert(parameter.name, positional[positional.len() - 1].clone());
+                } else {
+                    let most = counted(operator.parameters.len(), "argument");
+                    let message = format!("`{}` takes {most}, this is one more", operator.name);
+                    self.report(
+                        &slot.env,
+                        Diagnostic::error(codes::WRONG_ARGUMENTS, arg.value.span, message),
+                    );
+                    is_right = false;
+                }
+                continue;
+            };
+            let Some(parameter) = operator.parameters.iter().find(|p| p.name == name.value) else {
+                let known: Vec<&str> = operator.parameters.iter().map(|p| p.name).collect();
+                let message = format!("`{}` has no argument `{}`", operator.name, name.value);
+                let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, name.span, message);
+                if !known.is_empty() {
+                    let list: Vec<String> = known.iter().map(|k| format!("`{k}`")).collect();
+                    diagnostic = diagnostic.note(format!("its arguments: {}", list.join(", ")));
+                }
+                let diagnostic = suggest(diagnostic, name.span, &name.value, known.into_iter());
+                self.report(&slot.env, diagnostic);
+                is_right = false;
+                continue;
+            };
+            let argument = Slot::new(&arg.value, slot.env.clone(), parameter.name);
+            if named.insert(parameter.name, argument).is_some() {
+                let message = format!("`{}` is set twice in one call", parameter.name);
+                self.report(
+                    &slot.env,
+                    Diagnostic::error(codes::SET_TWICE, name.span, message),
+                );
+                is_right = false;
+            }
+        }
+        let missing = operator
+            .parameters
+            .iter()
+            .filter(|p| p.is_required && !named.contains_key(p.name));
+        let missing: Vec<String> = missing.map(|p| format!("`{}`", p.name)).collect();
+        if !missing.is_empty() && is_right {
+            let message = format!("`{}` needs {}", operator.name, missing.join(" and "));
+            let kinds: Vec<String> = operator
+                .parameters
+                .iter()
+                .filter(|p| p.is_required && !named.contains_key(p.name))
+                .map(|p| format!("`{}` takes {}", p.name, p.takes.noun()))
+                .collect();
+            let diagnostic = Diagnostic::error(codes::MISSING_FIELD, slot.span(), message)
+                .note(kinds.join("; "));
+            self.report(&slot.env, diagnostic);
+            is_right = false;
+        }
+        is_right.then_some(Call {
+            operator,
+            named,
+            positional,
+        })
+    }
+}

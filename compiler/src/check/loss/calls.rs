@@ -1,0 +1,391 @@
+//! Calls inside a loss: its own functions, operators, and functions of a view.
+
+use super::{Context, Function, LOSS, Value};
+use crate::catalog::Family;
+use crate::check::{Bound, Checker, Slot, counted};
+use crate::codes;
+use crate::hir::Schedule;
+use crate::loss::{Embedding, EmbeddingOp, Loss, Term, TermOp};
+use crate::units::Exact;
+use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
+use grammar::diagnostic::Diagnostic;
+use std::rc::Rc;
+
+impl<'a> Checker<'a> {
+    pub(in crate::check) fn loss_call(
+        &mut self,
+        slot: &Slot<'a>,
+        callee: &'a Expr,
+        args: &'a [Arg],
+        context: &Context,
+    ) -> Option<Value<'a>> {
+        if let ExprKind::Name(name) = &callee.kind
+            && slot.env.bound(name).is_none()
+        {
+            let declared = self.declared(slot.env.module, name);
+            if let Some((module, decl)) = declared.filter(|(_, decl)| !decl.params.is_empty()) {
+                if self.is_poisoned(slot.env.module, name) {
+                    return None;
+                }
+                let args = self.match_params(slot, name, decl, args)?;
+                let values: Vec<_> = args
+                    .into_iter()
+                    .map(|arg| self.loss_value(&slot.with(arg), context))
+                    .collect();
+                let values: Vec<Value<'a>> = values.into_iter().collect::<Option<_>>()?;
+                return self.call_declared(slot, module, decl, values, context);
+            }
+            if declared.is_none_or(|(_, decl)| !matches!(decl.kind.value, Kind::Loss | Kind::Let))
+                && !self.is_poisoned(slot.env.module, name)
+            {
+                return self.loss_operator(slot, context);
+            }
+        }
+        let function = self.loss_value(&slot.with(callee), context)?;
+        let Value::Function(function) = function else {
+            let message = format!("{} takes no arguments", function.noun());
+            self.error(&slot.with(callee), codes::WRONG_ARGUMENTS, message);
+            return None;
+        };
+        let [arg] = args else {
+            self.error(
+                slot,
+                codes::WRONG_ARGUMENTS,
+                format!(
+                    "this takes 1 argument, a view or an embedding, and is given {}",
+                    args.len()
+                ),
+            );
+            return None;
+        };
+        let value = self.loss_value(&slot.with(&arg.value), context)?;
+        self.apply(slot, &function, value, context)
+    }
+
+    pub(in crate::check) fn call_declared(
+        &mut self,
+        slot: &Slot<'a>,
+        module: usize,
+        decl: &'a Decl,
+        values: Vec<Value<'a>>,
+        context: &Context,
+    ) -> Option<Value<'a>> {
+        let Body::Expr(body) = &decl.body else {
+            return None;
+        };
+        let mut env = slot.env.inside(module, slot.span());
+        for (param, value) in decl.params.iter().zip(values) {
+            env = env.bind(&param.value, Bound::Loss(value));
+        }
+        self.loss_value(
+            &Slot {
+                expr: body,
+                env,
+                place: slot.place.clone(),
+            },
+            context,
+        )
+    }
+
+    /// An operator of the language: a term, a tensor or a sum.
+    pub(in crate::check) fn loss_operator(
+        &mut self,
+        slot: &Slot<'a>,
+        context: &Context,
+    ) -> Option<Value<'a>> {
+        for family in [Family::Term, Family::Tensor, Family::Sum] {
+            let Some(call) = self.operator_call(slot, family).ok()? else {
+                continue;
+            };
+            let mut arg = |name: &str| -> Option<Value<'a>> {
+                let slot = call.get(name)?.clone();
+                self.loss_value(&slot, context)
+            };
+            match (family, call.operator.name) {
+                (Family::Sum, name) => {
+                    let value = arg("of")?;
+                    let Value::Loss(loss) = value else {
+                        let message = format!("`{name}` takes a loss, this is {}", value.noun());
+                        self.error(slot, codes::WRONG_KIND_OF_VALUE, message);
+                        return None;
+                    };
+                    let loss = if name == "unit" {
+                        loss.unit()
+                    } else {
+                        Some(loss)
+                    };
+                    return loss.map(Value::Loss);
+                }
+                (Family::Tensor, "linear") => {
+                    return self
+                        .whole_of(&call, "width")
+                        .map(|width| Value::Function(Function::Linear(width)));
+                }
+                (Family::Tensor, "ema") => {
+                    let function = self.function(call.get("of")?, context);
+                    let decay = match self.schedule(call.get("decay")?)? {
+                        Schedule::Constant(decay) => (decay, decay),
+                        Schedule::Cosine { from, to, .. } => (from, to),
+                        Schedule::Multistep { .. } => {
+                            let at = call.get("decay")?.clone();
+                            self.error(
+                                &at,
+                                codes::WRONG_KIND_OF_VALUE,
+                                "`decay` takes a number or `cosine(0.99 -> 1)`",
+                            );
+                            return None;
+                        }
+                    };
+                    return Some(Value::Function(Function::Ema(Rc::new(function?), decay)));
+                }
+                (Family::Tensor, "memory") => {
+                    let function = self.function(call.get("of")?, context);
+                    let momentum = self.number_of(&call, "momentum");
+                    return Some(Value::Function(Function::Memory(
+                        Rc::new(function?),
+                        momentum?,
+                    )));
+                }
+                (Family::Tensor, "sinkhorn") => {
+                    let tensor = arg("x");
+                    let eps = self.number_of(&call, "eps");
+                    let tensor = self.embedding(call.get("x")?, tensor?)?;
+                    return Some(Value::Tensor(Embedding::Apply(
+                        EmbeddingOp::Sinkhorn { eps: eps? },
+                        Box::new(tensor),
+                    )));
+                }
+                (Family::Tensor, name) => {
+                    let value = arg("x")?;
+                    return self.apply(slot, &Function::Operator(name), value, context);
+                }
+                (_, name) => {
+                    let x = arg("x");
+                    let y = if call.operator.parameters.iter().any(|p| p.name == "y") {
+                        Some(arg("y"))
+                    } else {
+                        None
+                    };
+                    let x = self.embedding(call.get("x")?, x?);
+                    let mut args = vec![x?];
+                    if let Some(y) = y {
+                        args.push(self.embedding(call.get("y")?, y?)?);
+                        self.same_width(slot, &args, context)?;
+                    }
+                    let op = match name {
+                        "cos" => TermOp::Cos,
+                        "mse" => TermOp::Mse,
+                        "dot" => TermOp::Dot,
+                        "xent" => TermOp::Xent,
+                        "hinge_std" => TermOp::HingeStd,
+                        "cov" => TermOp::Cov,
+                        _ => TermOp::InfoNce {
+                            t: self.number_of(&call, "t")?,
+                        },
+                    };
+                    return Some(Value::Loss(Loss::of(Term::new(op, args))));
+                }
+            }
+        }
+        self.wrong(slot, slot, &LOSS);
+        None
+    }
+
+    pub(in crate::check) fn function(
+        &mut self,
+        slot: &Slot<'a>,
+        context: &Context,
+    ) -> Option<Function<'a>> {
+        let value = self.loss_value(slot, context)?;
+        if let Value::Function(function) = value {
+            return Some(function);
+        }
+        let message = format!(
+            "`{}` takes a function of a view, this is {}",
+            slot.place,
+            value.noun()
+        );
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+            .help("write `ema(z, ...)`");
+        self.report(&slot.env, diagnostic);
+        None
+    }
+
+    pub(in crate::check) fn apply(
+        &mut self,
+        slot: &Slot<'a>,
+        function: &Function<'a>,
+        value: Value<'a>,
+        context: &Context,
+    ) -> Option<Value<'a>> {
+        let wrap = |op, tensor| Some(Value::Tensor(Embedding::Apply(op, Box::new(tensor))));
+        match function {
+            Function::Declared(module, decl) => {
+                if decl.params.len() != 1 {
+                    let message = format!(
+                        "`{}` takes {}",
+                        decl.name.value,
+                        counted(decl.params.len(), "argument")
+                    );
+                    self.error(slot, codes::WRONG_ARGUMENTS, message);
+                    return None;
+                }
+                self.call_declared(slot, *module, decl, vec![value], context)
+            }
+            Function::Operator("f") => {
+                let Value::Tensor(view @ Embedding::View { .. }) = value else {
+                    let message = format!("`f` takes a view, this is {}", value.noun());
+                    let diagnostic =
+                        Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+                            .help("write `f(v[1])`");
+                    self.report(&slot.env, diagnostic);
+                    return None;
+                };
+                let group = context
+                    .groups
+                    .get(&format!("{}.f", view.view().0))?
+                    .0
+                    .clone();
+                wrap(EmbeddingOp::Encode(group), view)
+            }
+            Function::Operator("h") => {
+                let tensor = self.embedding(slot, value)?;
+                let (modality, _) = tensor.view();
+                let Some((group, _)) = context.groups.get(&format!("{modality}.h")).cloned() else {
+                    let message =
+                        format!("modality `{modality}` has no predictor, and this loss needs one");
+                    let diagnostic = Diagnostic::error(codes::NO_PREDICTOR, slot.span(), message)
+                        .help(format!("set `{modality}.h = pred` in the pretraining"));
+                    self.report(&slot.env, diagnostic);
+                    return None;
+                };
+                wrap(EmbeddingOp::Predict(group), tensor)
+            }
+            Function::Operator(name) => {
+                let tensor = self.embedding(slot, value)?;
+                wrap(
+                    if *name == "sg" {
+                        EmbeddingOp::StopGradient
+                    } else {
+                        EmbeddingOp::L2
+                    },
+                    tensor,
+                )
+            }
+            Function::Linear(width) => {
+                let tensor = self.embedding(slot, value)?;
+                wrap(EmbeddingOp::Linear(*width), tensor)
+            }
+            Function::Ema(inner, decay) => {
+                let inner = self.apply(slot, inner, value, context)?;
+                let tensor = self.embedding(slot, inner)?;
+                Some(Value::Tensor(averaged(tensor, *decay)))
+            }
+            Function::Memory(inner, momentum) => {
+                let inner = self.apply(slot, inner, value, context)?;
+                let tensor = self.embedding(slot, inner)?;
+                wrap(
+                    EmbeddingOp::Memory {
+                        momentum: *momentum,
+                    },
+                    tensor,
+                )
+            }
+        }
+    }
+
+    /// A tensor that a network has made: a view is none.
+    pub(in crate::check) fn embedding(
+        &mut self,
+        slot: &Slot<'a>,
+        value: Value<'a>,
+    ) -> Option<Embedding> {
+        let Value::Tensor(tensor) = value else {
+            let message = format!("this takes an embedding, not {}", value.noun());
+            let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+                .help("write `z(v[1])`");
+            self.report(&slot.env, diagnostic);
+            return None;
+        };
+        let Embedding::View { modality, view } = &tensor else {
+            return Some(tensor);
+        };
+        let is_view = matches!(slot.expr.kind, ExprKind::Index(..));
+        let fixed = match is_view {
+            true => format!("z({})", self.sources.text(slot.span())),
+            false => format!("z({modality}[{view}])"),
+        };
+        let message = "a view is not an embedding";
+        let mut diagnostic = Diagnostic::error(codes::NOT_AN_EMBEDDING, slot.span(), message)
+            .help(format!("write `{fixed}`"));
+        if is_view {
+            diagnostic = diagnostic.edit(slot.span(), fixed);
+        }
+        self.report(&slot.env, diagnostic);
+        None
+    }
+
+    pub(in crate::check) fn same_width(
+        &mut self,
+        slot: &Slot<'a>,
+        args: &[Embedding],
+        context: &Context,
+    ) -> Option<()> {
+        let widths: Vec<Option<(String, u32)>> =
+            args.iter().map(|arg| width(arg, context)).collect();
+        let [Some((first, a)), Some((second, b))] = widths.as_slice() else {
+            return Some(());
+        };
+        if a == b {
+            return Some(());
+        }
+        let message = format!("widths differ: {first} ends in {a}, {second} in {b}");
+        let diagnostic = Diagnostic::error(codes::WIDTHS_DIFFER, slot.span(), message)
+            .help("give both networks a last layer of the same width");
+        self.report(&slot.env, diagnostic);
+        None
+    }
+}
+
+/// The embedding with every network replaced by its moving average.
+fn averaged(embedding: Embedding, decay: (Exact, Exact)) -> Embedding {
+    match embedding {
+        Embedding::View { .. } => embedding,
+        Embedding::Apply(op, inner) => {
+            let inner = Box::new(averaged(*inner, decay));
+            match op {
+                EmbeddingOp::Encode(group) | EmbeddingOp::Predict(group) => {
+                    Embedding::Apply(EmbeddingOp::Ema { group, decay }, inner)
+                }
+                EmbeddingOp::StopGradient
+                | EmbeddingOp::L2
+                | EmbeddingOp::Scale(_)
+                | EmbeddingOp::Linear(_)
+                | EmbeddingOp::Sinkhorn { .. }
+                | EmbeddingOp::Ema { .. }
+                | EmbeddingOp::Memory { .. } => Embedding::Apply(op, inner),
+            }
+        }
+    }
+}
+
+/// The width of an embedding and the group that decides it, where it is known.
+fn width(embedding: &Embedding, context: &Context) -> Option<(String, u32)> {
+    let Embedding::Apply(op, inner) = embedding else {
+        return None;
+    };
+    match op {
+        EmbeddingOp::Encode(group)
+        | EmbeddingOp::Predict(group)
+        | EmbeddingOp::Ema { group, .. } => {
+            let width = context.groups.get(group)?.1?;
+            Some((format!("`{group}`"), width))
+        }
+        EmbeddingOp::Linear(width) => Some(("the linear layer".into(), *width)),
+        EmbeddingOp::StopGradient
+        | EmbeddingOp::L2
+        | EmbeddingOp::Scale(_)
+        | EmbeddingOp::Sinkhorn { .. }
+        | EmbeddingOp::Memory { .. } => width(inner, context),
+    }
+}

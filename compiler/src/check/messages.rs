@@ -1,0 +1,264 @@
+//! Messages: where a mistake is shown, what stands in the wrong place, and what may be meant.
+
+use super::{Checker, Env, Slot, name_of};
+use crate::catalog::{self, Family};
+use crate::codes;
+use grammar::ast::{ExprKind, Kind};
+use grammar::diagnostic::{Diagnostic, Label};
+use grammar::span::{FileId, Span};
+
+/// What a place takes, for the message when something else stands there.
+pub(crate) struct Wanted<'w> {
+    pub(super) noun: &'w str,
+    pub(super) kinds: &'w [Kind],
+    pub(super) words: &'w [&'w str],
+    pub(super) families: &'w [Family],
+    pub(super) example: Option<&'w str>,
+}
+
+impl<'w> Wanted<'w> {
+    pub(super) const fn new(noun: &'w str, kinds: &'w [Kind], families: &'w [Family]) -> Self {
+        Wanted {
+            noun,
+            kinds,
+            words: &[],
+            families,
+            example: None,
+        }
+    }
+
+    pub(super) const fn example(self, example: &'w str) -> Self {
+        Wanted {
+            example: Some(example),
+            ..self
+        }
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// Adds a mistake. One inside a shipped module is shown at the use that led there, with the shipped line as a label.
+    pub(super) fn report(&mut self, env: &Env<'a>, mut diagnostic: Diagnostic) {
+        if self.is_shipped(diagnostic.primary.span.file) {
+            let mut uses = std::iter::successors(env.via.as_ref(), |via| via.outer.as_ref());
+            if let Some(via) = uses.find(|via| !self.is_shipped(via.span.file)) {
+                let inner = std::mem::replace(
+                    &mut diagnostic.primary,
+                    Label {
+                        span: via.span,
+                        text: String::new(),
+                    },
+                );
+                let text = if inner.text.is_empty() {
+                    "it comes from here".to_string()
+                } else {
+                    inner.text
+                };
+                diagnostic.labels.insert(
+                    0,
+                    Label {
+                        span: inner.span,
+                        text,
+                    },
+                );
+            }
+        }
+        diagnostic.edits.retain(|edit| {
+            !self
+                .modules
+                .iter()
+                .any(|m| m.is_shipped && m.file == edit.span.file)
+        });
+        self.found.push(diagnostic);
+    }
+
+    pub(super) fn is_shipped(&self, file: FileId) -> bool {
+        self.modules.iter().any(|m| m.file == file && m.is_shipped)
+    }
+
+    /// Adds a plain error at an expression.
+    pub(super) fn error(
+        &mut self,
+        slot: &Slot<'a>,
+        code: grammar::diagnostic::Code,
+        message: impl Into<String>,
+    ) {
+        self.report(&slot.env, Diagnostic::error(code, slot.span(), message));
+    }
+
+    /// The expression is not what its place takes: says what it is, and what is meant if a name is near.
+    pub(super) fn wrong(&mut self, original: &Slot<'a>, reduced: &Slot<'a>, wanted: &Wanted<'_>) {
+        if let Some(name) = original.word()
+            && original.env.bound(name).is_none()
+            && self.declared(original.env.module, name).is_none()
+            && catalog::any_operator(name).is_none()
+            && original
+                .env
+                .record
+                .as_ref()
+                .is_none_or(|r| r.entry(name).is_none())
+        {
+            self.unknown(original, name, wanted);
+            return;
+        }
+        if let Some(name) = reduced.word()
+            && original.word() != Some(name)
+            && self.declared(reduced.env.module, name).is_none()
+            && catalog::any_operator(name).is_none()
+        {
+            self.unknown(reduced, name, wanted);
+            return;
+        }
+        if let ExprKind::Call(callee, _) = &reduced.expr.kind
+            && let ExprKind::Name(name) = &callee.kind
+            && catalog::any_operator(name).is_none()
+            && self.declared(reduced.env.module, name).is_none()
+        {
+            let callee = reduced.with(callee);
+            self.unknown(&callee, name, wanted);
+            return;
+        }
+        let message = format!(
+            "`{}` takes {}, this is {}",
+            original.place,
+            wanted.noun,
+            self.describe(reduced)
+        );
+        let mut diagnostic =
+            Diagnostic::error(codes::WRONG_KIND_OF_VALUE, original.span(), message);
+        if let Some(example) = wanted.example {
+            diagnostic = diagnostic.help(format!("for example `{example}`"));
+        }
+        self.report(&original.env, diagnostic);
+    }
+
+    /// A name that nothing knows, with what may be meant.
+    pub(super) fn unknown(&mut self, slot: &Slot<'a>, name: &str, wanted: &Wanted<'_>) {
+        if self.modules[slot.env.module].lacks_a_module {
+            return;
+        }
+        let mut known: Vec<String> = vec![];
+        for (visible, (_, decl)) in &self.names[slot.env.module] {
+            if wanted.kinds.contains(&decl.kind.value) {
+                known.push(visible.to_string());
+            }
+        }
+        known.extend(wanted.words.iter().map(|word| word.to_string()));
+        known.extend(
+            wanted
+                .families
+                .iter()
+                .flat_map(|f| catalog::operators_of(*f))
+                .map(str::to_string),
+        );
+        let candidates: Vec<&str> = known.iter().map(String::as_str).collect();
+        let noun = wanted
+            .kinds
+            .first()
+            .map_or("value", |kind| catalog::kind_noun(*kind));
+        let noun = match wanted.kinds.first() {
+            Some(Kind::Augment) => "augmentation",
+            Some(Kind::Layers) => "layer",
+            Some(_) | None => noun.split_once(' ').map_or(noun, |(_, noun)| noun),
+        };
+        let message = format!("no {noun} named `{name}`");
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_NAME, slot.span(), message);
+        if nearest(name, candidates.iter().copied()).is_empty()
+            && !candidates.is_empty()
+            && candidates.len() <= 12
+        {
+            let list: Vec<String> = candidates.iter().map(|c| format!("`{c}`")).collect();
+            diagnostic = diagnostic.note(format!("known here: {}", list.join(", ")));
+        }
+        if self.modules[slot.env.module].uses.is_empty() && slot.env.module == 0 {
+            diagnostic = diagnostic
+                .note("this file uses no module; the paper's names come with `use paper`");
+        }
+        let diagnostic = suggest(diagnostic, slot.span(), name, candidates.into_iter());
+        self.report(&slot.env, diagnostic);
+    }
+
+    /// What an expression is, in the words of messages.
+    pub(super) fn describe(&self, slot: &Slot<'a>) -> String {
+        match &slot.expr.kind {
+            ExprKind::Number(number) => {
+                crate::units::Quantity::parse(&number.digits, number.unit.as_deref())
+                    .map_or("a number".into(), |q| q.dimension.noun())
+            }
+            ExprKind::Dims(..) => "a size".into(),
+            ExprKind::At(..) => "a clip".into(),
+            ExprKind::String(_) => "a text".into(),
+            ExprKind::Name(name)
+            | ExprKind::Member(_, grammar::span::Spanned { value: name, .. }) => {
+                match (
+                    self.declared(slot.env.module, name),
+                    catalog::any_operator(name),
+                ) {
+                    (Some((_, decl)), _) => catalog::kind_noun(decl.kind.value).into(),
+                    (None, Some(operator)) => operator.family.noun().into(),
+                    (None, None) => format!("the word `{name}`"),
+                }
+            }
+            ExprKind::List(_) => "a list".into(),
+            ExprKind::Tuple(_) => "a group in parentheses".into(),
+            ExprKind::Neg(_) | ExprKind::Binary(..) => "a sum or a chain".into(),
+            ExprKind::Compare(..) => "a comparison".into(),
+            ExprKind::Arrow(..) => "a range".into(),
+            ExprKind::On(..) => "an evaluation on a data set".into(),
+            ExprKind::With(..) => "a changed copy of a record".into(),
+            ExprKind::Index(..) => "a view".into(),
+            ExprKind::Call(callee, _) | ExprKind::Comprehension(callee, _) => {
+                match name_of(callee).and_then(catalog::any_operator) {
+                    Some(operator) => operator.family.noun().into(),
+                    None => "a call".into(),
+                }
+            }
+        }
+    }
+}
+
+/// The candidates nearest to a misspelt name: one, or several that are equally near. None is better than a far one.
+pub(crate) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Vec<String> {
+    let lower = name.to_lowercase();
+    let limit = (name.chars().count() / 3).clamp(1, 3);
+    let near = |candidate: &'n str| {
+        let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+        let prefix = candidate.starts_with(name) || name.starts_with(candidate);
+        let is_part = prefix && name.len() > 1 && candidate.len() > 1;
+        (distance <= limit && distance < name.chars().count().max(2) || is_part)
+            .then_some((distance, candidate))
+    };
+    let mut near: Vec<(usize, &str)> = candidates.filter_map(near).collect();
+    near.sort();
+    near.dedup();
+    let Some((best, _)) = near.first().copied() else {
+        return vec![];
+    };
+    near.iter()
+        .filter(|(d, _)| *d == best)
+        .map(|(_, c)| c.to_string())
+        .take(2)
+        .collect()
+}
+
+/// Adds "did you mean" and the edit.
+pub(crate) fn suggest<'n>(
+    diagnostic: Diagnostic,
+    span: Span,
+    name: &str,
+    candidates: impl Iterator<Item = &'n str>,
+) -> Diagnostic {
+    match nearest(name, candidates).as_slice() {
+        [] => diagnostic,
+        [one] => diagnostic
+            .here(format!("did you mean `{one}`?"))
+            .help(format!("replace with `{one}`"))
+            .edit(span, one.clone()),
+        [one, other, ..] => diagnostic.here(format!("did you mean `{one}` or `{other}`?")),
+    }
+}
+
+/// `1 score`, `2 scores`.
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}

@@ -6,7 +6,7 @@
 //! augmented clips alone, so they are asked about with those.
 
 use super::feature_set::{FeatureSet, Features};
-use super::svm::{self, Decisions, Problem, Rows};
+use super::svm::{self, Decisions, Problem, Rows, Space};
 use crate::augment::Key;
 use crate::error::{Error, Result};
 use compiler::hir::{Choose, Head, Score};
@@ -32,11 +32,19 @@ struct Split {
     test: Vec<usize>,
 }
 
+/// The two kinds of rows.
+#[derive(Clone, Copy)]
+enum Kind {
+    Train,
+    Test,
+}
+
 /// A set of samples to fit on, one to ask about, and the rows of both.
 struct Task<'a> {
     set: &'a FeatureSet,
-    // What the rows that are asked about are rows of.
-    asked: &'a Features,
+    space: &'a Space,
+    // What the rows that are asked about are rows of, and these in the space.
+    asked: (&'a Features, &'a [f64]),
     train_rows: Vec<usize>,
     classes_of_rows: Vec<u32>,
     test: Vec<usize>,
@@ -63,6 +71,7 @@ pub fn score(
         check_classes(set, split)?;
     }
 
+    let space = Space::new(&set.train.values, &set.test.values, set.width)?;
     // Where the cost is chosen on held-out samples, a first round chooses it and a second fits it on all.
     let mut solver = Solver {
         name: svm::SOLVER.to_owned(),
@@ -87,7 +96,7 @@ pub fn score(
         Choose::Test => {
             let tasks: Vec<Task> = splits
                 .iter()
-                .map(|s| Task::new(set, &s.train, &s.test, &set.test, &numbers))
+                .map(|s| Task::new(set, &space, &s.train, &s.test, Kind::Test, &numbers))
                 .collect();
             let tried = run(&tasks)?;
             (
@@ -102,7 +111,7 @@ pub fn score(
                 .collect::<Result<_>>()?;
             let first: Vec<Task> = held
                 .iter()
-                .map(|(fit, held)| Task::new(set, fit, held, &set.train, &numbers))
+                .map(|(fit, held)| Task::new(set, &space, fit, held, Kind::Train, &numbers))
                 .collect();
             let tried = run(&first)?;
             let second: Vec<Task> = splits
@@ -111,9 +120,10 @@ pub fn score(
                 .map(|(split, tried)| {
                     Task::new(
                         set,
+                        &space,
                         &split.train,
                         &split.test,
-                        &set.test,
+                        Kind::Test,
                         &numbers[best(tried)..][..1],
                     )
                 })
@@ -141,12 +151,13 @@ pub fn score(
 }
 
 impl<'a> Task<'a> {
-    /// Fit on `train`, ask about `test` with its rows in `asked`, at these costs.
+    /// Fit on `train`, ask about `test` with its rows of this kind, at these costs.
     fn new(
         set: &'a FeatureSet,
+        space: &'a Space,
         train: &[usize],
         test: &[usize],
-        asked: &'a Features,
+        kind: Kind,
         costs: &[f64],
     ) -> Self {
         let rows_of = |features: &Features, wanted: &[usize]| -> Vec<usize> {
@@ -158,31 +169,36 @@ impl<'a> Task<'a> {
                 .map(|(row, _)| row)
                 .collect()
         };
+        let asked: (&Features, &[f64]) = match kind {
+            Kind::Train => (&set.train, &space.train),
+            Kind::Test => (&set.test, &space.test),
+        };
         let train_rows = rows_of(&set.train, train);
         let class = |row: &usize| set.labels[set.train.samples[*row]];
         Self {
             set,
+            space,
             asked,
             classes_of_rows: train_rows.iter().map(class).collect(),
             train_rows,
             test: test.to_vec(),
-            test_rows: rows_of(asked, test),
+            test_rows: rows_of(asked.0, test),
             costs: costs.to_vec(),
         }
     }
 
     fn problem(&self) -> Problem<'_> {
-        let width = self.set.width;
+        let width = self.space.width;
         Problem {
             train: Rows {
-                values: &self.set.train.values,
+                values: &self.space.train,
                 width,
                 rows: &self.train_rows,
             },
             classes_of_rows: &self.classes_of_rows,
             classes: self.set.classes.len() as u32,
             test: Rows {
-                values: &self.asked.values,
+                values: self.asked.1,
                 width,
                 rows: &self.test_rows,
             },
@@ -197,7 +213,7 @@ impl<'a> Task<'a> {
             let mut sums = vec![vec![0.0; by_class.len()]; self.set.samples.len()];
             for (class, values) in by_class.iter().enumerate() {
                 for (row, value) in self.test_rows.iter().zip(values) {
-                    sums[self.asked.samples[*row]][class] += value;
+                    sums[self.asked.0.samples[*row]][class] += value;
                 }
             }
             let is_right =

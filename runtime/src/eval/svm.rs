@@ -14,6 +14,10 @@
 //! on 3200 windows of ESC-10 at C = 1, at an objective of 12.2 where the primal solver reaches 11.7. The primal solver draws nothing.
 //!
 //! Costs are tried from the smallest to the largest, each fit starting from the solution before it.
+//!
+//! P depends on the rows through their inner products alone. Where there are fewer training rows than features, all rows are
+//! therefore first expressed in an orthonormal basis of the training rows' span ([`Space`]): the same machines from a triangular
+//! matrix, in an eighth of the time on 960 windows of 4608 features.
 
 use crate::error::{Error, Result};
 use crate::parallel::in_parallel;
@@ -21,6 +25,7 @@ use liblinear::util::TrainingInput;
 use liblinear::{Builder, LibLinearModel, SolverType};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tch::{Kind, Tensor};
 
 /// The name of the solver, as `result.json` has it.
 pub const SOLVER: &str = "LIBLINEAR L2R_L2LOSS_SVC (trust-region Newton, primal)";
@@ -32,11 +37,55 @@ pub const TOLERANCE: f64 = 1e-4;
 /// Bytes that all fits under way may take at once; fewer run side by side where their rows are large.
 const MEMORY: usize = 4 << 30;
 
-/// Dense rows of one matrix `[N, width]`.
+/// Rows of features in the coordinates that machines are fitted in.
+#[derive(Clone, Debug)]
+pub struct Space {
+    /// Training rows, one after the other.
+    pub train: Vec<f64>,
+    /// Test rows.
+    pub test: Vec<f64>,
+    /// Values of a row; the feature that is always 1 is among them, or turned into them.
+    pub width: usize,
+}
+
+impl Space {
+    /// The space of `train` and `test` rows of `features` values each.
+    pub fn new(train: &[f32], test: &[f32], features: usize) -> Result<Self> {
+        let matrix = |values: &[f32]| -> Result<Tensor> {
+            let rows = (values.len() / features.max(1)) as i64;
+            let matrix = Tensor::from_slice(values).f_view([rows, features as i64])?;
+            let matrix = matrix.to_kind(Kind::Double);
+            Ok(Tensor::f_cat(
+                &[
+                    &matrix,
+                    &matrix.new_ones([rows, 1], (Kind::Double, matrix.device())),
+                ],
+                1,
+            )?)
+        };
+        let (mut train, mut test) = (matrix(train)?, matrix(test)?);
+        let (rows, width) = train.size2()?;
+        if rows < width {
+            // x^T = Q R, so the training rows are the columns of R in the basis Q.
+            let (q, r) = Tensor::f_linalg_qr(&train.transpose(0, 1), "reduced")?;
+            train = r.transpose(0, 1);
+            test = test.f_matmul(&q)?;
+        }
+        let values =
+            |matrix: &Tensor| -> Result<Vec<f64>> { Ok(matrix.flatten(0, -1).try_into()?) };
+        Ok(Self {
+            train: values(&train)?,
+            test: values(&test)?,
+            width: rows.min(width) as usize,
+        })
+    }
+}
+
+/// Some rows of a [`Space`].
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
-    /// The whole matrix, row after row.
-    pub values: &'a [f32],
+    /// All rows of that kind.
+    pub values: &'a [f64],
     /// Values of a row.
     pub width: usize,
     /// Which rows, in order.
@@ -45,7 +94,7 @@ pub struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// The values of the rows in order.
-    fn iter(self) -> impl Iterator<Item = &'a [f32]> {
+    fn iter(self) -> impl Iterator<Item = &'a [f64]> {
         let Self {
             values,
             width,
@@ -84,7 +133,6 @@ pub struct Decisions {
 /// One machine at one cost.
 #[derive(Clone, Debug)]
 struct Machine {
-    // The weights, then the intercept.
     weights: Vec<f64>,
     residual: f64,
     converged: bool,
@@ -96,7 +144,7 @@ pub fn decide(problems: &[Problem], threads: usize, stop: &AtomicBool) -> Result
     // A row's values are copied three times on their way into LIBLINEAR, 16 bytes each.
     let largest = problems
         .iter()
-        .map(|p| 48 * (p.train.width + 1) * p.train.rows.len())
+        .map(|p| 48 * p.train.width * p.train.rows.len())
         .max();
     let threads = threads.min(MEMORY / largest.unwrap_or(1).max(1)).max(1);
     let jobs: Vec<(&Problem, u32)> = problems
@@ -159,18 +207,18 @@ fn fit(problem: &Problem, class: u32, stop: &AtomicBool) -> Result<Vec<Machine>>
     Ok(machines)
 }
 
-/// The minimum of P at one cost, as weights and then the intercept; `start` is where the search begins, zero by default.
+/// The weights that minimise P at one cost; `start` is where the search begins, zero by default.
 fn liblinear(train: Rows, members: &[bool], cost: f64, start: Option<&[f64]>) -> Result<Vec<f64>> {
     let refused = |cause: &dyn std::fmt::Display| Error::Unsupported {
         message: format!("LIBLINEAR refused the features: {cause}"),
     };
-    // The intercept is an ordinary last feature, so that the number of features never depends on which values are zero.
-    let intercept = train.width as u32 + 1;
+    let width = train.width as u32;
     let features = train.iter().map(|row| {
-        let used = (1..).zip(row).filter(|(_, value)| **value != 0.0);
-        used.map(|(index, value)| (index, f64::from(*value)))
-            .chain([(intercept, 1.0)])
-            .collect()
+        // The last value is named even where it is 0, so that the number of features never depends on which values are.
+        let used = (1..)
+            .zip(row)
+            .filter(|(index, value)| **value != 0.0 || *index == width);
+        used.map(|(index, value)| (index, *value)).collect()
     });
     // LIBLINEAR's positive side is that of the first row, in its result as in what it starts from.
     let sign = if members.first() == Some(&true) {
@@ -192,7 +240,7 @@ fn liblinear(train: Rows, members: &[bool], cost: f64, start: Option<&[f64]>) ->
     static SILENCE: Once = Once::new();
     SILENCE.call_once(|| liblinear::toggle_liblinear_stdout_output(false));
     let model = builder.build_model().map_err(|cause| refused(&cause))?;
-    Ok((1..=intercept as i32)
+    Ok((1..=width.cast_signed())
         .map(|index| sign * model.feature_coefficient(index, 0))
         .collect())
 }
@@ -218,18 +266,16 @@ fn residual(train: Rows, members: &[bool], cost: f64, weights: &[f64]) -> f64 {
     }
 }
 
-/// `<w, x> + b`.
-fn value(weights: &[f64], row: &[f32]) -> f64 {
-    let products = weights.iter().zip(row).map(|(w, x)| w * f64::from(*x));
-    products.sum::<f64>() + weights[row.len()]
+/// `<w, x>`.
+fn value(weights: &[f64], row: &[f64]) -> f64 {
+    weights.iter().zip(row).map(|(w, x)| w * x).sum()
 }
 
-/// Adds `factor` times the row and its constant feature.
-fn add(sum: &mut [f64], row: &[f32], factor: f64) {
+/// Adds `factor` times the row.
+fn add(sum: &mut [f64], row: &[f64], factor: f64) {
     for (sum, x) in sum.iter_mut().zip(row) {
-        *sum += factor * f64::from(*x);
+        *sum += factor * x;
     }
-    sum[row.len()] += factor;
 }
 
 impl Machine {
@@ -315,24 +361,31 @@ mod tests {
         ),
     ];
 
-    fn solve(values: &[f32], classes: u32, labels: &[u32], threads: usize) -> Decisions {
+    fn solve(
+        values: &[f32],
+        features: usize,
+        classes: u32,
+        labels: &[u32],
+        threads: usize,
+    ) -> Decisions {
         // A row of zeros gives the intercept, a unit row one weight more.
-        let mut probes = vec![0.0; 20];
+        let mut probes = vec![0.0; 5 * features];
         for j in 0..4 {
-            probes[4 * (j + 1) + j] = 1.0;
+            probes[features * (j + 1) + j] = 1.0;
         }
+        let space = Space::new(values, &probes, features).unwrap();
         let rows: Vec<usize> = (0..labels.len()).collect();
         let problem = Problem {
             train: Rows {
-                values,
-                width: 4,
+                values: &space.train,
+                width: space.width,
                 rows: &rows,
             },
             classes_of_rows: labels,
             classes,
             test: Rows {
-                values: &probes,
-                width: 4,
+                values: &space.test,
+                width: space.width,
                 rows: &[0, 1, 2, 3, 4],
             },
             costs: &[0.01, 1.0],
@@ -351,7 +404,17 @@ mod tests {
     #[test]
     fn machines_are_those_of_scikit_learn() {
         let labels: Vec<u32> = (0..18).map(|i| i % 3).collect();
-        let found = solve(&values(), 3, &labels, 2);
+        let found = solve(&values(), 4, 3, &labels, 2);
+        assert_close(&found);
+        // The same rows with features that are always 0 have more features than rows, and so other coordinates.
+        let wide: Vec<f32> = values()
+            .chunks(4)
+            .flat_map(|row| [row, &[0.0; 26]].concat())
+            .collect();
+        assert_close(&solve(&wide, 30, 3, &labels, 2));
+    }
+
+    fn assert_close(found: &Decisions) {
         assert_eq!(found.unconverged, 0);
         for ((cost, expected), found) in SKLEARN.iter().zip(&found.values) {
             // P is strongly convex with modulus 1, so weights are off by at most the norm of the gradient that is left:
@@ -377,13 +440,13 @@ mod tests {
     fn threads_and_the_class_of_the_first_row_change_nothing() {
         let labels: Vec<u32> = (0..18).map(|i| i % 3).collect();
         let (one, four) = (
-            solve(&values(), 3, &labels, 1),
-            solve(&values(), 3, &labels, 4),
+            solve(&values(), 4, 3, &labels, 1),
+            solve(&values(), 4, 3, &labels, 4),
         );
         assert_eq!(one.values, four.values);
         // With two classes one machine is the other's negative.
         let labels: Vec<u32> = (0..18).map(|i| u32::from(i % 3 == 0)).collect();
-        let two = solve(&values(), 2, &labels, 1).values;
+        let two = solve(&values(), 4, 2, &labels, 1).values;
         for (a, b) in two[1][0].iter().zip(&two[1][1]) {
             assert!((a + b).abs() < 1e-9, "{a} {b}");
         }
@@ -393,10 +456,10 @@ mod tests {
     fn a_stop_ends_it_before_the_next_fit() {
         let rows: Vec<usize> = (0..18).collect();
         let labels: Vec<u32> = (0..18).map(|i| i % 3).collect();
-        let values = values();
+        let space = Space::new(&values(), &[], 4).unwrap();
         let all = Rows {
-            values: &values,
-            width: 4,
+            values: &space.train,
+            width: space.width,
             rows: &rows,
         };
         let problem = Problem {

@@ -63,7 +63,12 @@ impl<'a> Checker<'a> {
         }
         let mut evals = vec![];
         for (decl, record) in self.declared_records(0, Kind::Eval) {
+            let before = self.found.len();
             let eval = self.eval(&record, &Env::of_module(0).used_at(decl.name.span));
+            // What this version cannot run may be declared; a table that uses it says so.
+            let own = self.found.split_off(before);
+            let runs = |d: &Diagnostic| d.code != codes::NOT_AVAILABLE;
+            self.found.extend(own.into_iter().filter(runs));
             evals.extend(eval.map(|eval| (decl.name.value.clone(), eval)));
         }
         let mut tables = vec![];
@@ -456,23 +461,22 @@ impl<'a> Checker<'a> {
 
     /// What a row sets, as written; the name of its pretraining where it sets nothing.
     fn row_label(&self, unrolled: &Unrolled<'a>, of: &str) -> String {
-        let swept = unrolled
-            .settings
-            .iter()
-            .map(|s| (s.path.clone(), s.value.span));
-        let own = unrolled
-            .row
-            .fields
-            .iter()
-            .map(|f| (f.path.to_string(), f.value.span));
+        let swept = unrolled.settings.iter().map(|s| (s.path.clone(), s.value));
+        let fields = unrolled.row.fields.iter();
+        let own = fields.map(|f| (f.path.to_string(), &f.value));
         let parts: Vec<String> = swept
             .chain(own)
-            .map(|(path, span)| {
-                let value = one_line(self.sources.text(span));
-                if path == "of" {
-                    value
+            .map(|(path, value)| {
+                // A member of `range(1, 3)` stands nowhere in the text by itself.
+                let text = if let ExprKind::Number(number) = &value.kind {
+                    printed(number)
                 } else {
-                    format!("{path} = {value}")
+                    one_line(self.sources.text(value.span))
+                };
+                if path == "of" {
+                    text
+                } else {
+                    format!("{path} = {text}")
                 }
             })
             .collect();

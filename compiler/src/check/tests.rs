@@ -153,7 +153,7 @@ fn for_is_a_product_a_zip_or_a_variable() {
         for of in [crisscross, crisscross_k400] { row } }";
     let table = &program(text).tables[0];
     assert_eq!(table.rows.len(), 6 + 2 + 2 + 2);
-    assert_eq!(table.rows[1].label, "loss = intra, seed = range(1, 3)");
+    assert_eq!(table.rows[1].label, "loss = intra, seed = 2");
     assert_eq!(table.rows[1].pretrain.seed, 2);
     assert_eq!(
         (table.rows[7].pretrain.bs, table.rows[7].pretrain.ep),
@@ -240,6 +240,17 @@ fn one_mistake_is_one_message() {
     let text = "use paper\naugment HF9 = horizontal_flip(p: 50)\n\
         table t { of = crisscross  row v.augment = MSC-HF9  row v.augment = HF9  row bs = 1.5 }";
     assert_eq!(codes(text), ["E0206", "E0206"]);
+}
+
+#[test]
+fn a_declared_protocol_need_not_run_until_a_table_uses_it() {
+    assert_eq!(
+        codes("use paper\neval e = linear32 with { test = uniform(2) }"),
+        [""; 0]
+    );
+    let used = "use paper\neval e = linear32 with { test = uniform(2) }\n\
+        table t { of = crisscross  scores = [e on UCF101]  row expect 1, 2 }";
+    assert_eq!(codes(used), ["E0901"]);
 }
 
 #[test]

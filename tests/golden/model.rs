@@ -15,6 +15,7 @@ use runtime::nn::parameters::Entry;
 use runtime::train::{descend, groups};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -155,8 +156,12 @@ fn adam() -> Optimiser {
     }
 }
 
+/// One test at a time: each takes some 3 GiB and all processors.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// The compiled step, and the networks and the batch of the recipe.
 struct Setup {
+    _turn: MutexGuard<'static, ()>,
     settings: Pretrain,
     program: Program,
     model: Model,
@@ -165,6 +170,7 @@ struct Setup {
 
 impl Setup {
     fn new(optim: Optimiser) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = settings(optim);
         let steps = passes::build(&settings).0.steps();
         let work = plan::Pretrain {
@@ -176,6 +182,7 @@ impl Setup {
         let recipe = Recipe::read();
         fill(&model, &recipe);
         Self {
+            _turn: turn,
             settings,
             program,
             model,

@@ -1,0 +1,308 @@
+//! Plans to numbers by the built engine: run, run again, interrupted, and wrong in the ways in which a machine can be.
+
+use assert_cmd::Command;
+use compiler::Profile;
+use compiler::hir::Schedule;
+use compiler::plan::{Plan, Stage, Work};
+use compiler::units::Exact;
+use records::folder::{Finished, METRICS, Runs, write_json};
+use records::record::{ExtractResult, PretrainResult, ScoreResult};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Networks as small as they can be with all parts of the real ones.
+const TINY: &str = "
+use paper
+pretrain tiny = crisscross with {
+  data = toy   bs = 4   es = 8   ep = 2
+  v.f = r2plus1d(depth: 10, width: 4) - fc(16)-bn                v.h = fc(8)-bn-relu - fc(16)
+  a.f = resnet(depth: 10, width: 4, channels: 1) - fc(16)-bn     a.h = fc(8)-bn-relu - fc(16)
+}
+";
+
+const RENDERED: &str = "
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+eval see  = linear8  with { clip = 8x112px @ 16fps   train = random(2)   test = uniform(2) }
+eval hear = linear2s with { train = random(2)   test = uniform(2) }
+table numbers {
+  of     = tiny
+  scores = [see on toy, hear on toy]
+  row ep = 0
+  row loss = intra + sync + async
+}
+";
+
+/// The clips of this repository: two classes of videos to train on, four sounds in two folds to score on.
+const FILES: &str = "
+data toy    = videos(train: 4, classes: 2, requires: [v, a], short: skip)
+data sounds = sounds(train: 4, classes: 2, splits: 2, short: pad)
+eval hear = linear2s with { train = random(2)   test = uniform(2) }
+table numbers {
+  of     = tiny
+  scores = [hear on sounds]
+  row es = 4
+}
+";
+
+/// A plan in a folder of its own, and room for run folders beside it.
+struct Lab {
+    folder: TempDir,
+    plan: Plan,
+}
+
+impl Lab {
+    fn new(text: &str) -> Self {
+        let mut sources = compiler::sources();
+        let file = sources.add("tiny.cc".to_owned(), format!("{TINY}{text}"));
+        let (program, found) = compiler::check(&mut sources, file, &|_, _| None, Profile::Full);
+        let program = program.unwrap_or_else(|| panic!("{found:#?}"));
+        let plan = compiler::plan::plan(&[("tiny.cc", &program)]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        write_json(&folder.path().join("plan.json"), &plan).unwrap();
+        Self { folder, plan }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The engine on the plan, in the lab's folder, so that a site file there is found.
+    fn engine(&self, runs: &str) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
+        command
+            .args(self.arguments(runs))
+            .current_dir(self.folder.path());
+        command
+    }
+
+    fn arguments(&self, runs: &str) -> Vec<String> {
+        let plan = self.path("plan.json").display().to_string();
+        let runs = self.path(runs).display().to_string();
+        ["run", "--device", "cpu", "--plan", &plan, "--runs", &runs]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    fn finished(&self, runs: &str, stage: &Stage) -> Option<Finished> {
+        Runs::at(self.path(runs)).find(&stage.id).unwrap()
+    }
+
+    fn checkpoints(&self, runs: &str) -> Vec<Vec<u8>> {
+        let trained = self
+            .plan
+            .stages
+            .iter()
+            .filter(|stage| matches!(stage.work, Work::Pretrain(_)));
+        trained
+            .map(|stage| std::fs::read(self.finished(runs, stage).unwrap().checkpoint()).unwrap())
+            .collect()
+    }
+}
+
+/// What a command that succeeds prints to stdout, and to stderr.
+fn said(command: &mut Command) -> (String, String) {
+    let output = command.assert().success().get_output().clone();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+/// What a command that fails with this code prints to stderr. It is no panic and no backtrace.
+fn complaint(command: &mut Command, code: i32) -> String {
+    let output = command.assert().code(code).get_output().clone();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !text.contains("panicked") && !text.contains("backtrace") && !text.contains("a bug in"),
+        "{text}"
+    );
+    text
+}
+
+/// The run folders that lie in `runs`, finished or not.
+fn folders(runs: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(runs)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    folders
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_plan_becomes_a_table_once_and_threads_change_nothing() {
+    let lab = Lab::new(RENDERED);
+    let (table, _) = said(lab.engine("one").args(["--loader-threads", "1"]));
+    assert!(
+        table.contains("hear on toy") && table.contains("loss = intra + sync + async"),
+        "{table}"
+    );
+    let kinds: Vec<&str> = lab
+        .plan
+        .stages
+        .iter()
+        .map(|s| records::record::Kind::of(&s.work).name())
+        .collect();
+    assert_eq!(
+        kinds.iter().filter(|kind| **kind == "score").count(),
+        4,
+        "{kinds:?}"
+    );
+    for stage in &lab.plan.stages {
+        let done = lab.finished("one", stage).unwrap();
+        match &stage.work {
+            Work::Pretrain(work) => {
+                let result: PretrainResult = done.result().unwrap();
+                assert_eq!(result.steps, 2 * u64::from(work.settings.ep));
+                let lines = std::fs::read_to_string(done.path.join(METRICS)).unwrap();
+                assert_eq!(lines.lines().count() as u64, result.steps);
+            }
+            Work::Extract(_) => assert_eq!(done.result::<ExtractResult>().unwrap().samples, 24),
+            Work::Score(_) => {
+                let result: ScoreResult = done.result().unwrap();
+                assert!((0.0..=100.0).contains(&result.value));
+                assert_eq!((result.folds[0].train, result.folds[0].test), (18, 6));
+                assert_eq!(result.solver.unwrap().unconverged, 0);
+            }
+        }
+    }
+
+    let (again, log) = said(&mut lab.engine("one"));
+    assert_eq!((again.as_str(), log.as_str()), (table.as_str(), ""));
+
+    let (other, _) = said(lab.engine("four").args(["--loader-threads", "4"]));
+    assert_eq!(other, table);
+    assert_eq!(lab.checkpoints("one"), lab.checkpoints("four"));
+}
+
+#[test]
+fn real_clips_give_the_same_weights_on_any_number_of_threads() {
+    let lab = Lab::new(FILES);
+    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
+    let site = format!(
+        "[data.toy]\nroot = {:?}\n[data.sounds]\nroot = {:?}\ncsv = \"sounds.csv\"\n",
+        clips.join("videos"),
+        clips
+    );
+    std::fs::write(lab.path("crisscross.toml"), site).unwrap();
+    let (table, _) = said(lab.engine("one").args(["--loader-threads", "1"]));
+    said(lab.engine("three").args(["--loader-threads", "3"]));
+    assert_eq!(lab.checkpoints("one"), lab.checkpoints("three"));
+    let score = lab.plan.stages.last().unwrap();
+    let result: ScoreResult = lab.finished("one", score).unwrap().result().unwrap();
+    assert_eq!(result.folds.len(), 2);
+    assert!(table.contains("hear on sounds"), "{table}");
+    assert!(!lab.finished("one", score).unwrap().run.data.is_empty());
+
+    // Where the root is gone, so is what the stage would be made from.
+    std::fs::remove_file(lab.path("crisscross.toml")).unwrap();
+    let message = complaint(&mut lab.engine("one"), 1);
+    assert!(
+        message.contains("no root for data set `toy`") && message.contains("[data.toy]"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_interrupted_run_leaves_nothing_that_looks_finished() {
+    let lab = Lab::new(&RENDERED.replace("row ep = 0", "row es = 100K, ep = 50"));
+    let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");
+    let mut child = std::process::Command::new(engine)
+        .args(lab.arguments("runs"))
+        .spawn()
+        .unwrap();
+    let has_begun = || {
+        let mut parts = folders(&lab.path("runs"))
+            .into_iter()
+            .map(|name| lab.path("runs").join(name));
+        parts.any(|part| std::fs::metadata(part.join(METRICS)).is_ok_and(|file| file.len() > 0))
+    };
+    let start = Instant::now();
+    while !has_begun() {
+        assert!(start.elapsed() < Duration::from_secs(240) && child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let id = child.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(folders(&lab.path("runs")), Vec::<String>::new());
+}
+
+#[test]
+fn a_failed_stage_leaves_the_others_their_turn() {
+    let lab = Lab::new(RENDERED);
+    said(&mut lab.engine("runs"));
+    let mut pretrained = vec![];
+    for stage in &lab.plan.stages {
+        let done = lab.finished("runs", stage).unwrap();
+        match &stage.work {
+            Work::Pretrain(_) => pretrained.push(done),
+            Work::Extract(_) | Work::Score(_) => std::fs::remove_dir_all(done.path).unwrap(),
+        }
+    }
+    let broken = pretrained[0].checkpoint();
+    let whole = std::fs::read(&broken).unwrap();
+    std::fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
+    let message = complaint(&mut lab.engine("runs"), 1);
+    assert!(
+        message.contains("checkpoint.safetensors` cannot be used"),
+        "{message}"
+    );
+    assert!(message.contains("= help: remove the folder"), "{message}");
+    assert!(message.contains("6 of 10 stages are done"), "{message}");
+    assert_eq!(
+        message.matches("it needs one that failed").count(),
+        2,
+        "{message}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_machine_is_said_in_one_message() {
+    let lab = Lab::new(RENDERED);
+    std::fs::write(lab.path("file"), "").unwrap();
+    let message = complaint(&mut lab.engine("file/runs"), 1);
+    assert!(
+        message.starts_with("error: cannot create") && message.contains("= help: "),
+        "{message}"
+    );
+    let message = complaint(lab.engine("runs").args(["--site", "no.toml"]), 1);
+    assert!(
+        message.starts_with("error: cannot read `no.toml`"),
+        "{message}"
+    );
+    let mut arguments = lab.arguments("runs");
+    arguments[2] = "gpu".to_owned();
+    let mut unknown = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
+    let message = complaint(unknown.args(arguments), 1);
+    assert!(
+        message.contains("`gpu` is not available: write `cpu`, `cuda` or `cuda:N`"),
+        "{message}"
+    );
+    std::fs::write(lab.path("plan.json"), "{").unwrap();
+    let message = complaint(&mut lab.engine("runs"), 1);
+    assert!(message.contains("plan.json"), "{message}");
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_its_training() {
+    let mut lab = Lab::new(RENDERED);
+    // No file can ask for such a rate, so the plan is made to.
+    let Work::Pretrain(work) = &mut lab.plan.stages[5].work else {
+        panic!("the second row begins here")
+    };
+    for modality in &mut work.settings.modalities {
+        modality.lr_b = Schedule::Constant(Exact::whole(10i128.pow(30)));
+    }
+    write_json(&lab.path("plan.json"), &lab.plan).unwrap();
+    let message = complaint(&mut lab.engine("runs"), 1);
+    assert!(message.contains("the loss became NaN at step"), "{message}");
+    assert!(message.contains("5 of 10 stages are done"), "{message}");
+}

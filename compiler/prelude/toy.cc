@@ -6,7 +6,7 @@
 # rows that differ still differ, and `ep = 0` stays random weights. Every value here is ours.
 
 # ---- clips: of views and of evaluations, by what they are made of --------------------------
-modality v = video(clip: 4x64px @ 16fps)
+modality v = video(clip: 4x112px @ 16fps)                      # 4 x 4 after conv5, which the prelude pools by 4
 modality a = audio(clip: 1s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: no))
 
 # ---- data: under each name stands this set, with the streams and splits of the set it replaces --

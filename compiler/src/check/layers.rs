@@ -301,7 +301,7 @@ fn conv5_map(clip: &Clip) -> Vec<u32> {
     let halved = |size: u32, times: u32| (0..times).fold(size, |n, _| n.div_ceil(2));
     match clip {
         Clip::Video { frames, size, .. } => {
-            vec![halved(*frames, 3), halved(*size, 4), halved(*size, 4)]
+            vec![halved(*frames, 3), halved(*size, 5), halved(*size, 5)]
         }
         Clip::Audio { samples, mel, .. } => {
             vec![halved(mel.bands, 5), halved(mel.columns(*samples), 5)]
@@ -335,5 +335,39 @@ pub(super) fn clip_text(clip: &Clip) -> String {
     match clip {
         Clip::Video { frames, size, fps } => format!("{frames}x{size}px @ {}fps", fps.decimal()),
         Clip::Audio { rate, .. } => format!("{}s @ {}Hz", clip.seconds().decimal(), rate.decimal()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hir::LogMel;
+    use crate::units::Exact;
+
+    /// Shapes that the released networks gave for these inputs.
+    #[test]
+    fn maps_after_the_last_convolution() {
+        let video = |frames, size| {
+            let fps = Exact::whole(16);
+            conv5_map(&Clip::Video { frames, size, fps })
+        };
+        assert_eq!(video(8, 112), [1, 4, 4]);
+        assert_eq!(video(8, 224), [1, 7, 7]);
+        assert_eq!(video(32, 224), [4, 7, 7]);
+        let audio = |seconds: u32, centre| {
+            let (samples, rate) = (16_000 * seconds, Exact::whole(16_000));
+            let (bands, hop, fft) = (80, 160, 1024);
+            let mel = LogMel {
+                bands,
+                hop,
+                fft,
+                centre,
+            };
+            conv5_map(&Clip::Audio { samples, rate, mel })
+        };
+        assert_eq!(audio(1, false), [3, 4]);
+        assert_eq!(audio(2, false), [3, 7]);
+        assert_eq!(audio(2, true), [3, 7]);
+        assert_eq!(audio(5, true), [3, 16]);
     }
 }

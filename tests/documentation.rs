@@ -1,0 +1,61 @@
+//! The documentation says what is true: every `cc` block of `docs/` and of the README compiles, and every code is listed.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+use compiler::Profile;
+use crisscross::render;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+/// The blocks of a Markdown text that are marked as `language`, each with the line it begins at.
+fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
+    let fence = format!("```{language}");
+    let mut found = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (number, line) in text.lines().enumerate() {
+        match &mut open {
+            Some(_) if line.trim_end() == "```" => found.extend(open.take()),
+            Some((_, block)) => *block += &format!("{line}\n"),
+            None if line.trim_end() == fence => open = Some((number + 2, String::new())),
+            None => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_block_of_the_documentation_compiles() {
+    let mut seen = 0;
+    for file in ["README.md", "docs/language.md", "docs/paper.md"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        for (line, block) in blocks(&text, "cc") {
+            let mut sources = compiler::sources();
+            let id = sources.add(format!("{file}:{line}"), block);
+            let (program, found) = compiler::check(&mut sources, id, &|_, _| None, Profile::Full);
+            let drawn: String = found
+                .iter()
+                .map(|d| render::draw(&sources, d, false))
+                .collect();
+            assert!(program.is_some(), "{file}:{line} does not compile\n{drawn}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 6, "only {seen} blocks were found");
+}
+
+#[test]
+fn every_code_is_listed() {
+    let text = std::fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let codes = grammar::codes::ALL.iter().chain(compiler::codes::ALL);
+    let missing: Vec<_> = codes
+        .map(|(code, _)| code.to_string())
+        .filter(|code| !text.contains(code))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "docs/language.md does not list {missing:?}"
+    );
+}

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use compiler::plan::Plan;
+use crisscross::render::write_out;
 use records::folder::{Runs, read_json};
 use records::report::{Format, report};
 use records::site::Site;
@@ -106,10 +107,8 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
     };
     match stages::run(&plan, &options) {
         Ok(outcome) => {
-            print!(
-                "{}",
-                report(&plan, &Runs::at(&arguments.runs))?.render(Format::Text)
-            );
+            let tables = report(&plan, &Runs::at(&arguments.runs))?;
+            write_out(&tables.render(Format::Text));
             Ok(summarise(&outcome))
         }
         Err(Error::Interrupted) => {
@@ -122,20 +121,23 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
     }
 }
 
-/// Says which stages failed or were left, after the tables.
+/// Says which stages failed or were left, after the tables. The reasons have been printed.
 fn summarise(outcome: &Outcome) -> ExitCode {
     if outcome.failed.is_empty() {
         return ExitCode::SUCCESS;
     }
     let done = outcome.known + outcome.made;
-    let all = done + outcome.failed.len() + outcome.left.len();
-    eprintln!("error: {done} of {all} stages are done");
-    for (label, error) in &outcome.failed {
-        eprintln!("  failed  {label}: {error}");
-    }
-    for label in &outcome.left {
-        eprintln!("  left    {label}: it needs one that failed");
-    }
+    let failed: Vec<String> = outcome
+        .failed
+        .iter()
+        .map(|(label, _)| format!("`{label}`"))
+        .collect();
+    eprintln!(
+        "error: {done} of {} stages are done; failed: {}; {} not tried, for they need one that failed or its disk",
+        done + failed.len() + outcome.left,
+        failed.join(", "),
+        outcome.left
+    );
     ExitCode::FAILURE
 }
 
@@ -174,12 +176,15 @@ fn site(file: Option<&Path>) -> Result<Site, Error> {
 
 /// Prints what the engine finds; the data roots are printed by `crisscross`.
 fn examine(site_file: Option<&Path>) -> Result<ExitCode, Error> {
-    for line in doctor::report() {
-        println!("{line}");
-    }
+    let mut lines = doctor::report();
     let name = site(site_file)?.device;
     let device = doctor::device_or_best(name.as_deref())?;
-    println!("{:<13}{}", "device", doctor::environment(device)?.device);
+    lines.push(format!(
+        "{:<13}{}",
+        "device",
+        doctor::environment(device)?.device
+    ));
+    write_out(&(lines.join("\n") + "\n"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -195,13 +200,15 @@ fn check_data(arguments: &DataCheck) -> Result<ExitCode, Error> {
     let mut counts = [0; 3];
     check::check(&files, cores, &mut |found| {
         counts[found.status as usize] += 1;
-        match arguments.format.as_str() {
-            "json" => println!(
-                "{}",
-                serde_json::to_string(&found).expect("a report is plain data")
-            ),
-            _ => println!("{found}"),
-        }
+        let line = match arguments.format.as_str() {
+            "json" => serde_json::to_string(&found).expect("a report is plain data"),
+            _ => found.to_string(),
+        };
+        write_out(
+            &(line
+                + "
+"),
+        );
     });
     let [ok, damaged, unreadable] = counts;
     eprintln!(

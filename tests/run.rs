@@ -257,11 +257,7 @@ fn a_failed_stage_leaves_the_others_their_turn() {
     );
     assert!(message.contains("= help: remove the folder"), "{message}");
     assert!(message.contains("6 of 10 stages are done"), "{message}");
-    assert_eq!(
-        message.matches("it needs one that failed").count(),
-        2,
-        "{message}"
-    );
+    assert!(message.contains("; 2 not tried"), "{message}");
 }
 
 #[test]

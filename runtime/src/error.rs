@@ -120,6 +120,20 @@ impl Error {
         }
     }
 
+    /// Whether a disk can take no more: then every other stage would fail as well.
+    #[allow(clippy::wildcard_enum_match_arm)] // `ErrorKind` is not ours and grows
+    pub fn is_of_disk(&self) -> bool {
+        use std::io::ErrorKind as Kind;
+        let (Error::Io { cause, .. } | Error::Records(records::Error::Io { cause, .. })) = self
+        else {
+            return false;
+        };
+        matches!(
+            cause.kind(),
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem
+        )
+    }
+
     /// The message with the files concerned and the help below it, as it is printed.
     pub fn in_full(&self) -> String {
         let mut lines = vec![self.to_string()];

@@ -5,8 +5,12 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-/// Time between two plain lines.
-const EVERY: Duration = Duration::from_secs(5);
+/// Time between two plain lines, at first and after some minutes.
+const EVERY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+/// How long a stage is young.
+const YOUTH: Duration = Duration::from_secs(120);
+/// Time between two looks of the moving line.
+const BLINK: Duration = Duration::from_millis(200);
 
 /// The progress of a run through the stages of its plan.
 pub struct Progress {
@@ -48,7 +52,7 @@ impl Progress {
         self.stage = Stage::new(format!("[{number}/{}] {label}", self.stages));
         match &self.bar {
             Some(bar) => {
-                bar.enable_steady_tick(Duration::from_millis(200));
+                bar.enable_steady_tick(BLINK);
                 bar.set_message(self.stage.heading.clone());
             }
             None => eprintln!("{}", self.stage.heading),
@@ -107,10 +111,10 @@ impl Progress {
     }
 
     fn is_due(&self, is_last: bool) -> bool {
-        let every = if self.bar.is_some() {
-            EVERY / 20
-        } else {
-            EVERY
+        let every = match &self.bar {
+            Some(_) => BLINK,
+            None if self.stage.start.elapsed() < YOUTH => EVERY.0,
+            None => EVERY.1,
         };
         self.stage.shown.elapsed() >= every && !is_last
     }

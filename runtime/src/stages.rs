@@ -1,6 +1,6 @@
 //! Walks the stages of a plan: what is finished is taken, the rest is made in run folders, in the order of the plan.
 //!
-//! A stage that fails does not stop those that do not need it. A run folder under its final name is complete; an interrupted
+//! A stage that fails does not stop those that do not need it, unless it failed because the disk is full or read-only. A run folder under its final name is complete; an interrupted
 //! stage leaves none.
 
 use crate::data::batch::{Batch, Batches};
@@ -10,7 +10,8 @@ use crate::data::source::ClipSource;
 use crate::doctor;
 use crate::error::{Error, Result};
 use crate::eval::feature_set::FeatureSet;
-use crate::eval::{features, score};
+use crate::eval::features::{self, Trained};
+use crate::eval::score;
 use crate::progress::Progress;
 use crate::train;
 use compiler::hir::{self, Data};
@@ -52,8 +53,8 @@ pub struct Outcome {
     pub made: usize,
     /// Labels of stages that failed, with the reason; each has been printed.
     pub failed: Vec<(String, Error)>,
-    /// Labels of stages that needed one of those.
-    pub left: Vec<String>,
+    /// Stages that were not tried: they need one of those, or the disk is full.
+    pub left: usize,
 }
 
 /// Makes what is not there yet of `plan`. Failures of stages are printed at once and returned in the outcome.
@@ -105,13 +106,15 @@ impl Walk<'_> {
     fn all(&mut self) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut lost: BTreeSet<&StageId> = BTreeSet::new();
+        let mut said: BTreeSet<String> = BTreeSet::new();
+        let mut is_over = false;
         for (number, stage) in (1..).zip(&self.plan.stages) {
             if self.options.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
-            if needs(&stage.work).is_some_and(|id| lost.contains(id)) {
+            if is_over || needs(&stage.work).is_some_and(|id| lost.contains(id)) {
                 lost.insert(&stage.id);
-                outcome.left.push(stage.label.clone());
+                outcome.left += 1;
                 continue;
             }
             match self.stage(number, stage) {
@@ -125,8 +128,13 @@ impl Walk<'_> {
                 }
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
-                    self.progress
-                        .print(&format!("error: {}: {}", stage.label, error.in_full()));
+                    // What several stages run into, such as a root that is not set, is said once.
+                    let text = error.in_full();
+                    if said.insert(text.clone()) {
+                        self.progress
+                            .print(&format!("error: {}: {text}", stage.label));
+                    }
+                    is_over = error.is_of_disk();
                     lost.insert(&stage.id);
                     outcome.failed.push((stage.label.clone(), error));
                 }
@@ -215,10 +223,13 @@ impl Walk<'_> {
         let source = self.source(&work.eval.data)?;
         let options = self.reading();
         let Options { device, stop, .. } = *self.options;
+        let model = Trained {
+            settings: settings_of(self.plan, &work.model),
+            weights: &self.done[&work.model].checkpoint(),
+        };
         let (set, clips) = features::extract(
             work,
-            settings_of(self.plan, &work.model),
-            &self.done[&work.model].checkpoint(),
+            model,
             &source,
             device,
             &options,
@@ -245,7 +256,13 @@ impl Walk<'_> {
         let set = FeatureSet::load(&features.features())?;
         let clips = features.result::<ExtractResult>()?.clips;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let scores = score::score(&set, work, threads, self.options.stop)?;
+        let scores = score::score(
+            &set,
+            work,
+            threads,
+            &mut |done, all| self.progress.count(done, all, "machines"),
+            self.options.stop,
+        )?;
         let seconds = start.elapsed().as_secs_f64();
         let mut result = ScoreResult::of_folds(scores.folds, clips, seconds);
         result.solver = Some(scores.solver);

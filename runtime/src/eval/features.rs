@@ -23,20 +23,28 @@ use tch::{Device, Kind, Tensor};
 /// Clips that go through the backbone in one call.
 const BATCH: i64 = 32;
 
-/// Extracts the features that `work` describes from `source`, with the backbone of the pretraining `model` whose weights are in
-/// the file `weights`. `progress` is called with the numbers of samples read and of all to be read.
+/// A finished pretraining.
+#[derive(Clone, Copy, Debug)]
+pub struct Trained<'a> {
+    /// What it was.
+    pub settings: &'a hir::Pretrain,
+    /// Its checkpoint.
+    pub weights: &'a Path,
+}
+
+/// Extracts the features that `work` describes from `source`, with the backbone of `model`. `progress` is called with the
+/// numbers of samples read and of all to be read.
 pub fn extract(
     work: &Extract,
-    model: &hir::Pretrain,
-    weights: &Path,
+    model: Trained,
     source: &Arc<dyn ClipSource>,
     device: Device,
     options: &Options,
     progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<(FeatureSet, ClipCounts)> {
-    let (backbone, parameters) = Backbone::of_modality(model, &work.eval.uses, device)?;
-    checkpoint::load(weights, parameters.entries())?;
+    let (backbone, parameters) = Backbone::of_modality(model.settings, &work.eval.uses, device)?;
+    checkpoint::load(model.weights, parameters.entries())?;
     let mut set = labelled(&work.eval.data, source.as_ref())?;
     let splits = set.splits;
     let trains = |fold: u32| splits > 1 || fold != 1;
@@ -73,7 +81,7 @@ pub fn extract(
             match read? {
                 Read::LeftOut { clip, .. } => drop(left_out.insert(clip)),
                 Read::Views { clip, views } => {
-                    let kind = nn::kind(model.precision);
+                    let kind = nn::kind(model.settings.precision);
                     let rows = through(&backbone, &views, kind, device, &work.eval.features)?;
                     let features = match role {
                         Role::Train => &mut set.train,

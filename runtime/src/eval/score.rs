@@ -53,10 +53,12 @@ struct Task<'a> {
 }
 
 /// Scores `set` as `work` says, on up to `threads` threads; the result does not depend on their number.
+/// `progress` is called with the numbers of machines fitted and of all.
 pub fn score(
     set: &FeatureSet,
     work: &ScoreWork,
     threads: usize,
+    progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<Scores> {
     let Score::Top1 = work.score;
@@ -81,7 +83,7 @@ pub fn score(
     };
     let mut run = |tasks: &[Task]| -> Result<Vec<Vec<f64>>> {
         let problems: Vec<Problem> = tasks.iter().map(Task::problem).collect();
-        let decisions = svm::decide(&problems, threads, stop)?;
+        let decisions = svm::decide(&problems, threads, progress, stop)?;
         for found in &decisions {
             solver.residual = solver.residual.max(found.residual);
             solver.unconverged += found.unconverged as u64;
@@ -412,7 +414,13 @@ mod tests {
     }
 
     fn run(set: &FeatureSet, choose: Choose) -> Result<Scores> {
-        score(set, &work(choose), 2, &AtomicBool::new(false))
+        score(
+            set,
+            &work(choose),
+            2,
+            &mut |_, _| (),
+            &AtomicBool::new(false),
+        )
     }
 
     fn message(set: &FeatureSet, choose: Choose) -> String {

@@ -139,8 +139,13 @@ struct Machine {
 }
 
 /// Solves the problems; the machines of all classes and problems are fitted on up to `threads` threads. The result does not
-/// depend on their number. `stop` ends it before the next fit with [`Error::Interrupted`].
-pub fn decide(problems: &[Problem], threads: usize, stop: &AtomicBool) -> Result<Vec<Decisions>> {
+/// depend on their number. `progress` is called with the numbers of machines fitted and of all; `stop` ends it before the next fit with [`Error::Interrupted`].
+pub fn decide(
+    problems: &[Problem],
+    threads: usize,
+    progress: &mut dyn FnMut(u64, u64),
+    stop: &AtomicBool,
+) -> Result<Vec<Decisions>> {
     // A row's values are copied three times on their way into LIBLINEAR, 16 bytes each.
     let largest = problems
         .iter()
@@ -151,13 +156,17 @@ pub fn decide(problems: &[Problem], threads: usize, stop: &AtomicBool) -> Result
         .iter()
         .flat_map(|problem| (0..problem.classes).map(move |class| (problem, class)))
         .collect();
-    let fitted = in_parallel(threads, &jobs, |&(problem, class)| {
+    let all = jobs.len() as u64;
+    let machines_of = |&(problem, class): &(&Problem, u32)| {
         let machines = fit(problem, class, stop)?;
         let values: Vec<Vec<f64>> = machines
             .iter()
             .map(|machine| machine.decide(problem.test))
             .collect();
         Ok((machines, values))
+    };
+    let fitted = in_parallel(threads, &jobs, machines_of, &mut |done| {
+        progress(done as u64, all)
     })?;
     let mut fitted = fitted.into_iter();
     let mut decisions = vec![];
@@ -390,7 +399,7 @@ mod tests {
             },
             costs: &[0.01, 1.0],
         };
-        let outcome = decide(&[problem], threads, &AtomicBool::new(false)).unwrap();
+        let outcome = decide(&[problem], threads, &mut |_, _| (), &AtomicBool::new(false)).unwrap();
         outcome.into_iter().next().unwrap()
     }
 
@@ -469,7 +478,7 @@ mod tests {
             test: all,
             costs: &[1.0],
         };
-        let outcome = decide(&[problem], 2, &AtomicBool::new(true));
+        let outcome = decide(&[problem], 2, &mut |_, _| (), &AtomicBool::new(true));
         assert!(matches!(outcome, Err(Error::Interrupted)));
     }
 }

@@ -102,13 +102,15 @@ impl FeatureSet {
             ("classes".to_owned(), list(&self.classes)),
             ("samples".to_owned(), list(&self.samples)),
         ]);
-        serialize_to_file(views, Some(metadata), path).map_err(|cause| match cause {
-            safetensors::SafeTensorError::IoError(cause) => Error::Io {
+        serialize_to_file(views, Some(metadata), path).map_err(|cause| {
+            let safetensors::SafeTensorError::IoError(cause) = cause else {
+                return unusable(path, &cause);
+            };
+            Error::Io {
                 action: "write",
                 path: path.to_owned(),
                 cause,
-            },
-            other => unusable(path, &other),
+            }
         })
     }
 
@@ -135,10 +137,11 @@ impl FeatureSet {
                 .tensor(name)
                 .map_err(|cause| unusable(path, &cause))?;
             let words = tensor.data().as_chunks::<8>().0;
-            match tensor.dtype() {
-                Dtype::I64 => Ok(words.iter().map(|b| i64::from_le_bytes(*b)).collect()),
-                other => Err(unusable(path, &format!("`{name}` is {other:?}, not I64"))),
+            if tensor.dtype() != Dtype::I64 {
+                let kind = tensor.dtype();
+                return Err(unusable(path, &format!("`{name}` is {kind:?}, not I64")));
             }
+            Ok(words.iter().map(|b| i64::from_le_bytes(*b)).collect())
         };
         let matrix = |name: &str| -> Result<(Vec<f32>, usize)> {
             let tensor = tensors

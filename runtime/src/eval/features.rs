@@ -74,7 +74,7 @@ pub fn extract(
             work.seed,
             options,
         );
-        while let Some(read) = reader.next() {
+        for read in reader.by_ref() {
             if stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }

@@ -10,7 +10,7 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// The file of a finished training in its run folder.
-pub const FILE: &str = "checkpoint.safetensors";
+pub const FILE: &str = records::folder::CHECKPOINT;
 
 /// Writes the entries to `path`: under another name first, synchronised to the disk, then renamed, so that a file of this
 /// name is always whole. Equal tensors give equal bytes.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 /// The file of a training's numbers in its run folder: one JSON object for each step.
-pub const METRICS: &str = "metrics.jsonl";
+pub const METRICS: &str = records::folder::METRICS;
 
 /// One line of [`METRICS`].
 #[derive(Clone, Debug, Serialize)]

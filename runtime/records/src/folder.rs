@@ -13,7 +13,7 @@
 //! dead attempt and is removed at the next start. Two processes may work on one stage: each has a folder of its own, and
 //! whichever finishes second takes the result of the first, so that halves of two attempts never mix.
 
-use crate::record::{Environment, FORMAT, Kind, MetricsLine, Run, Status};
+use crate::record::{Environment, FORMAT, Kind, Run, Status};
 use crate::{Error, Result};
 use compiler::plan::{Plan, Stage, StageId};
 use serde::Serialize;
@@ -276,16 +276,6 @@ impl Attempt {
         data.clone_into(&mut self.run.data);
         write_json(&self.path.join(RUN), &self.run)?;
         Ok(self)
-    }
-
-    /// Adds a line to `metrics.jsonl`.
-    pub fn metrics(&self, line: &MetricsLine) -> Result<()> {
-        let path = self.path.join(METRICS);
-        let mut text = serde_json::to_string(line).map_err(|e| unwritable(&path, &e))?;
-        text.push('\n');
-        let file = File::options().create(true).append(true).open(&path);
-        file.and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(Error::io("write", &path))
     }
 
     /// Writes `result.json`, marks the run complete and makes its folder visible.

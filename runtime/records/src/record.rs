@@ -211,20 +211,3 @@ pub struct ClipCounts {
     /// Files that could not be decoded, with the reason, sorted.
     pub undecodable: Vec<(PathBuf, String)>,
 }
-
-/// One line of `metrics.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MetricsLine {
-    /// Optimiser steps done.
-    pub step: u64,
-    /// Epochs done, with the fraction.
-    pub epoch: f64,
-    /// The objective.
-    pub loss: f64,
-    /// Learning rate of each parameter group: `v.f`, `v.h`, ...
-    pub rates: std::collections::BTreeMap<String, f64>,
-    /// Samples per second since the last line.
-    pub samples_per_second: f64,
-    /// The share of the time that was spent waiting for data.
-    pub data_wait: f64,
-}

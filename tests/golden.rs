@@ -2,6 +2,8 @@
 //!
 //! `tests/golden/README.md` says what each file holds. `CRISSCROSS_GOLDEN` names another folder of the same form.
 
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
 #[path = "golden/larc.rs"]
 mod larc;
 #[path = "golden/model.rs"]

@@ -1,5 +1,7 @@
 //! Plans to numbers by the built engine: run, run again, interrupted, and wrong in the ways in which a machine can be.
 
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
 use assert_cmd::Command;
 use compiler::Profile;
 use compiler::hir::Schedule;

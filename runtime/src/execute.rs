@@ -61,9 +61,10 @@ impl Program {
                     .max()
                     .unwrap_or(0),
             );
-            origins.push(match &step.node {
-                Node::Augment { modality, view } => Some((modality.clone(), *view)),
-                _ => step.inputs.iter().find_map(|&input| origins[input].clone()),
+            origins.push(if let Node::Augment { modality, view } = &step.node {
+                Some((modality.clone(), *view))
+            } else {
+                step.inputs.iter().find_map(|&input| origins[input].clone())
             });
         }
         let objective = match steps.last() {

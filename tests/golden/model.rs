@@ -523,12 +523,13 @@ fn optimiser(settings: &Value) -> Optimiser {
         betas,
         wd: exact(&settings["weight_decay"]),
     };
-    match &settings["larc_trust_coefficient"] {
-        Value::Null => adam,
-        trust => Optimiser::Larc {
-            inner: Box::new(adam),
-            trust: exact(trust),
-        },
+    let trust = &settings["larc_trust_coefficient"];
+    if trust.is_null() {
+        return adam;
+    }
+    Optimiser::Larc {
+        inner: Box::new(adam),
+        trust: exact(trust),
     }
 }
 

@@ -221,8 +221,8 @@ fn splits_of(data: &Data) -> u32 {
 
 /// What is wrong with a file, without its name.
 pub(super) fn cause(error: Error) -> String {
-    match error {
-        Error::Decode { cause, .. } => cause,
-        other => other.to_string(),
+    if let Error::Decode { cause, .. } = error {
+        return cause;
     }
+    error.to_string()
 }

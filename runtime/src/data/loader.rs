@@ -279,12 +279,15 @@ pub(super) fn request(clip: &Clip, start: f64, ticks: u32) -> Request {
     }
 }
 
+/// The clips in the order of one epoch and round.
+type Permutation = Arc<Vec<u32>>;
+
 /// The order of the clips: each epoch goes through all of them in keyed random order, as often as its samples need.
 struct Order {
     seed: u64,
     clips: Vec<u32>,
     /// The last few orders, by epoch and round.
-    known: Mutex<BTreeMap<(u64, u64), Arc<Vec<u32>>>>,
+    known: Mutex<BTreeMap<(u64, u64), Permutation>>,
 }
 
 impl Order {

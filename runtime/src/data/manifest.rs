@@ -162,6 +162,7 @@ fn from_csv(files: &hir::Files, path: &Path) -> Result<Vec<Listed>> {
         help,
     };
     let shown = path.display();
+    #[allow(clippy::wildcard_enum_match_arm)] // the reader's list may grow
     let damaged = |cause: csv::Error| match cause.into_kind() {
         csv::ErrorKind::Io(cause) => Error::Io {
             action: "read",

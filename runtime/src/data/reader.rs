@@ -120,9 +120,12 @@ fn views(
     clip: u32,
     seed: u64,
 ) -> std::result::Result<Tensor, Refusal> {
-    let refuse = |error| match error {
-        error @ (Error::Decode { .. } | Error::Io { .. }) => Refusal::Bad(cause(error)),
-        other => Refusal::Stop(other),
+    let refuse = |error| {
+        if matches!(error, Error::Decode { .. } | Error::Io { .. }) {
+            Refusal::Bad(cause(error))
+        } else {
+            Refusal::Stop(error)
+        }
     };
     let (clips, chain) = match role {
         Role::Train => (eval.train, Some(&eval.augment)),

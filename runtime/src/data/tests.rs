@@ -1,5 +1,7 @@
 //! Data sets of real files, from the listing to the batch.
 
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
 use super::admission::Admission;
 use super::batch::Batches;
 use super::files::Files;
@@ -31,20 +33,15 @@ fn videos() -> (hir::Files, Arc<dyn ClipSource>) {
 
 /// Message and help of what a listing is refused with.
 fn refused(set: &hir::Files, root: &Path, csv: Option<&str>) -> (String, String) {
-    match Files::open(set, &site(&set.name, root.to_owned(), csv), 1)
+    let error = Files::open(set, &site(&set.name, root.to_owned(), csv), 1)
         .err()
-        .unwrap()
-    {
-        Error::Data { message, help, .. } => {
-            (message.replace(&root.display().to_string(), "ROOT"), help)
-        }
-        other => (
-            other
-                .to_string()
-                .replace(&root.display().to_string(), "ROOT"),
-            String::new(),
-        ),
-    }
+        .unwrap();
+    let (message, help) = if let Error::Data { message, help, .. } = error {
+        (message, help)
+    } else {
+        (error.to_string(), String::new())
+    };
+    (message.replace(&root.display().to_string(), "ROOT"), help)
 }
 
 #[test]

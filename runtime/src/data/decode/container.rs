@@ -258,7 +258,7 @@ impl Container {
             let track = track?;
             let (stream, start) = (self.stream(track), self.stream_start(track));
             let units = stream.duration();
-            (units > 0).then(|| Limits {
+            (units > 0).then_some(Limits {
                 start,
                 end: start + units as f64 * track.tick,
             })

@@ -220,6 +220,7 @@ fn decode(
 }
 
 /// What the decoder says about an error code, in words.
+#[allow(clippy::wildcard_enum_match_arm)] // FFmpeg's list grows; its own words serve for the rest
 pub(super) fn words(error: ff::Error) -> String {
     match error {
         ff::Error::InvalidData => "the data are damaged, or not those of a media file".to_owned(),

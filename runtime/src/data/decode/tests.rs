@@ -248,9 +248,10 @@ fn pictures_are_turned_upright() {
 #[test]
 fn what_cannot_be_read_is_an_error_with_a_cause() {
     let folder = tempfile::tempdir().unwrap();
-    let cause = |path: &Path, request| match read(path, &[request]).unwrap_err() {
-        Error::Decode { cause, .. } => cause,
-        other => panic!("{other}"),
+    let cause = |path: &Path, request| {
+        let error = read(path, &[request]).unwrap_err();
+        assert!(matches!(error, Error::Decode { .. }), "{error}");
+        crate::data::admission::cause(error)
     };
     assert_eq!(
         cause(&clip("variable_rate.mp4"), audio(0.0, 100)),

@@ -51,7 +51,7 @@ impl Picture {
             turn: (number(-0.5, 0.5), number(-0.5, 0.5)),
             colours,
             stripes: 2.0 + extra as f32,
-            stripe_angle: number(0.0, 6.28),
+            stripe_angle: number(0.0, std::f64::consts::TAU),
             ground,
             ground_waves: (number(-3.0, 3.0), number(-3.0, 3.0)),
             noise: number(4.0, 24.0),

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use compiler::plan::Plan;
+use compiler::hir::Data;
+use compiler::plan::{Plan, Work};
 use records::folder::{plan_hash, write_json};
 
 use super::plan::plan_of;
@@ -20,7 +21,9 @@ pub fn run(arguments: &Run) -> Result<()> {
         arguments.place.runs.as_deref(),
     )?;
     let is_done = finished(&runs)?;
-    if plan.stages.iter().all(|stage| is_done(&stage.id)) {
+    // Files may have changed since; only the engine looks at them.
+    let needs_files = plan.stages.iter().any(|stage| reads_files(&stage.work));
+    if !needs_files && plan.stages.iter().all(|stage| is_done(&stage.id)) {
         eprintln!(
             "all {} stages are done in `{}`",
             plan.stages.len(),
@@ -48,6 +51,19 @@ pub fn run(arguments: &Run) -> Result<()> {
         command.extend(["--site".into(), file.into()]);
     }
     Err(handover::exec(command))
+}
+
+/// Whether a stage depends on files of this machine, not on its plan alone.
+fn reads_files(work: &Work) -> bool {
+    let data = match work {
+        Work::Pretrain(pretrain) => &pretrain.settings.data,
+        Work::Extract(extract) => &extract.eval.data,
+        Work::Score(_) => return false, // as its features do
+    };
+    match data {
+        Data::Videos(_) | Data::Sounds(_) => true,
+        Data::Synthetic(_) => false,
+    }
 }
 
 /// Writes the plan as `<runs>/plans/<name>-<hash>.json`, named after the first file.

@@ -47,7 +47,9 @@ pub fn l2(x: &Tensor) -> Tensor {
 
 /// Mean cosine similarity of the rows.
 ///
-///     cos(x, y) = (1/B) sum_b <x_b, y_b> / (|x_b| |y_b|)
+/// ```text
+/// cos(x, y) = (1/B) sum_b <x_b, y_b> / (|x_b| |y_b|)
+/// ```
 ///
 /// In [-1, 1]; norms are floored at 1e-8, so a zero row adds 0. The distance D of equation 1 is its negative; that the target
 /// carries no gradient is said by a node of its own.

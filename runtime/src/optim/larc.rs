@@ -1,6 +1,8 @@
 //! LARC in clip mode: a gradient is scaled down where the step that it asks for is large beside its parameter.
 //!
-//!     r = trust |p| / (|g| + wd |p| + 1e-8),   m = min(r / rate, 1),   g := (g + wd p) m
+//! ```text
+//! r = trust |p| / (|g| + wd |p| + 1e-8),   m = min(r / rate, 1),   g := (g + wd p) m
+//! ```
 //!
 //! A tensor with |p| = 0 or |g| = 0 keeps its gradient as it is, without decay (every BatchNorm bias at the start). At rate 0,
 //! m is 1. As in the released code, from which formula and constant are taken.

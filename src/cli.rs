@@ -126,7 +126,7 @@ pub struct Run {
     #[arg(long)]
     pub device: Option<String>,
     /// Threads that decode and augment; by default one for each core. It never changes a result
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub loader_threads: Option<u16>,
     /// Synthetic data and narrow networks under the same names: minutes on a laptop
     #[arg(long)]

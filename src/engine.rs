@@ -5,6 +5,7 @@ use compiler::plan::Plan;
 use crisscross::render::write_out;
 use records::folder::{Runs, read_json};
 use records::report::{Format, report};
+use records::say;
 use records::site::Site;
 #[cfg(feature = "media")]
 use runtime::data::check;
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
         Command::Doctor { site } => examine(site.as_deref()),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("error: {}", error.in_full());
+        say(&format!("error: {}", error.in_full()));
         ExitCode::FAILURE
     })
 }
@@ -112,9 +113,7 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
             Ok(summarise(&outcome))
         }
         Err(Error::Interrupted) => {
-            eprintln!(
-                "interrupted: finished stages are kept, the same command goes on with the others"
-            );
+            say("interrupted: finished stages are kept, the same command goes on with the others");
             Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8))
         }
         Err(error) => Err(error),
@@ -132,12 +131,12 @@ fn summarise(outcome: &Outcome) -> ExitCode {
         .iter()
         .map(|(label, _)| format!("`{label}`"))
         .collect();
-    eprintln!(
+    say(&format!(
         "error: {done} of {} stages are done; failed: {}; {} not tried, for they need one that failed or its disk",
         done + failed.len() + outcome.left,
         failed.join(", "),
         outcome.left
-    );
+    ));
     ExitCode::FAILURE
 }
 
@@ -211,10 +210,10 @@ fn check_data(arguments: &DataCheck) -> Result<ExitCode, Error> {
         );
     });
     let [ok, damaged, unreadable] = counts;
-    eprintln!(
+    say(&format!(
         "{} files: {ok} ok, {damaged} damaged, {unreadable} unreadable",
         files.len()
-    );
+    ));
     Ok(if ok == files.len() {
         ExitCode::SUCCESS
     } else {

@@ -1,5 +1,6 @@
 //! What stops a command apart from mistakes in `.cc` files.
 
+use records::say;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -50,7 +51,7 @@ impl Failure {
     /// Prints the message, unless that was done, and says how the process ends.
     pub fn report(&self) -> ExitCode {
         if !self.is_said {
-            eprintln!("{self}");
+            say(&self.to_string());
         }
         ExitCode::from(if self.is_misuse { 2 } else { 1 })
     }
@@ -84,8 +85,8 @@ pub fn own_up_to_panics() {
         let what = panic
             .payload_as_str()
             .unwrap_or("a panic without a message");
-        eprintln!(
+        say(&format!(
             "this is a bug in crisscross: {what}{place}; please report it with the command and this line"
-        );
+        ));
     }));
 }

@@ -2,6 +2,7 @@
 
 use crate::train::StepMetrics;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use records::say;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,7 @@ impl Progress {
                 bar.enable_steady_tick(BLINK);
                 bar.set_message(self.stage.heading.clone());
             }
-            None => eprintln!("{}", self.stage.heading),
+            None => say(&self.stage.heading),
         }
     }
 
@@ -98,8 +99,8 @@ impl Progress {
     /// A line that stays.
     pub fn print(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| say(line)),
+            None => say(line),
         }
     }
 
@@ -123,7 +124,7 @@ impl Progress {
         let line = format!("{}  {text}", self.stage.heading);
         match &self.bar {
             Some(bar) => bar.set_message(line),
-            None => eprintln!("{line}"),
+            None => say(&line),
         }
         self.stage.shown = Instant::now();
         (self.stage.steps, self.stage.waited) = (0, 0.0);

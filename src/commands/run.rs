@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use compiler::hir::Data;
 use compiler::plan::{Plan, Work};
 use records::folder::{plan_hash, write_json};
+use records::say;
 
 use super::plan::plan_of;
 use super::{finished, report, site_and_runs};
@@ -24,11 +25,11 @@ pub fn run(arguments: &Run) -> Result<()> {
     // Files may have changed since; only the engine looks at them.
     let needs_files = plan.stages.iter().any(|stage| reads_files(&stage.work));
     if !needs_files && plan.stages.iter().all(|stage| is_done(&stage.id)) {
-        eprintln!(
+        say(&format!(
             "all {} stages are done in `{}`",
             plan.stages.len(),
             runs.display()
-        );
+        ));
         return report::print(&plan, &runs, None);
     }
     // The engine is looked for before anything is written.

@@ -469,13 +469,12 @@ fn one_step_has_the_losses_embeddings_and_gradients_of_the_released_code() {
     }
 }
 
-/// Three steps on one batch in one of the settings of `optimizer_steps.json`, and the forward pass after them.
-fn compare_three_steps(mode: &str) {
-    let golden = json("optimizer_steps.json");
-    let setup = Setup::new(optimiser(&golden["settings"]));
-    let golden = &golden[mode]["float64"];
+/// Steps on one batch in one of the settings of `optimizer_steps.json`; each loss is compared on the way.
+fn take_steps(mode: &str, optimiser: Optimiser, count: usize) -> (Setup, Value) {
+    let golden = json("optimizer_steps.json")[mode]["float64"].take();
+    let setup = Setup::new(optimiser);
     let mut groups = groups(&setup.settings, &setup.model).unwrap();
-    for step in golden["steps"].as_array().unwrap() {
+    for step in &golden["steps"].as_array().unwrap()[..count] {
         let objective = setup.forward().objective;
         assert_near(
             "loss",
@@ -495,6 +494,12 @@ fn compare_three_steps(mode: &str) {
         })
         .unwrap();
     }
+    (setup, golden)
+}
+
+/// All three steps, and the forward pass after them.
+fn compare_three_steps(mode: &str, optimiser: Optimiser) {
+    let (setup, golden) = take_steps(mode, optimiser, 3);
     let after = setup.forward().objective.double_value(&[]);
     assert_near(
         "loss after",
@@ -510,35 +515,61 @@ fn compare_three_steps(mode: &str) {
     setup.compare_norms(buffers, |entry| !entry.is_learned, |_| true);
 }
 
-/// Adam with the settings of the golden file, inside LARC where they have its coefficient.
-fn optimiser(settings: &Value) -> Optimiser {
-    let exact = |value: &Value| {
-        Exact::new(
-            (value.as_f64().unwrap() * 1e12).round() as i128,
-            1_000_000_000_000,
-        )
-    };
-    let betas = (exact(&settings["betas"][0]), exact(&settings["betas"][1]));
-    let adam = Optimiser::Adam {
-        betas,
+/// Adam with the settings of the golden file and the decay in its own gradient.
+fn plain_adam() -> Optimiser {
+    let settings = &json("optimizer_steps.json")["settings"];
+    Optimiser::Adam {
+        betas: (exact(&settings["betas"][0]), exact(&settings["betas"][1])),
         wd: exact(&settings["weight_decay"]),
-    };
-    let trust = &settings["larc_trust_coefficient"];
-    if trust.is_null() {
-        return adam;
     }
+}
+
+/// The same inside LARC, as the released configuration has it.
+fn larc(trust: Exact) -> Optimiser {
     Optimiser::Larc {
-        inner: Box::new(adam),
-        trust: exact(trust),
+        inner: Box::new(plain_adam()),
+        trust,
     }
+}
+
+/// LARC with the coefficient of the golden file.
+fn configured_larc() -> Optimiser {
+    larc(exact(
+        &json("optimizer_steps.json")["settings"]["larc_trust_coefficient"],
+    ))
+}
+
+fn exact(value: &Value) -> Exact {
+    Exact::new(
+        (value.as_f64().unwrap() * 1e12).round() as i128,
+        1_000_000_000_000,
+    )
 }
 
 #[test]
 fn three_steps_at_the_rates_of_the_released_code() {
-    compare_three_steps("as_code");
+    compare_three_steps("as_code", configured_larc());
 }
 
 #[test]
 fn three_steps_at_fixed_rates() {
-    compare_three_steps("fixed");
+    compare_three_steps("fixed", configured_larc());
+}
+
+#[test]
+fn three_steps_with_larc_at_work() {
+    compare_three_steps("larc_active", larc(Exact::new(1, 1_000_000)));
+}
+
+/// In the first step LARC leaves every gradient as plain Adam sees it: its factor is 1, and it adds the decay that Adam would.
+/// From the second on it clips the BatchNorm biases, which are no longer zero, so plain Adam is compared up to there.
+#[test]
+fn the_first_step_of_plain_adam() {
+    let (setup, golden) = take_steps("fixed", plain_adam(), 1);
+    assert_near(
+        "loss after one step",
+        setup.forward().objective.double_value(&[]),
+        golden["steps"][1]["loss"].as_f64().unwrap(),
+        TOLERANCE,
+    );
 }

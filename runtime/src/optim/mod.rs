@@ -49,6 +49,10 @@ impl Optimiser {
 
     /// One step at this rate. `gradients` has one for each parameter; an undefined one leaves its parameter alone.
     pub fn step(&mut self, gradients: &[Tensor], rate: f64) -> Result<()> {
+        // A loss may leave a whole group alone, such as a predictor that it never calls.
+        if !gradients.iter().any(Tensor::defined) {
+            return Ok(());
+        }
         match self {
             Self::Adam(adam) => adam.step(gradients, rate),
             Self::Sgd(sgd) => sgd.step(gradients, rate),
@@ -88,4 +92,32 @@ fn with_gradient(tensors: &[Tensor], gradients: &[Tensor]) -> Vec<Tensor> {
         .filter(|(_, gradient)| gradient.defined())
         .map(|(tensor, _)| tensor.shallow_clone())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use compiler::units::Exact;
+
+    #[test]
+    fn a_group_that_no_gradient_reaches_is_left_alone() {
+        let adam = hir::Optimiser::Adam {
+            betas: (Exact::new(9, 10), Exact::new(999, 1000)),
+            wd: Exact::new(1, 10),
+        };
+        let larc = hir::Optimiser::Larc {
+            inner: Box::new(adam.clone()),
+            trust: Exact::new(1, 1000),
+        };
+        let sgd = hir::Optimiser::Sgd {
+            mtm: Exact::new(9, 10),
+            wd: Exact::new(1, 10),
+        };
+        for settings in [adam, larc, sgd] {
+            let p = Tensor::from_slice(&[2.0f32]);
+            let mut optimiser = Optimiser::new(&settings, vec![p.shallow_clone()]).unwrap();
+            optimiser.step(&[Tensor::new()], 0.1).unwrap();
+            assert_eq!(p.double_value(&[0]), 2.0);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use records::report::{Format, report};
 use records::say;
 use records::site::Site;
 #[cfg(feature = "media")]
-use runtime::data::check;
+use runtime::data::{check, manifest};
 use runtime::error::Error;
 use runtime::stages::{self, Outcome};
 use runtime::{device, doctor};
@@ -108,8 +108,10 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
     };
     match stages::run(&plan, &options) {
         Ok(outcome) => {
-            let tables = report(&plan, &Runs::at(&arguments.runs))?;
-            write_out(&tables.render(Format::Text));
+            if outcome.known + outcome.made > 0 {
+                let tables = report(&plan, &Runs::at(&arguments.runs))?;
+                write_out(&tables.render(Format::Text));
+            }
             Ok(summarise(&outcome))
         }
         Err(Error::Interrupted) => {
@@ -122,21 +124,31 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
 
 /// Says which stages failed or were left, after the tables. The reasons have been printed.
 fn summarise(outcome: &Outcome) -> ExitCode {
-    if outcome.failed.is_empty() {
+    if outcome.failed.is_empty() && outcome.unfit.is_empty() {
         return ExitCode::SUCCESS;
     }
+    let quoted = |names: Vec<&str>| -> String {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
     let done = outcome.known + outcome.made;
-    let failed: Vec<String> = outcome
-        .failed
-        .iter()
-        .map(|(label, _)| format!("`{label}`"))
-        .collect();
-    say(&format!(
-        "error: {done} of {} stages are done; failed: {}; {} not tried, for they need one that failed or its disk",
-        done + failed.len() + outcome.left,
-        failed.join(", "),
-        outcome.left
-    ));
+    let all = done + outcome.failed.len() + outcome.left;
+    let mut parts = vec![format!("{done} of {all} stages are done")];
+    if !outcome.unfit.is_empty() {
+        let names = outcome.unfit.iter().map(String::as_str).collect();
+        parts.push(format!("data sets to mend: {}", quoted(names)));
+    }
+    if !outcome.failed.is_empty() {
+        let labels = outcome.failed.iter().map(|(label, _)| label.as_str());
+        parts.push(format!("failed: {}", quoted(labels.collect())));
+    }
+    if outcome.left > 0 {
+        parts.push(format!(
+            "{} not tried, for want of these or of space",
+            outcome.left
+        ));
+    }
+    say(&format!("error: {}", parts.join("; ")));
     ExitCode::FAILURE
 }
 
@@ -203,11 +215,7 @@ fn check_data(arguments: &DataCheck) -> Result<ExitCode, Error> {
             "json" => serde_json::to_string(&found).expect("a report is plain data"),
             _ => found.to_string(),
         };
-        write_out(
-            &(line
-                + "
-"),
-        );
+        write_out(&(line + "\n"));
     });
     let [ok, damaged, unreadable] = counts;
     say(&format!(
@@ -221,12 +229,19 @@ fn check_data(arguments: &DataCheck) -> Result<ExitCode, Error> {
     })
 }
 
-/// The files of a data set that the site file names, or of a folder, or the file itself.
+/// The files of a data set that the site file names (those of its CSV, whether they exist or not, else all in its root), or of a
+/// folder, or the file itself.
 #[cfg(feature = "media")]
 fn files_of(what: &Path, site: &Site) -> Result<Vec<PathBuf>, Error> {
     let name = what.to_str().filter(|name| site.data.contains_key(*name));
     let folder = match name {
-        Some(name) => &site.root(name)?.root,
+        Some(name) => {
+            let root = site.root(name)?;
+            if let Some(files) = manifest::csv_files(name, root)? {
+                return Ok(files.into_iter().collect());
+            }
+            &root.root
+        }
         None => what,
     };
     if folder.is_file() {

@@ -35,10 +35,19 @@ pub fn print(sources: &Sources, diagnostics: &[Diagnostic], format: Format) {
     }
 }
 
-/// Writes to standard output. A reader that has gone (`| head`) is no error.
+/// Writes to standard output. A reader that has gone (`| head`) is no error; an output that cannot be written, such as a file on
+/// a full disk, ends the process with a message and exit code 1.
 pub fn write_out(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(cause) = written
+        && cause.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        records::say(&format!(
+            "error: cannot write to standard output: {cause}\n  = help: make room, or send the output elsewhere"
+        ));
+        std::process::exit(1);
+    }
 }
 
 /// The diagnostic as text: headline, source lines with carets, notes and help.

@@ -207,6 +207,37 @@ fn real_clips_give_the_same_weights_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_data_set_that_cannot_be_scored_is_refused_before_anything_is_trained() {
+    let lab = Lab::new(FILES);
+    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
+    let listing = std::fs::read_to_string(clips.join("sounds.csv")).unwrap();
+    std::fs::create_dir(lab.path("clips")).unwrap();
+    std::fs::create_dir(lab.path("clips/sounds")).unwrap();
+    for line in listing.lines().skip(1) {
+        let file = line.split(',').next().unwrap();
+        std::fs::copy(clips.join(file), lab.path("clips").join(file)).unwrap();
+    }
+    let without_folds: Vec<&str> = listing
+        .lines()
+        .map(|line| line.rsplit_once(',').unwrap().0)
+        .collect();
+    std::fs::write(lab.path("clips/sounds.csv"), without_folds.join("\n")).unwrap();
+    let site = format!(
+        "[data.toy]\nroot = {:?}\n[data.sounds]\nroot = {:?}\ncsv = \"sounds.csv\"\n",
+        clips.join("videos"),
+        lab.path("clips")
+    );
+    std::fs::write(lab.path("crisscross.toml"), site).unwrap();
+    let message = complaint(&mut lab.engine("runs"), 1);
+    assert!(message.starts_with("error: data set `sounds`"), "{message}");
+    assert!(
+        message.ends_with("error: 0 of 3 stages are done; data sets to mend: `sounds`; 3 not tried, for want of these or of space\n"),
+        "{message}"
+    );
+    assert_eq!(folders(&lab.path("runs")), Vec::<String>::new());
+}
+
+#[test]
 fn an_interrupted_run_leaves_nothing_that_looks_finished() {
     let lab = Lab::new(&RENDERED.replace("row ep = 0", "row es = 100K, ep = 50"));
     let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");

@@ -1,7 +1,8 @@
 //! Walks the stages of a plan: what is finished is taken, the rest is made in run folders, in the order of the plan.
 //!
-//! A stage that fails does not stop those that do not need it, unless it failed because the disk is full or read-only. A run folder under its final name is complete; an interrupted
-//! stage leaves none.
+//! Before the first stage all data sets are looked at: what cannot end in a score for want of one is not begun. A stage that
+//! fails does not stop those that do not need it, unless it failed because the disk is full or read-only. A run folder under
+//! its final name is complete; an interrupted stage leaves none.
 
 use crate::data::batch::{Batch, Batches};
 use crate::data::loader::{self, Loader};
@@ -51,6 +52,8 @@ pub struct Outcome {
     pub known: usize,
     /// Stages that were made.
     pub made: usize,
+    /// Names of data sets that are not as the plan needs them; what is wrong has been printed.
+    pub unfit: BTreeSet<String>,
     /// Labels of stages that failed, with the reason; each has been printed.
     pub failed: Vec<(String, Error)>,
     /// Stages that were not tried: they need one of those, or the disk is full.
@@ -81,6 +84,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
             environment: doctor::environment(options.device)?,
         },
         sources: BTreeMap::new(),
+        fingerprints: BTreeMap::new(),
         done: BTreeMap::new(),
         progress: Progress::new(plan.stages.len()),
     };
@@ -97,22 +101,36 @@ struct Walk<'a> {
     context: Context,
     /// Opened data sets, by their closed declaration.
     sources: BTreeMap<String, Arc<dyn ClipSource>>,
+    /// Fingerprints of the files of the data sets that are as the plan needs them, by their closed declaration.
+    fingerprints: BTreeMap<String, String>,
     /// Finished stages with the fingerprints of what they were made from.
     done: BTreeMap<StageId, Finished>,
     progress: Progress,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     fn all(&mut self) -> Result<Outcome> {
+        let plan = self.plan;
         let mut outcome = Outcome::default();
-        let mut lost: BTreeSet<&StageId> = BTreeSet::new();
         let mut said: BTreeSet<String> = BTreeSet::new();
+        for (name, error) in self.look_at_data() {
+            // A root that is not set is the same mistake in each declaration of the set.
+            let text = error.in_full();
+            if said.insert(text.clone()) {
+                self.progress.print(&format!("error: {text}"));
+            }
+            outcome.unfit.insert(name);
+        }
+        let mut lost = self.without_data();
         let mut is_over = false;
-        for (number, stage) in (1..).zip(&self.plan.stages) {
+        for (number, stage) in (1..).zip(&plan.stages) {
             if self.options.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
-            if is_over || needs(&stage.work).is_some_and(|id| lost.contains(id)) {
+            if is_over
+                || lost.contains(&stage.id)
+                || needs(&stage.work).is_some_and(|id| lost.contains(id))
+            {
                 lost.insert(&stage.id);
                 outcome.left += 1;
                 continue;
@@ -128,7 +146,7 @@ impl Walk<'_> {
                 }
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
-                    // What several stages run into, such as a root that is not set, is said once.
+                    // What several stages run into is said once.
                     let text = error.in_full();
                     if said.insert(text.clone()) {
                         self.progress
@@ -143,9 +161,70 @@ impl Walk<'_> {
         Ok(outcome)
     }
 
+    /// Lists the files of every data set of the plan, and keeps the fingerprints of those that are as the plan needs them. A set
+    /// that is scored must have classes and splits. What is wrong comes back with the set's name.
+    fn look_at_data(&mut self) -> Vec<(String, Error)> {
+        let plan = self.plan;
+        let is_scored = |data: &Data| {
+            plan.stages
+                .iter()
+                .any(|stage| matches!(&stage.work, Work::Extract(work) if work.eval.data == *data))
+        };
+        let mut wrong = vec![];
+        let mut seen = BTreeSet::new();
+        for stage in &plan.stages {
+            let Some(data @ (Data::Videos(files) | Data::Sounds(files))) = reads(&stage.work)
+            else {
+                continue;
+            };
+            let key = key_of(data);
+            if !seen.insert(key.clone()) {
+                continue;
+            }
+            let site = self.options.site;
+            let look = || -> Result<String> {
+                let manifest = Manifest::read(files, site.root(&files.name)?)?;
+                if is_scored(data) {
+                    manifest.check_scored(files.splits)?;
+                }
+                Ok(manifest.fingerprint())
+            };
+            match look() {
+                Ok(fingerprint) => drop(self.fingerprints.insert(key, fingerprint)),
+                Err(error) => wrong.push((files.name.clone(), error)),
+            }
+        }
+        wrong
+    }
+
+    /// The stages that cannot be made for want of data, what needs them, and what is made for them alone.
+    fn without_data(&self) -> BTreeSet<&'a StageId> {
+        let stages = &self.plan.stages;
+        let mut lost: BTreeSet<&StageId> = BTreeSet::new();
+        for stage in stages {
+            let is_unfit = reads(&stage.work).is_some_and(|data| {
+                !matches!(data, Data::Synthetic(_))
+                    && !self.fingerprints.contains_key(&key_of(data))
+            });
+            if is_unfit || needs(&stage.work).is_some_and(|id| lost.contains(id)) {
+                lost.insert(&stage.id);
+            }
+        }
+        for stage in stages.iter().rev() {
+            let mut users = stages
+                .iter()
+                .filter(|user| needs(&user.work) == Some(&stage.id))
+                .peekable();
+            if users.peek().is_some() && users.all(|user| lost.contains(&user.id)) {
+                lost.insert(&stage.id);
+            }
+        }
+        lost
+    }
+
     /// The finished stage, and whether it was made now.
     fn stage(&mut self, number: usize, stage: &Stage) -> Result<(Finished, bool)> {
-        let data = self.data_of(&stage.work)?;
+        let data = self.data_of(&stage.work);
         if let Some(finished) = self.runs.find_made_of(&stage.id, &data)? {
             return Ok((finished, false));
         }
@@ -281,7 +360,7 @@ impl Walk<'_> {
 
     /// The data set, opened once.
     fn source(&mut self, data: &Data) -> Result<Arc<dyn ClipSource>> {
-        let key = serde_json::to_string(data).expect("declarations are plain data");
+        let key = key_of(data);
         if let Some(source) = self.sources.get(&key) {
             return Ok(Arc::clone(source));
         }
@@ -290,34 +369,35 @@ impl Walk<'_> {
         Ok(source)
     }
 
-    /// Fingerprint of the files behind a stage, those of the stages that it needs included; empty where there are none.
-    fn data_of(&self, work: &Work) -> Result<String> {
+    /// Fingerprint of the files behind a stage, those of the stages that it needs included; empty where there are none: rendered
+    /// clips are described wholly by the plan.
+    fn data_of(&self, work: &Work) -> String {
         let before = needs(work).map_or("", |id| self.done[id].run.data.as_str());
-        let own = match work {
-            Work::Pretrain(work) if work.settings.ep > 0 => {
-                self.fingerprint(&work.settings.data)?
-            }
-            Work::Extract(work) => self.fingerprint(&work.eval.data)?,
-            Work::Pretrain(_) | Work::Score(_) => String::new(),
-        };
-        Ok(match (before, own.as_str()) {
+        let own = reads(work)
+            .and_then(|data| self.fingerprints.get(&key_of(data)))
+            .map_or("", String::as_str);
+        match (before, own) {
             (before, "") => before.to_owned(),
             ("", own) => own.to_owned(),
             (before, own) => blake3::hash(format!("{before} {own}").as_bytes())
                 .to_hex()
                 .to_string(),
-        })
-    }
-
-    /// Fingerprint of a data set's files as they lie on this machine; empty for rendered clips, which the plan describes wholly.
-    fn fingerprint(&self, data: &Data) -> Result<String> {
-        match data {
-            Data::Synthetic(_) => Ok(String::new()),
-            Data::Videos(files) | Data::Sounds(files) => {
-                Ok(Manifest::read(files, self.options.site.root(&files.name)?)?.fingerprint())
-            }
         }
     }
+}
+
+/// The data set whose clips this work reads.
+fn reads(work: &Work) -> Option<&Data> {
+    match work {
+        Work::Pretrain(work) => (work.settings.ep > 0).then_some(&work.settings.data),
+        Work::Extract(work) => Some(&work.eval.data),
+        Work::Score(_) => None,
+    }
+}
+
+/// A declaration as a key.
+fn key_of(data: &Data) -> String {
+    serde_json::to_string(data).expect("declarations are plain data")
 }
 
 /// The pretraining that the stage with this id makes.

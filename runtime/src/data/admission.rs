@@ -95,10 +95,16 @@ impl Admission {
                 .iter()
                 .map(|(kind, names)| format!("{} with {kind}", names.len()))
                 .collect();
-            let left_out = if left_out.is_empty() {
-                "all are test clips".to_owned()
+            let (left_out, help) = if left_out.is_empty() {
+                (
+                    "all are test clips".to_owned(),
+                    "mark training clips as `train`, or train on another data set",
+                )
             } else {
-                left_out.join(", ")
+                (
+                    left_out.join(", "),
+                    "take shorter windows or another relaxation, or write `short: pad`",
+                )
             };
             return Err(Error::Data {
                 name: name.to_owned(),
@@ -106,8 +112,7 @@ impl Admission {
                     "none of its {} clips can be trained on: {left_out}",
                     source.len()
                 ),
-                help: "take shorter windows or another relaxation, or write `short: pad`"
-                    .to_owned(),
+                help: help.to_owned(),
             });
         }
         Ok(admission)

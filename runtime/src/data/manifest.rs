@@ -58,10 +58,14 @@ impl Manifest {
     /// that does not exist, another number of classes or folds.
     pub fn read(files: &hir::Files, root: &DataRoot) -> Result<Self> {
         let (listed, source) = match &root.csv {
-            Some(csv) => (
-                from_csv(files, &root.root.join(csv))?,
-                format!("`{}`", root.root.join(csv).display()),
-            ),
+            Some(csv) => {
+                let csv = root.root.join(csv);
+                let label = (files.classes > 0).then_some(files.label.as_str());
+                (
+                    from_csv(&files.name, label, &csv)?,
+                    format!("`{}`", csv.display()),
+                )
+            }
             None => (
                 from_folders(files, &root.root)?,
                 format!("the folders of `{}`", root.root.display()),
@@ -139,6 +143,71 @@ impl Manifest {
         })
     }
 
+    /// Whether classifiers can be fitted and tested on this set: every file has a class and a fold, and every split has test
+    /// files, and training files of every class.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the first thing that is missing.
+    pub fn check_scored(&self, splits: u32) -> Result<()> {
+        let refuse = |message: String, help: &str| {
+            Err(Error::Data {
+                name: self.name.clone(),
+                message,
+                help: help.to_owned(),
+            })
+        };
+        if self.classes.len() < 2 {
+            return refuse(
+                format!("{} class; a classifier needs two", self.classes.len()),
+                "check `classes` and `label` of its declaration, and that each class has files",
+            );
+        }
+        let is_without = |entry: &&Entry| entry.fold.is_none();
+        if let Some(first) = self.entries.iter().find(is_without) {
+            let count = self.entries.iter().filter(is_without).count();
+            return refuse(
+                format!(
+                    "it is scored, but {count} of its {} files are in no split: `{}`{}",
+                    self.entries.len(),
+                    first.file,
+                    if count > 1 { ", ..." } else { "" }
+                ),
+                "put the class folders into `train` and `test`, or give its CSV a column `fold` (1, 2, ...) or `split` \
+                 (`train`, `test`)",
+            );
+        }
+        for split in 1..=splits {
+            let is_test = |entry: &&Entry| entry.fold == Some(split);
+            let name = if splits == 1 {
+                String::new()
+            } else {
+                format!(" in split {split}")
+            };
+            if !self.entries.iter().any(|entry| is_test(&entry)) {
+                return refuse(
+                    format!("it is scored, but it has no test files{name}"),
+                    "mark some files `test` in the column `split`, or give them their fold, or fill the folder `test`",
+                );
+            }
+            let trained: BTreeSet<u32> = self
+                .entries
+                .iter()
+                .filter(|entry| !is_test(entry))
+                .filter_map(|entry| entry.label)
+                .collect();
+            let missing = (0..)
+                .zip(&self.classes)
+                .find(|(at, _)| !trained.contains(at));
+            if let Some((_, class)) = missing {
+                return refuse(
+                    format!("it is scored, but class `{class}` has no training files{name}"),
+                    "spread each class over the splits, or take the class out of the data set",
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Hash of names, sizes, classes and folds. Where the files lie, and in what order they are listed, is not in it.
     pub fn fingerprint(&self) -> String {
         let mut hash = blake3::Hasher::new();
@@ -154,10 +223,23 @@ impl Manifest {
     }
 }
 
-/// The lines of a CSV with a header.
-fn from_csv(files: &hir::Files, path: &Path) -> Result<Vec<Listed>> {
+/// The files that the CSV of a data set lists, whether they exist or not; `None` for a set without a CSV.
+///
+/// # Errors
+/// [`Error::Data`] where the CSV is damaged or has no column `file`.
+pub fn csv_files(name: &str, root: &DataRoot) -> Result<Option<BTreeSet<PathBuf>>> {
+    let Some(csv) = &root.csv else {
+        return Ok(None);
+    };
+    let listed = from_csv(name, None, &root.root.join(csv))?;
+    let files = listed.iter().map(|listed| root.root.join(&listed.file));
+    Ok(Some(files.collect()))
+}
+
+/// The lines of a CSV with a header; the classes are in the column `label`.
+fn from_csv(name: &str, label: Option<&str>, path: &Path) -> Result<Vec<Listed>> {
     let refuse = |message, help| Error::Data {
-        name: files.name.clone(),
+        name: name.to_owned(),
         message,
         help,
     };
@@ -204,6 +286,17 @@ fn from_csv(files: &hir::Files, path: &Path) -> Result<Vec<Listed>> {
         .collect();
     let column = |name: &str| header.iter().position(|column| column == name);
     let missing = |name: &str| {
+        if let [only] = header.as_slice()
+            && let Some(sign) = [';', '\t'].into_iter().find(|sign| only.contains(*sign))
+        {
+            return refuse(
+                format!(
+                    "the columns of `{shown}` are separated by {}",
+                    if sign == ';' { "semicolons" } else { "tabs" }
+                ),
+                "separate them by commas".to_owned(),
+            );
+        }
         let near = records::site::nearest(name, header.iter().map(String::as_str));
         let help = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
         refuse(
@@ -212,10 +305,9 @@ fn from_csv(files: &hir::Files, path: &Path) -> Result<Vec<Listed>> {
         )
     };
     let file = column("file").ok_or_else(|| missing("file"))?;
-    let label = match column(&files.label) {
-        None if files.classes > 0 => return Err(missing(&files.label)),
-        label => label,
-    };
+    let label = label
+        .map(|label| column(label).ok_or_else(|| missing(label)))
+        .transpose()?;
     let (fold, split) = (column("fold"), column("split"));
     let mut listed = Vec::new();
     for record in reader.records() {

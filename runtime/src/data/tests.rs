@@ -7,6 +7,7 @@ use super::batch::Batches;
 use super::files::Files;
 use super::fixtures::{audio, clips, files, mild, site, video};
 use super::loader::{Loader, Options};
+use super::manifest::Manifest;
 use super::reader::{Read, Reader, Role};
 use super::source::{ClipSource, Request, Ticks};
 use crate::error::Error;
@@ -160,6 +161,78 @@ fn a_listing_that_does_not_fit_says_what_and_what_to_do() {
             .0
             .starts_with("cannot read `ROOT/gone.csv`")
     );
+    write("file;label\na.wav;1\n");
+    assert_eq!(
+        refused(&files("set", 1, 1), root, Some("list.csv")),
+        (
+            "the columns of `ROOT/list.csv` are separated by semicolons".to_owned(),
+            "separate them by commas".to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_set_that_is_scored_needs_classes_and_splits() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for name in ["a.wav", "b.wav", "c.wav", "d.wav"] {
+        std::fs::write(root.join(name), "x").unwrap();
+    }
+    let look = |csv: &str, splits| {
+        std::fs::write(root.join("list.csv"), csv).unwrap();
+        let site = site("set", root.to_owned(), Some("list.csv"));
+        let manifest = Manifest::read(&files("set", 2, splits), site.root("set").unwrap()).unwrap();
+        manifest
+            .check_scored(splits)
+            .map_err(|error| error.to_string())
+    };
+    let split = "file,label,split\na.wav,1,train\nb.wav,2,train\nc.wav,1,test\nd.wav,2,test\n";
+    assert_eq!(look(split, 1), Ok(()));
+    let folds = "file,label,fold\na.wav,1,1\nb.wav,2,1\nc.wav,1,2\nd.wav,2,2\n";
+    assert_eq!(look(folds, 2), Ok(()));
+    let refused = [
+        (
+            "file,label\na.wav,1\nb.wav,2\n".to_owned(),
+            1,
+            "it is scored, but 2 of its 2 files are in no split: `a.wav`, ...",
+        ),
+        (
+            split.replace("test", "train"),
+            1,
+            "it is scored, but it has no test files",
+        ),
+        (
+            split.replace("b.wav,2,train", "b.wav,2,test"),
+            1,
+            "it is scored, but class `2` has no training files",
+        ),
+        (
+            folds.replace("d.wav,2,2", "d.wav,2,1"),
+            2,
+            "it is scored, but class `2` has no training files in split 1",
+        ),
+    ];
+    for (csv, splits, message) in refused {
+        assert_eq!(
+            look(&csv, splits),
+            Err(format!("data set `set`: {message}")),
+            "{csv}"
+        );
+    }
+}
+
+#[test]
+fn the_files_of_a_csv_are_listed_though_they_do_not_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    std::fs::write(root.join("list.csv"), "file,label\nb.wav,1\na/gone.wav,2\n").unwrap();
+    let listed = |csv| {
+        let site = site("set", root.to_owned(), csv);
+        super::manifest::csv_files("set", site.root("set").unwrap()).unwrap()
+    };
+    assert_eq!(listed(None), None);
+    let names = [root.join("a/gone.wav"), root.join("b.wav")];
+    assert_eq!(listed(Some("list.csv")), Some(names.into()));
 }
 
 #[test]

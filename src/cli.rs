@@ -48,7 +48,7 @@ pub struct Check {
     /// The files
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Text for people, or one JSON object per message and line
+    /// Text with source lines on standard error, or one JSON object per message and line on standard output
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
     /// Fail on warnings too

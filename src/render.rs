@@ -11,9 +11,9 @@ use serde::Serialize;
 /// How diagnostics are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// With source lines, for people; on standard error.
+    /// For people.
     Text,
-    /// One JSON object for each, on a line of its own; on standard output.
+    /// For programs.
     Json,
 }
 

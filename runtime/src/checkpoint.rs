@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
+use records::folder::write_whole;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -33,7 +33,7 @@ pub fn save<'a>(path: &Path, entries: impl IntoIterator<Item = &'a Entry>) -> Re
     // One entry alone: the order of several in the header would change from run to run.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let file = safetensors::serialize(views, Some(metadata)).map_err(|cause| unfit(&cause))?;
-    write_whole(path, &file)
+    Ok(write_whole(path, &file)?)
 }
 
 /// Fills the entries from the file. Tensors of other networks in the file are passed over.
@@ -140,30 +140,6 @@ fn kind(dtype: Dtype) -> Option<Kind> {
         .into_iter()
         .find(|(known, _)| *known == dtype)
         .map(|(_, kind)| kind)
-}
-
-/// Writes a file that is there whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let io = |action, path: &Path| {
-        let path = path.to_owned();
-        move |cause| Error::Io {
-            action,
-            path,
-            cause,
-        }
-    };
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io("create", path))?;
-    file.write_all(bytes).map_err(io("write", path))?;
-    file.as_file().sync_all().map_err(io("write", path))?;
-    file.persist(path)
-        .map_err(|failed| io("write", path)(failed.error))?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io("write", folder))
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl Runs {
         fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
         // Held until the attempt's own lock is: a sweep in another process must not see the folder without it.
         let _lock = self.lock()?;
-        let folder = tempfile::Builder::new()
+        let folder = shared(0o777)
             .prefix(&format!("{PART}{}-", self.name(stage, 8)))
             .tempdir_in(&self.dir)
             .map_err(Error::io("create", &self.dir))?;
@@ -356,16 +356,33 @@ fn slug(label: &str, kind: &str) -> String {
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(|e| unwritable(path, &e))?;
     text.push('\n');
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
-    file.write_all(text.as_bytes())
-        .map_err(Error::io("write", path))?;
-    file.as_file()
-        .sync_all()
-        .map_err(Error::io("write", path))?;
-    file.persist(path)
-        .map_err(|e| Error::io("write", path)(e.error))?;
-    Ok(())
+    write_whole(path, text.as_bytes())
+}
+
+/// Replaces `path` by these bytes, on the disk when this returns: at no moment is there half a file. Others may read it as the
+/// user's `umask` allows.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    // The part has a name that nobody has seen: messages name the file that was to be written.
+    let failed = |cause: std::io::Error| Error::io("write", path)(cause.kind().into());
+    let mut part = shared(0o666).tempfile_in(folder).map_err(failed)?;
+    part.write_all(bytes).map_err(failed)?;
+    part.as_file().sync_all().map_err(failed)?;
+    part.persist(path).map_err(|e| failed(e.error))?;
+    flush(folder)
+}
+
+/// Makes temporary files and folders with these permissions less the user's `umask`, not for the user alone.
+fn shared(mode: u32) -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
 }
 
 /// Reads a JSON file that this crate has written.

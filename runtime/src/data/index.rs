@@ -9,6 +9,7 @@ use super::manifest::Entry;
 use super::ordered::Ordered;
 use super::source::{Limits, Streams};
 use crate::error::{Error, Result};
+use records::folder::write_whole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -120,10 +121,7 @@ fn store(path: &Path, lines: &BTreeMap<String, Line>) -> Result<()> {
         text.push('\n');
     }
     // Another run may read the index meanwhile: it changes all at once.
-    let mut part = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    std::io::Write::write_all(&mut part, text.as_bytes()).map_err(failed)?;
-    part.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    Ok(write_whole(path, text.as_bytes())?)
 }
 
 /// The name with what a file name should not hold replaced.

@@ -1,5 +1,6 @@
 //! Reads `.cc` files from the disk and compiles them.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,7 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile) -> Compiled {
     let mut sources = compiler::sources();
     let mut programs = vec![];
     let mut diagnostics: Vec<Diagnostic> = vec![];
+    let mut said = BTreeSet::new();
     for path in files {
         let (program, found) = match add(&mut sources, path, &path.display().to_string()) {
             Ok(file) => compiler::check(&mut sources, file, &resolve, profile),
@@ -55,7 +57,7 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile) -> Compiled {
         programs.push((path.display().to_string(), program));
         // A module that several files use is read for each of them; what is wrong in it is said once.
         for new in found {
-            if !diagnostics.contains(&new) {
+            if said.insert(render::json(&sources, &new)) {
                 diagnostics.push(new);
             }
         }

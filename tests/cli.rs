@@ -214,6 +214,55 @@ fn rows_are_named_by_number_or_label() {
     assert_eq!(graph("2"), graph("t:2"));
     assert_eq!(graph("t:2"), graph("t:all"));
     assert_ne!(graph("1"), graph("2"));
+    let twice =
+        String::from_utf8_lossy(TABLE).replace("row loss = intra  ", "row \"all\" loss = intra  ");
+    std::fs::write(folder.path().join("twice.cc"), twice).unwrap();
+    let left = crisscross(folder.path(), &["graph", "twice.cc", "--row", "t:all"]);
+    assert_eq!(left.code, 2);
+    assert!(
+        left.err.contains("2 rows `all`") && left.err.contains("name one by its number: 1, 2"),
+        "{}",
+        left.err
+    );
+}
+
+#[test]
+fn a_mistake_in_a_module_is_said_once_however_many_files_use_it() {
+    let user: &[u8] = b"use paper\nuse \"bad.cc\"\npretrain x = crisscross with { loss = mine }\n";
+    let folder = folder(&[
+        ("bad.cc", b"use paper\nloss mine = intra + synch\n"),
+        ("one.cc", user),
+        ("two.cc", user),
+    ]);
+    let left = crisscross(folder.path(), &["check", "one.cc", "two.cc"]);
+    assert_eq!(left.code, 1);
+    assert_eq!(
+        left.err.matches("no loss named `synch`").count(),
+        1,
+        "{}",
+        left.err
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_is_full_is_an_error() {
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let program = assert_cmd::cargo::cargo_bin!("crisscross");
+    let output = std::process::Command::new(program)
+        .args(["show", "paper"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.starts_with("error: cannot write to standard output"),
+        "{message}"
+    );
 }
 
 #[test]

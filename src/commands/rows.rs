@@ -76,8 +76,26 @@ fn table_named<'p>(tables: &[&'p Table], name: &str) -> Result<&'p Table> {
 
 /// The position of a row given by its number from 1 or by its label.
 fn row_of(table: &Table, row: &str) -> Result<usize> {
-    if let Some(position) = table.rows.iter().position(|known| known.label == row) {
-        return Ok(position);
+    let labelled: Vec<usize> = (0..table.rows.len())
+        .filter(|at| table.rows[*at].label == row)
+        .collect();
+    match labelled[..] {
+        [] => {}
+        [position] => return Ok(position),
+        [first, ..] => {
+            let numbers: Vec<String> = labelled.iter().map(|at| (at + 1).to_string()).collect();
+            return Err(Failure::misuse(format!(
+                "table `{}` has {} rows `{row}`",
+                table.name,
+                labelled.len()
+            ))
+            .help(format!(
+                "name one by its number: {}, as in `{}:{}`",
+                numbers.join(", "),
+                table.name,
+                first + 1
+            )));
+        }
     }
     let number = row
         .parse::<usize>()

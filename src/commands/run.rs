@@ -26,7 +26,7 @@ pub fn run(arguments: &Run) -> Result<()> {
     let needs_files = plan.stages.iter().any(|stage| reads_files(&stage.work));
     if !needs_files && plan.stages.iter().all(|stage| is_done(&stage.id)) {
         say(&format!(
-            "all {} stages are done in `{}`",
+            "all stages ({}) are done in `{}`",
             plan.stages.len(),
             runs.display()
         ));

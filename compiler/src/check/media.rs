@@ -422,6 +422,18 @@ impl<'a> Checker<'a> {
             );
             let streams = vec!["v".to_string(), "a".to_string()];
             let (clips, classes, splits, length) = (clips?, classes?, splits?, length?);
+            if classes > clips {
+                let slot = call.get("classes").cloned()?;
+                let message = format!("{classes} classes cannot be shown by {clips} clips");
+                self.error(&slot, codes::OUT_OF_RANGE, message);
+                return None;
+            }
+            if lag? >= length {
+                let slot = call.get("lag").cloned()?;
+                let message = "the sound would follow the picture after the end of the clip";
+                self.error(&slot, codes::OUT_OF_RANGE, message);
+                return None;
+            }
             return Some(Data::Synthetic(Synthetic {
                 clips,
                 classes,

@@ -222,7 +222,7 @@ impl Place<'_> {
         let place = self.after(i);
         let start = place.start as usize - self.offset;
         let blank = self.tokens.text[start..].starts_with([' ', '\n', '\t']);
-        let repair = blank.then(|| Repair::Overwrite(start, start + 1, new.trim_end().to_owned()));
+        let repair = blank.then(|| Repair::Overwrite(start, start + 1, new.trim().to_owned()));
         Mistake {
             diagnostic: diagnostic.edit(place, new),
             repair,

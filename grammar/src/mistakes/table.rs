@@ -6,7 +6,7 @@ use crate::ast::Kind;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::span::Span;
-use crate::split::{item_around, opens_item};
+use crate::split::{item_around, opens_item, path_end};
 use crate::tokens::{RESERVED, Shape};
 
 /// Tried in this order: what is certain from the token alone, then what its surroundings say.
@@ -19,11 +19,16 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     detached_unit,
     unknown_unit,
     equals_or_colon,
+    missing_comma_before_field,
     field_separator,
+    import,
+    row_outside_table,
+    missing_with,
     missing_value,
     unbalanced,
     unknown_kind,
     missing_comma,
+    missing_operator,
     second_comparison,
     for_without_in,
 ];
@@ -533,6 +538,129 @@ fn missing_comma(p: &Place) -> Option<Mistake> {
     let diagnostic = p.error(codes::MISSING_COMMA, format!("{what} separated by commas"));
     let diagnostic = diagnostic.help(format!("insert `,` after `{}`", p.at(before)));
     Some(p.insert_after(diagnostic, before, ","))
+}
+
+/// `row a = 1 b = 2 expect 3`: without its comma the second field ends the row, which is seen at `expect` or the next comma.
+fn missing_comma_before_field(p: &Place) -> Option<Mistake> {
+    if !matches!(p.here(), "expect" | ",") || p.inside() != Inside::Block {
+        return None;
+    }
+    // The first field after the row.
+    let mut field = item_around(p.tokens, p.i.checked_sub(1)?)?.0;
+    loop {
+        let before = field.checked_sub(1).filter(|&j| p.ends_value(j))?;
+        let start = item_around(p.tokens, before).map(|(start, _)| start)?;
+        if (start..field).any(|j| p.at(j) == "expect") {
+            return None;
+        }
+        if (start..field).any(|j| p.at(j) == "row") {
+            break;
+        }
+        field = start;
+    }
+    if p.here() == "," && !p.tokens.on_one_line(field - 1, field) {
+        return None;
+    }
+    let last = path_end(p.tokens, field)?.checked_sub(1)?;
+    let diagnostic = Diagnostic::error(
+        codes::MISSING_COMMA,
+        p.span_of(field, last),
+        "the fields of a row are separated by commas",
+    )
+    .help(format!("insert `,` after `{}`", p.at(field - 1)));
+    Some(p.insert_after(diagnostic, field - 1, ","))
+}
+
+/// `import paper`, `include "file.cc"`.
+fn import(p: &Place) -> Option<Mistake> {
+    if p.inside() != Inside::Top {
+        return None;
+    }
+    let near = [Some(p.i), p.i.checked_sub(1)];
+    let i = near.into_iter().flatten().find(|&i| {
+        matches!(p.at(i), "import" | "include" | "require")
+            && p.tokens.list[i].first_on_line
+            && (p.tokens.is_name(i + 1) || p.shape(i + 1) == Some(Shape::Text))
+            && p.tokens.on_one_line(i, i + 1)
+    })?;
+    let message = format!("a module is named after `use`, not after `{}`", p.at(i));
+    let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message)
+        .help(format!("write `use {}`", p.at(i + 1)));
+    Some(p.replace(diagnostic, i, i, "use"))
+}
+
+fn row_outside_table(p: &Place) -> Option<Mistake> {
+    if p.here() != "row" || p.inside() != Inside::Top {
+        return None;
+    }
+    let diagnostic = p
+        .error(codes::UNEXPECTED, "a row stands in a table")
+        .help("write `table name { of = crisscross  row loss = intra }`");
+    Some(Mistake {
+        diagnostic,
+        repair: p.blank(p.i, p.tokens.list.len()),
+    })
+}
+
+/// `pretrain x = crisscross { bs = 2 }`.
+fn missing_with(p: &Place) -> Option<Mistake> {
+    let before = p.i.checked_sub(1)?;
+    if p.here() != "{" || !p.ends_value(before) {
+        return None;
+    }
+    let is_value = match p.inside() {
+        Inside::Top => p.at(0) != "loss" && (0..p.i).any(|j| p.at(j) == "="),
+        Inside::Block => {
+            let start = item_around(p.tokens, before)?.0;
+            !p.is_in_row() && (start..p.i).any(|j| p.at(j) == "=")
+        }
+        Inside::List => true,
+        Inside::Args | Inside::Tuple => false,
+    };
+    is_value.then(|| {
+        let message = "a copy with other fields is written with `with`";
+        let diagnostic = p
+            .error(codes::UNEXPECTED, message)
+            .help(format!("write `{} with {{ ... }}`", p.at(before)))
+            .edit(p.after(before), " with");
+        p.skip(diagnostic)
+    })
+}
+
+/// `0.5 intra`, `intra sync`. In a block the second name could begin a field, so that its `=` is what is missed.
+fn missing_operator(p: &Place) -> Option<Mistake> {
+    let stands_alone = |i: usize| {
+        i.checked_sub(1).is_some_and(|before| {
+            let is_kind = |i: usize| Kind::from_word(p.at(i)).is_some();
+            let is_declared = is_kind(before) || before >= 1 && is_kind(before - 1);
+            let is_field = path_end(p.tokens, i).is_some_and(|end| p.at(end) == "=");
+            p.ends_value(before)
+                && p.tokens.is_name(i)
+                && p.tokens.on_one_line(before, i)
+                && !is_declared
+                && !is_field
+        })
+    };
+    if !matches!(p.inside(), Inside::Top | Inside::Block) {
+        return None;
+    }
+    let i = [Some(p.i), p.path_start(p.i)]
+        .into_iter()
+        .flatten()
+        .find(|&i| stands_alone(i))?;
+    let before = i - 1;
+    let (left, right) = (p.at(before), p.at(i));
+    let message = format!("an operator is missing between `{left}` and `{right}`");
+    let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message);
+    if p.shape(before) == Some(Shape::Number) {
+        let diagnostic = diagnostic.help(format!("write `{left} * {right}`"));
+        return Some(p.insert_after(diagnostic, before, " *"));
+    }
+    let is_sum = p.tokens.is_name(before) && p.value_word(before) == "a loss term";
+    is_sum.then(|| Mistake {
+        diagnostic: diagnostic.help(format!("write `{left} + {right}`")),
+        repair: item_around(p.tokens, before).and_then(|(start, end)| p.blank(start, end)),
+    })
 }
 
 fn second_comparison(p: &Place) -> Option<Mistake> {

@@ -1,0 +1,3 @@
+import paper
+include "folder/file.cc"
+pretrain x = crisscross

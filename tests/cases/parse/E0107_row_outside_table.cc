@@ -1,0 +1,2 @@
+use paper
+row loss = intra

@@ -333,7 +333,7 @@ impl<'a> Checker<'a> {
             self.report(&slot.env, diagnostic);
         }
         for modality in modalities.iter().flatten() {
-            let Schedule::Cosine { warmup, .. } = modality.lr_b else {
+            let Schedule::Cosine { from, to, warmup } = modality.lr_b else {
                 continue;
             };
             if warmup <= Exact::whole(i128::from(ep)) {
@@ -348,7 +348,13 @@ impl<'a> Checker<'a> {
                 warmup.decimal()
             );
             let mut diagnostic = Diagnostic::error(codes::WARM_UP_TOO_LONG, slot.span(), message)
-                .help("shorten it: `lr_b = cosine(0.0002 -> 0, warmup: 0.1ep)`");
+                .help(format!(
+                    "shorten it: `{} = cosine({} -> {}, warmup: {}ep)`",
+                    slot.place,
+                    from.decimal(),
+                    to.decimal(),
+                    Exact::new(i128::from(ep), 10).decimal()
+                ));
             if let Some(place) = record.entry("ep").and_then(|entry| entry.places.last()) {
                 diagnostic = diagnostic.label(*place, "the run ends here");
             }

@@ -257,7 +257,10 @@ impl<'a> Checker<'a> {
             return diagnostic
                 .help("a rate is a plain number; did you mean `warmup: 2ep` after the range?");
         }
-        diagnostic
+        diagnostic.help(match measure.dimension {
+            Dimension::NUMBER => "write a number without a unit".to_owned(),
+            dimension => format!("write a number with the unit `{}`", dimension.unit()),
+        })
     }
 
     /// A whole number of the measure.

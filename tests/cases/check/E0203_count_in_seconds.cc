@@ -1,0 +1,2 @@
+use paper
+pretrain odd = crisscross with { bs = 2s }

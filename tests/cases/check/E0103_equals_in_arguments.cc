@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { optim = adam(wd = 0.1) }

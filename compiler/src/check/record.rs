@@ -184,16 +184,20 @@ impl<'a> Checker<'a> {
         block: &'a Block,
         env: &Env<'a>,
     ) -> bool {
-        let fields: Vec<&'a Field> = block
-            .items
-            .iter()
-            .filter_map(|item| match item {
-                BlockItem::Field(field) => Some(field),
-                BlockItem::For(_) | BlockItem::Row(_) => None,
-            })
-            .collect();
-        let mut is_right = self.set_all(record, &fields, env);
         let takes_rows = matches!(record.kind, Kind::Table | Kind::Figure);
+        let mut fields: Vec<&'a Field> = vec![];
+        let mut has_all_commas = true;
+        for (position, item) in block.items.iter().enumerate() {
+            let BlockItem::Field(field) = item else {
+                continue;
+            };
+            if takes_rows && self.lacks_comma(env, &block.items, position) {
+                has_all_commas = false;
+            } else {
+                fields.push(field);
+            }
+        }
+        let mut is_right = self.set_all(record, &fields, env) && has_all_commas;
         for item in block.items.iter().filter(|_| !takes_rows) {
             let span = match item {
                 BlockItem::For(f) => f.span,

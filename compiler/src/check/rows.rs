@@ -234,9 +234,11 @@ impl<'a> Checker<'a> {
         rows: &mut Vec<Unrolled<'a>>,
     ) -> bool {
         let mut is_right = true;
-        for item in items {
+        for (position, item) in items.iter().enumerate() {
             match item {
-                BlockItem::Field(_) if settings.is_empty() => {}
+                // A field of the table itself, outside every `for`.
+                BlockItem::Field(_) if settings.is_empty() && env.scope.is_none() => {}
+                BlockItem::Field(_) if self.lacks_comma(env, items, position) => is_right = false,
                 BlockItem::Field(field) => {
                     let message = "inside `for` stand rows; a field of the table stands outside";
                     self.report(
@@ -362,7 +364,82 @@ impl<'a> Checker<'a> {
         self.report(env, diagnostic);
     }
 
+    /// Reports the field at `position` if it belongs to the row before it, from which a missing comma cuts it off.
+    pub(super) fn lacks_comma(
+        &mut self,
+        env: &Env<'a>,
+        items: &[BlockItem],
+        position: usize,
+    ) -> bool {
+        let Some(row) = self.row_cut_before(env.module, items, position) else {
+            return false;
+        };
+        let BlockItem::Field(field) = &items[position] else {
+            return false;
+        };
+        let end = Span {
+            start: row.end,
+            ..row
+        };
+        let text = self.sources.text(row);
+        let last = text.rsplit(char::is_whitespace).next().unwrap_or(text);
+        let diagnostic = Diagnostic::error(
+            grammar::codes::MISSING_COMMA,
+            field.path.span,
+            "the fields of a row are separated by commas",
+        )
+        .help(format!("insert `,` after `{last}`"))
+        .edit(end, ",");
+        self.report(env, diagnostic);
+        true
+    }
+
+    /// The text before the field at `position` that starts a row to which the field belongs, if it does: it stands on the
+    /// row's line or only a pretraining has it, and no table.
+    fn row_cut_before(&self, module: usize, items: &[BlockItem], position: usize) -> Option<Span> {
+        let BlockItem::Field(field) = items.get(position)? else {
+            return None;
+        };
+        if self.is_field(Kind::Table, module, &field.path) {
+            return None;
+        }
+        let before = position.checked_sub(1)?;
+        let row = match &items[before] {
+            BlockItem::Row(row) => open_end(row)?,
+            BlockItem::For(cycle) => match cycle.body.last()? {
+                BlockItem::Row(row) if row.span.end == cycle.span.end => open_end(row)?,
+                BlockItem::Row(_) | BlockItem::Field(_) | BlockItem::For(_) => return None,
+            },
+            BlockItem::Field(own) => {
+                self.row_cut_before(module, items, before)?;
+                own.span
+            }
+        };
+        let gap = Span {
+            start: row.end,
+            end: field.span.start,
+            ..row
+        };
+        let is_same_line = !self.sources.text(gap).contains('\n');
+        (is_same_line || self.is_field(Kind::Pretrain, module, &field.path)).then_some(row)
+    }
+
     fn check_expectations(&mut self, row: &'a Row, scores: usize, is_unsure: bool) {
+        for cell in &row.expect {
+            let Some(Number {
+                digits,
+                unit: Some(unit),
+            }) = &cell.value
+            else {
+                continue;
+            };
+            let message =
+                format!("`expect` takes a number as its score prints it, without `{unit}`");
+            let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, cell.span, message)
+                .help(format!("write `{digits}`"))
+                .edit(cell.span, digits.clone());
+            self.report(&Env::of_module(0), diagnostic);
+        }
         let given = row.expect.len();
         if given == 0 || given == scores || is_unsure {
             return;
@@ -486,6 +563,12 @@ impl<'a> Checker<'a> {
             parts.join(", ")
         }
     }
+}
+
+/// The last field of a row that ends with a field, where a comma could go on.
+fn open_end(row: &Row) -> Option<Span> {
+    let last = row.fields.last().filter(|_| row.expect.is_empty())?;
+    Some(last.span)
 }
 
 /// Source text on one line, runs of blanks as one.

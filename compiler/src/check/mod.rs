@@ -24,6 +24,7 @@ mod train;
 mod values;
 
 use crate::Profile;
+use crate::codes;
 use crate::hir;
 use grammar::ast::{Arg, Decl, Expr, ExprKind, Item};
 use grammar::diagnostic::{Diagnostic, Severity};
@@ -47,6 +48,18 @@ pub(crate) fn check(
 ) -> (Option<hir::Program>, Vec<Diagnostic>) {
     let mut found = vec![];
     let modules = load::load(sources, root, resolve, &mut found);
+    let tree = &modules[0].tree;
+    if found.is_empty() && tree.uses.is_empty() && tree.items.is_empty() {
+        let start = Span::new(root, 0, 0);
+        found.push(
+            Diagnostic::error(
+                codes::NOTHING_TO_MINIMISE,
+                start,
+                "this file has nothing in it",
+            )
+            .help("write a loss, such as `intra + sync`, or `use paper` and declarations"),
+        );
+    }
     let caps = match profile {
         Profile::Full => None,
         Profile::Toy => Some(profile::caps(sources, &mut found)),

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 use compiler::plan::Plan;
 use crisscross::render::write_out;
-use records::folder::{Runs, read_json};
-use records::report::{Format, report};
+use records::folder::read_json;
+use records::report::{Format, report_of};
 use records::say;
 use records::site::Site;
 #[cfg(feature = "media")]
@@ -109,7 +109,7 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
     match stages::run(&plan, &options) {
         Ok(outcome) => {
             if outcome.known + outcome.made > 0 {
-                let tables = report(&plan, &Runs::at(&arguments.runs))?;
+                let tables = report_of(&plan, &outcome.finished)?;
                 write_out(&tables.render(Format::Text));
             }
             Ok(summarise(&outcome))

@@ -86,6 +86,18 @@ impl Lab {
             .to_vec()
     }
 
+    /// Copies the repository's sounds into the folder `clips` and returns the lines of their CSV.
+    fn copy_sounds(&self) -> String {
+        let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
+        let listing = std::fs::read_to_string(clips.join("sounds.csv")).unwrap();
+        std::fs::create_dir_all(self.path("clips/sounds")).unwrap();
+        for line in listing.lines().skip(1) {
+            let file = line.split(',').next().unwrap();
+            std::fs::copy(clips.join(file), self.path("clips").join(file)).unwrap();
+        }
+        listing
+    }
+
     fn finished(&self, runs: &str, stage: &Stage) -> Option<Finished> {
         Runs::at(self.path(runs)).find(&stage.id).unwrap()
     }
@@ -207,16 +219,42 @@ fn real_clips_give_the_same_weights_on_any_number_of_threads() {
 }
 
 #[test]
+fn the_table_is_that_of_the_data_as_they_are() {
+    let lab = Lab::new(FILES);
+    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
+    let listing = lab.copy_sounds();
+    let site = format!(
+        "[data.toy]\nroot = {:?}\n[data.sounds]\nroot = {:?}\ncsv = \"sounds.csv\"\n",
+        clips.join("videos"),
+        lab.path("clips")
+    );
+    std::fs::write(lab.path("crisscross.toml"), site).unwrap();
+    let with = |listing: &str| {
+        std::fs::write(lab.path("clips/sounds.csv"), listing).unwrap();
+        said(&mut lab.engine("runs")).0
+    };
+    let first = with(&listing);
+    let swapped = listing
+        .replace("dog_bark", "other")
+        .replace("rooster", "dog_bark");
+    with(&swapped);
+    assert_eq!(with(&listing), first);
+    // Who only reads the folders cannot tell which of the two is meant, and says so.
+    let report = records::report::report(&lab.plan, &Runs::at(lab.path("runs"))).unwrap();
+    let notes = &report.tables[0].notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("several versions of the data")),
+        "{notes:?}"
+    );
+}
+
+#[test]
 fn a_data_set_that_cannot_be_scored_is_refused_before_anything_is_trained() {
     let lab = Lab::new(FILES);
     let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
-    let listing = std::fs::read_to_string(clips.join("sounds.csv")).unwrap();
-    std::fs::create_dir(lab.path("clips")).unwrap();
-    std::fs::create_dir(lab.path("clips/sounds")).unwrap();
-    for line in listing.lines().skip(1) {
-        let file = line.split(',').next().unwrap();
-        std::fs::copy(clips.join(file), lab.path("clips").join(file)).unwrap();
-    }
+    let listing = lab.copy_sounds();
     let without_folds: Vec<&str> = listing
         .lines()
         .map(|line| line.rsplit_once(',').unwrap().0)

@@ -48,6 +48,8 @@ pub struct Options<'a> {
 /// What became of the stages of a plan.
 #[derive(Debug, Default)]
 pub struct Outcome {
+    /// The finished stages, made from the data as they are.
+    pub finished: BTreeMap<StageId, Finished>,
     /// Stages that were finished before.
     pub known: usize,
     /// Stages that were made.
@@ -90,7 +92,10 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
     };
     let outcome = walk.all();
     walk.progress.clear();
-    outcome
+    Ok(Outcome {
+        finished: walk.done,
+        ..outcome?
+    })
 }
 
 /// A run under way.

@@ -17,6 +17,12 @@ use crate::handover;
 /// Writes the plan and starts the engine on it; prints the report at once if all of it is done.
 pub fn run(arguments: &Run) -> Result<()> {
     let plan = plan_of(&arguments.files, arguments.toy, &arguments.only)?;
+    if plan.stages.is_empty() {
+        return Err(
+            Failure::new("the files ask for nothing to be trained or scored")
+                .help("add a `pretrain` or a `table`, or give a file that is a loss"),
+        );
+    }
     let (site, runs) = site_and_runs(
         arguments.place.site.as_deref(),
         arguments.place.runs.as_deref(),

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 use compiler::plan::{Plan, Stage, StageId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -123,6 +123,13 @@ impl Runs {
             }
         }
         Ok(found)
+    }
+
+    /// The stages that are finished several times, for several versions of their data.
+    pub fn repeated(&self) -> Result<BTreeSet<StageId>> {
+        let mut seen = BTreeSet::new();
+        let all = self.finished()?.into_iter().map(|f| f.run.stage);
+        Ok(all.filter(|id| !seen.insert(id.clone())).collect())
     }
 
     /// The folders of finished stages, sorted by name.

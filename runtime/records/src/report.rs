@@ -74,17 +74,38 @@ pub struct CellReport {
     pub folds: usize,
 }
 
-/// The tables of `plan` with what `runs` holds.
+/// The tables of `plan` with what `runs` holds. The data themselves are not looked at: where a stage was made for several
+/// versions of them, the newest counts, and a note says so.
 ///
 /// # Errors
 ///
 /// A run folder that cannot be read, or whose result is damaged.
 pub fn report(plan: &Plan, runs: &Runs) -> Result<Report> {
-    let index = runs.index()?;
+    let mut report = report_of(plan, &runs.index()?)?;
+    let repeated = runs.repeated()?;
+    for (table, report) in plan.tables.iter().zip(&mut report.tables) {
+        let mut cells = table.rows.iter().flat_map(|row| &row.cells);
+        if cells.any(|cell| matches!(&cell.stage, Ok(id) if repeated.contains(id))) {
+            report.notes.push(
+                "some numbers were measured on several versions of the data: the newest are shown; `crisscross run` shows \
+                 those of the files as they are"
+                    .to_owned(),
+            );
+        }
+    }
+    Ok(report)
+}
+
+/// The tables of `plan` with the numbers of these stages.
+///
+/// # Errors
+///
+/// As [`report`].
+pub fn report_of(plan: &Plan, finished: &BTreeMap<StageId, Finished>) -> Result<Report> {
     let tables = plan
         .tables
         .iter()
-        .map(|table| table_report(plan, table, &index))
+        .map(|table| table_report(plan, table, finished))
         .collect::<Result<_>>()?;
     Ok(Report {
         toy: plan.toy,

@@ -76,6 +76,12 @@ impl Manifest {
             message,
             help,
         };
+        if listed.is_empty() && root.csv.is_some() {
+            return Err(refuse(
+                format!("{source} lists no file"),
+                "write a line for each file below its header".to_owned(),
+            ));
+        }
         if listed.is_empty() {
             return Err(refuse(
                 format!("there is no media file in {source}"),
@@ -352,21 +358,51 @@ fn from_csv(name: &str, label: Option<&str>, path: &Path) -> Result<Vec<Listed>>
     Ok(listed)
 }
 
-/// `class/file`, or `train/class/file` and `test/class/file`; with no classes asked for, files anywhere in these places.
+/// `class/file`, or `train/class/file` and `test/class/file`. A media file that lies elsewhere is an error, not left out. With no
+/// classes asked for, files lie in these places or right above them.
 fn from_folders(files: &hir::Files, root: &Path) -> Result<Vec<Listed>> {
     let folders = children(root, true)?;
-    let is_split =
-        !folders.is_empty() && folders.iter().all(|name| name == "train" || name == "test");
-    let mut listed = Vec::new();
-    if is_split {
-        for name in &folders {
-            let fold = Some(u32::from(name == "test"));
-            listed.extend(class_folders(files, root, &format!("{name}/"), fold)?);
+    let (splits, others): (Vec<&String>, Vec<&String>) = folders
+        .iter()
+        .partition(|name| *name == "train" || *name == "test");
+    check_no_media(files, root, "in a folder of its class")?;
+    if splits.is_empty() {
+        return class_folders(files, root, "", None);
+    }
+    for name in others {
+        let below = root.join(name);
+        let mut levels = vec![below.clone()];
+        levels.extend(children(&below, true)?.iter().map(|name| below.join(name)));
+        for level in levels {
+            check_no_media(
+                files,
+                &level,
+                "below `train` or `test`, as others of this set do",
+            )?;
         }
-    } else {
-        listed = class_folders(files, root, "", None)?;
+    }
+    let mut listed = Vec::new();
+    for name in splits {
+        check_no_media(files, &root.join(name), "in a folder of its class")?;
+        let fold = Some(u32::from(name == "test"));
+        listed.extend(class_folders(files, root, &format!("{name}/"), fold)?);
     }
     Ok(listed)
+}
+
+/// Refuses a media file right in `folder`, which should lie at `place`; without classes files may lie anywhere.
+fn check_no_media(files: &hir::Files, folder: &Path, place: &str) -> Result<()> {
+    if files.classes == 0 {
+        return Ok(());
+    }
+    match children(folder, false)?.iter().find(|name| is_media(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::Data {
+            name: files.name.clone(),
+            message: format!("`{}` does not lie {place}", folder.join(name).display()),
+            help: "move it there or away, or list the files of the set in a CSV".to_owned(),
+        }),
+    }
 }
 
 fn class_folders(
@@ -377,7 +413,15 @@ fn class_folders(
 ) -> Result<Vec<Listed>> {
     let mut listed = Vec::new();
     for class in children(&root.join(below), true)? {
-        let names = children(&root.join(below).join(&class), false)?;
+        let folder = root.join(below).join(&class);
+        for inner in children(&folder, true)? {
+            check_no_media(
+                files,
+                &folder.join(inner),
+                "right in the folder of its class",
+            )?;
+        }
+        let names = children(&folder, false)?;
         listed.extend(
             names
                 .into_iter()

@@ -161,6 +161,11 @@ fn a_listing_that_does_not_fit_says_what_and_what_to_do() {
             .0
             .starts_with("cannot read `ROOT/gone.csv`")
     );
+    write("file,label\n");
+    assert_eq!(
+        refused(&files("set", 1, 1), root, Some("list.csv")).0,
+        "`ROOT/list.csv` lists no file"
+    );
     write("file;label\na.wav;1\n");
     assert_eq!(
         refused(&files("set", 1, 1), root, Some("list.csv")),
@@ -169,6 +174,46 @@ fn a_listing_that_does_not_fit_says_what_and_what_to_do() {
             "separate them by commas".to_owned()
         )
     );
+}
+
+#[test]
+fn a_media_file_outside_the_class_folders_is_refused() {
+    let refused_with = |paths: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        for path in paths {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let set = files("set", 2, 1);
+        let site = site("set", folder.path().to_owned(), None);
+        Manifest::read(&set, site.root("set").unwrap())
+            .map(|manifest| manifest.entries.len())
+            .map_err(|error| {
+                let text = error.to_string();
+                text.replace(&folder.path().display().to_string(), "ROOT")
+            })
+    };
+    let whole = ["train/a/1.wav", "train/b/2.wav", "test/a/3.wav"];
+    let with = |more: &'static str| refused_with(&[&whole[..], &[more]].concat());
+    assert_eq!(with("notes/read.txt"), Ok(3));
+    let class = "does not lie in a folder of its class";
+    let cases = [
+        ("test/4.wav", format!("`ROOT/test/4.wav` {class}")),
+        ("4.wav", format!("`ROOT/4.wav` {class}")),
+        (
+            "val/a/4.wav",
+            "`ROOT/val/a/4.wav` does not lie below `train` or `test`, as others of this set do"
+                .to_owned(),
+        ),
+        (
+            "test/a/more/4.wav",
+            "`ROOT/test/a/more/4.wav` does not lie right in the folder of its class".to_owned(),
+        ),
+    ];
+    for (more, message) in cases {
+        assert_eq!(with(more), Err(format!("data set `set`: {message}")));
+    }
 }
 
 #[test]

@@ -59,3 +59,48 @@ impl Adam {
         )?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    /// Kingma and Ba 2015, algorithm 1, with the decay added to the gradient: `g = f' + wd w`.
+    fn by_hand(mut w: f64, gradients: &[f64], (b1, b2): (f64, f64), decay: f64, rate: f64) -> f64 {
+        let (mut m, mut v) = (0.0, 0.0);
+        for (t, gradient) in (1..).zip(gradients) {
+            let g = gradient + decay * w;
+            m = b1 * m + (1.0 - b1) * g;
+            v = b2 * v + (1.0 - b2) * g * g;
+            let (m_hat, v_hat) = (m / (1.0 - b1.powi(t)), v / (1.0 - b2.powi(t)));
+            w -= rate * m_hat / (v_hat.sqrt() + EPS);
+        }
+        w
+    }
+
+    #[test]
+    fn several_steps_with_decay_are_those_of_the_paper() {
+        let first = [0.5, -2.0, 1e-3];
+        let gradients = [
+            [0.3, -0.1, 1e-4],
+            [-0.2, 0.4, 0.0],
+            [0.7, 0.05, -2e-4],
+            [0.1, 0.1, 1e-4],
+        ];
+        let (betas, decay, rate) = ((0.9, 0.999), 0.1, 0.01);
+        let w = Tensor::from_slice(&first).to_device(Device::Cpu);
+        let mut adam = Adam::new(vec![w.shallow_clone()], betas, decay);
+        for gradient in &gradients {
+            adam.step(&[Tensor::from_slice(gradient)], rate).unwrap();
+        }
+        for (i, start) in (0..).zip(first) {
+            let of_one: Vec<f64> = gradients.iter().map(|g| g[i as usize]).collect();
+            let expected = by_hand(start, &of_one, betas, decay, rate);
+            let ours = w.double_value(&[i]);
+            assert!(
+                (ours - expected).abs() < 1e-12 * expected.abs().max(1.0),
+                "{ours} {expected}"
+            );
+        }
+    }
+}

@@ -38,7 +38,7 @@ codes! {
     WIDTHS_DIFFER = "E0405": "two embeddings of one term have different widths";
     NO_PREDICTOR = "E0406": "the loss needs a predictor that is not set";
     ASSERTION_FAILED = "E0407": "the two sides of an assertion differ";
-    NOTHING_TO_MINIMISE = "E0408": "the loss has no terms, or the experiment is too large to expand";
+    NOTHING_TO_MINIMISE = "E0408": "the file or the loss is empty, or the experiment is too large to expand";
     COLLAPSE = "W0411": "nothing prevents collapse to a constant";
     COUNTED_TWICE = "W0412": "a term is part of two summands";
     MIXED_SCALES = "W0413": "one common scale for different operators says little";

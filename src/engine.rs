@@ -108,7 +108,7 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
     };
     match stages::run(&plan, &options) {
         Ok(outcome) => {
-            if outcome.known + outcome.made > 0 {
+            if !outcome.finished.is_empty() {
                 let tables = report_of(&plan, &outcome.finished)?;
                 write_out(&tables.render(Format::Text));
             }
@@ -131,7 +131,7 @@ fn summarise(outcome: &Outcome) -> ExitCode {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         names.join(", ")
     };
-    let done = outcome.known + outcome.made;
+    let done = outcome.finished.len();
     let all = done + outcome.failed.len() + outcome.left;
     let mut parts = vec![format!("{done} of {all} stages are done")];
     if !outcome.unfit.is_empty() {

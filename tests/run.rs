@@ -7,8 +7,8 @@ use compiler::Profile;
 use compiler::hir::Schedule;
 use compiler::plan::{Plan, Stage, Work};
 use compiler::units::Exact;
-use records::folder::{Finished, METRICS, Runs, write_json};
-use records::record::{ExtractResult, PretrainResult, ScoreResult};
+use records::folder::{Finished, METRICS, Runs, read_json, write_json};
+use records::record::{ExtractResult, PretrainResult, Run, ScoreResult};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -46,6 +46,11 @@ table numbers {
   row es = 4
 }
 ";
+
+/// The clips of this repository.
+fn clips() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips")
+}
 
 /// A plan in a folder of its own, and room for run folders beside it.
 struct Lab {
@@ -86,14 +91,22 @@ impl Lab {
             .to_vec()
     }
 
+    /// A site file for `FILES`: this repository's videos, and the sounds below `sounds`.
+    fn write_site(&self, sounds: &Path) {
+        let site = format!(
+            "[data.toy]\nroot = {:?}\n[data.sounds]\nroot = {sounds:?}\ncsv = \"sounds.csv\"\n",
+            clips().join("videos")
+        );
+        std::fs::write(self.path("crisscross.toml"), site).unwrap();
+    }
+
     /// Copies the repository's sounds into the folder `clips` and returns the lines of their CSV.
     fn copy_sounds(&self) -> String {
-        let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
-        let listing = std::fs::read_to_string(clips.join("sounds.csv")).unwrap();
+        let listing = std::fs::read_to_string(clips().join("sounds.csv")).unwrap();
         std::fs::create_dir_all(self.path("clips/sounds")).unwrap();
         for line in listing.lines().skip(1) {
             let file = line.split(',').next().unwrap();
-            std::fs::copy(clips.join(file), self.path("clips").join(file)).unwrap();
+            std::fs::copy(clips().join(file), self.path("clips").join(file)).unwrap();
         }
         listing
     }
@@ -193,13 +206,7 @@ fn a_plan_becomes_a_table_once_and_threads_change_nothing() {
 #[test]
 fn real_clips_give_the_same_weights_on_any_number_of_threads() {
     let lab = Lab::new(FILES);
-    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
-    let site = format!(
-        "[data.toy]\nroot = {:?}\n[data.sounds]\nroot = {:?}\ncsv = \"sounds.csv\"\n",
-        clips.join("videos"),
-        clips
-    );
-    std::fs::write(lab.path("crisscross.toml"), site).unwrap();
+    lab.write_site(&clips());
     let (table, _) = said(lab.engine("one").args(["--loader-threads", "1"]));
     said(lab.engine("three").args(["--loader-threads", "3"]));
     assert_eq!(lab.checkpoints("one"), lab.checkpoints("three"));
@@ -221,14 +228,8 @@ fn real_clips_give_the_same_weights_on_any_number_of_threads() {
 #[test]
 fn the_table_is_that_of_the_data_as_they_are() {
     let lab = Lab::new(FILES);
-    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
     let listing = lab.copy_sounds();
-    let site = format!(
-        "[data.toy]\nroot = {:?}\n[data.sounds]\nroot = {:?}\ncsv = \"sounds.csv\"\n",
-        clips.join("videos"),
-        lab.path("clips")
-    );
-    std::fs::write(lab.path("crisscross.toml"), site).unwrap();
+    lab.write_site(&lab.path("clips"));
     let with = |listing: &str| {
         std::fs::write(lab.path("clips/sounds.csv"), listing).unwrap();
         said(&mut lab.engine("runs")).0
@@ -237,7 +238,26 @@ fn the_table_is_that_of_the_data_as_they_are() {
     let swapped = listing
         .replace("dog_bark", "other")
         .replace("rooster", "dog_bark");
+    let score = lab.plan.stages.last().unwrap();
+    let data = lab.finished("runs", score).unwrap().run.data;
     with(&swapped);
+    // The other version is made the newer one beyond doubt, with a number that cannot be taken for the first.
+    let mut others = 0;
+    for folder in folders(&lab.path("runs")) {
+        let path = lab.path("runs").join(folder);
+        let Ok(mut run) = read_json::<Run>(&path.join("run.json")) else {
+            continue;
+        };
+        if run.stage == score.id && run.data != data {
+            run.started += 100;
+            write_json(&path.join("run.json"), &run).unwrap();
+            let mut result: ScoreResult = read_json(&path.join("result.json")).unwrap();
+            result.value = 12.3;
+            write_json(&path.join("result.json"), &result).unwrap();
+            others += 1;
+        }
+    }
+    assert_eq!(others, 1);
     assert_eq!(with(&listing), first);
     // Who only reads the folders cannot tell which of the two is meant, and says so.
     let report = records::report::report(&lab.plan, &Runs::at(lab.path("runs"))).unwrap();
@@ -253,19 +273,13 @@ fn the_table_is_that_of_the_data_as_they_are() {
 #[test]
 fn a_data_set_that_cannot_be_scored_is_refused_before_anything_is_trained() {
     let lab = Lab::new(FILES);
-    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips");
     let listing = lab.copy_sounds();
     let without_folds: Vec<&str> = listing
         .lines()
         .map(|line| line.rsplit_once(',').unwrap().0)
         .collect();
     std::fs::write(lab.path("clips/sounds.csv"), without_folds.join("\n")).unwrap();
-    let site = format!(
-        "[data.toy]\nroot = {:?}\n[data.sounds]\nroot = {:?}\ncsv = \"sounds.csv\"\n",
-        clips.join("videos"),
-        lab.path("clips")
-    );
-    std::fs::write(lab.path("crisscross.toml"), site).unwrap();
+    lab.write_site(&lab.path("clips"));
     let message = complaint(&mut lab.engine("runs"), 1);
     assert!(message.starts_with("error: data set `sounds`"), "{message}");
     assert!(

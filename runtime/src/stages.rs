@@ -50,10 +50,6 @@ pub struct Options<'a> {
 pub struct Outcome {
     /// The finished stages, made from the data as they are.
     pub finished: BTreeMap<StageId, Finished>,
-    /// Stages that were finished before.
-    pub known: usize,
-    /// Stages that were made.
-    pub made: usize,
     /// Names of data sets that are not as the plan needs them; what is wrong has been printed.
     pub unfit: BTreeSet<String>,
     /// Labels of stages that failed, with the reason; each has been printed.
@@ -141,14 +137,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             match self.stage(number, stage) {
-                Ok((finished, is_new)) => {
-                    *(if is_new {
-                        &mut outcome.made
-                    } else {
-                        &mut outcome.known
-                    }) += 1;
-                    self.done.insert(stage.id.clone(), finished);
-                }
+                Ok(finished) => drop(self.done.insert(stage.id.clone(), finished)),
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
                     // What several stages run into is said once.
@@ -227,20 +216,19 @@ impl<'a> Walk<'a> {
         lost
     }
 
-    /// The finished stage, and whether it was made now.
-    fn stage(&mut self, number: usize, stage: &Stage) -> Result<(Finished, bool)> {
+    /// The stage as it was finished before, or else made now.
+    fn stage(&mut self, number: usize, stage: &Stage) -> Result<Finished> {
         let data = self.data_of(&stage.work);
         if let Some(finished) = self.runs.find_made_of(&stage.id, &data)? {
-            return Ok((finished, false));
+            return Ok(finished);
         }
         self.progress.begin(number, &stage.label);
         let attempt = self.runs.begin(stage, &self.context)?.made_of(&data)?;
-        let finished = match &stage.work {
-            Work::Pretrain(work) => self.pretrain(work, attempt)?,
-            Work::Extract(work) => self.extract(work, attempt)?,
-            Work::Score(work) => self.score(work, attempt)?,
-        };
-        Ok((finished, true))
+        match &stage.work {
+            Work::Pretrain(work) => self.pretrain(work, attempt),
+            Work::Extract(work) => self.extract(work, attempt),
+            Work::Score(work) => self.score(work, attempt),
+        }
     }
 
     fn pretrain(&mut self, work: &Pretrain, attempt: Attempt) -> Result<Finished> {

@@ -465,7 +465,10 @@ fn children(folder: &Path, folders: bool) -> Result<Vec<String>> {
     for child in std::fs::read_dir(folder).map_err(failed)? {
         let child = child.map_err(failed)?;
         let name = child.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') && child.path().is_dir() == folders {
+        // Only a link needs another question to the system, which counts for a set of many files.
+        let kind = child.file_type().map_err(failed)?;
+        let is_folder = kind.is_dir() || kind.is_symlink() && child.path().is_dir();
+        if !name.starts_with('.') && is_folder == folders {
             names.push(name);
         }
     }

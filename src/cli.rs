@@ -27,6 +27,8 @@ pub enum Command {
     Check(Check),
     /// Print a shipped module (`paper`, `toy`), or what a name of a file comes to
     Show(Show),
+    /// Say what the code of a message means, with an example
+    Explain(Explain),
     /// Print the training step of one row as a graph
     Graph(Graph),
     /// Say which stages the files need and which of them are done
@@ -63,6 +65,17 @@ pub struct Show {
     pub name: String,
     /// The file that declares it
     pub file: Option<PathBuf>,
+}
+
+/// `crisscross explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The code of a message, such as `E0402`; without one all codes are listed
+    #[arg(value_name = "CODE")]
+    pub what: Option<String>,
+    /// Text for people, or JSON
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
 }
 
 /// `crisscross graph`.

@@ -39,6 +39,15 @@ fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     folder
 }
 
+/// Puts a copy of `crisscross` at `place`. Another process writes it: a test beside this one that starts a process while we
+/// hold the file open would hand that on, and a file open for writing cannot be run.
+fn copy_program(place: &Path) {
+    let mut copy = std::process::Command::new("cp");
+    copy.arg(assert_cmd::cargo::cargo_bin("crisscross"))
+        .arg(place);
+    assert!(copy.status().unwrap().success());
+}
+
 const TABLE: &[u8] = b"use paper
 table t \"Two losses\" {
   of = crisscross
@@ -362,7 +371,7 @@ fn without_the_engine_the_way_to_get_it_is_said() {
     // The binary alone in a folder, as a build without the tensor library leaves it.
     let folder = folder(&[("one.cc", b"intra\n")]);
     let alone = folder.path().join("crisscross");
-    std::fs::copy(assert_cmd::cargo::cargo_bin("crisscross"), &alone).unwrap();
+    copy_program(&alone);
     for arguments in [
         &["run", "one.cc"] as &[&str],
         &["data", "check", "."],
@@ -390,13 +399,21 @@ fn without_the_engine_the_way_to_get_it_is_said() {
 #[cfg(unix)]
 #[test]
 fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
-    use std::os::unix::fs::PermissionsExt;
     let folder = folder(&[("t.cc", TABLE), ("crisscross.toml", b"runs = \"mine\"\n")]);
     let alone = folder.path().join("crisscross");
-    std::fs::copy(assert_cmd::cargo::cargo_bin("crisscross"), &alone).unwrap();
+    copy_program(&alone);
     let engine = folder.path().join("crisscross-engine");
-    std::fs::write(&engine, "#!/bin/sh\necho \"$@\"\nexit 7\n").unwrap();
-    std::fs::set_permissions(&engine, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = "printf '#!/bin/sh\necho \"$@\"\nexit 7\n' > \"$0\"; chmod 755 \"$0\"";
+    let mut shell = std::process::Command::new("sh");
+    assert!(
+        shell
+            .arg("-c")
+            .arg(script)
+            .arg(&engine)
+            .status()
+            .unwrap()
+            .success()
+    );
     let call = |arguments: &[&str]| {
         let output = Command::new(&alone)
             .current_dir(folder.path())
@@ -468,4 +485,38 @@ fn a_reader_that_goes_away_is_no_panic() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     assert!(output.status.success());
+}
+
+#[test]
+fn a_code_is_explained_with_the_message_that_its_example_gives() {
+    let folder = folder(&[]);
+    let page = crisscross(folder.path(), &["explain", "e0402"]);
+    assert_eq!((page.code, page.err.as_str()), (0, ""));
+    assert!(page.out.starts_with("E0402: the loss needs a modality"));
+    assert!(page.out.contains("error[E0402]: this loss needs audio"));
+    assert!(page.out.contains("in the paper: "));
+
+    let page = crisscross(folder.path(), &["explain", "E0402", "--format", "json"]);
+    let page: Value = serde_json::from_str(&page.out).unwrap();
+    assert_eq!(page["messages"][0]["code"], "E0402");
+    assert!(page["mended"].as_str().unwrap().starts_with("use paper"));
+
+    let all = crisscross(folder.path(), &["explain"]);
+    assert!(all.out.contains("\nW0503  ") && all.out.contains("\nE0301  "));
+}
+
+#[test]
+fn a_code_that_is_not_there_is_told_the_nearest() {
+    let folder = folder(&[]);
+    for (typed, near) in [
+        ("W0402", "did you mean `E0402`?"),
+        ("402", "did you mean `E0402`?"),
+        ("E402", "did you mean `E0402`?"),
+        ("E9999", "lists all codes"),
+        ("", "lists all codes"),
+    ] {
+        let left = crisscross(folder.path(), &["explain", typed]);
+        assert_eq!(left.code, 2, "{typed}");
+        assert!(left.err.contains(near), "{typed}: {}", left.err);
+    }
 }

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 
 use compiler::Profile;
+use crisscross::commands::explain;
 use crisscross::render;
+use grammar::diagnostic::{Diagnostic, Severity};
+use grammar::span::Sources;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -58,4 +61,39 @@ fn every_code_is_listed() {
         missing.is_empty(),
         "docs/language.md does not list {missing:?}"
     );
+}
+
+/// All `found` as people read them.
+fn drawn(sources: &Sources, found: &[Diagnostic]) -> String {
+    let drawn = found.iter().map(|d| render::draw(sources, d, false));
+    drawn.collect::<Vec<_>>().join("\n\n")
+}
+
+#[test]
+fn the_page_of_a_code_shows_it_and_mends_it() {
+    let mut wrong = vec![];
+    for (code, _) in compiler::codes::known() {
+        let Some(page) = compiler::codes::page(code) else {
+            continue;
+        };
+        let (sources, found) = explain::example(&page);
+        if found.is_empty() || found.iter().any(|one| one.code != code) {
+            wrong.push(format!(
+                "{code}: the example gives\n{}",
+                drawn(&sources, &found)
+            ));
+        }
+        let (sources, found) = explain::check(page.mended);
+        let is_left = |one: &Diagnostic| one.code == code || one.severity == Severity::Error;
+        if found.iter().any(is_left) {
+            wrong.push(format!(
+                "{code}: the mended example gives\n{}",
+                drawn(&sources, &found)
+            ));
+        }
+        if page.what.is_empty() || page.why.is_empty() || page.mended.is_empty() {
+            wrong.push(format!("{code}: a part of its page is missing"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

@@ -1,6 +1,10 @@
 //! The codes of mistakes in meaning and what each says. Syntax mistakes, E01xx, are in `grammar::codes`.
 
+mod pages;
+
 use grammar::diagnostic::Code;
+
+pub use pages::{Page, Wrong, known, nearest, page};
 
 macro_rules! codes {
     ($($name:ident = $code:literal: $meaning:literal;)*) => {

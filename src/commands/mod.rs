@@ -3,6 +3,7 @@
 mod check;
 mod data;
 mod doctor;
+pub mod explain;
 mod graph;
 mod plan;
 mod report;
@@ -28,6 +29,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Show(arguments) => show::show(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),

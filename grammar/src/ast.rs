@@ -1,6 +1,8 @@
 //! The file as written: every node has a span, no name is looked up.
 
+use crate::docs::Doc;
 use crate::span::{Span, Spanned};
+use std::collections::BTreeMap;
 
 /// A name and its place.
 pub type Name = Spanned<String>;
@@ -19,6 +21,8 @@ pub struct File {
     /// Names of declarations with a mistake in them. They are absent from `items`, or stand there without the field or row
     /// that could not be read: what they lack, and that they are not found, is no further mistake.
     pub broken: Vec<Name>,
+    /// What the doc comments say, by the span of the declaration, assertion, field or row that they are about.
+    pub docs: BTreeMap<Span, Doc>,
 }
 
 /// `use paper` or `use "folder/file.cc"`.

@@ -7,6 +7,7 @@ pub mod ast;
 mod build;
 pub mod codes;
 pub mod diagnostic;
+pub mod docs;
 mod mistakes;
 pub mod span;
 mod split;
@@ -23,6 +24,12 @@ const MOST_MISTAKES: usize = 16;
 
 /// Reads one file. Whatever the text is, this returns: the declarations that could be read, and what is wrong with the rest.
 pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
+    let (mut tree, found) = read_file(sources, file);
+    tree.docs = docs::attach(&sources.get(file).text, &tree);
+    (tree, found)
+}
+
+fn read_file(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
     let text = sources.get(file).text.as_str();
     let tokens = Tokens::new(text);
     let comments = tokens.comments.iter().map(|&(start, end)| {

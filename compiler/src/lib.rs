@@ -12,6 +12,7 @@ pub mod loss;
 pub mod lower;
 pub mod passes;
 pub mod plan;
+pub mod time;
 pub mod units;
 pub mod validate;
 

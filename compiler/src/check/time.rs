@@ -4,31 +4,13 @@ use super::loss::Context;
 use super::record::Record;
 use super::{Checker, Slot};
 use crate::codes;
-use crate::hir::{Clip, Data, Pretrain, Relaxation, Within};
+use crate::hir::{Data, Modality, Pretrain, Within};
 use crate::loss::{EmbeddingOp, Loss, TermOp};
+use crate::time;
 use crate::units::Exact;
 use grammar::ast::{BinaryOp, Expr, ExprKind};
 use grammar::diagnostic::{Diagnostic, Severity};
 use std::rc::Rc;
-
-/// The shortest source in which a policy can place its windows of one modality. `clips` are those of all modalities.
-pub(super) fn needed(relax: &Relaxation, clip: &Clip, clips: &[(&str, &Clip)]) -> Option<Exact> {
-    let length = clip.seconds();
-    match &relax.within {
-        Within::Same | Within::Independent => Some(length),
-        Within::Halves | Within::OffsetMax => length.times(Exact::whole(2)),
-        Within::Overlap { share, of } => {
-            let of = match of {
-                None => Some(length),
-                Some(name) => clips
-                    .iter()
-                    .find(|(n, _)| n == name)
-                    .map(|(_, clip)| clip.seconds()),
-            };
-            length.plus(Exact::whole(1).minus(*share)?.times(of?)?)
-        }
-    }
-}
 
 impl<'a> Checker<'a> {
     /// The policy's windows fit into the source where its length is known, and the terms see different windows.
@@ -36,11 +18,6 @@ impl<'a> Checker<'a> {
         let Some(slot) = record.slot("relax") else {
             return;
         };
-        let clips: Vec<(&str, &Clip)> = pretrain
-            .modalities
-            .iter()
-            .map(|m| (m.name.as_str(), &m.clip))
-            .collect();
         if let Within::Overlap { of: Some(name), .. } = &pretrain.relax.within
             && pretrain.modality(name).is_none()
         {
@@ -49,21 +26,15 @@ impl<'a> Checker<'a> {
             return;
         }
         if let Data::Synthetic(data) = &pretrain.data {
-            for (name, clip) in &clips {
-                let Some(needed) =
-                    needed(&pretrain.relax, clip, &clips).filter(|n| *n > data.length)
-                else {
+            for Modality { name, clip, .. } in &pretrain.modalities {
+                let Some(needed) = time::needed(pretrain, name).filter(|n| *n > data.length) else {
                     continue;
                 };
                 let policy = self.sources.text(slot.span());
                 let set = record
                     .slot("data")
                     .map_or(String::new(), |s| self.sources.text(s.span()).to_string());
-                let noun = if matches!(clip, Clip::Video { .. }) {
-                    "video"
-                } else {
-                    "audio"
-                };
+                let noun = time::medium(clip);
                 let message = format!(
                     "`{policy}` needs {} s of {noun}, the clips of `{set}` have {} s",
                     needed.decimal(),

@@ -1,7 +1,8 @@
 //! Overlapping windows of one modality are decoded once.
 
 use crate::graph::{Graph, Id, Node};
-use crate::hir::{Pretrain, Within};
+use crate::hir::Pretrain;
+use crate::time;
 use crate::units::Exact;
 use std::collections::BTreeMap;
 
@@ -107,14 +108,6 @@ fn span(pretrain: &Pretrain, modality: &str, mut views: Vec<u32>) -> Option<Span
 
 /// Ticks from the start of one view's window to the next one's; `None` where that is drawn.
 pub(crate) fn offset(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
-    match &pretrain.relax.within {
-        Within::Same => Some(Exact::whole(0)),
-        Within::Overlap { share, of } => {
-            let clip = &pretrain.modality(modality)?.clip;
-            let of = pretrain.modality(of.as_deref().unwrap_or(modality))?;
-            let step = Exact::whole(1).minus(*share)?.times(of.clip.seconds())?;
-            step.times(clip.rate())
-        }
-        Within::Halves | Within::OffsetMax | Within::Independent => None,
-    }
+    let rate = pretrain.modality(modality)?.clip.rate();
+    time::step(pretrain, modality)?.times(rate)
 }

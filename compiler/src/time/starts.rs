@@ -1,0 +1,205 @@
+//! The joint law of the windows' starts, policy by policy: the released code's one draw, and what each policy makes of it.
+//!
+//! One draw: the longest window starts uniformly where it fits in the source, and the shorter ones lie in it as `across`
+//! says: uniformly inside, with equal starts, or with equal centres.
+
+use super::draws::{Draw, Position};
+use super::{Family, Overlap, Pair, needed, step};
+use crate::hir::{Across, Pretrain, Within};
+use crate::units::Exact;
+use std::collections::BTreeMap;
+
+/// Why a law is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unplaced {
+    /// The windows of this modality need more than the source has.
+    TooShort {
+        /// The modality.
+        modality: String,
+        /// Seconds asked for.
+        needs: Exact,
+    },
+    /// A number of the law needs more than 30 digits.
+    TooFine,
+}
+
+/// The windows of all views of a pretraining in a source that all streams cover from its beginning to its end.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    lengths: BTreeMap<String, Exact>,
+    /// By modality, then by view from the first.
+    starts: BTreeMap<String, Vec<Position>>,
+}
+
+impl Windows {
+    /// The windows of `pretrain` in a source of so many seconds.
+    ///
+    /// # Errors
+    /// The source is too short, or a number too fine.
+    pub fn new(pretrain: &Pretrain, source: Exact) -> Result<Self, Unplaced> {
+        for modality in &pretrain.modalities {
+            let needs = needed(pretrain, &modality.name).ok_or(Unplaced::TooFine)?;
+            if needs > source {
+                let modality = modality.name.clone();
+                return Err(Unplaced::TooShort { modality, needs });
+            }
+        }
+        let starts = starts(pretrain, source).ok_or(Unplaced::TooFine)?;
+        let names = pretrain.modalities.iter().map(|m| m.name.clone());
+        let lengths = pretrain.modalities.iter().map(|m| m.clip.seconds());
+        Ok(Windows {
+            lengths: names.clone().zip(lengths).collect(),
+            starts: names.zip(starts).collect(),
+        })
+    }
+
+    /// Where the window of a view, numbered from 1, starts.
+    pub fn start(&self, modality: &str, view: u32) -> Option<&Position> {
+        let at = usize::try_from(view).ok()?.checked_sub(1)?;
+        self.starts.get(modality)?.get(at)
+    }
+
+    /// The time from the first view's window of a modality to the second one's.
+    pub fn distance(&self, modality: &str) -> Option<Position> {
+        self.start(modality, 2)?.after(self.start(modality, 1)?)
+    }
+
+    /// The probability that the window of a view starts at `time` or before. `None`: no such view, or too fine.
+    pub fn starts_until(&self, modality: &str, view: u32, time: Exact) -> Option<Exact> {
+        self.start(modality, view)?.until(time)
+    }
+
+    /// The law of one pair. `None`: no such views, or too fine.
+    pub fn overlap(&self, pair: &Pair) -> Option<Overlap> {
+        let ((x, i), (y, j)) = &pair.views;
+        let distance = self.start(x, *i)?.after(self.start(y, *j)?)?;
+        distance.overlap(*self.lengths.get(x)?, *self.lengths.get(y)?)
+    }
+
+    /// The distance between the two starts is the same in every draw.
+    pub fn is_fixed(&self, pair: &Pair) -> bool {
+        let ((x, i), (y, j)) = &pair.views;
+        let starts = self.start(x, *i).zip(self.start(y, *j));
+        starts.is_some_and(|(x, y)| x.after(y).is_some_and(|distance| distance.is_fixed()))
+    }
+
+    /// The mean over these pairs of one family of the probability of no contact; 0 without any.
+    pub fn apart(&self, pairs: &[Pair], family: Family) -> Option<Exact> {
+        let of: Vec<&Pair> = pairs.iter().filter(|pair| pair.family == family).collect();
+        let mut total = Exact::whole(0);
+        for pair in &of {
+            total = total.plus(self.overlap(pair)?.apart)?;
+        }
+        total.over(Exact::whole(of.len().max(1) as i128))
+    }
+}
+
+/// By modality, then by view. `None`: too fine.
+fn starts(pretrain: &Pretrain, source: Exact) -> Option<Vec<Vec<Position>>> {
+    let lengths: Vec<Exact> = pretrain
+        .modalities
+        .iter()
+        .map(|m| m.clip.seconds())
+        .collect();
+    let across = pretrain.relax.across;
+    let zero = Exact::whole(0);
+    let views = i128::from(pretrain.views);
+    let mut drawn: Vec<Vec<Position>> = vec![];
+    match &pretrain.relax.within {
+        Within::Same | Within::Overlap { .. } => {
+            let spans: Vec<Exact> = pretrain
+                .modalities
+                .iter()
+                .map(|m| needed(pretrain, &m.name))
+                .collect::<Option<_>>()?;
+            let firsts = one_draw(&spans, (zero, source), across, 0)?;
+            for view in 0..views {
+                let start = |(first, modality): (&Position, &crate::hir::Modality)| {
+                    first.later(step(pretrain, &modality.name)?.times(Exact::whole(view))?)
+                };
+                let starts = firsts.iter().zip(&pretrain.modalities).map(start);
+                drawn.push(starts.collect::<Option<_>>()?);
+            }
+        }
+        Within::Halves => {
+            let part = source.over(Exact::whole(views))?;
+            for view in 0..pretrain.views {
+                let from = part.times(Exact::whole(i128::from(view)))?;
+                let limits = (from, from.plus(part)?);
+                drawn.push(one_draw(&lengths, limits, across, view + 1)?);
+            }
+        }
+        Within::OffsetMax => {
+            // The first start is drawn up to `room`, what is left of its part of the source; each next one is `room` later.
+            let longest = longest(&lengths);
+            let room = source.over(Exact::whole(views))?.minus(lengths[longest])?;
+            let draw = Draw {
+                view: 0,
+                modality: longest,
+            };
+            for view in 0..pretrain.views {
+                let later = room.times(Exact::whole(i128::from(view)))?;
+                let start = Position::new(later).moved(draw, room);
+                drawn.push(around(&lengths, longest, &start, across, view + 1)?);
+            }
+        }
+        Within::Independent => {
+            for view in 0..pretrain.views {
+                drawn.push(one_draw(&lengths, (zero, source), across, view + 1)?);
+            }
+        }
+    }
+    let of = |modality: usize| drawn.iter().map(|view| view[modality].clone()).collect();
+    Some((0..lengths.len()).map(of).collect())
+}
+
+/// A start for each modality, its windows of these lengths between the limits. `view` tells its draws from others.
+fn one_draw(
+    lengths: &[Exact],
+    limits: (Exact, Exact),
+    across: Across,
+    view: u32,
+) -> Option<Vec<Position>> {
+    let longest = longest(lengths);
+    let room = limits.1.minus(limits.0)?.minus(lengths[longest])?;
+    let draw = Draw {
+        view,
+        modality: longest,
+    };
+    let start = Position::new(limits.0).moved(draw, room);
+    around(lengths, longest, &start, across, view)
+}
+
+/// The starts of all modalities, given that of the longest.
+fn around(
+    lengths: &[Exact],
+    longest: usize,
+    start: &Position,
+    across: Across,
+    view: u32,
+) -> Option<Vec<Position>> {
+    let place = |(modality, length): (usize, &Exact)| {
+        if modality == longest {
+            return Some(start.clone());
+        }
+        let room = lengths[longest].minus(*length)?;
+        match across {
+            Across::Inside => Some(start.moved(Draw { view, modality }, room)),
+            Across::Start => Some(start.clone()),
+            Across::Centre => start.later(room.over(Exact::whole(2))?),
+        }
+    };
+    lengths.iter().enumerate().map(place).collect()
+}
+
+/// The position of the longest window, the first of equals.
+fn longest(lengths: &[Exact]) -> usize {
+    let longer = |best: usize, at: usize| {
+        if lengths[at] > lengths[best] {
+            at
+        } else {
+            best
+        }
+    };
+    (0..lengths.len()).reduce(longer).unwrap_or(0)
+}

@@ -349,6 +349,10 @@ const fn later(name: &'static str, family: Family) -> Operator {
 }
 
 const SHORT: Type = Type::Word(&["skip", "loop", "pad", "error"]);
+/// What an operation on pictures leaves; `exact` where nothing is said.
+const LEVELS: Type = Type::Word(&["exact", "whole"]);
+/// Whether a mask may be as wide as its `max`; `inclusive` where nothing is said.
+const WIDTHS: Type = Type::Word(&["inclusive", "exclusive"]);
 const X: Parameter = needs("x", Type::Tensor);
 const Y: Parameter = needs("y", Type::Tensor);
 
@@ -437,7 +441,10 @@ pub const OPERATORS: &[Operator] = &[
     op(
         "gray_scale",
         Family::Augment,
-        &[needs("p", Type::Quantity(PROBABILITY))],
+        &[
+            needs("p", Type::Quantity(PROBABILITY)),
+            may("levels", LEVELS),
+        ],
     ),
     op(
         "gaussian_blur",
@@ -445,6 +452,8 @@ pub const OPERATORS: &[Operator] = &[
         &[
             needs("p", Type::Quantity(PROBABILITY)),
             needs("sigma", Type::Pair(POSITIVE)),
+            may("pair", Type::Word(&["range", "axes"])),
+            may("levels", LEVELS),
         ],
     ),
     op(
@@ -470,6 +479,7 @@ pub const OPERATORS: &[Operator] = &[
         &[
             needs("max", Type::Quantity(BINS)),
             needs("count", Type::Quantity(SMALL_COUNT)),
+            may("widths", WIDTHS),
         ],
     ),
     op(
@@ -478,6 +488,7 @@ pub const OPERATORS: &[Operator] = &[
         &[
             needs("max", Type::Quantity(BINS)),
             needs("count", Type::Quantity(SMALL_COUNT)),
+            may("widths", WIDTHS),
         ],
     ),
     op(
@@ -563,6 +574,14 @@ pub const OPERATORS: &[Operator] = &[
             needs("base", Type::Quantity(RATE)),
             needs("ms", Type::Numbers(EPOCHS)),
             needs("gamma", Type::Quantity(SHARE)),
+        ],
+    ),
+    op(
+        "late",
+        Family::Schedule,
+        &[
+            needs("schedule", Type::Schedule),
+            needs("first", Type::Quantity(RATE)),
         ],
     ),
     op(
@@ -713,7 +732,7 @@ pub const PRETRAIN: &[Parameter] = &[
         Type::Quantity(Measure::whole("a count", NUMBER, 1, 16)),
     ),
     needs("loss", Type::Loss),
-    needs("weights", Type::Word(&["unit", "exact"])),
+    needs("weights", Type::Word(&["unit", "exact", "per_family"])),
     needs("relax", Type::Policy),
     needs("bn", Type::Word(&["per_view", "joint"])),
     needs(

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of each operator. A change of what an operator computes raises its number, and with it the hash of the stages
 /// that use it and of no others.
-const OPERATORS: [(&str, u32); 45] = [
+const OPERATORS: [(&str, u32); 46] = [
     // Data.
     ("synthetic", 1),
     ("decode", 1),
@@ -58,6 +58,7 @@ const OPERATORS: [(&str, u32); 45] = [
     ("constant", 1),
     ("cosine", 1),
     ("multistep", 1),
+    ("late", 1),
     ("adam", 1),
     ("sgd", 1),
     ("larc", 1),
@@ -166,7 +167,8 @@ fn pretrain_operators(settings: &Pretrain) -> BTreeSet<&'static str> {
         chain(&m.augment, &mut used);
         network(&m.f, &mut used);
         m.h.iter().for_each(|h| network(h, &mut used));
-        used.extend([schedule(&m.lr_b), schedule(&m.lr_p)]);
+        schedule(&m.lr_b, &mut used);
+        schedule(&m.lr_p, &mut used);
     }
     for (term, _) in &settings.loss.terms {
         used.insert(match term.op {
@@ -260,12 +262,17 @@ fn embedding(of: &Embedding, used: &mut BTreeSet<&'static str>) {
     }
 }
 
-fn schedule(rate: &Schedule) -> &'static str {
-    match rate {
+fn schedule(rate: &Schedule, used: &mut BTreeSet<&'static str>) {
+    let operator = match rate {
         Schedule::Constant(_) => "constant",
         Schedule::Cosine { .. } => "cosine",
         Schedule::Multistep { .. } => "multistep",
-    }
+        Schedule::Late { of, .. } => {
+            schedule(of, used);
+            "late"
+        }
+    };
+    used.insert(operator);
 }
 
 fn optimiser(optim: &Optimiser) -> &'static str {

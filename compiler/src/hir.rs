@@ -251,17 +251,38 @@ pub enum Link {
         hue: Exact,
     },
     /// GS.
-    GrayScale { p: Exact },
-    /// GB: sigma drawn from `sigma` in pixels, kernel side `size / 20 * 2 + 1`.
-    GaussianBlur { p: Exact, sigma: (Exact, Exact) },
+    GrayScale {
+        p: Exact,
+        #[serde(default, skip_serializing_if = "Levels::is_exact")]
+        levels: Levels,
+    },
+    /// GB: `sigma` in pixels as `pair` says, kernel side `size / 20 * 2 + 1`.
+    GaussianBlur {
+        p: Exact,
+        sigma: (Exact, Exact),
+        #[serde(default, skip_serializing_if = "Pair::is_range")]
+        pair: Pair,
+        #[serde(default, skip_serializing_if = "Levels::is_exact")]
+        levels: Levels,
+    },
     /// C: squares of side up to `max` pixels.
     Cutout { max: u32, count: u32, fill: Fill },
     /// VJ: gain from `1 - range` to `1 + range`.
     VolumeJitter { range: Exact },
     /// TM: masks of up to `max` columns, filled with the mean.
-    TimeMask { max: u32, count: u32 },
+    TimeMask {
+        max: u32,
+        count: u32,
+        #[serde(default, skip_serializing_if = "Widths::is_exclusive")]
+        widths: Widths,
+    },
     /// FM: masks of up to `max` bands, filled with the mean.
-    FreqMask { max: u32, count: u32 },
+    FreqMask {
+        max: u32,
+        count: u32,
+        #[serde(default, skip_serializing_if = "Widths::is_exclusive")]
+        widths: Widths,
+    },
     /// RC: crop of `range` times the size out of a canvas of `canvas` (frequency, time) times the size, resized back (bicubic).
     RandomCrop {
         range: (Exact, Exact),
@@ -269,6 +290,65 @@ pub enum Link {
     },
     /// TW: one column moved by up to `window`.
     TimeWarp { window: u32 },
+}
+
+/// What an operation on pictures leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Levels {
+    /// The numbers as they are.
+    #[default]
+    Exact,
+    /// Whole levels of 8 bits: grey rounded, blur cut off (the released code).
+    Whole,
+}
+
+impl Levels {
+    fn is_exact(&self) -> bool {
+        *self == Levels::Exact
+    }
+}
+
+/// What the two sigmas of a blur are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pair {
+    /// The ends of a range from which one is drawn, the same across and down (the paper, as SimCLR).
+    #[default]
+    Range,
+    /// The sigma across and the sigma down, never drawn (the released code).
+    Axes,
+}
+
+impl Pair {
+    fn is_range(&self) -> bool {
+        *self == Pair::Range
+    }
+}
+
+/// Whether a mask may be as wide as its `max`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Widths {
+    /// From 0 to `max - 1` (the released code).
+    #[default]
+    Exclusive,
+    /// From 0 to `max` (the paper's "max size").
+    Inclusive,
+}
+
+impl Widths {
+    fn is_exclusive(&self) -> bool {
+        *self == Widths::Exclusive
+    }
+
+    /// The widest mask of this `max`.
+    pub fn widest(self, max: u32) -> u32 {
+        match self {
+            Widths::Exclusive => max.saturating_sub(1),
+            Widths::Inclusive => max,
+        }
+    }
 }
 
 /// What a cut-out square is filled with.
@@ -446,6 +526,31 @@ pub enum Schedule {
         /// The factor.
         gamma: Exact,
     },
+    /// One step late: `first` in step 0, then entry k - 1 of `of` in step k (the released code).
+    Late {
+        /// The rate of step 0.
+        first: Exact,
+        /// What comes one step late.
+        of: Box<Schedule>,
+    },
+}
+
+impl Schedule {
+    /// The schedule without its delay.
+    pub fn in_time(&self) -> &Schedule {
+        match self {
+            Schedule::Late { of, .. } => of.in_time(),
+            Schedule::Constant(_) | Schedule::Cosine { .. } | Schedule::Multistep { .. } => self,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn in_time_mut(&mut self) -> &mut Schedule {
+        match self {
+            Schedule::Late { of, .. } => of.in_time_mut(),
+            Schedule::Constant(_) | Schedule::Cosine { .. } | Schedule::Multistep { .. } => self,
+        }
+    }
 }
 
 /// The optimiser of all groups.

@@ -12,6 +12,7 @@ pub mod loss;
 pub mod lower;
 pub mod passes;
 pub mod plan;
+pub mod readings;
 pub mod time;
 pub mod units;
 pub mod validate;
@@ -22,7 +23,7 @@ mod fixture;
 use grammar::diagnostic::Diagnostic;
 use grammar::span::{FileId, Sources};
 
-pub use check::{PAPER, Resolver, SHIPPED, TOY};
+pub use check::{PAPER, RELEASED, Resolver, SHIPPED, TOY};
 
 /// What an experiment may spend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::units::Exact;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A finite weighted sum of terms, sorted, without zero weights. Two losses are equal when their normal forms are.
@@ -114,6 +114,19 @@ impl Term {
     }
 }
 
+impl Term {
+    /// Which family it belongs to: whether its views differ in modality, and whether they then differ in number.
+    fn family(&self) -> (bool, bool) {
+        let views: Vec<(&str, u32)> = self.args.iter().map(Embedding::view).collect();
+        let first = views.first().copied().unwrap_or_default();
+        let is_cross = views.iter().any(|(modality, _)| *modality != first.0);
+        (
+            is_cross,
+            is_cross && views.iter().any(|(_, view)| *view != first.1),
+        )
+    }
+}
+
 impl Embedding {
     /// The view that it is made of: modality and number.
     pub fn view(&self) -> (&str, u32) {
@@ -171,6 +184,20 @@ impl Loss {
             .map(|(term, weight)| Some((term.clone(), weight.times(factor)?)));
         Some(Loss {
             terms: scaled.collect::<Option<_>>()?,
+        })
+    }
+
+    /// Weights divided by the number of families that have a term: pairs within a modality (intra), of two modalities at one
+    /// view (sync), of two modalities at two views (async). So the released code weighs: its sum over pairs is divided by
+    /// twice the enabled families, and a pair that is left out of a family still counts in the divisor.
+    pub fn per_family(&self) -> Option<Loss> {
+        let families: BTreeSet<(bool, bool)> = self.terms.iter().map(|(t, _)| t.family()).collect();
+        let count = i128::try_from(families.len()).ok().filter(|n| *n > 0)?;
+        let terms = self.terms.iter();
+        let divided =
+            terms.map(|(term, weight)| Some((term.clone(), weight.times(Exact::new(1, count))?)));
+        Some(Loss {
+            terms: divided.collect::<Option<_>>()?,
         })
     }
 

@@ -22,11 +22,29 @@ fn learning_rates_are_those_of_the_released_schedule() {
     for (key, table) in golden["epochs"].as_object().unwrap() {
         let iterations: u64 = key.split_once('=').unwrap().1.parse().unwrap();
         let [base, predictor] = [&cosine, &constant].map(|s| rates(s, iterations, epochs as u32));
+        let late = |of: &Schedule| Schedule::Late {
+            first: Exact::new(1, 1_000),
+            of: Box::new(of.clone()),
+        };
+        let [late_base, late_predictor] =
+            [&cosine, &constant].map(|s| rates(&late(s), iterations, epochs as u32));
         assert_eq!(base.len() as u64, iterations * epochs);
         for (epoch, row) in table.as_object().unwrap() {
             let first = epoch.parse::<usize>().unwrap() * iterations as usize;
             let last = first + iterations as usize - 1;
-            for (entry, column) in [(first, "schedule_first"), (last, "schedule_last")] {
+            let in_time = [(first, "schedule_first"), (last, "schedule_last")];
+            let as_code = [
+                (first, "used_by_first_optimizer_step"),
+                (last, "used_by_last_optimizer_step"),
+            ];
+            let groups = [
+                (in_time, &base, &predictor),
+                (as_code, &late_base, &late_predictor),
+            ];
+            let cells = groups
+                .into_iter()
+                .flat_map(|(cells, base, predictor)| cells.map(|cell| (cell, base, predictor)));
+            for ((entry, column), base, predictor) in cells {
                 for (group, golden) in row[column].as_object().unwrap() {
                     let ours = if group.ends_with("predictor") {
                         predictor[entry]

@@ -3,7 +3,7 @@
 use super::{Call, Checker, Slot, Wanted};
 use crate::catalog::Family;
 use crate::codes;
-use crate::hir::{Chain, Clip, Domain, Fill, Link};
+use crate::hir::{Chain, Clip, Domain, Fill, Levels, Link, Pair, Widths};
 use grammar::ast::{BinaryOp, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 
@@ -120,6 +120,26 @@ impl<'a> Checker<'a> {
         self.link_of(&call)
     }
 
+    fn levels(&mut self, call: &Call<'a>) -> Option<Levels> {
+        if call.get("levels").is_none() {
+            return Some(Levels::Exact);
+        }
+        self.word_of(call, "levels").map(|word| match word {
+            "exact" => Levels::Exact,
+            _ => Levels::Whole,
+        })
+    }
+
+    fn widths(&mut self, call: &Call<'a>) -> Option<Widths> {
+        if call.get("widths").is_none() {
+            return Some(Widths::Inclusive);
+        }
+        self.word_of(call, "widths").map(|word| match word {
+            "inclusive" => Widths::Inclusive,
+            _ => Widths::Exclusive,
+        })
+    }
+
     fn link_of(&mut self, call: &Call<'a>) -> Option<Link> {
         Some(match call.operator.name {
             "multi_scale_crop" => Link::MultiScaleCrop {
@@ -139,14 +159,33 @@ impl<'a> Checker<'a> {
                     hue: hue?,
                 }
             }
-            "gray_scale" => Link::GrayScale {
-                p: self.number_of(call, "p")?,
-            },
+            "gray_scale" => {
+                let (p, levels) = (self.number_of(call, "p"), self.levels(call));
+                Link::GrayScale {
+                    p: p?,
+                    levels: levels?,
+                }
+            }
             "gaussian_blur" => {
-                let (p, sigma) = (self.number_of(call, "p"), self.interval(call, "sigma"));
+                let (p, levels) = (self.number_of(call, "p"), self.levels(call));
+                let pair = match call.get("pair").map(|_| self.word_of(call, "pair")) {
+                    None | Some(Some("range")) => Some(Pair::Range),
+                    Some(Some(_)) => Some(Pair::Axes),
+                    Some(None) => None,
+                };
+                // One sigma for each direction may stand in any order.
+                let sigma = match pair {
+                    Some(Pair::Axes) => {
+                        let slot = call.get("sigma")?.clone();
+                        self.pair(&slot, &crate::catalog::POSITIVE)
+                    }
+                    Some(Pair::Range) | None => self.interval(call, "sigma"),
+                };
                 Link::GaussianBlur {
                     p: p?,
                     sigma: sigma?,
+                    pair: pair?,
+                    levels: levels?,
                 }
             }
             "cutout" => {
@@ -166,16 +205,20 @@ impl<'a> Checker<'a> {
             },
             "time_mask" => {
                 let (max, count) = (self.whole_of(call, "max"), self.whole_of(call, "count"));
+                let widths = self.widths(call);
                 Link::TimeMask {
                     max: max?,
                     count: count?,
+                    widths: widths?,
                 }
             }
             "freq_mask" => {
                 let (max, count) = (self.whole_of(call, "max"), self.whole_of(call, "count"));
+                let widths = self.widths(call);
                 Link::FreqMask {
                     max: max?,
                     count: count?,
+                    widths: widths?,
                 }
             }
             "random_crop" => {

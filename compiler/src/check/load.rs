@@ -14,8 +14,10 @@ use std::sync::{Arc, OnceLock};
 pub const PAPER: &str = include_str!("../../prelude/paper.cc");
 /// The profile of `--toy` as it ships.
 pub const TOY: &str = include_str!("../../prelude/toy.cc");
+/// What the released code does, under the names of the prelude: `use released`.
+pub const RELEASED: &str = include_str!("../../prelude/released.cc");
 /// Modules that ship with the compiler: name and text.
-pub const SHIPPED: &[(&str, &str)] = &[("paper", PAPER), ("toy", TOY)];
+pub const SHIPPED: &[(&str, &str)] = &[("paper", PAPER), ("toy", TOY), ("released", RELEASED)];
 
 /// Finds a module of the user's: from the name of the file that uses it and the path as written, the name that messages
 /// give it and its text.
@@ -120,7 +122,8 @@ fn find(
 /// A shipped module. Its text stands in `sources` once, and its tree is made once in a process as long as every
 /// compilation starts from [`crate::sources`].
 fn ship(sources: &mut Sources, position: usize, found: &mut Vec<Diagnostic>) -> Module {
-    static TREES: [OnceLock<(FileId, Arc<ast::File>)>; 2] = [OnceLock::new(), OnceLock::new()];
+    static TREES: [OnceLock<(FileId, Arc<ast::File>)>; SHIPPED.len()] =
+        [const { OnceLock::new() }; SHIPPED.len()];
     let (name, text) = SHIPPED[position];
     let name = format!("{name}.cc");
     let known = sources

@@ -37,7 +37,7 @@ use std::rc::Rc;
 use expand::Call;
 use messages::{Wanted, counted, nearest, suggest};
 
-pub use load::{PAPER, Resolver, SHIPPED, TOY};
+pub use load::{PAPER, RELEASED, Resolver, SHIPPED, TOY};
 
 /// Checks the file `root` with all that it uses. The program is there only if there is no error.
 pub(crate) fn check(

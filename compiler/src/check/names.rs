@@ -22,8 +22,15 @@ impl<'a> Checker<'a> {
         for module in 0..self.modules.len() {
             let mut names: BTreeMap<&'a str, (usize, &'a Decl)> = BTreeMap::new();
             for used in &self.modules[module].uses {
+                let mut both = None;
                 for decl in self.decls(*used) {
-                    names.entry(&decl.name.value).or_insert((*used, decl));
+                    let (owner, first) = *names.entry(&decl.name.value).or_insert((*used, decl));
+                    if owner != *used && both.is_none() {
+                        both = Some((decl, first));
+                    }
+                }
+                if let Some((decl, first)) = both {
+                    self.declared_by_both(module, *used, decl, first);
                 }
             }
             let mut own: BTreeMap<&'a str, Span> = BTreeMap::new();
@@ -44,6 +51,33 @@ impl<'a> Checker<'a> {
             }
             self.names.push(names);
         }
+    }
+
+    /// Two modules that one file uses declare the same name: which one is meant would depend on their order.
+    fn declared_by_both(&mut self, module: usize, used: usize, decl: &'a Decl, first: &'a Decl) {
+        let file = |decl: &Decl| self.sources.get(decl.name.span.file).name.clone();
+        let line = self.modules[module].tree.uses.iter().find(|line| {
+            let name = &line.module.value;
+            file(decl) == *name
+                || file(decl)
+                    .trim_end_matches(".cc")
+                    .ends_with(name.trim_end_matches(".cc"))
+        });
+        let message = format!(
+            "`{}` is declared by `{}` and by `{}`",
+            decl.name.value,
+            file(first),
+            file(decl)
+        );
+        let span = line.map_or(decl.name.span, |line| line.span);
+        let mut diagnostic = Diagnostic::error(codes::DEFINED_TWICE, span, message);
+        diagnostic = if self.modules[used].is_shipped {
+            diagnostic
+                .help("use one of the two; `crisscross diff paper released` prints how they differ")
+        } else {
+            diagnostic.help("use one of the two, or give one of the names another")
+        };
+        self.found.push(diagnostic);
     }
 
     fn defined_twice(&mut self, decl: &'a Decl, first: Span) {

@@ -263,6 +263,7 @@ impl<'a> Checker<'a> {
         self.warn_about_loss(&slot, &exact, weights, &networks.context);
         match weights? {
             "unit" => exact.unit(),
+            "per_family" => exact.per_family(),
             _ => Some(exact),
         }
     }
@@ -333,7 +334,7 @@ impl<'a> Checker<'a> {
             self.report(&slot.env, diagnostic);
         }
         for modality in modalities.iter().flatten() {
-            let Schedule::Cosine { from, to, warmup } = modality.lr_b else {
+            let Schedule::Cosine { from, to, warmup } = *modality.lr_b.in_time() else {
                 continue;
             };
             if warmup <= Exact::whole(i128::from(ep)) {

@@ -210,7 +210,7 @@ impl Caps {
         let longest = Exact::new(i128::from(pretrain.ep), 2);
         for modality in &mut pretrain.modalities {
             for schedule in [&mut modality.lr_b, &mut modality.lr_p] {
-                if let Schedule::Cosine { warmup, .. } = schedule {
+                if let Schedule::Cosine { warmup, .. } = schedule.in_time_mut() {
                     *warmup = (*warmup).min(longest);
                 }
             }

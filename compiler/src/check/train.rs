@@ -43,6 +43,14 @@ impl<'a> Checker<'a> {
                 warmup: warmup?,
             });
         }
+        if call.operator.name == "late" {
+            let of = self.schedule(&named(call.get("schedule")?));
+            let first = self.number_of(&call, "first");
+            return Some(Schedule::Late {
+                first: first?,
+                of: Box::new(of?),
+            });
+        }
         let base = self.quantity(&named(call.get("base")?), &catalog::RATE);
         let milestones = self
             .list(call.get("ms")?, "a list of epochs")

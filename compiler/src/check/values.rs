@@ -42,7 +42,7 @@ impl<'a> Checker<'a> {
             }
             ExprKind::Member(base, member) if matches!(member.value.as_str(), "start" | "end") => {
                 let schedule = self.schedule(&reduced.with(base))?;
-                let (first, last) = match schedule {
+                let (first, last) = match *schedule.in_time() {
                     Schedule::Constant(rate) => (rate, rate),
                     Schedule::Cosine { from, to, .. } => (from, to),
                     Schedule::Multistep {
@@ -55,6 +55,7 @@ impl<'a> Checker<'a> {
                             .try_fold(base, |rate, _| rate.times(gamma));
                         (base, steps.unwrap_or(base))
                     }
+                    Schedule::Late { .. } => unreachable!("`in_time` leaves no delay"),
                 };
                 Some(Quantity::number(if member.value == "start" {
                     first

@@ -381,6 +381,9 @@ fn schedule(rate: &Schedule) -> String {
                 gamma.decimal()
             )
         }
+        Schedule::Late { first, of } => {
+            format!("late({}, first: {})", schedule(of), first.decimal())
+        }
     }
 }
 

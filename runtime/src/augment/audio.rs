@@ -48,15 +48,17 @@ fn augment_link(link: &Link, name: &str, batch: &Tensor, keys: &[Key]) -> Tensor
                 .collect();
             volume_jitter(batch, &gains)
         }
-        Link::FreqMask { max, count } => {
+        Link::FreqMask { max, count, widths } => {
+            let widest = widths.widest(*max);
             let masks: Vec<Vec<Mask>> = draws()
-                .map(|mut d| Mask::draw(&mut d, *max, *count, axis(1)))
+                .map(|mut d| Mask::draw(&mut d, widest, *count, axis(1)))
                 .collect();
             freq_mask(batch, &masks)
         }
-        Link::TimeMask { max, count } => {
+        Link::TimeMask { max, count, widths } => {
+            let widest = widths.widest(*max);
             let masks: Vec<Vec<Mask>> = draws()
-                .map(|mut d| Mask::draw(&mut d, *max, *count, axis(0)))
+                .map(|mut d| Mask::draw(&mut d, widest, *count, axis(0)))
                 .collect();
             time_mask(batch, &masks)
         }
@@ -100,11 +102,11 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// `count` masks on an axis of `length`, each narrower than `max`. First all widths are drawn, then all starts, which the
+    /// `count` masks on an axis of `length`, each from 0 to `widest`. First all widths are drawn, then all starts, which the
     /// widest mask bounds.
-    pub fn draw(draws: &mut Draws, max: u32, count: u32, length: i64) -> Vec<Self> {
+    pub fn draw(draws: &mut Draws, widest: u32, count: u32, length: i64) -> Vec<Self> {
         let widths: Vec<i64> = (0..count)
-            .map(|_| draws.integer(0..=i64::from(max) - 1))
+            .map(|_| draws.integer(0..=i64::from(widest).min(length)))
             .collect();
         let widest = widths.iter().copied().max().unwrap_or(0);
         let last = (length - widest).max(1) - 1;
@@ -267,6 +269,7 @@ pub fn time_warp(spectrograms: &Tensor, warps: &[Option<Warp>]) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use compiler::hir::Widths;
     use compiler::units::Exact;
     use tch::Device;
 
@@ -278,8 +281,16 @@ mod tests {
         let links = vec![
             Link::VolumeJitter { range: tenths(2) },
             Link::TimeWarp { window: 20 },
-            Link::FreqMask { max: 10, count: 2 },
-            Link::TimeMask { max: 20, count: 2 },
+            Link::FreqMask {
+                max: 10,
+                count: 2,
+                widths: Widths::Inclusive,
+            },
+            Link::TimeMask {
+                max: 20,
+                count: 2,
+                widths: Widths::Exclusive,
+            },
             Link::RandomCrop {
                 range: (tenths(6), tenths(15)),
                 canvas: (tenths(10), tenths(15)),
@@ -344,7 +355,7 @@ mod tests {
     fn draws_keep_to_their_bounds() {
         let mut draws = Key::at(0, "audio").stream();
         for _ in 0..500 {
-            let masks = Mask::draw(&mut draws, 10, 2, 80);
+            let masks = Mask::draw(&mut draws, 9, 2, 80);
             assert!(
                 masks
                     .iter()

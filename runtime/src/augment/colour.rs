@@ -6,6 +6,7 @@
 
 use super::draws::Draws;
 use super::matrix::per_sample;
+use compiler::hir::Levels;
 use tch::{Kind, Tensor};
 
 /// One of the four operations of colour jitter.
@@ -113,9 +114,13 @@ pub fn adjust(clips: &Tensor, operation: Operation, amounts: &[f64]) -> Tensor {
 }
 
 /// GS: makes the chosen clips grey, in all three channels.
-pub fn gray_scale(clips: Tensor, chosen: &[bool]) -> Tensor {
+pub fn gray_scale(clips: Tensor, chosen: &[bool], levels: Levels) -> Tensor {
     on_chosen(clips, chosen, |some| {
-        grey(some).expand_as(some).contiguous()
+        let grey = match levels {
+            Levels::Exact => grey(some),
+            Levels::Whole => whole_grey(some),
+        };
+        grey.expand_as(some).contiguous()
     })
 }
 

@@ -7,7 +7,7 @@ use super::colour::{Jitter, gray_scale, jitter, on_chosen};
 use super::draws::{Draws, Key};
 use super::matrix::{Matrix, per_sample};
 use super::stream_names;
-use compiler::hir::{Chain, Fill, Link};
+use compiler::hir::{Chain, Fill, Levels, Link, Pair};
 use tch::{Device, Kind, Tensor};
 
 /// Mean of each channel over ImageNet, of values in 0..=1.
@@ -129,15 +129,21 @@ fn augment_link(link: &Link, name: &str, batch: Tensor, size: u32, keys: &[Key])
                 .collect();
             jitter(batch, &jitters)
         }
-        Link::GrayScale { p } => {
+        Link::GrayScale { p, levels } => {
             let chosen: Vec<bool> = draws().map(|mut d| d.flip(p.to_f64())).collect();
-            gray_scale(batch, &chosen)
+            gray_scale(batch, &chosen, *levels)
         }
-        Link::GaussianBlur { p, sigma } => {
+        Link::GaussianBlur {
+            p,
+            sigma,
+            pair,
+            levels,
+        } => {
+            let sigma = (sigma.0.to_f64(), sigma.1.to_f64());
             let blurs: Vec<Option<Blur>> = draws()
-                .map(|mut d| Blur::draw(&mut d, p.to_f64(), (sigma.0.to_f64(), sigma.1.to_f64())))
+                .map(|mut d| Blur::draw(&mut d, p.to_f64(), sigma, *pair))
                 .collect();
-            gaussian_blur(batch, size as usize / 20 * 2 + 1, &blurs)
+            gaussian_blur(batch, size as usize / 20 * 2 + 1, &blurs, *levels)
         }
         Link::Cutout { max, count, fill } => {
             let squares: Vec<Vec<Square>> = draws()
@@ -280,19 +286,27 @@ pub struct Blur {
 }
 
 impl Blur {
-    /// With probability `p` a blur that is the same in both directions, its sigma drawn from the range.
-    pub fn draw(draws: &mut Draws, p: f64, sigma: (f64, f64)) -> Option<Self> {
+    /// With probability `p` a blur: the same in both directions, its sigma drawn from the range, or one sigma for each axis.
+    pub fn draw(draws: &mut Draws, p: f64, sigma: (f64, f64), pair: Pair) -> Option<Self> {
         let blurs = draws.flip(p);
-        let sigma = draws.uniform(sigma.0, sigma.1);
-        blurs.then_some(Self {
-            sigma_x: sigma,
-            sigma_y: sigma,
-        })
+        let (sigma_x, sigma_y) = match pair {
+            Pair::Range => {
+                let sigma = draws.uniform(sigma.0, sigma.1);
+                (sigma, sigma)
+            }
+            Pair::Axes => sigma,
+        };
+        blurs.then_some(Self { sigma_x, sigma_y })
     }
 }
 
 /// GB: blurs clips `[B, C, T, H, W]`, mirrored at the borders, with Gaussians cut off at `kernel` pixels (odd).
-pub fn gaussian_blur(clips: Tensor, kernel: usize, blurs: &[Option<Blur>]) -> Tensor {
+pub fn gaussian_blur(
+    clips: Tensor,
+    kernel: usize,
+    blurs: &[Option<Blur>],
+    levels: Levels,
+) -> Tensor {
     let chosen: Vec<bool> = blurs.iter().map(Option::is_some).collect();
     on_chosen(clips, &chosen, |some| {
         let [.., height, width] = some.size()[..] else {
@@ -308,7 +322,12 @@ pub fn gaussian_blur(clips: Tensor, kernel: usize, blurs: &[Option<Blur>]) -> Te
         };
         let rows = matrices(height, |b| b.sigma_y);
         let columns = matrices(width, |b| b.sigma_x);
-        rows.matmul(some).matmul(&columns.transpose(-2, -1))
+        let blurred = rows.matmul(some).matmul(&columns.transpose(-2, -1));
+        match levels {
+            Levels::Exact => blurred,
+            // A whole level that f32 leaves a hair below itself is still that level.
+            Levels::Whole => (blurred + 1e-3).floor_(),
+        }
     })
 }
 
@@ -409,10 +428,15 @@ mod tests {
                 saturation: share(40),
                 hue: share(20),
             },
-            Link::GrayScale { p: share(20) },
+            Link::GrayScale {
+                p: share(20),
+                levels: Levels::Exact,
+            },
             Link::GaussianBlur {
                 p: share(50),
                 sigma: (share(10), share(200)),
+                pair: Pair::Range,
+                levels: Levels::Exact,
             },
             Link::Cutout {
                 max: 20,

@@ -10,8 +10,8 @@ use std::f64::consts::PI;
 /// the training are `to + (from - to) / 2 * (1 + cos(pi k / K))`, k from 0. So `from` occurs twice and `to` is never quite
 /// reached.
 ///
-/// Step k of ours uses entry k. The released code sets the rate only after each step: its step 0 runs at Adam's 1e-3 in every
-/// group, its step k at entry k - 1, and the last entry is never used.
+/// Step k uses entry k. The released code sets the rate only after each step: its step 0 runs at Adam's 1e-3 in every group,
+/// its step k at entry k - 1, and the last entry is never used. `late(..., first: 0.001)` is that.
 pub fn rates(schedule: &Schedule, steps_per_epoch: u64, epochs: u32) -> Vec<f64> {
     let steps = steps_per_epoch * u64::from(epochs);
     let step_of = |epochs: &Exact| (epochs.to_f64() * steps_per_epoch as f64).round() as u64;
@@ -45,6 +45,15 @@ pub fn rates(schedule: &Schedule, steps_per_epoch: u64, epochs: u32) -> Vec<f64>
             };
             (0..steps).map(rate).collect()
         }
+        Schedule::Late { first, of } => {
+            let first = (steps > 0).then(|| first.to_f64());
+            let late = rates(of, steps_per_epoch, epochs);
+            let count = late.len().saturating_sub(1);
+            first
+                .into_iter()
+                .chain(late.into_iter().take(count))
+                .collect()
+        }
     }
 }
 
@@ -63,6 +72,21 @@ mod tests {
             rates(&schedule, 4, 2),
             [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
         );
+    }
+
+    #[test]
+    fn late_puts_one_rate_in_front_and_drops_the_last() {
+        let late = Schedule::Late {
+            first: Exact::whole(7),
+            of: Box::new(Schedule::Multistep {
+                base: Exact::whole(1),
+                milestones: vec![Exact::whole(1)],
+                gamma: Exact::new(1, 2),
+            }),
+        };
+        assert_eq!(rates(&late, 2, 2), [7.0, 1.0, 1.0, 0.5]);
+        assert_eq!(rates(&late, 1, 1), [7.0]);
+        assert!(rates(&late, 2, 0).is_empty());
     }
 
     #[test]

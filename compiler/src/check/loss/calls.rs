@@ -126,7 +126,7 @@ impl<'a> Checker<'a> {
                     let decay = match self.schedule(call.get("decay")?)? {
                         Schedule::Constant(decay) => (decay, decay),
                         Schedule::Cosine { from, to, .. } => (from, to),
-                        Schedule::Multistep { .. } => {
+                        Schedule::Multistep { .. } | Schedule::Late { .. } => {
                             let at = call.get("decay")?.clone();
                             self.error(
                                 &at,

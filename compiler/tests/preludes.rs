@@ -1,0 +1,239 @@
+//! The two preludes: who says each value, the same names in both, and every known difference between paper and code.
+
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)] // whatever is not there, the test has failed
+
+use compiler::hir::{Link, Pretrain, Schedule, Within};
+use compiler::readings::{Agreement, Difference, differences};
+use compiler::units::Exact;
+use compiler::{PAPER, Profile, RELEASED, check, hash, sources};
+use grammar::ast::{Block, BlockItem, Body, Decl, ExprKind, File, Item};
+use grammar::span::Sources;
+
+fn parsed(text: &str) -> (Sources, File) {
+    let mut sources = Sources::default();
+    let id = sources.add("prelude.cc", text);
+    let (file, found) = grammar::parse(&sources, id);
+    assert!(found.is_empty(), "{found:?}");
+    (sources, file)
+}
+
+fn between(left: &str, right: &str) -> Vec<Difference> {
+    let mut sources = Sources::default();
+    let left = sources.add("left.cc", left);
+    let right = sources.add("right.cc", right);
+    differences(&sources, left, right)
+}
+
+/// The first pretraining of a file.
+fn pretrain(text: &str) -> Pretrain {
+    let mut sources = sources();
+    let root = sources.add("test.cc", text);
+    let (program, found) = check(&mut sources, root, &|_, _| None, Profile::Full);
+    let program = program.unwrap_or_else(|| panic!("{found:#?}"));
+    program.pretrains.into_iter().next().unwrap().pretrain
+}
+
+fn block(decl: &Decl) -> Option<&Block> {
+    match &decl.body {
+        Body::Block(block) => Some(block),
+        Body::Expr(expr) => match &expr.kind {
+            ExprKind::With(_, block) => Some(block),
+            _ => None,
+        },
+    }
+}
+
+/// Declarations, assertions and fields of a prelude whose source nobody names. A field on the line of its declaration
+/// has that of the declaration.
+fn without_source(text: &str) -> Vec<String> {
+    let (sources, file) = parsed(text);
+    let line = |span: grammar::span::Span| sources.line_column(span.file, span.start).0;
+    let has = |span| {
+        file.docs
+            .get(&span)
+            .is_some_and(|doc| !doc.sources.is_empty())
+    };
+    let mut missing = vec![];
+    for item in &file.items {
+        let (span, decl) = match item {
+            Item::Decl(decl) => (decl.span, Some(decl)),
+            Item::Assert(assert) => (assert.span, None),
+        };
+        if !has(span) {
+            missing.push(format!("line {}", line(span)));
+        }
+        for item in decl.and_then(block).iter().flat_map(|block| &block.items) {
+            if let BlockItem::Field(field) = item
+                && !has(field.span)
+                && line(field.span) != line(span)
+            {
+                missing.push(format!("line {}: {}", line(field.span), field.path));
+            }
+        }
+    }
+    missing
+}
+
+#[test]
+fn every_declaration_and_every_field_names_its_source() {
+    for (name, text) in [("paper", PAPER), ("released", RELEASED)] {
+        assert_eq!(without_source(text), [""; 0], "{name}.cc");
+    }
+    let lacking = "eval e { ## source: Sec. 1\n  uses = v\n  test = uniform(1) ## source: code\n}\nlet x = 1\n";
+    assert_eq!(without_source(lacking), ["line 2: uses", "line 5"]);
+}
+
+#[test]
+fn both_declare_the_same_names_in_the_same_order() {
+    let names = |text: &str| -> Vec<String> {
+        let (_, file) = parsed(text);
+        let of_item = |item: &Item| match item {
+            Item::Decl(decl) => format!("{} {}", decl.kind.value.word(), decl.name.value),
+            Item::Assert(_) => "assert".to_owned(),
+        };
+        file.items.iter().map(of_item).collect()
+    };
+    assert_eq!(names(PAPER), names(RELEASED));
+}
+
+/// What the released code does differently, by the place that must say so.
+const KNOWN: [&str; 45] = [
+    // Augmentations.
+    "augment GB",
+    "augment GB, direction",
+    "augment C",
+    "augment TM",
+    "augment FM",
+    "augment CJ, probability",
+    "augment CJ, order",
+    "augment CJ, pivot of contrast",
+    "augment RC, axes",
+    "augment RC, filter",
+    "augment VJ, law",
+    "augment TW, law",
+    "augment MSC, program",
+    "augment C, side",
+    "augment TM, fill",
+    "augment GS",
+    "modality a",
+    "modality a, columns",
+    "modality a, padding of the transform",
+    "modality a, normalisation",
+    "modality v, random numbers",
+    "modality v, rounding to 8 bits",
+    "data UCF101, finetuning, blur",
+    // Time.
+    "modality v, frame at a time",
+    "relaxation extreme",
+    "relaxation none, alignment of windows",
+    "relaxation mild, 50 % of what",
+    "data KS, which files",
+    "data KS, exact fits",
+    "data KS, files that cannot be decoded",
+    // Training.
+    "pretrain crisscross.weights",
+    "pretrain crisscross.lr_b",
+    "pretrain crisscross.lr_b, warm-up",
+    "pretrain crisscross.lr_p",
+    "pretrain crisscross.lr_p, rate of the first steps",
+    "pretrain crisscross.bn",
+    "pretrain crisscross_k400.optim",
+    // Evaluation.
+    "eval linear2s.train",
+    "eval linear2s.test, clips of test",
+    "eval linear2s.features",
+    "eval linear2s.head",
+    "eval linear1s.head",
+    "eval linear1s.head, epoch that counts",
+    "data UCF101, finetuning after AS",
+    "data UCF101, finetuning, epoch that counts",
+];
+
+#[test]
+fn the_known_differences_are_listed_with_their_sources() {
+    let found = between(PAPER, RELEASED);
+    let listed: Vec<String> = found.iter().map(Difference::what).collect();
+    let missing: Vec<&&str> = KNOWN
+        .iter()
+        .filter(|known| !listed.iter().any(|what| what == **known))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} of {listed:#?}");
+    for difference in &found {
+        let is_said =
+            |side: &compiler::readings::Side| side.text.is_some() && !side.sources.is_empty();
+        assert!(
+            is_said(&difference.left) && is_said(&difference.right),
+            "{difference:?}"
+        );
+    }
+}
+
+#[test]
+fn differences_are_found_in_values_fields_notes_and_copies() {
+    let left = "## source: Sec. 1\n## note order: first [code]\nlet a = 1\nlet b = [1, 2] ## source: code\n\
+                eval e { uses = v  train = random(1) } ## source: App. E\neval f = e with { test = uniform(1) }\n";
+    let right = "let a = 1 # no doc\nlet b = [1,\n  3] ## source: code\n\
+                 eval e { uses = v  train = random(1) }\neval f = e with { test = uniform(1)  train = random(2) }\n";
+    let found: Vec<String> = between(left, right)
+        .iter()
+        .map(|d| {
+            format!(
+                "{:?} {}: {:?} {:?}",
+                d.kind,
+                d.what(),
+                d.left.text,
+                d.right.text
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "Differs let a, order: Some(\"first\") None",
+            "Differs let b: Some(\"[1, 2]\") Some(\"[1, 3]\")",
+            "Differs eval f.train: Some(\"random(1)\") Some(\"random(2)\")",
+        ]
+    );
+    assert_eq!(between(left, left).len(), 2, "what the code alone says");
+    assert!(
+        between(right, right)
+            .iter()
+            .all(|d| d.kind == Agreement::Filled)
+    );
+}
+
+#[test]
+fn one_word_switches_an_experiment() {
+    let text =
+        |module: &str| format!("use {module}\npretrain mine = crisscross with {{ seed = 1 }}\n");
+    let (paper, released) = (pretrain(&text("paper")), pretrain(&text("released")));
+    assert_ne!(hash::pretrain(&paper), hash::pretrain(&released));
+    let v = released.modality("v").unwrap();
+    assert!(matches!(v.lr_b, Schedule::Late { first, .. } if first == Exact::new(1, 1000)));
+    assert!(v.augment.links.iter().any(|link| matches!(
+        link,
+        Link::GaussianBlur { sigma, pair: compiler::hir::Pair::Axes, .. } if *sigma == (Exact::new(1, 10), Exact::whole(2))
+    )));
+    let extreme = pretrain("use released\npretrain far = crisscross with { relax = extreme }\n");
+    assert_eq!(extreme.relax.within, Within::OffsetMax);
+}
+
+/// The sum over pairs, divided by twice the enabled families.
+#[test]
+fn weights_of_the_released_code() {
+    let weights = |loss: &str| {
+        let text = format!("use released\npretrain mine = crisscross with {{ loss = {loss} }}\n");
+        let loss = pretrain(&text).loss;
+        let pairs = compiler::graph::pairs(&loss).unwrap();
+        let first = pairs[0].1;
+        assert!(
+            pairs.iter().all(|(_, weight)| *weight == first),
+            "{pairs:?}"
+        );
+        (pairs.len(), first)
+    };
+    assert_eq!(weights("intra + sync + async"), (6, Exact::new(1, 6)));
+    assert_eq!(weights("sync + async"), (4, Exact::new(1, 4)));
+    assert_eq!(weights("v1v2 + sync + async"), (5, Exact::new(1, 6)));
+    assert_eq!(weights("v1v2"), (1, Exact::new(1, 2)));
+}

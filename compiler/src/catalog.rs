@@ -326,6 +326,8 @@ pub struct Operator {
     pub is_variadic: bool,
     /// The language has it, this version cannot run it.
     pub is_later: bool,
+    /// What a named argument takes that is called as a modality: `windows(a: same, ...)`.
+    pub per_modality: Option<Type>,
 }
 
 const fn op(name: &'static str, family: Family, parameters: &'static [Parameter]) -> Operator {
@@ -335,6 +337,7 @@ const fn op(name: &'static str, family: Family, parameters: &'static [Parameter]
         parameters,
         is_variadic: false,
         is_later: false,
+        per_modality: None,
     }
 }
 
@@ -345,6 +348,7 @@ const fn later(name: &'static str, family: Family) -> Operator {
         parameters: &[],
         is_variadic: true,
         is_later: true,
+        per_modality: None,
     }
 }
 
@@ -535,14 +539,17 @@ pub const OPERATORS: &[Operator] = &[
     op("l2", Family::Layer, &[]),
     op("same", Family::Layer, &[needs("as", Type::Layers)]),
     later("bag_of_words", Family::Layer),
-    op(
-        "windows",
-        Family::Policy,
-        &[
-            needs("within", Type::Within),
-            needs("across", Type::Word(&["inside", "start", "centre"])),
-        ],
-    ),
+    Operator {
+        per_modality: Some(Type::Word(&["same"])),
+        ..op(
+            "windows",
+            Family::Policy,
+            &[
+                needs("within", Type::Within),
+                needs("across", Type::Word(&["inside", "start", "centre"])),
+            ],
+        )
+    },
     op("same", Family::Within, &[]),
     op(
         "overlap",
@@ -625,6 +632,7 @@ pub const OPERATORS: &[Operator] = &[
         parameters: &[may("stride", Type::Later)],
         is_variadic: true,
         is_later: false,
+        per_modality: None,
     },
     op("l2", Family::Feature, &[]),
     op("bn", Family::Feature, &[]),

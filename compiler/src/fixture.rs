@@ -93,6 +93,7 @@ pub fn crisscross(loss: Loss) -> Pretrain {
                 of: None,
             },
             across: Across::Inside,
+            same: vec![],
         },
         bn: BatchNorm::PerView,
         bs: 512,

@@ -457,6 +457,9 @@ pub struct Relaxation {
     pub within: Within,
     /// How the windows of two modalities relate.
     pub across: Across,
+    /// Modalities, sorted, of which one window, any of those drawn with equal chance, serves all views.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub same: Vec<String>,
 }
 
 /// How the two windows of one modality relate.

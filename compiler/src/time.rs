@@ -102,6 +102,22 @@ pub fn pairs(pretrain: &Pretrain, loss: &Loss) -> Vec<Pair> {
 
 /// From the start of one view's window to the next one's, in seconds; `None` where that is drawn or there is no such modality.
 pub fn step(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
+    if pretrain.relax.same.iter().any(|same| same == modality) {
+        Some(Exact::whole(0))
+    } else {
+        drawn_step(pretrain, modality)
+    }
+}
+
+/// The seconds from the start of the first view's window to the end of the last one's; `None` where that is drawn.
+pub fn span(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
+    let steps = Exact::whole(i128::from(pretrain.views) - 1);
+    let length = pretrain.modality(modality)?.clip.seconds();
+    length.plus(step(pretrain, modality)?.times(steps)?)
+}
+
+/// The step between the windows as they are drawn, before one of them serves all views of a modality.
+fn drawn_step(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
     let own = pretrain.modality(modality)?;
     match &pretrain.relax.within {
         Within::Same => Some(Exact::whole(0)),
@@ -124,7 +140,7 @@ pub fn needed(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
         Within::Independent => Some(length),
         Within::Halves | Within::OffsetMax => length.times(Exact::whole(views)),
         Within::Same | Within::Overlap { .. } => {
-            length.plus(step(pretrain, modality)?.times(Exact::whole(views - 1))?)
+            length.plus(drawn_step(pretrain, modality)?.times(Exact::whole(views - 1))?)
         }
     }
 }

@@ -37,6 +37,7 @@ fn policies_of_the_paper() {
 fn policies_beside_those_of_the_paper() {
     let bodies = [
         "relax = windows(within: offset(max), across: start)",
+        "relax = windows(within: offset(max), a: same, across: start)",
         "relax = windows(within: overlap(50%, of: a), across: centre)   loss = v1v2 + sync",
         "relax = windows(within: overlap(25%, of: each), across: inside)   views = 3",
         "data = long   relax = mixed",

@@ -97,6 +97,7 @@ fn settings() -> Pretrain {
         relax: Relaxation {
             within: Within::Same,
             across: Across::Inside,
+            same: vec![],
         },
         bn: BatchNorm::PerView,
         bs: 8,

@@ -104,6 +104,7 @@ fn settings(optim: Optimiser) -> Pretrain {
         relax: Relaxation {
             within: Within::Same,
             across: Across::Inside,
+            same: vec![],
         },
         bn: BatchNorm::PerView,
         bs: 4,

@@ -3,8 +3,9 @@
 use super::{Bound, Checker, Env, Slot, counted, name_of, named_call, suggest};
 use crate::catalog::{self, Family, Operator};
 use crate::codes;
-use grammar::ast::{Arg, Body, Decl, Expr};
+use grammar::ast::{Arg, Body, Decl, Expr, Kind};
 use grammar::diagnostic::Diagnostic;
+use grammar::span::Spanned;
 use std::collections::BTreeMap;
 
 /// A call of an operator with its arguments in place.
@@ -12,6 +13,8 @@ pub(crate) struct Call<'a> {
     pub(super) operator: &'static Operator,
     named: BTreeMap<&'static str, Slot<'a>>,
     pub(super) positional: Vec<Slot<'a>>,
+    /// Arguments that are called as a modality, with the name's place.
+    pub(super) modalities: Vec<(&'a Spanned<String>, Slot<'a>)>,
 }
 
 impl<'a> Call<'a> {
@@ -182,6 +185,15 @@ impl<'a> Checker<'a> {
             .ok_or(())
     }
 
+    /// The modalities that a module knows by name.
+    fn modalities_known(&self, module: usize) -> Vec<&'a str> {
+        let known = self.names[module].iter();
+        known
+            .filter(|(_, (_, decl))| decl.kind.value == Kind::Modality)
+            .map(|(name, _)| *name)
+            .collect()
+    }
+
     /// Puts each argument to its parameter. All mistakes of one call are reported.
     fn place_arguments(
         &mut self,
@@ -191,6 +203,7 @@ impl<'a> Checker<'a> {
     ) -> Option<Call<'a>> {
         let mut named: BTreeMap<&'static str, Slot<'a>> = BTreeMap::new();
         let mut positional = vec![];
+        let mut modalities: Vec<(&'a Spanned<String>, Slot<'a>)> = vec![];
         let mut is_right = true;
         for arg in args {
             let Some(name) = &arg.name else {
@@ -216,8 +229,30 @@ impl<'a> Checker<'a> {
                 }
                 continue;
             };
-            let Some(parameter) = operator.parameters.iter().find(|p| p.name == name.value) else {
-                let known: Vec<&str> = operator.parameters.iter().map(|p| p.name).collect();
+            let parameter = operator.parameters.iter().find(|p| p.name == name.value);
+            let named_modalities: Vec<&'a str> = match operator.per_modality {
+                Some(_) => self.modalities_known(slot.env.module),
+                None => vec![],
+            };
+            if parameter.is_none() && named_modalities.contains(&name.value.as_str()) {
+                let argument = Slot::new(&arg.value, slot.env.clone(), &name.value);
+                if modalities
+                    .iter()
+                    .any(|(known, _)| known.value == name.value)
+                {
+                    let message = format!("`{}` is set twice in one call", name.value);
+                    self.report(
+                        &slot.env,
+                        Diagnostic::error(codes::SET_TWICE, name.span, message),
+                    );
+                    is_right = false;
+                }
+                modalities.push((name, argument));
+                continue;
+            }
+            let Some(parameter) = parameter else {
+                let known = operator.parameters.iter().map(|p| p.name);
+                let known: Vec<&str> = known.chain(named_modalities).collect();
                 let message = format!("`{}` has no argument `{}`", operator.name, name.value);
                 let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, name.span, message);
                 if !known.is_empty() {
@@ -269,6 +304,7 @@ impl<'a> Checker<'a> {
             operator,
             named,
             positional,
+            modalities,
         })
     }
 }

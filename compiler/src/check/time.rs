@@ -25,6 +25,13 @@ impl<'a> Checker<'a> {
             self.error(&slot, codes::NEEDS_MODALITY, message);
             return;
         }
+        let mut same = pretrain.relax.same.iter();
+        if let Some(name) = same.find(|name| pretrain.modality(name).is_none()) {
+            let message =
+                format!("this policy keeps one window of `{name}`, which the run does not have");
+            self.error(&slot, codes::NEEDS_MODALITY, message);
+            return;
+        }
         if let Data::Synthetic(data) = &pretrain.data {
             for Modality { name, clip, .. } in &pretrain.modalities {
                 let Some(needed) = time::needed(pretrain, name).filter(|n| *n > data.length) else {

@@ -130,7 +130,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `windows(within: ..., across: ...)` or the name of one.
+    /// `windows(within: ..., across: ...)`, perhaps with `a: same`, or the name of one.
     pub(super) fn policy(&mut self, slot: &Slot<'a>) -> Option<Relaxation> {
         let reduced = self.reduce(slot)?;
         let Some(call) = self.operator_call(&reduced, Family::Policy).ok()? else {
@@ -150,9 +150,23 @@ impl<'a> Checker<'a> {
             Some(_) => Some(Across::Centre),
             None => None,
         };
+        let mut same = vec![];
+        for (modality, slot) in &call.modalities {
+            let Some(catalog::Type::Word(words)) = call.operator.per_modality else {
+                continue;
+            };
+            self.word(slot, words)?;
+            same.push(modality.value.clone());
+        }
+        same.sort();
+        let within = within?;
+        if within == Within::Same {
+            same.clear(); // one window for all says it already
+        }
         Some(Relaxation {
-            within: within?,
+            within,
             across: across?,
+            same,
         })
     }
 

@@ -326,7 +326,12 @@ pub fn relaxation(relax: &Relaxation) -> String {
         Across::Start => "start",
         Across::Centre => "centre",
     };
-    format!("windows(within: {within}, across: {across})")
+    let same = relax
+        .same
+        .iter()
+        .map(|modality| format!("{modality}: same, "));
+    let same: String = same.collect();
+    format!("windows(within: {within}, {same}across: {across})")
 }
 
 fn batch_norm(bn: BatchNorm) -> &'static str {

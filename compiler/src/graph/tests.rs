@@ -82,9 +82,19 @@ fn policies_print_as_the_language_writes_them() {
     let relax = Relaxation {
         within: overlap,
         across: Across::Start,
+        same: vec![],
     };
     assert_eq!(
         relaxation(&relax),
         "windows(within: overlap(75%, of: a), across: start)"
+    );
+    let relax = Relaxation {
+        within: Within::OffsetMax,
+        across: Across::Start,
+        same: vec!["a".to_owned()],
+    };
+    assert_eq!(
+        relaxation(&relax),
+        "windows(within: offset(max), a: same, across: start)"
     );
 }

@@ -127,6 +127,11 @@ fn none_decodes_one_window_and_drawn_distances_two() {
     assert_eq!(with(Within::Same), [(8, vec![(1, 0), (2, 0)])]);
     assert_eq!(with(Within::Halves), apart);
     assert_eq!(with(Within::OffsetMax), apart);
+    let mut same = crisscross(pairs(&ALL));
+    same.relax.within = Within::OffsetMax;
+    same.relax.same = vec!["v".to_owned()];
+    let same = decodes(&build(&same).0, "v");
+    assert_eq!(same, [(8, vec![(1, 0), (2, 0)])]);
     assert_eq!(with(Within::Independent), apart);
     // `medium`: side by side, nothing is decoded twice.
     assert_eq!(

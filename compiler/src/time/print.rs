@@ -2,7 +2,7 @@
 
 use super::{
     Family, Overlap, Pair, Position, Unplaced, Windows, declared_source, needed, pairs, source,
-    step,
+    span, step,
 };
 use crate::graph::relaxation;
 use crate::hir::{Modality, Pretrain, Within};
@@ -71,7 +71,7 @@ pub fn json(pretrain: &Pretrain, name: &str) -> String {
             modality: &modality.name,
             seconds: modality.clip.seconds(),
             offset,
-            span: needs.filter(|_| offset.is_some()),
+            span: span(pretrain, &modality.name),
             needs,
         }
     });
@@ -168,7 +168,7 @@ fn line(
 ) -> Vec<String> {
     let (name, length) = (&modality.name, modality.clip.seconds());
     let step = step(pretrain, name);
-    let span = needed(pretrain, name).filter(|_| step.is_some());
+    let span = span(pretrain, name);
     let seconds = |seconds: Exact| format!("{} s", seconds.decimal());
     let offset = step.or_else(|| windows?.distance(name)?.fixed());
     let mut cells = vec![
@@ -185,7 +185,7 @@ fn line(
                 let later = step.times(Exact::whole(i128::from(view - 1)))?;
                 (Position::new(later), span)
             }
-            _ => (windows?.start(name, view)?.clone(), source),
+            _ => (windows?.starts(name, view).first()?.clone(), source),
         };
         let bar = timeline(&start, length, axis)?;
         Some(format!("{name}{view} |{bar}|"))

@@ -1,13 +1,14 @@
 //! The joint law of the windows' starts, policy by policy: the released code's one draw, and what each policy makes of it.
 //!
 //! One draw: the longest window starts uniformly where it fits in the source, and the shorter ones lie in it as `across`
-//! says: uniformly inside, with equal starts, or with equal centres.
+//! says: uniformly inside, with equal starts, or with equal centres. Of a modality that is `same` one of the windows, picked with
+//! equal chance, serves all views: the released code's `v_far_a_same` and `v_same_a_far`.
 
 use super::draws::{Draw, Position};
-use super::{Family, Overlap, Pair, needed, step};
+use super::{Family, Overlap, Pair, View, drawn_step, needed};
 use crate::hir::{Across, Pretrain, Within};
 use crate::units::Exact;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a law is not known.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Windows {
     lengths: BTreeMap<String, Exact>,
     /// By modality, then by view from the first.
     starts: BTreeMap<String, Vec<Position>>,
+    /// Modalities of which one window, picked with equal chance, serves all views.
+    same: BTreeSet<String>,
 }
 
 impl Windows {
@@ -50,48 +53,96 @@ impl Windows {
         Ok(Windows {
             lengths: names.clone().zip(lengths).collect(),
             starts: names.zip(starts).collect(),
+            same: pretrain.relax.same.iter().cloned().collect(),
         })
     }
 
-    /// Where the window of a view, numbered from 1, starts.
-    pub fn start(&self, modality: &str, view: u32) -> Option<&Position> {
-        let at = usize::try_from(view).ok()?.checked_sub(1)?;
-        self.starts.get(modality)?.get(at)
+    /// Where the window of a view, numbered from 1, starts: one position, or those of which one is picked with equal chance.
+    /// Empty: no such view.
+    pub fn starts(&self, modality: &str, view: u32) -> &[Position] {
+        let Some(drawn) = self.starts.get(modality) else {
+            return &[];
+        };
+        let at = usize::try_from(view)
+            .ok()
+            .and_then(|view| view.checked_sub(1));
+        match at.filter(|at| *at < drawn.len()) {
+            Some(_) if self.same.contains(modality) => drawn,
+            Some(at) => &drawn[at..=at],
+            None => &[],
+        }
     }
 
     /// The time from the first view's window of a modality to the second one's.
     pub fn distance(&self, modality: &str) -> Option<Position> {
-        self.start(modality, 2)?.after(self.start(modality, 1)?)
+        let view = |view| (modality.to_owned(), view);
+        match self.distances(&view(2), &view(1))?.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        }
+    }
+
+    /// The times from the start of the window of `y` to that of `x`, of which one is picked with equal chance.
+    fn distances(&self, x: &View, y: &View) -> Option<Vec<Position>> {
+        if x.0 == y.0 && self.same.contains(&x.0) {
+            return Some(vec![Position::new(Exact::whole(0))]);
+        }
+        let (xs, ys) = (self.starts(&x.0, x.1), self.starts(&y.0, y.1));
+        let both = xs.iter().flat_map(|x| ys.iter().map(move |y| x.after(y)));
+        both.collect()
     }
 
     /// The probability that the window of a view starts at `time` or before. `None`: no such view, or too fine.
     pub fn starts_until(&self, modality: &str, view: u32, time: Exact) -> Option<Exact> {
-        self.start(modality, view)?.until(time)
+        let starts = self.starts(modality, view).iter();
+        mean(
+            &starts
+                .map(|start| start.until(time))
+                .collect::<Option<Vec<_>>>()?,
+        )
     }
 
     /// The law of one pair. `None`: no such views, or too fine.
     pub fn overlap(&self, pair: &Pair) -> Option<Overlap> {
-        let ((x, i), (y, j)) = &pair.views;
-        let distance = self.start(x, *i)?.after(self.start(y, *j)?)?;
-        distance.overlap(*self.lengths.get(x)?, *self.lengths.get(y)?)
+        let (x, y) = &pair.views;
+        let (own, theirs) = (*self.lengths.get(&x.0)?, *self.lengths.get(&y.0)?);
+        let laws = self.distances(x, y)?.into_iter();
+        let laws: Vec<Overlap> = laws
+            .map(|distance| distance.overlap(own, theirs))
+            .collect::<Option<_>>()?;
+        let over = |part: fn(&Overlap) -> Exact| mean(&laws.iter().map(part).collect::<Vec<_>>());
+        Some(Overlap {
+            mean: over(|law| law.mean)?,
+            inside: over(|law| law.inside)?,
+            apart: over(|law| law.apart)?,
+        })
     }
 
     /// The distance between the two starts is the same in every draw.
     pub fn is_fixed(&self, pair: &Pair) -> bool {
-        let ((x, i), (y, j)) = &pair.views;
-        let starts = self.start(x, *i).zip(self.start(y, *j));
-        starts.is_some_and(|(x, y)| x.after(y).is_some_and(|distance| distance.is_fixed()))
+        let distances = self.distances(&pair.views.0, &pair.views.1);
+        distances.is_some_and(|all| matches!(all.as_slice(), [one] if one.fixed().is_some()))
     }
 
     /// The mean over these pairs of one family of the probability of no contact; 0 without any.
     pub fn apart(&self, pairs: &[Pair], family: Family) -> Option<Exact> {
-        let of: Vec<&Pair> = pairs.iter().filter(|pair| pair.family == family).collect();
-        let mut total = Exact::whole(0);
-        for pair in &of {
-            total = total.plus(self.overlap(pair)?.apart)?;
+        let of = pairs.iter().filter(|pair| pair.family == family);
+        let apart = of.map(|pair| Some(self.overlap(pair)?.apart));
+        let apart: Vec<Exact> = apart.collect::<Option<_>>()?;
+        if apart.is_empty() {
+            Some(Exact::whole(0))
+        } else {
+            mean(&apart)
         }
-        total.over(Exact::whole(of.len().max(1) as i128))
     }
+}
+
+/// The mean; `None` of nothing, or too fine.
+fn mean(numbers: &[Exact]) -> Option<Exact> {
+    let mut numbers_left = numbers.iter();
+    let first = *numbers_left.next()?;
+    let total = numbers_left.try_fold(first, |total, number| total.plus(*number))?;
+    total.over(Exact::whole(numbers.len() as i128))
 }
 
 /// By modality, then by view. `None`: too fine.
@@ -115,7 +166,7 @@ fn starts(pretrain: &Pretrain, source: Exact) -> Option<Vec<Vec<Position>>> {
             let firsts = one_draw(&spans, (zero, source), across, 0)?;
             for view in 0..views {
                 let start = |(first, modality): (&Position, &crate::hir::Modality)| {
-                    first.later(step(pretrain, &modality.name)?.times(Exact::whole(view))?)
+                    first.later(drawn_step(pretrain, &modality.name)?.times(Exact::whole(view))?)
                 };
                 let starts = firsts.iter().zip(&pretrain.modalities).map(start);
                 drawn.push(starts.collect::<Option<_>>()?);

@@ -8,7 +8,11 @@ use crate::hir::{Across, Relaxation};
 /// The paper's default under this policy.
 fn under(within: Within, across: Across) -> Pretrain {
     Pretrain {
-        relax: Relaxation { within, across },
+        relax: Relaxation {
+            within,
+            across,
+            same: vec![],
+        },
         ..crisscross(loss(&ALL))
     }
 }
@@ -252,6 +256,38 @@ fn released_extreme_begins_before_the_middle_in_two_of_three_draws() {
     assert_eq!(starts(Within::Halves), [Exact::whole(0); 2]);
 }
 
+fn far(same: &str) -> Pretrain {
+    let mut far = under(Within::OffsetMax, Across::Start);
+    far.relax.same = vec![same.to_owned()];
+    far
+}
+
+/// One of the two windows of the modality from `first` on, picked by a fair coin, serves both its views.
+fn one_of_two(dice: &mut Dice, first: usize) -> [f64; 4] {
+    let mut starts = released_far(dice);
+    let picked = starts[first + usize::from(dice.uniform(0.0, 1.0) < 0.5)];
+    starts[first] = picked;
+    starts[first + 1] = picked;
+    starts
+}
+
+#[test]
+fn one_modality_far_apart_and_one_window_of_the_other() {
+    let half = [(1, 2), (1, 2), (1, 2)];
+    let across = ["v1a1", "v2a2", "v1a2", "v2a1"].map(|pair| (pair, half));
+    let rows = |intra: [(&'static str, [(i128, i128); 3]); 2]| [intra.as_slice(), &across].concat();
+    checked(
+        &far("a"),
+        |dice| one_of_two(dice, 2),
+        &rows([("v1v2", NEVER), ("a1a2", FULL)]),
+    );
+    checked(
+        &far("v"),
+        |dice| one_of_two(dice, 0),
+        &rows([("v1v2", FULL), ("a1a2", NEVER)]),
+    );
+}
+
 #[test]
 fn three_views_need_a_longer_source() {
     let needs = |within| {
@@ -275,8 +311,8 @@ fn a_source_that_is_too_short_has_no_law() {
     assert_eq!(short, Unplaced::TooShort { modality, needs });
     // A source that fits exactly leaves one place for the enlarged windows of the sound.
     let windows = Windows::new(&mild, Exact::whole(3)).unwrap();
-    assert!(windows.start("a", 1).unwrap().is_fixed());
-    assert!(!windows.start("v", 1).unwrap().is_fixed());
+    assert!(windows.starts("a", 1)[0].fixed().is_some());
+    assert!(windows.starts("v", 1)[0].fixed().is_none());
 }
 
 #[test]

@@ -115,6 +115,7 @@ pub fn mild(data: Data, bs: u32, es: u64, ep: u32) -> plan::Pretrain {
         relax: Relaxation {
             within: overlap(50),
             across: Across::Inside,
+            same: vec![],
         },
         bn: BatchNorm::PerView,
         bs,

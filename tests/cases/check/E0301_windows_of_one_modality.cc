@@ -1,0 +1,2 @@
+use paper
+relaxation far = windows(within: offset(max), a: halves, across: start)

@@ -56,6 +56,9 @@ pub struct Check {
     /// Fail on warnings too
     #[arg(long)]
     pub strict: bool,
+    /// Print in full the notes that are otherwise counted: those on values that the prelude sets, and slight ones
+    #[arg(long)]
+    pub notes: bool,
 }
 
 /// `crisscross show`.

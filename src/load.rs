@@ -31,6 +31,36 @@ impl Compiled {
             .count()
     }
 
+    /// What can be shown if asked for, in a few words: `2 notes (W0701 W0705)`.
+    pub fn quiet(&self) -> Option<String> {
+        let quiet: Vec<&Diagnostic> = self.diagnostics.iter().filter(|d| d.is_quiet).collect();
+        let codes: BTreeSet<&str> = quiet.iter().map(|d| d.code.0).collect();
+        let codes: Vec<&str> = codes.into_iter().collect();
+        let count = match quiet.len() {
+            0 => return None,
+            1 => "1 note".to_owned(),
+            n => format!("{n} notes"),
+        };
+        Some(format!("{count} ({})", codes.join(" ")))
+    }
+
+    /// Prints what is wrong or suspicious. Notes are for `check`.
+    fn print_warnings(&self) {
+        let loud = self
+            .diagnostics
+            .iter()
+            .filter(|d| d.severity != Severity::Note);
+        let loud: Vec<Diagnostic> = loud.cloned().collect();
+        render::print(&self.sources, &loud, Format::Text);
+    }
+
+    /// Prints all that is to be said unasked.
+    pub fn print_loud(&self) {
+        let loud = self.diagnostics.iter().filter(|d| !d.is_quiet);
+        let loud: Vec<Diagnostic> = loud.cloned().collect();
+        render::print(&self.sources, &loud, Format::Text);
+    }
+
     /// The programs, if no file has an error.
     pub fn programs(&self) -> Option<Vec<(&str, &Program)>> {
         if self.count(Severity::Error) > 0 {
@@ -57,7 +87,9 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile) -> Compiled {
         programs.push((path.display().to_string(), program));
         // A module that several files use is read for each of them; what is wrong in it is said once.
         for new in found {
-            if said.insert(render::json(&sources, &new)) {
+            if said.insert(render::json(&sources, &new))
+                && !diagnostics.iter_mut().any(|known| known.absorb(&new))
+            {
                 diagnostics.push(new);
             }
         }
@@ -69,10 +101,11 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile) -> Compiled {
     }
 }
 
-/// Compiles `files` for a command that goes on only where there is no error. Everything found goes to standard error.
+/// Compiles `files` for a command that goes on only where there is no error. Errors and
+/// warnings go to standard error; notes are for `check`.
 pub fn compile_or_stop(files: &[PathBuf], profile: compiler::Profile) -> Result<Compiled> {
     let compiled = compile(files, profile);
-    render::print(&compiled.sources, &compiled.diagnostics, Format::Text);
+    compiled.print_warnings();
     if compiled.count(Severity::Error) > 0 {
         Err(Failure::said())
     } else {

@@ -96,7 +96,8 @@ pub fn draw(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> Stri
                 .annotations(annotations),
         );
     }
-    for note in &diagnostic.notes {
+    let more = also_at(sources, diagnostic);
+    for note in diagnostic.notes.iter().chain(&more) {
         group = group.element(Level::NOTE.message(note.as_str()));
     }
     if let Some(help) = &diagnostic.help {
@@ -108,6 +109,25 @@ pub fn draw(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> Stri
         Renderer::plain()
     };
     renderer.render(&[group]).trim_end().to_owned()
+}
+
+/// The other places of which the same is to be said, as a note: three of them and how many more.
+fn also_at(sources: &Sources, diagnostic: &Diagnostic) -> Option<String> {
+    let places: Vec<String> = diagnostic
+        .more
+        .iter()
+        .map(|span| {
+            let (line, _) = sources.line_column(span.file, span.start);
+            format!("{}:{line}", sources.get(span.file).name)
+        })
+        .collect();
+    let (shown, rest) = places.split_at(places.len().min(3));
+    let tail = match rest.len() {
+        0 => String::new(),
+        1 => " and at 1 more place".to_owned(),
+        n => format!(" and at {n} more places"),
+    };
+    (!shown.is_empty()).then(|| format!("the same at {}{tail}", shown.join(", ")))
 }
 
 /// The span without the line end that it may begin or end with; an empty one stays a single caret.
@@ -151,6 +171,10 @@ struct Object<'d> {
     notes: &'d [String],
     help: Option<&'d str>,
     edits: Vec<Placed<'d>>,
+    /// It need not be shown unasked.
+    quiet: bool,
+    /// Other places of which the same is to be said.
+    more: Vec<Place<'d>>,
 }
 
 /// The diagnostic as one line of JSON.
@@ -180,6 +204,12 @@ pub fn json(sources: &Sources, diagnostic: &Diagnostic) -> String {
         notes: &diagnostic.notes,
         help: diagnostic.help.as_deref(),
         edits: edits.collect(),
+        quiet: diagnostic.is_quiet,
+        more: diagnostic
+            .more
+            .iter()
+            .map(|span| place(sources, *span))
+            .collect(),
     };
     serde_json::to_string(&object).expect("render: a diagnostic is plain data")
 }

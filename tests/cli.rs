@@ -65,7 +65,13 @@ fn a_correct_file_passes_and_a_wrong_one_fails() {
     ]);
     let good = crisscross(folder.path(), &["check", "good.cc"]);
     assert_eq!((good.code, good.err.as_str()), (0, ""));
-    assert_eq!(good.out, "checked 1 file: no mistakes\n");
+    assert_eq!(
+        good.out,
+        "checked 1 file: no mistakes; 2 notes (W0701 W0705), `--notes` shows them\n"
+    );
+    let noted = crisscross(folder.path(), &["check", "--notes", "--strict", "good.cc"]);
+    assert_eq!(noted.code, 0, "a note fails nothing");
+    assert!(noted.err.contains("note[W0705]"), "{}", noted.err);
     let bad = crisscross(folder.path(), &["check", "good.cc", "bad.cc"]);
     assert_eq!(
         (bad.code, bad.out.as_str()),

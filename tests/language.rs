@@ -86,7 +86,9 @@ fn parse_cases() {
 #[test]
 fn check_cases() {
     insta::glob!("cases/check/*.cc", |path| {
-        let (sources, _, found) = check(path);
+        let (sources, _, mut found) = check(path);
+        // What is to be said of the prelude is shown by the cases that are about it.
+        found.retain(|d| !d.is_quiet || name(path).starts_with(d.code.0));
         let text = if found.is_empty() {
             "no mistakes".to_owned()
         } else {

@@ -19,7 +19,7 @@ modality a = audio(clip: 2s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, f
 ## note which files: all that hold every window of the policy [ours]
 ## note exact fits: allowed, such as a file of 3.000 s under `mild` [ours]
 ## note files that cannot be decoded: counted, named and drawn anew; above 5 % the run stops [ours]
-data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: skip)   ## source: App. C | not reported (short)
+data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: skip, part_of: K400)   ## source: App. C | not reported (short)
 data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: skip)   ## source: App. C | not reported (short)
 data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: skip)   ## source: App. C | not reported (short)
 ## note finetuning, blur: none, as in linear evaluation [App. E.2]

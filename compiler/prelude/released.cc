@@ -19,7 +19,7 @@ modality a = audio(clip: 2s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, f
 ## note which files: those with both streams longer than 1.1 s; a stream shorter than its window is taken whole, from 0 [code]
 ## note exact fits: an assertion error, such as a file of 3.000 s under `mild` [code]
 ## note files that cannot be decoded: end the training, which has no fall-back with two clips [code]
-data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: pad)    ## source: App. C (not released) | code (short)
+data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: pad, part_of: K400)    ## source: App. C (not released) | code (short)
 data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: pad)    ## source: App. C | code (short)
 data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: pad)    ## source: App. C (not released) | code (short)
 ## note finetuning, blur: probability 0 in all its files [code]

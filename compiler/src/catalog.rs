@@ -394,6 +394,7 @@ pub const OPERATORS: &[Operator] = &[
             may("splits", Type::Quantity(SMALL_COUNT)),
             needs("short", SHORT),
             may("label", Type::Text),
+            may("part_of", Type::Data),
         ],
     ),
     op(
@@ -405,6 +406,7 @@ pub const OPERATORS: &[Operator] = &[
             may("splits", Type::Quantity(SMALL_COUNT)),
             needs("short", SHORT),
             may("label", Type::Text),
+            may("part_of", Type::Data),
         ],
     ),
     op(

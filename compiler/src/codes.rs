@@ -55,9 +55,16 @@ codes! {
     BAD_LAYER = "E0603": "a layer does not fit its place";
     BACK_TO_WAVE = "E0604": "a chain returns to the wave after the spectrogram";
     WRONG_DOMAIN = "E0605": "an augmentation works on another modality";
+    SAMPLES_DROPPED = "W0701": "an epoch is no whole number of batches, and its last samples are dropped";
+    UNEQUAL_VISITS = "W0702": "an epoch visits some files more often than others";
     NOT_POSITIVE_TRUST = "E0703": "the trust coefficient is positive";
+    WHOLE_SCHEDULE = "W0704": "the rate of the predictor follows the schedule of the base";
+    CHOSEN_ON_TEST = "W0705": "a setting is chosen on the test split";
     NO_STREAM = "E0706": "the data set lacks a stream that is needed";
+    SEEN_BEFORE = "W0707": "the data that are scored were seen in pretraining";
     NO_WHOLE_BATCH = "E0709": "an epoch is smaller than one batch";
     WARM_UP_TOO_LONG = "E0710": "the warm-up is longer than the run";
+    SAME_RUN = "W0801": "two rows of a table are the same run";
+    SAME_NUMBERS = "W0802": "two rows of a table expect the same numbers";
     NOT_AVAILABLE = "E0901": "the language has it, this version cannot run it";
 }

@@ -60,6 +60,32 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The same as edits.
     pub edits: Vec<Edit>,
+    /// It need not be shown unasked: it is about what a shipped module sets and the file takes over, or it is slight.
+    pub is_quiet: bool,
+    /// Other places of which the same is to be said.
+    pub more: Vec<Span>,
+}
+
+impl Diagnostic {
+    /// Takes `other` in if it says the same of another place: a warning or note with the same words about the same line of a
+    /// shipped module.
+    pub fn absorb(&mut self, other: &Diagnostic) -> bool {
+        let is_same = self.is_quiet
+            && other.is_quiet
+            && (self.code, self.severity) == (other.code, other.severity)
+            && self.message == other.message
+            && !self.labels.is_empty()
+            && self.labels.first() == other.labels.first();
+        if is_same {
+            let places = other.more.iter().chain([&other.primary.span]);
+            for place in places {
+                if *place != self.primary.span && !self.more.contains(place) {
+                    self.more.push(*place);
+                }
+            }
+        }
+        is_same
+    }
 }
 
 impl Diagnostic {
@@ -88,6 +114,8 @@ impl Diagnostic {
             notes: vec![],
             help: None,
             edits: vec![],
+            is_quiet: false,
+            more: vec![],
         }
     }
 

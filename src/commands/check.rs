@@ -10,7 +10,11 @@ use crate::render::{self, Format};
 /// Prints all messages; fails on errors, with `--strict` on warnings too.
 pub fn check(arguments: &Check) -> Result<()> {
     let compiled = compile(&arguments.files, compiler::Profile::Full);
-    render::print(&compiled.sources, &compiled.diagnostics, arguments.format);
+    if arguments.format == Format::Json || arguments.notes {
+        render::print(&compiled.sources, &compiled.diagnostics, arguments.format);
+    } else {
+        compiled.print_loud();
+    }
     let (errors, warnings) = (
         compiled.count(Severity::Error),
         compiled.count(Severity::Warning),
@@ -27,7 +31,12 @@ pub fn check(arguments: &Check) -> Result<()> {
                 plural(warnings, "warning")
             ),
         };
-        render::write_out(&format!("checked {files}: {found}\n"));
+        let notes = match compiled.quiet().filter(|_| errors == 0) {
+            Some(notes) if arguments.notes => format!("; {notes}"),
+            Some(notes) => format!("; {notes}, `--notes` shows them"),
+            None => String::new(),
+        };
+        render::write_out(&format!("checked {files}: {found}{notes}\n"));
     }
     let is_wrong = errors > 0 || arguments.strict && warnings > 0;
     if is_wrong {

@@ -184,6 +184,19 @@ impl<'a> Checker<'a> {
             return None;
         };
         if call.operator.name == "test" {
+            let mut diagnostic = Diagnostic::warning(
+                codes::CHOSEN_ON_TEST,
+                reduced.span(),
+                "the cost is chosen on the test split",
+            )
+            .note("the best of several scores on the test split is higher than a fresh test would give")
+            .help("hold out training samples: `split: val(10%)`");
+            diagnostic.edits.push(grammar::diagnostic::Edit {
+                span: reduced.span(),
+                text: "val(10%)".into(),
+                is_certain: false,
+            });
+            self.report(&reduced.env, diagnostic);
             return Some(Choose::Test);
         }
         let share = self.number_of(&call, "share")?;

@@ -449,6 +449,9 @@ impl<'a> Checker<'a> {
             Some(list) if is_video => self.modality_names(&list.clone()),
             _ => Some(vec!["a".to_string()]),
         };
+        if let Some(whole) = call.get("part_of").cloned() {
+            self.data(&whole)?;
+        }
         let short = self.word_of(&call, "short").map(|word| match word {
             "skip" => Short::Skip,
             "loop" => Short::Loop,

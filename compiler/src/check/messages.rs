@@ -4,7 +4,7 @@ use super::{Checker, Env, Slot, name_of};
 use crate::catalog::{self, Family};
 use crate::codes;
 use grammar::ast::{ExprKind, Kind};
-use grammar::diagnostic::{Diagnostic, Label};
+use grammar::diagnostic::{Diagnostic, Label, Severity};
 use grammar::span::{FileId, Span};
 
 /// What a place takes, for the message when something else stands there.
@@ -41,6 +41,10 @@ impl<'a> Checker<'a> {
         if self.is_shipped(diagnostic.primary.span.file) {
             let mut uses = std::iter::successors(env.via.as_ref(), |via| via.outer.as_ref());
             if let Some(via) = uses.find(|via| !self.is_shipped(via.span.file)) {
+                if diagnostic.severity != Severity::Error {
+                    diagnostic.severity = Severity::Note;
+                    diagnostic.is_quiet = true;
+                }
                 let inner = std::mem::replace(
                     &mut diagnostic.primary,
                     Label {

@@ -3,6 +3,7 @@
 //! Names are macros: an expression is read where a certain kind of value is wanted, and a name in it stands for the
 //! expression of its declaration. So there is one function for each kind of value, and no untyped value between.
 
+mod advice;
 mod chains;
 mod claims;
 mod evals;
@@ -84,7 +85,17 @@ fn settle(mut found: Vec<Diagnostic>, root: FileId) -> Vec<Diagnostic> {
     });
     let mut seen = BTreeSet::new();
     found.retain(|d| seen.insert((d.code, d.primary.span)));
-    found
+    // What is worth a note in a file that can run is no help in one that cannot.
+    if found.iter().any(|d| d.severity == Severity::Error) {
+        found.retain(|d| d.severity != Severity::Note);
+    }
+    let mut settled: Vec<Diagnostic> = vec![];
+    for new in found {
+        if !settled.iter_mut().any(|known| known.absorb(&new)) {
+            settled.push(new);
+        }
+    }
+    settled
 }
 
 /// Steps of expansion of one row or loss. The paper's largest takes a few thousand; functions that call functions twice each

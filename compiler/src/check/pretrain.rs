@@ -78,7 +78,16 @@ impl<'a> Checker<'a> {
         }
         if let (Some(bs), Some(es), Some(ep)) = (bs, es, ep) {
             self.check_steps(record, bs, es, ep, &closed);
+            if ep > 0 {
+                self.advise_on_epoch(record, bs, es, data.as_ref());
+            }
         }
+        let lr_b = closed
+            .iter()
+            .flatten()
+            .map(|modality| &modality.lr_b)
+            .next();
+        self.advise_on_rates(record, lr_b);
         let modalities: Vec<Modality> = closed.into_iter().collect::<Option<_>>()?;
         let mut pretrain = Pretrain {
             data: data?,

@@ -7,7 +7,7 @@ use crate::catalog;
 use crate::codes;
 use crate::hir::{self, NamedPretrain, Program};
 use grammar::ast::{BlockItem, Body, Decl, Expr, ExprKind, Field, For, Kind, Number, Path, Row};
-use grammar::diagnostic::Diagnostic;
+use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::Span;
 use std::rc::Rc;
 
@@ -78,7 +78,12 @@ impl<'a> Checker<'a> {
         {
             tables.extend(self.table(decl));
         }
+        // An assertion is about what two sides come to, not about how good their settings are.
+        let before = self.found.len();
         self.claims();
+        let own = self.found.split_off(before);
+        self.found
+            .extend(own.into_iter().filter(|d| d.severity == Severity::Error));
         if tables.is_empty() && !rows.is_empty() {
             let span = rows[0].span;
             tables.push(hir::Table {
@@ -181,7 +186,9 @@ impl<'a> Checker<'a> {
         let scores = scores
             .into_iter()
             .map(|(label, eval)| Some((label, eval?)))
-            .collect::<Option<_>>()?;
+            .collect::<Option<Vec<_>>>()?;
+        let written: Vec<&'a Row> = unrolled.iter().map(|row| row.row).collect();
+        self.advise_on_table(&record, &rows, &written, &scores);
         let title = decl.title.as_ref().map(|title| title.value.clone());
         Some(hir::Table {
             name: decl.name.value.clone(),

@@ -25,6 +25,7 @@ fn codes(text: &str) -> Vec<&'static str> {
     compile(text, Profile::Full)
         .1
         .iter()
+        .filter(|d| d.severity != Severity::Note)
         .map(|d| d.code.0)
         .collect()
 }

@@ -253,11 +253,20 @@ impl<'a> Checker<'a> {
             let Some(parameter) = parameter else {
                 let known = operator.parameters.iter().map(|p| p.name);
                 let known: Vec<&str> = known.chain(named_modalities).collect();
+                // The name of a modality, say, that the missing module declares.
+                if self.modules[slot.env.module].lacks_a_module {
+                    is_right = false;
+                    continue;
+                }
                 let message = format!("`{}` has no argument `{}`", operator.name, name.value);
                 let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, name.span, message);
                 if !known.is_empty() {
                     let list: Vec<String> = known.iter().map(|k| format!("`{k}`")).collect();
                     diagnostic = diagnostic.note(format!("its arguments: {}", list.join(", ")));
+                }
+                let elsewhere = catalog::ELSEWHERE.iter().find(|(n, _)| *n == name.value);
+                if let (true, Some((_, help))) = (operator.family == Family::Optimiser, elsewhere) {
+                    diagnostic = diagnostic.help(*help);
                 }
                 let diagnostic = suggest(diagnostic, name.span, &name.value, known.into_iter());
                 self.report(&slot.env, diagnostic);

@@ -129,7 +129,11 @@ impl<'a> Checker<'a> {
         );
         let mut diagnostic =
             Diagnostic::error(codes::WRONG_KIND_OF_VALUE, original.span(), message);
-        if let Some(example) = wanted.example {
+        if let Some(text) = quoted(original) {
+            diagnostic = diagnostic
+                .help(format!("write it without quotes: `{text}`"))
+                .edit(original.span(), text);
+        } else if let Some(example) = wanted.example {
             diagnostic = diagnostic.help(format!("for example `{example}`"));
         }
         self.report(&original.env, diagnostic);
@@ -138,6 +142,9 @@ impl<'a> Checker<'a> {
     /// A name that nothing knows, with what may be meant.
     pub(super) fn unknown(&mut self, slot: &Slot<'a>, name: &str, wanted: &Wanted<'_>) {
         if self.modules[slot.env.module].lacks_a_module {
+            return;
+        }
+        if self.lacks_prelude(slot, name) {
             return;
         }
         let mut known: Vec<String> = vec![];
@@ -173,12 +180,35 @@ impl<'a> Checker<'a> {
             let list: Vec<String> = candidates.iter().map(|c| format!("`{c}`")).collect();
             diagnostic = diagnostic.note(format!("known here: {}", list.join(", ")));
         }
+        if matches!(name.to_lowercase().as_str(), "none" | "null" | "nil") {
+            diagnostic = diagnostic
+                .note("each field has a value; one that is left out keeps that of what is copied");
+        }
         if self.modules[slot.env.module].uses.is_empty() && slot.env.module == 0 {
             diagnostic = diagnostic
                 .note("this file uses no module; the paper's names come with `use paper`");
         }
         let diagnostic = suggest(diagnostic, slot.span(), name, candidates.into_iter());
         self.report(&slot.env, diagnostic);
+    }
+
+    /// Does the file use a name of the prelude, and no module? It is said once, with what to write.
+    fn lacks_prelude(&mut self, slot: &Slot<'a>, name: &str) -> bool {
+        let file = slot.span().file;
+        let module = &self.modules[slot.env.module];
+        if !module.uses.is_empty() || module.is_shipped || !is_of_the_prelude(name) {
+            return false;
+        }
+        const END: &str = "comes with `use paper`, which this file lacks";
+        let is_said = |d: &Diagnostic| d.primary.span.file == file && d.message.ends_with(END);
+        if !self.found.iter().any(is_said) {
+            let message = format!("`{name}` {END}");
+            let diagnostic = Diagnostic::error(codes::UNKNOWN_NAME, slot.span(), message)
+                .help("write `use paper` at the top of the file")
+                .edit(Span::new(file, 0, 0), "use paper\n\n");
+            self.report(&slot.env, diagnostic);
+        }
+        true
     }
 
     /// What an expression is, in the words of messages.
@@ -220,8 +250,39 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// The text in quotes that stands where a name or an expression is due.
+pub(super) fn quoted(slot: &Slot<'_>) -> Option<String> {
+    let ExprKind::String(text) = &slot.expr.kind else {
+        return None;
+    };
+    (!text.trim().is_empty()).then(|| text.clone())
+}
+
+/// Is it a name that `use paper` brings?
+fn is_of_the_prelude(name: &str) -> bool {
+    super::PAPER.lines().any(|line| {
+        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words
+            .next()
+            .is_some_and(|word| Kind::from_word(word).is_some())
+            && words.find(|word| !word.is_empty()) == Some(name)
+    })
+}
+
 /// The candidates nearest to a misspelt name: one, or several that are equally near. None is better than a far one.
 pub(crate) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Vec<String> {
+    let candidates: Vec<&str> = candidates.collect();
+    let habit = catalog::HABITS.iter().find(|(habit, _)| *habit == name);
+    let meant: Vec<String> = habit
+        .map_or(&[][..], |(_, meant)| meant)
+        .iter()
+        .filter(|meant| candidates.contains(meant))
+        .map(|meant| (*meant).to_string())
+        .collect();
+    if !meant.is_empty() {
+        return meant;
+    }
+    let candidates = candidates.into_iter();
     let lower = name.to_lowercase();
     let limit = (name.chars().count() / 3).clamp(1, 3);
     let near = |candidate: &'n str| {

@@ -112,6 +112,8 @@ pub(crate) struct Checker<'a> {
     names: Vec<BTreeMap<&'a str, (usize, &'a Decl)>>,
     /// Names that are mistakes already, by module.
     poisoned: BTreeSet<(usize, &'a str)>,
+    /// Pretrainings and evaluations in which something is wrong, by module.
+    wrong: BTreeSet<(usize, &'a str)>,
     /// The bounds of `--toy`.
     caps: Option<profile::Caps>,
     /// What was found so far.
@@ -274,6 +276,7 @@ impl<'a> Checker<'a> {
             modules,
             names: vec![],
             poisoned: BTreeSet::new(),
+            wrong: BTreeSet::new(),
             caps,
             found,
             budget: MOST_STEPS,

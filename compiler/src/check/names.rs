@@ -94,7 +94,7 @@ impl<'a> Checker<'a> {
                 "to change a field, copy it under a new name: `{word} mine = {name} with {{ ... }}`"
             ))
         } else {
-            diagnostic.help("give one of the two another name")
+            diagnostic.help(format!("give this one another name, such as `my_{name}`"))
         };
         self.found.push(diagnostic);
     }

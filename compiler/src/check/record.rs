@@ -21,6 +21,10 @@ pub(crate) struct Record<'a> {
     pub used_at: Span,
     /// Fields by path: `bs`, `v.lr_b`.
     pub entries: BTreeMap<String, Entry<'a>>,
+    /// The declarations that it is built on, its own first or last: module and name.
+    pub declared: Vec<(usize, &'a str)>,
+    /// A field of it is a mistake that is reported, so what seems to be missing or not to fit may be an echo.
+    pub is_unsure: bool,
 }
 
 /// One field.
@@ -39,6 +43,8 @@ impl<'a> Record<'a> {
             name: name.to_string(),
             used_at,
             entries: BTreeMap::new(),
+            declared: vec![],
+            is_unsure: false,
         }
     }
 
@@ -164,9 +170,15 @@ impl<'a> Checker<'a> {
                     alike.join(", ")
                 ));
             }
-        } else if known.len() <= 12 {
-            let list: Vec<String> = known.iter().map(|n| format!("`{n}`")).collect();
+        } else {
+            let plain = known.iter().filter(|n| !n.contains('.'));
+            let list: Vec<String> = plain.map(|n| format!("`{n}`")).collect();
             diagnostic = diagnostic.note(format!("its fields: {}", list.join(", ")));
+        }
+        let last = path.names.last().map_or("", |name| name.value.as_str());
+        let elsewhere = catalog::ELSEWHERE.iter().find(|(name, _)| *name == last);
+        if let (true, Some((_, help))) = (near.is_empty(), elsewhere) {
+            diagnostic = diagnostic.help(*help);
         }
         let diagnostic = suggest(
             diagnostic,
@@ -198,6 +210,7 @@ impl<'a> Checker<'a> {
             }
         }
         let mut is_right = self.set_all(record, &fields, env) && has_all_commas;
+        record.is_unsure |= !is_right;
         for item in block.items.iter().filter(|_| !takes_rows) {
             let span = match item {
                 BlockItem::For(f) => f.span,
@@ -239,6 +252,7 @@ impl<'a> Checker<'a> {
             if !self.is_field(record.kind, env.module, &field.path) {
                 self.unknown_field(env, record, &field.path);
                 is_right = false;
+                record.is_unsure = true;
                 continue;
             }
             record.set(path, &field.value, env.clone(), field.span);
@@ -257,10 +271,12 @@ impl<'a> Checker<'a> {
             via: via.via.clone(),
             ..Env::of_module(module)
         };
+        let own = (module, decl.name.value.as_str());
         match &decl.body {
             Body::Block(block) => {
                 let mut record = Record::new(decl.kind.value, &decl.name.value, decl.name.span);
                 self.set_fields(&mut record, block, &env);
+                record.declared.push(own);
                 Some(record)
             }
             Body::Expr(expr) => {
@@ -268,6 +284,7 @@ impl<'a> Checker<'a> {
                 let mut record = self.record(&slot, decl.kind.value)?;
                 record.name = decl.name.value.clone();
                 record.used_at = decl.name.span;
+                record.declared.push(own);
                 Some(record)
             }
         }
@@ -332,7 +349,7 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
     ) {
         let is_broken = self.modules.iter().any(|m| m.broken.contains(&record.name));
-        if missing.is_empty() || is_broken {
+        if missing.is_empty() || is_broken || record.is_unsure {
             return;
         }
         let list: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();

@@ -2,13 +2,15 @@
 
 use super::names::is_mentioned;
 use super::record::Record;
-use super::{Bound, Checker, Env, Slot, counted, suggest};
+use super::{Bound, Checker, Env, Slot, counted, named_call, suggest};
 use crate::catalog;
 use crate::codes;
 use crate::hir::{self, NamedPretrain, Program};
+use crate::units::{Exact, Quantity};
 use grammar::ast::{BlockItem, Body, Decl, Expr, ExprKind, Field, For, Kind, Number, Path, Row};
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::Span;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What one turn of a `for`, or a row itself, sets.
@@ -37,13 +39,17 @@ impl<'a> Checker<'a> {
                 self.check_declarations(module);
             }
         }
+        let mut closed = BTreeMap::new();
+        for (decl, record) in in_order_of_use(self.declared_records(0, Kind::Pretrain)) {
+            let env = Env::of_module(0).used_at(decl.name.span);
+            let before = self.found.len();
+            let pretrain = self.pretrain(&record, &env);
+            self.silence_echoes(&record, before);
+            closed.extend(pretrain.map(|pretrain| (decl.span, (decl, record, pretrain))));
+        }
         let mut pretrains = vec![];
         let mut rows = vec![];
-        for (decl, record) in self.declared_records(0, Kind::Pretrain) {
-            let env = Env::of_module(0).used_at(decl.name.span);
-            let Some(pretrain) = self.pretrain(&record, &env) else {
-                continue;
-            };
+        for (decl, record, pretrain) in closed.into_values() {
             let (name, span, provenance) =
                 (decl.name.value.clone(), decl.name.span, record.provenance());
             rows.push(hir::Row {
@@ -61,16 +67,18 @@ impl<'a> Checker<'a> {
                 provenance,
             });
         }
-        let mut evals = vec![];
-        for (decl, record) in self.declared_records(0, Kind::Eval) {
+        let mut closed = BTreeMap::new();
+        for (decl, record) in in_order_of_use(self.declared_records(0, Kind::Eval)) {
             let before = self.found.len();
             let eval = self.eval(&record, &Env::of_module(0).used_at(decl.name.span));
             // What this version cannot run may be declared; a table that uses it says so.
             let own = self.found.split_off(before);
             let runs = |d: &Diagnostic| d.code != codes::NOT_AVAILABLE;
             self.found.extend(own.into_iter().filter(runs));
-            evals.extend(eval.map(|eval| (decl.name.value.clone(), eval)));
+            self.silence_echoes(&record, before);
+            closed.extend(eval.map(|eval| (decl.span, (decl.name.value.clone(), eval))));
         }
+        let evals = closed.into_values().collect();
         let mut tables = vec![];
         for decl in self
             .decls(0)
@@ -82,8 +90,9 @@ impl<'a> Checker<'a> {
         let before = self.found.len();
         self.claims();
         let own = self.found.split_off(before);
-        self.found
-            .extend(own.into_iter().filter(|d| d.severity == Severity::Error));
+        let is_sure = self.wrong.is_empty();
+        let is_said = |d: &Diagnostic| d.severity == Severity::Error && (is_sure || is_spelling(d));
+        self.found.extend(own.into_iter().filter(is_said));
         if tables.is_empty() && !rows.is_empty() {
             let span = rows[0].span;
             tables.push(hir::Table {
@@ -101,6 +110,29 @@ impl<'a> Checker<'a> {
             evals,
             tables,
         })
+    }
+
+    /// Of what was found since `before` in a record, takes out what may be an echo of a mistake elsewhere: where a field of it, or a
+    /// declaration that it is built on, is wrong, only what is misspelt is still said. Two widths or a missing predictor are said
+    /// once for all terms.
+    fn silence_echoes(&mut self, record: &Record<'a>, before: usize) {
+        let own = self.found.split_off(before);
+        let is_unsure =
+            record.is_unsure || record.declared.iter().any(|name| self.wrong.contains(name));
+        let mut said = BTreeSet::new();
+        let mut is_wrong = is_unsure;
+        for diagnostic in own {
+            let code = diagnostic.code;
+            let is_shared = matches!(code, codes::WIDTHS_DIFFER | codes::NO_PREDICTOR);
+            let is_echo = is_unsure && !is_spelling(&diagnostic) || is_shared && !said.insert(code);
+            if diagnostic.severity != Severity::Error || !is_echo {
+                is_wrong |= diagnostic.severity == Severity::Error;
+                self.found.push(diagnostic);
+            }
+        }
+        if is_wrong {
+            self.wrong.extend(record.declared.last());
+        }
     }
 
     /// Reads the declarations that nothing may use, so that a mistake in one is found in any case.
@@ -172,10 +204,20 @@ impl<'a> Checker<'a> {
         }
         let mut rows = vec![];
         let mut all_closed = true;
+        let (mut lacks_base, mut lacks_scores) = (false, false);
         for row in &unrolled {
-            let is_unsure = is_broken || scores.iter().any(|(_, eval)| eval.is_none());
+            let is_unsure = is_broken
+                || record.is_unsure
+                || scores.is_empty() && record.entry("scores").is_some()
+                || scores.iter().any(|(_, eval)| eval.is_none());
+            if scores.is_empty() && !is_unsure && !row.row.expect.is_empty() {
+                if !std::mem::replace(&mut lacks_scores, true) {
+                    self.expects_of_nothing(row.row);
+                }
+                continue;
+            }
             self.check_expectations(row.row, scores.len(), is_unsure);
-            match self.row(&record, row) {
+            match self.row(&record, row, &mut lacks_base) {
                 Some(row) => rows.push(row),
                 None => all_closed = false,
             }
@@ -224,8 +266,17 @@ impl<'a> Checker<'a> {
                     self.report(&member.env, diagnostic);
                     return None;
                 }
-                let eval = Rc::new(Record { used_at, ..eval });
-                self.eval(&eval, &member.env.used_at(used_at))
+                let eval = Rc::new(Record {
+                    used_at,
+                    is_unsure: eval.is_unsure
+                        || eval.declared.iter().any(|d| self.wrong.contains(d)),
+                    declared: vec![],
+                    ..eval
+                });
+                let before = self.found.len();
+                let closed = self.eval(&eval, &member.env.used_at(used_at));
+                self.silence_echoes(&eval, before);
+                closed
             });
             scores.push((label, eval));
         }
@@ -309,6 +360,23 @@ impl<'a> Checker<'a> {
                 self.not_sweepable(path, env);
                 return None;
             }
+        }
+        if let Some(("range", arguments)) = named_call(&each.values) {
+            let message = "`range` takes its first and its last number, both of which it walks";
+            let mut diagnostic =
+                Diagnostic::error(codes::WRONG_ARGUMENTS, each.values.span, message)
+                    .help("for example `range(1, 3)` for 1, 2, 3");
+            if let [one] = arguments
+                && let ExprKind::Number(Number { digits, unit: None }) = &one.value.kind
+                && let Some(last) = digits.parse::<u32>().ok().and_then(|n| n.checked_sub(1))
+            {
+                let written = format!("range(0, {last})");
+                diagnostic = diagnostic
+                    .help(format!("write `{written}`"))
+                    .edit(each.values.span, written);
+            }
+            self.report(env, diagnostic);
+            return None;
         }
         let members = self.list(&Slot::new(&each.values, env.clone(), "for"), "a list")?;
         let mut turns = vec![];
@@ -431,6 +499,20 @@ impl<'a> Checker<'a> {
         (is_same_line || self.is_field(Kind::Pretrain, module, &field.path)).then_some(row)
     }
 
+    /// Numbers are expected in a table that scores nothing.
+    fn expects_of_nothing(&mut self, row: &'a Row) {
+        let (Some(first), Some(last)) = (row.expect.first(), row.expect.last()) else {
+            return;
+        };
+        let diagnostic = Diagnostic::error(
+            codes::EXPECT_COUNT,
+            first.span.to(last.span),
+            "this table scores nothing, so that no number can be expected",
+        )
+        .help("set `scores = [linear8 on UCF101]` in the table, or drop `expect`");
+        self.report(&Env::of_module(0), diagnostic);
+    }
+
     fn check_expectations(&mut self, row: &'a Row, scores: usize, is_unsure: bool) {
         for cell in &row.expect {
             let Some(Number {
@@ -446,6 +528,15 @@ impl<'a> Checker<'a> {
                 .help(format!("write `{digits}`"))
                 .edit(cell.span, digits.clone());
             self.report(&Env::of_module(0), diagnostic);
+        }
+        for cell in &row.expect {
+            let score = cell.value.as_ref().filter(|n| n.unit.is_none());
+            let quantity = score.and_then(|n| Quantity::parse(&n.digits, None));
+            if let Some(quantity) = quantity.filter(|q| q.value > Exact::whole(100)) {
+                let message = format!("a score lies between 0 and 100, this is {quantity}");
+                let diagnostic = Diagnostic::error(codes::OUT_OF_RANGE, cell.span, message);
+                self.report(&Env::of_module(0), diagnostic);
+            }
         }
         let given = row.expect.len();
         if given == 0 || given == scores || is_unsure {
@@ -476,7 +567,13 @@ impl<'a> Checker<'a> {
         self.report(&Env::of_module(0), diagnostic);
     }
 
-    fn row(&mut self, table: &Rc<Record<'a>>, unrolled: &Unrolled<'a>) -> Option<hir::Row> {
+    /// One row, closed. `lacks_base`: it was said already that a row of this table starts from nothing.
+    fn row(
+        &mut self,
+        table: &Rc<Record<'a>>,
+        unrolled: &Unrolled<'a>,
+        lacks_base: &mut bool,
+    ) -> Option<hir::Row> {
         let (row, env) = (unrolled.row, &unrolled.env);
         let (of_fields, fields): (Vec<&'a Field>, Vec<&'a Field>) = row
             .fields
@@ -499,6 +596,10 @@ impl<'a> Checker<'a> {
             (None, None) => table.slot("of"),
         };
         let Some(of) = of else {
+            // Once for a table; and where a field of the table is misspelt, that may be the one.
+            if table.is_unsure || std::mem::replace(lacks_base, true) {
+                return None;
+            }
             let diagnostic = Diagnostic::error(
                 codes::MISSING_FIELD,
                 row.span,
@@ -521,8 +622,15 @@ impl<'a> Checker<'a> {
             );
         }
         let is_right = self.set_all(&mut record, &fields, env);
-        let record = Rc::new(record);
+        let record = Rc::new(Record {
+            // A row is no declaration; those that it is built on keep their own state.
+            is_unsure: record.is_unsure || record.declared.iter().any(|d| self.wrong.contains(d)),
+            declared: vec![],
+            ..record
+        });
+        let before = self.found.len();
         let pretrain = self.pretrain(&record, &env.used_at(row.span));
+        self.silence_echoes(&record, before);
         let label = match &row.label {
             Some(label) => label.value.clone(),
             None => self.row_label(unrolled, &name),
@@ -570,6 +678,17 @@ impl<'a> Checker<'a> {
             parts.join(", ")
         }
     }
+}
+
+/// It stems from how something is written, and not from what is missing or does not fit.
+fn is_spelling(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code.0 < "E04" && diagnostic.code != codes::MISSING_FIELD
+}
+
+/// Records with those first that others are built on.
+fn in_order_of_use<'a, T>(mut records: Vec<(T, Rc<Record<'a>>)>) -> Vec<(T, Rc<Record<'a>>)> {
+    records.sort_by_key(|(_, record)| record.declared.len());
+    records
 }
 
 /// The last field of a row that ends with a field, where a comma could go on.

@@ -31,6 +31,26 @@ impl<'a> Checker<'a> {
             ..slot.clone()
         };
         if call.operator.name == "cosine" {
+            if let [from, to, ..] = call.positional.as_slice()
+                && matches!(
+                    (&from.expr.kind, &to.expr.kind),
+                    (ExprKind::Number(_), ExprKind::Number(_))
+                )
+            {
+                let span = from.span().to(to.span());
+                let arrow = format!(
+                    "{} -> {}",
+                    self.sources.text(from.span()),
+                    self.sources.text(to.span())
+                );
+                let message =
+                    format!("`{place}` takes two rates `from -> to`, these are two numbers");
+                let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, span, message)
+                    .help(format!("write `{arrow}`"))
+                    .edit(span, arrow);
+                self.report(&from.env.clone(), diagnostic);
+                return None;
+            }
             let range = self.range(&named(call.get("range")?));
             let warmup = match call.get("warmup") {
                 Some(_) => self.number_of(&call, "warmup"),

@@ -1,5 +1,6 @@
 //! Numbers, words, pairs and lists.
 
+use super::messages::quoted;
 use super::{Call, Checker, Slot, Wanted, counted, suggest};
 use crate::catalog::{self, Measure, Type};
 use crate::codes;
@@ -303,7 +304,13 @@ impl<'a> Checker<'a> {
                     list.join(" or "),
                     self.describe(&reduced)
                 );
-                Diagnostic::error(codes::WRONG_KIND_OF_VALUE, span, message)
+                let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, span, message);
+                match quoted(slot) {
+                    Some(text) => diagnostic
+                        .help(format!("write it without quotes: `{text}`"))
+                        .edit(span, text),
+                    None => diagnostic,
+                }
             }
         };
         self.report(&slot.env, diagnostic);
@@ -316,7 +323,41 @@ impl<'a> Checker<'a> {
         if let ExprKind::List(members) = &reduced.expr.kind {
             return Some(members.iter().map(|member| reduced.with(member)).collect());
         }
-        self.wrong(slot, &reduced, &Wanted { noun, ..NUMBER });
+        let written = self.sources.text(slot.span());
+        let members = match &slot.expr.kind {
+            ExprKind::Tuple(_) => written.strip_prefix('(').and_then(|w| w.strip_suffix(')')),
+            ExprKind::Name(name) if self.declared(slot.env.module, name).is_some() => Some(written),
+            ExprKind::Name(_)
+            | ExprKind::Number(_)
+            | ExprKind::Dims(..)
+            | ExprKind::String(_)
+            | ExprKind::List(_)
+            | ExprKind::Neg(_)
+            | ExprKind::Binary(..)
+            | ExprKind::Compare(..)
+            | ExprKind::Arrow(..)
+            | ExprKind::On(..)
+            | ExprKind::At(..)
+            | ExprKind::With(..)
+            | ExprKind::Member(..)
+            | ExprKind::Index(..)
+            | ExprKind::Call(..)
+            | ExprKind::Comprehension(..) => None,
+        };
+        let Some(members) = members else {
+            self.wrong(slot, &reduced, &Wanted { noun, ..NUMBER });
+            return None;
+        };
+        let message = format!(
+            "`{}` takes {noun}, this is {}",
+            slot.place,
+            self.describe(slot)
+        );
+        let list = format!("[{members}]");
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+            .help(format!("write `{list}`"))
+            .edit(slot.span(), list);
+        self.report(&slot.env, diagnostic);
         None
     }
 

@@ -18,7 +18,9 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     bad_name,
     detached_unit,
     unknown_unit,
+    colon_after_for,
     equals_or_colon,
+    negative_expectation,
     missing_comma_before_field,
     field_separator,
     import,
@@ -149,7 +151,15 @@ fn unknown_unit(p: &Place) -> Option<Mistake> {
     if unit == "e" && p.at(p.i + 1) == "+" {
         return Some(p.skip(diagnostic.help("an exponent is written without `+`")));
     }
-    let likely = match unit.to_ascii_lowercase().as_str() {
+    Some(match likely_unit(unit) {
+        Some(likely) => p.replace(diagnostic, p.i, p.i, &format!("{digits}{likely}")),
+        None => p.skip(diagnostic.help(format!("the units are {}", quoted(&UNITS)))),
+    })
+}
+
+/// The unit that a word may mean: `seconds`, `khz`.
+fn likely_unit(word: &str) -> Option<&'static str> {
+    match word.to_ascii_lowercase().as_str() {
         "sec" | "secs" | "second" | "seconds" => Some("s"),
         "msec" | "msecs" | "millisecond" | "milliseconds" => Some("ms"),
         "mins" | "minute" | "minutes" => Some("min"),
@@ -163,11 +173,7 @@ fn unknown_unit(p: &Place) -> Option<Mistake> {
             known.eq_ignore_ascii_case(lower)
                 || known.len() > 3 && known.trim_end_matches('s') == lower.trim_end_matches('s')
         }),
-    };
-    Some(match likely {
-        Some(likely) => p.replace(diagnostic, p.i, p.i, &format!("{digits}{likely}")),
-        None => p.skip(diagnostic.help(format!("the units are {}", quoted(&UNITS)))),
-    })
+    }
 }
 
 /// `.5`, `5.`, `+5`.
@@ -197,6 +203,46 @@ fn broken_number(p: &Place) -> Option<Mistake> {
         return Some(p.replace(diagnostic, p.i - 2, p.i - 1, p.at(p.i - 2)));
     }
     None
+}
+
+/// `for x in [1, 2]: row`.
+fn colon_after_for(p: &Place) -> Option<Mistake> {
+    if p.here() != ":" || p.inside() != Inside::Block {
+        return None;
+    }
+    let is_loop = (0..p.i)
+        .rev()
+        .take_while(|&j| p.tokens.on_one_line(j, p.i))
+        .any(|j| p.at(j) == "for");
+    is_loop.then(|| {
+        let message = "no `:` follows `for`; its row stands behind it, or rows in `{ ... }`";
+        p.replace(p.error(codes::UNEXPECTED, message), p.i, p.i, "")
+    })
+}
+
+/// `expect 69.1, -` and `expect -3`.
+fn negative_expectation(p: &Place) -> Option<Mistake> {
+    if p.here() != "-" || p.inside() != Inside::Block || !matches!(p.before(1), "expect" | ",") {
+        return None;
+    }
+    let row = (0..p.i)
+        .rev()
+        .find(|&j| matches!(p.at(j), "row" | "expect"))?;
+    if p.at(row) != "expect" {
+        return None;
+    }
+    if p.shape(p.i + 1) != Some(Shape::Number) {
+        let diagnostic = p.error(codes::UNEXPECTED, "expected a number or `_`, found `-`");
+        return Some(p.replace(diagnostic, p.i, p.i, "_"));
+    }
+    let diagnostic = p
+        .error(codes::UNEXPECTED, "a score is never negative")
+        .help("write the number without `-`, or `_` where none was reported");
+    let token = p.tokens.list[p.i];
+    Some(Mistake {
+        diagnostic,
+        repair: Some(Repair::Overwrite(token.start, token.end, String::new())),
+    })
 }
 
 /// `adam(wd = 0.1)`, `bs: 512`, `bs == 512`, `loss x : intra`.
@@ -258,6 +304,26 @@ fn field_separator(p: &Place) -> Option<Mistake> {
         };
         let message = format!("{what} not separated by `;`");
         return Some(p.replace(p.error(codes::FIELD_SEPARATOR, message), p.i, p.i, ""));
+    }
+    let touches = |i: usize| {
+        p.tokens
+            .list
+            .get(i + 1)
+            .is_some_and(|next| p.tokens.list[i].end == next.start)
+    };
+    let is_thousands = sign == ","
+        && p.i >= 1
+        && [p.i - 1, p.i + 1]
+            .iter()
+            .all(|&i| p.at(i).bytes().all(|b| b.is_ascii_digit()))
+        && p.at(p.i + 1).len() == 3
+        && touches(p.i - 1)
+        && touches(p.i);
+    if is_thousands && p.inside() == Inside::Block {
+        let joined = format!("{}{}", p.before(1), p.at(p.i + 1));
+        let message = "digits are not grouped by commas";
+        let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(p.i - 1, p.i + 1), message);
+        return Some(p.replace(diagnostic, p.i - 1, p.i + 1, &joined));
     }
     if sign == "," && p.ends_value(p.i.wrapping_sub(1)) {
         let message = match p.inside() {
@@ -525,17 +591,32 @@ fn unknown_kind(p: &Place) -> Option<Mistake> {
 
 /// Two values side by side in a list, in arguments or among the expectations of a row.
 fn missing_comma(p: &Place) -> Option<Mistake> {
-    let before = p.i.checked_sub(1)?;
-    if !p.ends_value(before) || !p.starts_value(p.i) {
+    // `_` could begin a field, so that what follows it is missed.
+    let blank = p.path_start(p.i).filter(|&i| p.at(i) == "_");
+    let i = blank.unwrap_or(p.i);
+    let before = i.checked_sub(1)?;
+    let is_cell = p.at(i) == "_" || p.shape(i) == Some(Shape::Number);
+    if !p.ends_value(before) || !p.starts_value(i) && !is_cell {
         return None;
+    }
+    let is_sum = p.inside() == Inside::Tuple
+        && p.value_word(before) == "a loss term"
+        && p.tokens.is_name(before)
+        && p.tokens.is_name(i);
+    if is_sum {
+        let (left, right) = (p.at(before), p.at(i));
+        let message = format!("an operator is missing between `{left}` and `{right}`");
+        let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message);
+        return Some(p.skip(diagnostic.help(format!("write `{left} + {right}`"))));
     }
     let what = match p.inside() {
         Inside::Args => "arguments are",
         Inside::Tuple | Inside::List => "members are",
-        Inside::Block if p.is_in_row() && p.shape(p.i) == Some(Shape::Number) => "expectations are",
+        Inside::Block if p.is_in_row() && is_cell => "expectations are",
         Inside::Block | Inside::Top => return None,
     };
-    let diagnostic = p.error(codes::MISSING_COMMA, format!("{what} separated by commas"));
+    let message = format!("{what} separated by commas");
+    let diagnostic = Diagnostic::error(codes::MISSING_COMMA, p.span_of(i, i), message);
     let diagnostic = diagnostic.help(format!("insert `,` after `{}`", p.at(before)));
     Some(p.insert_after(diagnostic, before, ","))
 }
@@ -653,6 +734,22 @@ fn missing_operator(p: &Place) -> Option<Mistake> {
     let message = format!("an operator is missing between `{left}` and `{right}`");
     let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message);
     if p.shape(before) == Some(Shape::Number) {
+        let is_exponent = matches!(right, "e" | "E")
+            && p.at(i + 1) == "-"
+            && p.shape(i + 2) == Some(Shape::Number);
+        if is_exponent {
+            let whole = format!("{left}e-{}", p.at(i + 2));
+            let span = p.span_of(before, i + 2);
+            let diagnostic =
+                Diagnostic::error(codes::UNEXPECTED, span, "a number has no blank in it");
+            return Some(p.replace(diagnostic, before, i + 2, &whole));
+        }
+        let is_plain = left.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if let Some(unit) = likely_unit(right).filter(|_| is_plain && right.len() > 1) {
+            let message = format!("there is no unit `{right}`");
+            let diagnostic = Diagnostic::error(codes::UNKNOWN_UNIT, p.span_of(before, i), message);
+            return Some(p.replace(diagnostic, before, i, &format!("{left}{unit}")));
+        }
         let diagnostic = diagnostic.help(format!("write `{left} * {right}`"));
         return Some(p.insert_after(diagnostic, before, " *"));
     }

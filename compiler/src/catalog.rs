@@ -395,6 +395,7 @@ pub const OPERATORS: &[Operator] = &[
             needs("short", SHORT),
             may("label", Type::Text),
             may("part_of", Type::Data),
+            may("length", Type::Quantity(DURATION)),
         ],
     ),
     op(
@@ -407,6 +408,7 @@ pub const OPERATORS: &[Operator] = &[
             needs("short", SHORT),
             may("label", Type::Text),
             may("part_of", Type::Data),
+            may("length", Type::Quantity(DURATION)),
         ],
     ),
     op(

@@ -50,6 +50,9 @@ codes! {
     SOURCE_TOO_SHORT = "E0501": "the policy needs a longer source than the data has";
     OVERLAP_RANGE = "E0502": "an overlap lies between 0 % and 100 %";
     ONE_WINDOW = "W0503": "`async` and `sync` see the same windows";
+    PAIRS_APART = "W0504": "synchronous pairs do not overlap in time";
+    NO_EFFECT = "W0505": "a word of the policy has no effect on any pair";
+    NOT_INSIDE = "E0506": "the video window does not fit in the audio window";
     WINDOW_TOO_LARGE = "E0601": "a window is larger than the map under it";
     NO_STRIDE = "E0602": "a pool needs a stride";
     BAD_LAYER = "E0603": "a layer does not fit its place";

@@ -83,6 +83,7 @@ pub fn crisscross(loss: Loss) -> Pretrain {
             splits: 1,
             short: Short::Skip,
             label: "class".to_owned(),
+            length: None,
         }),
         modalities: vec![v, a],
         views: 2,

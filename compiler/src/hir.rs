@@ -171,6 +171,9 @@ pub struct Files {
     pub short: Short,
     /// The CSV column that holds the class.
     pub label: String,
+    /// Seconds that every source lasts at least, where the file says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<Exact>,
 }
 
 /// Clips in which a textured shape moves and a tone follows its motion after `lag`.

@@ -158,7 +158,7 @@ pub fn shortest_source(pretrain: &Pretrain) -> Option<Exact> {
 pub fn declared_source(data: &Data) -> Option<Exact> {
     match data {
         Data::Synthetic(data) => Some(data.length),
-        Data::Videos(_) | Data::Sounds(_) => None,
+        Data::Videos(files) | Data::Sounds(files) => files.length,
     }
 }
 

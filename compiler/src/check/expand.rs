@@ -289,12 +289,11 @@ impl<'a> Checker<'a> {
             .filter(|p| p.is_required && !named.contains_key(p.name));
         let missing: Vec<String> = missing.map(|p| format!("`{}`", p.name)).collect();
         // Where the call has a mistake of syntax, that is what is wrong with it.
-        let is_broken = self.found.iter().any(|known| {
-            let (call, place) = (slot.span(), known.primary.span);
-            known.code.0.starts_with("E01")
-                && place.file == call.file
-                && (call.start..call.end).contains(&place.start)
-        });
+        let call = slot.span();
+        let is_broken = self
+            .broken
+            .iter()
+            .any(|place| place.file == call.file && (call.start..call.end).contains(&place.start));
         is_right &= !is_broken;
         if !missing.is_empty() && is_right {
             let message = format!("`{}` needs {}", operator.name, missing.join(" and "));

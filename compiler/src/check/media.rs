@@ -462,6 +462,10 @@ impl<'a> Checker<'a> {
             Some(column) => self.text(&column.clone()),
             None => Some("label".to_string()),
         };
+        let length = match call.get("length") {
+            Some(_) => self.number_of(&call, "length").map(Some),
+            None => Some(None),
+        };
         let train = self.number_of(&call, "train").and_then(|n| n.to_u64());
         let files = Files {
             name: name.to_string(),
@@ -471,6 +475,7 @@ impl<'a> Checker<'a> {
             splits: splits?,
             short: short?,
             label: label?,
+            length: length?,
         };
         Some(if is_video {
             Data::Videos(files)

@@ -72,6 +72,9 @@ impl<'a> Checker<'a> {
                 .iter()
                 .any(|m| m.is_shipped && m.file == edit.span.file)
         });
+        if super::is_syntax(&diagnostic) {
+            self.broken.push(diagnostic.primary.span);
+        }
         self.found.push(diagnostic);
     }
 

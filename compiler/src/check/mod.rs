@@ -23,6 +23,7 @@ mod tests;
 mod time;
 mod train;
 mod values;
+mod windows;
 
 use crate::Profile;
 use crate::codes;
@@ -73,6 +74,11 @@ pub(crate) fn check(
     (program.filter(|_| !is_wrong), found)
 }
 
+/// A mistake of syntax, E01xx.
+fn is_syntax(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code.0.starts_with("E01")
+}
+
 /// Each mistake once, those of the root file first, in the order of the text.
 fn settle(mut found: Vec<Diagnostic>, root: FileId) -> Vec<Diagnostic> {
     found.sort_by_key(|d| {
@@ -118,6 +124,10 @@ pub(crate) struct Checker<'a> {
     caps: Option<profile::Caps>,
     /// What was found so far.
     found: Vec<Diagnostic>,
+    /// Where mistakes of syntax are.
+    broken: Vec<Span>,
+    /// What is known of policies whose synchronous pairs lie apart.
+    parted: BTreeMap<windows::Case, windows::Parted>,
     /// Steps left before an experiment counts as too large to expand.
     budget: u32,
     /// One was too large, and that is reported: nothing is expanded any more.
@@ -279,9 +289,13 @@ impl<'a> Checker<'a> {
             wrong: BTreeSet::new(),
             caps,
             found,
+            broken: vec![],
+            parted: BTreeMap::new(),
             budget: MOST_STEPS,
             is_exhausted: false,
         };
+        let syntax = checker.found.iter().filter(|d| is_syntax(d));
+        checker.broken = syntax.map(|d| d.primary.span).collect();
         checker.collect_names();
         checker
     }

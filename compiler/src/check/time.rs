@@ -1,84 +1,14 @@
-//! Windows in time, and warnings about what a loss says.
+//! Warnings about what a loss says.
 
 use super::loss::Context;
-use super::record::Record;
 use super::{Checker, Slot};
 use crate::codes;
-use crate::hir::{Data, Modality, Pretrain, Within};
 use crate::loss::{EmbeddingOp, Loss, TermOp};
-use crate::time;
 use crate::units::Exact;
 use grammar::ast::{BinaryOp, Expr, ExprKind};
 use grammar::diagnostic::{Diagnostic, Severity};
-use std::rc::Rc;
 
 impl<'a> Checker<'a> {
-    /// The policy's windows fit into the source where its length is known, and the terms see different windows.
-    pub(super) fn check_time(&mut self, record: &Rc<Record<'a>>, pretrain: &Pretrain) {
-        let Some(slot) = record.slot("relax") else {
-            return;
-        };
-        if let Within::Overlap { of: Some(name), .. } = &pretrain.relax.within
-            && pretrain.modality(name).is_none()
-        {
-            let message = format!("this policy measures by `{name}`, which the run does not have");
-            self.error(&slot, codes::NEEDS_MODALITY, message);
-            return;
-        }
-        let mut same = pretrain.relax.same.iter();
-        if let Some(name) = same.find(|name| pretrain.modality(name).is_none()) {
-            let message =
-                format!("this policy keeps one window of `{name}`, which the run does not have");
-            self.error(&slot, codes::NEEDS_MODALITY, message);
-            return;
-        }
-        if let Data::Synthetic(data) = &pretrain.data {
-            for Modality { name, clip, .. } in &pretrain.modalities {
-                let Some(needed) = time::needed(pretrain, name).filter(|n| *n > data.length) else {
-                    continue;
-                };
-                let policy = self.sources.text(slot.span());
-                let set = record
-                    .slot("data")
-                    .map_or(String::new(), |s| self.sources.text(s.span()).to_string());
-                let noun = time::medium(clip);
-                let message = format!(
-                    "`{policy}` needs {} s of {noun}, the clips of `{set}` have {} s",
-                    needed.decimal(),
-                    data.length.decimal()
-                );
-                let diagnostic = Diagnostic::error(codes::SOURCE_TOO_SHORT, slot.span(), message)
-                    .note(format!(
-                        "a window of `{name}` is {} s long",
-                        clip.seconds().decimal()
-                    ))
-                    .help(format!(
-                        "make the clips longer: `length: {}s`",
-                        needed.decimal()
-                    ));
-                self.report(&slot.env, diagnostic);
-            }
-        }
-        let crosses = pretrain
-            .loss
-            .terms
-            .iter()
-            .any(|(term, _)| match term.args.as_slice() {
-                [x, y] => x.view().0 != y.view().0 && x.view().1 != y.view().1,
-                _ => false,
-            });
-        if pretrain.relax.within == Within::Same && crosses {
-            let diagnostic = Diagnostic::warning(
-                codes::ONE_WINDOW,
-                slot.span(),
-                "`async` and `sync` see the same windows under this policy",
-            )
-            .here("both views share one window, so only augmentation tells the terms apart")
-            .note("Sec. 4.3 (i): the baseline of Fig. 4, and it may be what you want");
-            self.report(&slot.env, diagnostic);
-        }
-    }
-
     /// Warnings about a loss of the user's own.
     pub(super) fn warn_about_loss(
         &mut self,

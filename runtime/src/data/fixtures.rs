@@ -81,6 +81,7 @@ pub fn files(name: &str, classes: u32, splits: u32) -> Files {
         splits,
         short: Short::Skip,
         label,
+        length: None,
     }
 }
 

@@ -1,0 +1,2 @@
+use paper
+pretrain side_by_side = crisscross with { relax = medium   loss = intra + async }

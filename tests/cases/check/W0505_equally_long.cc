@@ -1,0 +1,7 @@
+use paper
+modality w = video(clip: 32x112px @ 16fps)
+pretrain long = crisscross with {
+  modalities = [w, a]
+  w.augment = consistent(MSC)   w.f = r2plus1d18 - proj   w.h = pred
+  relax = windows(within: halves, across: centre)
+}

@@ -27,7 +27,7 @@ pub enum Command {
     Check(Check),
     /// Print a shipped module (`paper`, `toy`), or what a name of a file comes to
     Show(Show),
-    /// Say what the code of a message means, with an example
+    /// Say what the code of a message means, with an example, or how the windows of a pretraining lie in time
     Explain(Explain),
     /// Print the training step of one row as a graph
     Graph(Graph),
@@ -73,8 +73,9 @@ pub struct Show {
 /// `crisscross explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The code of a message, such as `E0402`; without one all codes are listed
-    #[arg(value_name = "CODE")]
+    /// The code of a message, such as `E0402`, or the windows of a pretraining, `FILE.cc:NAME.relax`; without one all codes are
+    /// listed
+    #[arg(value_name = "WHAT")]
     pub what: Option<String>,
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value = "text")]

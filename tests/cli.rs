@@ -526,3 +526,45 @@ fn a_code_that_is_not_there_is_told_the_nearest() {
         assert!(left.err.contains(near), "{typed}: {}", left.err);
     }
 }
+
+#[test]
+fn windows_are_explained_for_a_pretraining_of_the_prelude_and_a_row_of_a_file() {
+    let folder = folder(&[(
+        "far.cc",
+        b"use paper\npretrain far = crisscross with { relax = extreme }\n",
+    )]);
+    let mild = crisscross(folder.path(), &["explain", "crisscross.relax"]);
+    assert_eq!((mild.code, mild.err.as_str()), (0, ""));
+    assert!(
+        mild.out
+            .starts_with("mild = windows(within: overlap(50%, of: each), across: inside)\n")
+    );
+    assert!(
+        mild.out
+            .contains("sync   v1a1 v2a2         77.8 %     66.7 %     11.1 %\n"),
+        "{}",
+        mild.out
+    );
+    let far = crisscross(
+        folder.path(),
+        &["explain", "far.cc:far.relax", "--format", "json"],
+    );
+    let json: Value = serde_json::from_str(&far.out).unwrap();
+    assert_eq!(json["name"], "extreme");
+    assert_eq!(json["pairs"][2]["mean"], "1");
+    let row = crisscross(folder.path(), &["explain", "far.cc:pretrains:1.relax"]);
+    assert!(
+        row.out
+            .starts_with("extreme = windows(within: halves, across: start)\n"),
+        "{}",
+        row.out
+    );
+    let none = crisscross(folder.path(), &["explain", "far.cc:near.relax"]);
+    assert_eq!(none.code, 2, "{}", none.err);
+    let none = crisscross(folder.path(), &["explain", "near.relax"]);
+    assert!(
+        none.err.contains("the prelude has no pretraining `near`"),
+        "{}",
+        none.err
+    );
+}

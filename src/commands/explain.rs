@@ -12,12 +12,15 @@ use crate::failure::{Failure, Result};
 use crate::load;
 use crate::render::{self, Format, write_out};
 
-/// Prints the page of a code, or all codes.
+/// Prints the page of a code, the windows of a pretraining, or all codes.
 pub fn explain(arguments: &Explain) -> Result<()> {
     let Some(what) = &arguments.what else {
         list(arguments.format);
         return Ok(());
     };
+    if let Some((file, name)) = super::relaxation::asked(what) {
+        return super::relaxation::explain(file, name, arguments.format);
+    }
     let (code, meaning) = find(what)?;
     let page = codes::page(code).expect("explain: each code has a page");
     let (sources, found) = example(&page);

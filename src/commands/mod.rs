@@ -6,6 +6,7 @@ mod doctor;
 pub mod explain;
 mod graph;
 mod plan;
+mod relaxation;
 mod report;
 mod rows;
 mod run;

@@ -1,0 +1,84 @@
+//! `explain FILE:NAME.relax`: how the windows of a pretraining lie in time, and what each pair of its loss sees.
+
+use std::path::{Path, PathBuf};
+
+use compiler::hir::{Pretrain, Program, Provenance};
+use compiler::{Profile, time};
+use grammar::span::Sources;
+
+use super::rows;
+use crate::failure::{Failure, Result};
+use crate::load::compile_or_stop;
+use crate::render::{Format, write_out};
+
+/// What `explain` is asked for, if it is a relaxation: the file, and the name before `.relax`.
+pub fn asked(what: &str) -> Option<(Option<&Path>, &str)> {
+    let path = what.strip_suffix(".relax")?;
+    let known = match path.find(".cc:") {
+        Some(at) => (Some(Path::new(&path[..at + 3])), &path[at + 4..]),
+        None => (None, path),
+    };
+    Some(known)
+}
+
+/// Prints the law of windows of the pretraining or row `name` of `file`; without one, of a pretraining of the prelude.
+pub fn explain(file: Option<&Path>, name: &str, format: Format) -> Result<()> {
+    let text = match file {
+        Some(file) => {
+            let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full)?;
+            let programs = compiled.programs().unwrap_or_default();
+            let (_, program) = programs
+                .first()
+                .expect("explain: one file gives one program");
+            let (pretrain, provenance) = find(program, name)?;
+            let called = policy(&compiled.sources, provenance);
+            printed(pretrain, &called, format)
+        }
+        None => {
+            let mut sources = compiler::sources();
+            let root = sources.add("command line", format!("use paper\npretrain it = {name}"));
+            let (program, _) = compiler::check(&mut sources, root, &|_, _| None, Profile::Full);
+            let Some(declared) = program
+                .as_ref()
+                .and_then(|program| program.pretrains.first())
+            else {
+                return Err(
+                    Failure::misuse(format!("the prelude has no pretraining `{name}`"))
+                        .help("one of a file is `crisscross explain FILE.cc:NAME.relax`"),
+                );
+            };
+            let called = policy(&sources, &declared.provenance);
+            printed(&declared.pretrain, &called, format)
+        }
+    };
+    write_out(&text);
+    Ok(())
+}
+
+fn printed(pretrain: &Pretrain, name: &str, format: Format) -> String {
+    match format {
+        Format::Text => time::text(pretrain, name),
+        Format::Json => time::json(pretrain, name) + "\n",
+    }
+}
+
+/// A pretraining by its name, or a row as `TABLE:ROW`.
+fn find<'p>(program: &'p Program, name: &str) -> Result<(&'p Pretrain, &'p Provenance)> {
+    if let Some(declared) = program.pretrains.iter().find(|p| p.name == name) {
+        return Ok((&declared.pretrain, &declared.provenance));
+    }
+    let is_table = program.tables.iter().any(|table| table.name == name);
+    let first = format!("{name}:1");
+    let (table, row) = rows::one(program, Some(if is_table { &first } else { name }))?;
+    Ok((&table.rows[row].pretrain, &table.rows[row].provenance))
+}
+
+/// The policy as its field calls it, `mild`; `relax` where it has no name.
+fn policy(sources: &Sources, provenance: &Provenance) -> String {
+    let field = provenance.get("relax").and_then(|places| places.last());
+    let value = field.and_then(|place| sources.text(*place).split_once('='));
+    let named = value
+        .map(|(_, value)| value.trim())
+        .filter(|value| value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+    named.unwrap_or("relax").to_owned()
+}

@@ -74,6 +74,9 @@ fn the_page_of_a_code_shows_it_and_mends_it() {
     let mut wrong = vec![];
     for (code, _) in compiler::codes::known() {
         let Some(page) = compiler::codes::page(code) else {
+            wrong.push(format!(
+                "{code}: write `compiler/src/codes/pages/{code}.md` and name it in `pages.rs`"
+            ));
             continue;
         };
         let (sources, found) = explain::example(&page);

@@ -162,8 +162,7 @@ fn each_code_has_a_case_named_after_it_that_reports_it() {
         .iter()
         .chain(compiler::codes::ALL)
         .map(|(code, _)| code.0);
-    let due = codes.filter(|code| ('1'..='4').contains(&code.chars().nth(2).unwrap()));
-    let missing: Vec<&str> = due
+    let missing: Vec<&str> = codes
         .filter(|code| {
             let shows = |(path, _, found): &(PathBuf, Sources, Vec<Diagnostic>)| {
                 name(path).starts_with(code)
@@ -289,4 +288,73 @@ fn certain_edits_mend_what_they_are_for() {
             );
         }
     }
+}
+
+#[test]
+fn every_message_has_a_known_code() {
+    let known: BTreeSet<&str> = compiler::codes::known()
+        .iter()
+        .map(|(code, _)| code.0)
+        .collect();
+    for (path, _, found) in reported() {
+        for diagnostic in found {
+            assert!(
+                known.contains(diagnostic.code.0),
+                "{}: {}",
+                path.display(),
+                diagnostic.code
+            );
+        }
+    }
+    // Codes are made in the two tables alone.
+    for folder in ["grammar/src", "compiler/src", "src"] {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+        while let Some(folder) = folders.pop() {
+            for entry in folder.read_dir().unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|suffix| suffix == "rs")
+                    && !path.ends_with("codes.rs")
+                {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    assert!(!text.contains("Code(\""), "{} makes a code", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_may_be_meant_is_one_thing_and_an_edit_or_two_that_are_equally_likely() {
+    let mut seen = 0;
+    for (path, _, found) in reported() {
+        for diagnostic in found {
+            let labels = diagnostic.labels.iter().map(|label| &label.text);
+            let texts = [&diagnostic.message, &diagnostic.primary.text]
+                .into_iter()
+                .chain(labels);
+            let texts = texts.chain(&diagnostic.notes).chain(&diagnostic.help);
+            for text in texts {
+                let Some((_, meant)) = text.split_once("did you mean `") else {
+                    continue;
+                };
+                seen += 1;
+                let place = format!("{}: {text}", path.display());
+                let candidates = meant.matches("` or `").count() + 1;
+                assert!(candidates <= 2, "{place}");
+                let one = meant.split('`').next().unwrap();
+                let is_edit = diagnostic.edits.iter().any(|edit| edit.text == one);
+                // What is to be filled in by hand cannot be applied.
+                let is_sketch = one.contains("...");
+                let is_hint = text.starts_with("a rate is a plain number");
+                assert_eq!(
+                    is_edit,
+                    candidates == 1 && !is_sketch && !is_hint,
+                    "{place}"
+                );
+            }
+        }
+    }
+    assert!(seen > 10, "only {seen} suggestions");
 }

@@ -404,6 +404,43 @@ mod tests {
     }
 
     #[test]
+    fn every_field_of_an_evaluation_changes_a_hash() {
+        let settings = crisscross(pairs(&ALL));
+        let model = pretrain(&settings);
+        let eval = Eval {
+            data: settings.data.clone(),
+            uses: "v".to_owned(),
+            clip: settings.modalities[0].clip.clone(),
+            train: Clips::Random(2),
+            test: Clips::Uniform(2),
+            augment: settings.modalities[0].augment.clone(),
+            features: vec![FeatureStep::L2, FeatureStep::Bn],
+            head: Head::Svm {
+                costs: vec![Exact::whole(1), Exact::new(1, 2)],
+                choose: Choose::Val(Exact::new(1, 10)),
+            },
+            score: Score::Top1,
+        };
+        let ids = |eval: &Eval| {
+            let features = extract(&model, eval, 0);
+            let score = score(&features, &eval.head, eval.score, 0);
+            (features, score)
+        };
+        let mut seen = BTreeSet::from([ids(&eval)]);
+        let mut fields = 0;
+        changed(&json_of(&eval), &mut |value| {
+            if let Ok(other) = serde_json::from_value::<Eval>(value.clone()) {
+                fields += 1;
+                assert!(
+                    seen.insert(ids(&other)),
+                    "the same hashes after a change: {value}"
+                );
+            }
+        });
+        assert!(fields > 15, "{fields} fields were changed");
+    }
+
+    #[test]
     fn each_operator_has_one_version() {
         let names: BTreeSet<&str> = OPERATORS.iter().map(|(name, _)| *name).collect();
         assert_eq!(names.len(), OPERATORS.len());

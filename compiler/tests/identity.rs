@@ -1,0 +1,285 @@
+//! How a file is written never changes the id of a stage: comments, layout, names, order, units, and a name or function written
+//! out. Over all experiments.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+#![allow(clippy::disallowed_methods)] // the texts are files of the repository
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use compiler::{Profile, plan};
+use grammar::ast::{BlockItem, Body, Decl, ExprKind, Item, Kind};
+use grammar::span::Span;
+
+/// The ids of all stages that a text needs.
+fn ids(text: &str) -> BTreeSet<String> {
+    let mut sources = compiler::sources();
+    let file = sources.add("test.cc", text);
+    let (program, found) = compiler::check(&mut sources, file, &|_, _| None, Profile::Full);
+    let program = program.unwrap_or_else(|| {
+        let messages: Vec<String> = found
+            .iter()
+            .map(|d| {
+                format!(
+                    "{} {:?} {}",
+                    d.code,
+                    sources.text(d.primary.span),
+                    d.message
+                )
+            })
+            .collect();
+        panic!("{}\n{text}", messages.join("\n"))
+    });
+    let plan = plan::plan(&[("test.cc", &program)]).unwrap();
+    plan.stages.iter().map(|stage| stage.id.0.clone()).collect()
+}
+
+/// The experiments that can be planned, each with its name and text.
+fn experiments() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|suffix| suffix == "cc") {
+                found.push(path);
+            }
+        }
+    }
+    let mut paths = vec![];
+    walk(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments"),
+        &mut paths,
+    );
+    paths.sort();
+    let texts = paths.iter().map(|path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, std::fs::read_to_string(path).unwrap())
+    });
+    // Those that use files of their own, or that cannot be run yet, are left to other tests.
+    let texts: Vec<(String, String)> = texts
+        .filter(|(_, text)| {
+            let mut sources = compiler::sources();
+            let file = sources.add("test.cc", text.as_str());
+            let (program, _) = compiler::check(&mut sources, file, &|_, _| None, Profile::Full);
+            program.is_some_and(|program| plan::plan(&[("test.cc", &program)]).is_ok())
+        })
+        .collect();
+    assert!(texts.len() >= 3, "only {} experiments", texts.len());
+    texts
+}
+
+/// Pieces of a text outside and inside of what must stay as it is: texts in quotes and comments.
+fn pieces(text: &str) -> Vec<(bool, &str)> {
+    let (mut found, mut start, mut at) = (vec![], 0, 0);
+    while at < text.len() {
+        let rest = &text[at..];
+        let length = match rest.as_bytes()[0] {
+            b'#' => rest.find('\n').unwrap_or(rest.len()),
+            b'"' => rest[1..].find('"').map_or(rest.len(), |end| end + 2),
+            _ => {
+                at += rest.chars().next().unwrap().len_utf8();
+                continue;
+            }
+        };
+        found.push((true, &text[start..at]));
+        found.push((false, &text[at..at + length]));
+        at += length;
+        start = at;
+    }
+    found.push((true, &text[start..]));
+    found
+}
+
+/// `text` with each word outside of quotes and comments as `change` makes it.
+fn words(text: &str, change: &dyn Fn(&str) -> Option<String>) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '%');
+    let mut made = String::new();
+    for (is_free, piece) in pieces(text) {
+        if !is_free {
+            made += piece;
+            continue;
+        }
+        let mut rest = piece;
+        while let Some(from) = rest.find(is_word) {
+            let length = rest[from..]
+                .find(|c| !is_word(c))
+                .unwrap_or(rest.len() - from);
+            let word = &rest[from..from + length];
+            made += &rest[..from];
+            made += &change(word).unwrap_or_else(|| word.to_owned());
+            rest = &rest[from + length..];
+        }
+        made += rest;
+    }
+    made
+}
+
+/// The declarations of a text.
+fn declarations(text: &str) -> Vec<Decl> {
+    let mut sources = compiler::sources();
+    let file = sources.add("test.cc", text);
+    let items = grammar::parse(&sources, file).0.items.into_iter();
+    items
+        .filter_map(|item| match item {
+            Item::Decl(decl) => Some(decl),
+            Item::Assert(_) => None,
+        })
+        .collect()
+}
+
+fn cut(text: &str, span: Span) -> &str {
+    &text[span.start as usize..span.end as usize]
+}
+
+#[test]
+fn comments_and_layout_do_not_change_a_stage() {
+    for (file, text) in experiments() {
+        let known = ids(&text);
+        let commented: String = text
+            .lines()
+            .map(|line| format!("{line}   # a remark\n# and a line of them\n"))
+            .collect();
+        assert_eq!(ids(&commented), known, "{file}: comments");
+        let spread: String = pieces(&text)
+            .into_iter()
+            .map(|(is_free, piece)| {
+                if is_free {
+                    piece.replace([' ', '\n'], "\r\n\t  ")
+                } else {
+                    piece.to_owned()
+                }
+            })
+            .collect();
+        assert_eq!(ids(&spread), known, "{file}: layout");
+    }
+}
+
+#[test]
+fn names_do_not_change_a_stage() {
+    for (file, text) in experiments() {
+        let known = ids(&text);
+        for decl in declarations(&text) {
+            // A data set's name is where its files are found, a modality's is that of its networks.
+            if matches!(decl.kind.value, Kind::Data | Kind::Modality) {
+                continue;
+            }
+            let name = decl.name.value.as_str();
+            let renamed = words(&text, &|word| {
+                (word == name).then(|| format!("{name}_by_another_name"))
+            });
+            assert_eq!(ids(&renamed), known, "{file}: `{name}` renamed");
+        }
+    }
+}
+
+#[test]
+fn order_does_not_change_a_stage() {
+    for (file, text) in experiments() {
+        let known = ids(&text);
+        let decls = declarations(&text);
+        let Some(first) = decls.first() else { continue };
+        let head = &text[..first.span.start as usize];
+        let reversed: Vec<&str> = decls.iter().rev().map(|d| cut(&text, d.span)).collect();
+        let reversed = format!("{head}\n{}", reversed.join("\n\n"));
+        assert_eq!(ids(&reversed), known, "{file}: declarations");
+
+        let mut mixed = text.clone();
+        for decl in decls.iter().rev() {
+            let block = match &decl.body {
+                Body::Block(block) => block,
+                Body::Expr(expr) => {
+                    let ExprKind::With(_, block) = &expr.kind else {
+                        continue;
+                    };
+                    block
+                }
+            };
+            let (mut fields, mut rows) = (vec![], vec![]);
+            for item in &block.items {
+                match item {
+                    BlockItem::Field(field) => fields.push(cut(&text, field.span)),
+                    BlockItem::Row(row) => rows.push(cut(&text, row.span)),
+                    BlockItem::For(each) => rows.push(cut(&text, each.span)),
+                }
+            }
+            fields.reverse();
+            rows.reverse();
+            let body = format!("{{\n{}\n{}\n}}", fields.join("\n"), rows.join("\n"));
+            mixed.replace_range(block.span.start as usize..block.span.end as usize, &body);
+        }
+        assert_ne!(mixed, text);
+        assert_eq!(ids(&mixed), known, "{file}: fields and rows");
+    }
+}
+
+#[test]
+fn units_do_not_change_a_stage() {
+    let mut changed = 0;
+    for (file, text) in experiments() {
+        let other = words(&text, &|word| {
+            let at = word.find(|c: char| c.is_ascii_alphabetic() || c == '%')?;
+            let (digits, unit) = word.split_at(at);
+            let number: f64 = digits.parse().ok()?;
+            let (factor, other) = match unit {
+                "s" => (1000.0, "ms"),
+                "kHz" => (1000.0, "Hz"),
+                "K" => (1000.0, ""),
+                "M" => (1_000_000.0, ""),
+                "%" => (0.01, ""),
+                _ => return None,
+            };
+            Some(format!("{}{other}", number * factor))
+        });
+        changed += usize::from(other != text);
+        assert_eq!(ids(&other), ids(&text), "{file}: units");
+    }
+    assert!(changed > 1, "{changed} files have a unit to change");
+}
+
+#[test]
+fn a_name_or_a_function_written_out_does_not_change_a_stage() {
+    let written_out = [
+        (
+            "intra",
+            "(mean(pair(m[i], m[j]) for m in modalities, i < j in views))",
+        ),
+        (
+            "sync",
+            "(mean(pair(m[i], n[i]) for m < n in modalities, i in views))",
+        ),
+        (
+            "async",
+            "(mean(pair(m[i], n[j]) for m < n in modalities, i != j in views))",
+        ),
+        ("v1v2", "(1/2 * pair(v[1], v[2]))"),
+        ("a1a2", "(1/2 * pair(a[1], a[2]))"),
+    ];
+    let mut changed = 0;
+    for (file, text) in experiments() {
+        let other = words(&text, &|word| {
+            let found = written_out.iter().find(|(name, _)| *name == word);
+            found.map(|(_, definition)| (*definition).to_owned())
+        });
+        changed += usize::from(other != text);
+        assert_eq!(ids(&other), ids(&text), "{file}: losses written out");
+    }
+    assert!(changed > 1, "{changed} files name a loss");
+
+    let row = |loss: &str| {
+        ids(&format!(
+            "use paper\nlet half = 1/2\npretrain x = crisscross with {{ loss = {loss} }}\n"
+        ))
+    };
+    let known = row("pair(v[1], a[2])");
+    for same in [
+        "pair(a[2], v[1])",
+        "1/2 * D(p(v[1]), sg(z(a[2]))) + 1/2 * D(p(a[2]), sg(z(v[1])))",
+        "half * D(h(z(v[1])), sg(f(a[2]))) + half * D(h(f(a[2])), sg(z(v[1])))",
+        "-0.5 * cos(p(v[1]), sg(z(a[2]))) - 0.5 * cos(sg(z(v[1])), p(a[2]))",
+        "pair(v[1], a[2]) + pair(v[1], a[2]) - pair(a[2], v[1])",
+    ] {
+        assert_eq!(row(same), known, "{same}");
+    }
+    assert_ne!(row("pair(v[1], a[1])"), known);
+}

@@ -67,7 +67,7 @@ fn a_correct_file_passes_and_a_wrong_one_fails() {
     assert_eq!((good.code, good.err.as_str()), (0, ""));
     assert_eq!(
         good.out,
-        "checked 1 file: no mistakes; 2 notes (W0701 W0705), `--notes` shows them\n"
+        "checked 1 file: no mistakes; 3 notes (W0606 W0701 W0705), `--notes` shows them\n"
     );
     let noted = crisscross(folder.path(), &["check", "--notes", "--strict", "good.cc"]);
     assert_eq!(noted.code, 0, "a note fails nothing");

@@ -865,6 +865,7 @@ pub const EVAL: &[Parameter] = &[
     needs("test", Type::Clips),
     needs("augment", Type::Chain),
     needs("features", Type::Features),
+    may("dim", Type::Quantity(COUNT)),
     needs("head", Type::Head),
     needs("score", Type::Score),
     may("tune", Type::Later),

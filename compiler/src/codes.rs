@@ -58,6 +58,9 @@ codes! {
     BAD_LAYER = "E0603": "a layer does not fit its place";
     BACK_TO_WAVE = "E0604": "a chain returns to the wave after the spectrogram";
     WRONG_DOMAIN = "E0605": "an augmentation works on another modality";
+    SMALL_CUTOUT = "W0606": "the squares of a cutout were set for smaller pictures";
+    COLOUR_PER_FRAME = "W0607": "every frame gets a colour of its own";
+    OTHER_DIMENSION = "E0608": "the stated number of values is not what the chain gives";
     SAMPLES_DROPPED = "W0701": "an epoch is no whole number of batches, and its last samples are dropped";
     UNEQUAL_VISITS = "W0702": "an epoch visits some files more often than others";
     NOT_POSITIVE_TRUST = "E0703": "the trust coefficient is positive";

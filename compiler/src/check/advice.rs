@@ -1,10 +1,12 @@
 //! Warnings and notes about settings that can be run and are perhaps not meant.
 
+use super::layers::conv5_map;
 use super::record::Record;
 use super::{Checker, Env, Slot, counted, name_of, named_call};
+use crate::catalog;
 use crate::codes;
 use crate::hash;
-use crate::hir::{self, Data, Row, Schedule};
+use crate::hir::{self, Chain, Clip, Data, FeatureStep, Link, Row, Schedule};
 use grammar::ast::{self, Body, ExprKind, Kind};
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::Span;
@@ -110,6 +112,83 @@ impl<'a> Checker<'a> {
         diagnostic.edits.push(grammar::diagnostic::Edit {
             span: slot.span(),
             text: "lr_b.start".into(),
+            is_certain: false,
+        });
+        self.report(&slot.env, diagnostic);
+    }
+
+    /// A cutout whose squares were set for the views of pretraining and hardly cover a larger picture (W0606).
+    pub(super) fn advise_on_cutout(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        uses: &str,
+        clip: &Clip,
+        augment: &Chain,
+    ) {
+        let (Some(slot), Some(uses_slot)) = (record.slot("augment"), record.slot("uses")) else {
+            return;
+        };
+        let view = self.modality_clip(&uses_slot, uses);
+        let (Some(Clip::Video { size: set_for, .. }), Clip::Video { size, .. }) = (view, clip)
+        else {
+            return;
+        };
+        for link in &augment.links {
+            let Link::Cutout { max, .. } = link else {
+                continue;
+            };
+            if self.caps.is_some() || set_for >= *size {
+                continue;
+            }
+            let share = 100.0 * f64::from(max * max) / f64::from(size * size);
+            let message = format!(
+                "a cutout of at most {max}px was set for {set_for}px; at {size}px it is {share:.1} % of the picture"
+            );
+            let help = format!("`max: {}px` covers as much", max * size / set_for);
+            let note = Diagnostic::warning(codes::SMALL_CUTOUT, slot.span(), message).help(help);
+            self.report(&slot.env, note);
+        }
+    }
+
+    /// `dim = 2048` beside a chain of features that gives another number of values (E0608).
+    pub(super) fn check_dimension(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        clip: &Clip,
+        features: &[FeatureStep],
+    ) {
+        let Some(slot) = record.slot("dim") else {
+            return;
+        };
+        let Some(stated) = self.whole(&slot, &catalog::COUNT) else {
+            return;
+        };
+        let mut map = conv5_map(clip);
+        for step in features {
+            if let FeatureStep::MaxPool { kernel, stride } = step {
+                let pooled = map.iter().zip(kernel).zip(stride);
+                map = pooled
+                    .map(|((size, window), stride)| (size - window) / stride + 1)
+                    .collect();
+            }
+        }
+        let derived = map
+            .iter()
+            .fold(512, |values, size| values * u64::from(*size));
+        if stated == derived || self.caps.is_some() {
+            return;
+        }
+        let sizes: Vec<String> = map.iter().map(u32::to_string).collect();
+        let message = format!(
+            "`dim` states {stated} values, the chain gives {derived} = 512 x {}",
+            sizes.join(" x ")
+        );
+        let mut diagnostic = Diagnostic::error(codes::OTHER_DIMENSION, slot.span(), message).help(
+            format!("write `dim = {derived}`, or change the pools or the clip"),
+        );
+        diagnostic.edits.push(grammar::diagnostic::Edit {
+            span: slot.span(),
+            text: derived.to_string(),
             is_certain: false,
         });
         self.report(&slot.env, diagnostic);

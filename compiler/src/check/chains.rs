@@ -59,6 +59,13 @@ impl<'a> Checker<'a> {
                 is_right = false;
                 continue;
             };
+            if per_frame && matches!(link, Link::ColorJitter { .. }) {
+                let message = "every frame of a clip gets a colour of its own";
+                let diagnostic = Diagnostic::warning(codes::COLOUR_PER_FRAME, slot.span(), message)
+                    .note("Sec. 4.5 found 53.7 with a draw for each frame, 68.1 with one for the clip")
+                    .help("write `consistent(...)` for one draw");
+                self.report(&slot.env, diagnostic);
+            }
             match link.domain() {
                 Domain::Spectrogram => spectrogram = spectrogram.or_else(|| Some(part.at.clone())),
                 Domain::Wave => {

@@ -60,6 +60,12 @@ impl<'a> Checker<'a> {
             let user = format!("`{}`", record.name);
             self.check_stream(&slot, data, uses, &user, media::stream_of(clip));
         }
+        if let (Some(uses), Some(clip), Some(augment)) = (&uses, &clip, &augment) {
+            self.advise_on_cutout(record, uses, clip, augment);
+        }
+        if let (Some(clip), Some(features)) = (&clip, &features) {
+            self.check_dimension(record, clip, features);
+        }
         let mut eval = Eval {
             data: data?,
             uses: uses?,

@@ -297,7 +297,7 @@ fn misplaced(layer: &Layer, position: usize, role: Role<'_>) -> Option<(String, 
 }
 
 /// The map after the last convolution (Tables S5 and S6): `[T, H, W]` for video, `[F, T]` for sound.
-fn conv5_map(clip: &Clip) -> Vec<u32> {
+pub(super) fn conv5_map(clip: &Clip) -> Vec<u32> {
     let halved = |size: u32, times: u32| (0..times).fold(size, |n, _| n.div_ceil(2));
     match clip {
         Clip::Video { frames, size, .. } => {

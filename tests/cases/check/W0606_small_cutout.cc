@@ -1,0 +1,2 @@
+use paper
+eval mine = linear8 with { augment = consistent(MSC-HF-C) }

@@ -21,6 +21,7 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     colon_after_for,
     equals_or_colon,
     negative_expectation,
+    slash_between_expectations,
     missing_comma_before_field,
     field_separator,
     import,
@@ -217,6 +218,23 @@ fn colon_after_for(p: &Place) -> Option<Mistake> {
     is_loop.then(|| {
         let message = "no `:` follows `for`; its row stands behind it, or rows in `{ ... }`";
         p.replace(p.error(codes::UNEXPECTED, message), p.i, p.i, "")
+    })
+}
+
+/// `expect 69.1 / 62.0`.
+fn slash_between_expectations(p: &Place) -> Option<Mistake> {
+    let is_between = matches!(p.here(), "/" | "|" | ";")
+        && p.inside() == Inside::Block
+        && p.shape(p.i.checked_sub(1)?) == Some(Shape::Number)
+        && p.shape(p.i + 1) == Some(Shape::Number);
+    let start = item_around(p.tokens, p.i.checked_sub(1)?).map(|(start, _)| start)?;
+    let is_expected = (start..p.i).any(|j| p.at(j) == "expect");
+    (is_between && is_expected).then(|| {
+        let message = format!(
+            "expectations are separated by commas, not by `{}`",
+            p.here()
+        );
+        p.replace(p.error(codes::MISSING_COMMA, message), p.i, p.i, ",")
     })
 }
 

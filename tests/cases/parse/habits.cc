@@ -11,4 +11,5 @@ table two {
   row loss = intra    expect 69.7, -
   row loss = intra    expect -3, 69.7
   row loss = intra    expect 69.7 _
+  row loss = intra    expect 69.7 / 71.8
 }

@@ -186,6 +186,7 @@ fn a_plan_becomes_a_table_once_and_threads_change_nothing() {
                 assert_eq!(lines.lines().count() as u64, result.steps);
             }
             Work::Extract(_) => assert_eq!(done.result::<ExtractResult>().unwrap().samples, 24),
+            Work::Finetune(_) => unreachable!("no row is finetuned"),
             Work::Score(_) => {
                 let result: ScoreResult = done.result().unwrap();
                 assert!((0.0..=100.0).contains(&result.value));
@@ -329,7 +330,9 @@ fn a_failed_stage_leaves_the_others_their_turn() {
         let done = lab.finished("runs", stage).unwrap();
         match &stage.work {
             Work::Pretrain(_) => pretrained.push(done),
-            Work::Extract(_) | Work::Score(_) => std::fs::remove_dir_all(done.path).unwrap(),
+            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) => {
+                std::fs::remove_dir_all(done.path).unwrap();
+            }
         }
     }
     let broken = pretrained[0].checkpoint();

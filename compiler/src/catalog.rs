@@ -91,6 +91,8 @@ pub const POSITIVE: Measure = Measure::real(
 pub const COUNT: Measure = Measure::whole("a count", NUMBER, 1, 1_000_000_000_000);
 /// A count of one or a few.
 pub const SMALL_COUNT: Measure = Measure::whole("a count", NUMBER, 1, MILLION);
+/// Samples of a batch.
+pub const BATCH: Measure = Measure::whole("a count", NUMBER, 1, 1 << 20);
 /// A number of epochs, which may be 0.
 pub const EPOCH_COUNT: Measure = Measure::whole("a count", NUMBER, 0, MILLION);
 /// A seed of random numbers.
@@ -180,6 +182,12 @@ pub enum Type {
     Split,
     /// `top1(mean(clips))`.
     Score,
+    /// `best(split: test)` or `last`.
+    Keep,
+    /// `concat(a, b)`.
+    Fuse,
+    /// `knn(distance: cosine)`.
+    Neighbours,
     /// A list of `eval on data`.
     Scores,
     /// A pretraining.
@@ -225,6 +233,9 @@ impl Type {
             Type::Best => "`best(costs, split: ...)`".into(),
             Type::Split => "`test` or `val(10%)`".into(),
             Type::Score => "a score".into(),
+            Type::Keep => "`last` or `best(split: ...)`".into(),
+            Type::Fuse => "evaluations to fuse".into(),
+            Type::Neighbours => "`knn(distance: cosine)`".into(),
             Type::Scores => "a list of evaluations".into(),
             Type::Pretrain => "a pretraining".into(),
             Type::Tensor => "an embedding".into(),
@@ -279,6 +290,9 @@ pub enum Family {
     Feature,
     Head,
     Best,
+    Neighbours,
+    Keep,
+    Fuse,
     Split,
     Score,
     Term,
@@ -304,6 +318,9 @@ impl Family {
             Family::Feature => "a step of a feature chain",
             Family::Head => "a classifier",
             Family::Best => "a choice of the best",
+            Family::Neighbours => "a search for neighbours",
+            Family::Keep => "a choice of an epoch",
+            Family::Fuse => "a fusion",
             Family::Split => "a split",
             Family::Score => "a score",
             Family::Term => "a loss",
@@ -646,9 +663,34 @@ pub const OPERATORS: &[Operator] = &[
         &[needs("of", Type::Word(&["clips"]))],
     ),
     op("svm", Family::Head, &[needs("cost", Type::Best)]),
-    later("linear", Family::Head),
-    later("fc", Family::Head),
-    later("knn", Family::Head),
+    op(
+        "linear",
+        Family::Head,
+        &[
+            needs("ep", Type::Quantity(SMALL_COUNT)),
+            needs("lr", Type::Schedule),
+        ],
+    ),
+    op(
+        "fc",
+        Family::Head,
+        &[needs("width", Type::Word(&["classes"]))],
+    ),
+    op(
+        "knn",
+        Family::Neighbours,
+        &[needs("distance", Type::Word(&["cosine"]))],
+    ),
+    op("last", Family::Keep, &[]),
+    op("best", Family::Keep, &[needs("split", Type::Split)]),
+    Operator {
+        name: "concat",
+        family: Family::Fuse,
+        parameters: &[],
+        is_variadic: true,
+        is_later: false,
+        per_modality: None,
+    },
     op(
         "best",
         Family::Best,
@@ -664,7 +706,11 @@ pub const OPERATORS: &[Operator] = &[
         &[needs("share", Type::Quantity(SHARE))],
     ),
     op("top1", Family::Score, &[needs("of", Type::Score)]),
-    later("recall", Family::Score),
+    op(
+        "recall",
+        Family::Score,
+        &[needs("k", Type::Quantity(SMALL_COUNT))],
+    ),
     op("cos", Family::Term, &[X, Y]),
     op("mse", Family::Term, &[X, Y]),
     op("dot", Family::Term, &[X, Y]),
@@ -747,10 +793,7 @@ pub const PRETRAIN: &[Parameter] = &[
     needs("weights", Type::Word(&["unit", "exact", "per_family"])),
     needs("relax", Type::Policy),
     needs("bn", Type::Word(&["per_view", "joint"])),
-    needs(
-        "bs",
-        Type::Quantity(Measure::whole("a count", NUMBER, 1, 1 << 20)),
-    ),
+    needs("bs", Type::Quantity(BATCH)),
     needs("es", Type::Quantity(COUNT)),
     needs("ep", Type::Quantity(EPOCH_COUNT)),
     needs("optim", Type::Optimiser),
@@ -860,25 +903,25 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
 pub const EVAL: &[Parameter] = &[
     may("data", Type::Data),
     needs("uses", Type::Modality),
-    needs("clip", Type::Clip),
-    needs("train", Type::Clips),
-    needs("test", Type::Clips),
-    needs("augment", Type::Chain),
-    needs("features", Type::Features),
+    may("clip", Type::Clip),
+    may("train", Type::Clips),
+    may("test", Type::Clips),
+    may("augment", Type::Chain),
+    may("features", Type::Features),
     may("dim", Type::Quantity(COUNT)),
-    needs("head", Type::Head),
+    may("head", Type::Head),
     needs("score", Type::Score),
-    may("tune", Type::Later),
-    may("pool", Type::Later),
-    may("bs", Type::Later),
-    may("es", Type::Later),
-    may("ep", Type::Later),
-    may("optim", Type::Later),
-    may("lr", Type::Later),
-    may("drp", Type::Later),
-    may("keep", Type::Later),
-    may("fuse", Type::Later),
-    may("neighbours", Type::Later),
+    may("tune", Type::Word(&["all"])),
+    may("pool", Type::Word(&["adaptive_max", "adaptive_mean"])),
+    may("bs", Type::Quantity(BATCH)),
+    may("es", Type::Quantity(COUNT)),
+    may("ep", Type::Quantity(SMALL_COUNT)),
+    may("optim", Type::Optimiser),
+    may("lr", Type::Schedule),
+    may("drp", Type::Quantity(SHARE)),
+    may("keep", Type::Keep),
+    may("fuse", Type::Fuse),
+    may("neighbours", Type::Neighbours),
 ];
 
 /// Fields of a table.

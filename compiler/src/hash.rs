@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of each operator. A change of what an operator computes raises its number, and with it the hash of the stages
 /// that use it and of no others.
-const OPERATORS: [(&str, u32); 46] = [
+const OPERATORS: [(&str, u32); 51] = [
     // Data.
     ("synthetic", 1),
     ("decode", 1),
@@ -67,7 +67,12 @@ const OPERATORS: [(&str, u32); 46] = [
     ("maxpool", 1),
     ("mean_clips", 1),
     ("svm", 1),
+    ("linear_head", 1),
+    ("knn", 1),
+    ("finetune", 1),
     ("top1", 1),
+    ("recall", 1),
+    ("fuse", 1),
 ];
 
 /// The id of a pretraining.
@@ -95,17 +100,46 @@ pub fn extract(model: &StageId, eval: &Eval, seed: u64) -> StageId {
     )
 }
 
-/// The id of a score on `features`.
-pub fn score(features: &StageId, head: &Head, score: Score, seed: u64) -> StageId {
-    let Head::Svm { .. } = head;
-    let Score::Top1 = score;
+/// The id of a finetuning of the backbone of `model`.
+pub fn finetune(model: &StageId, eval: &Eval, seed: u64) -> StageId {
+    let mut used = extract_operators(eval);
+    used.remove("extract");
+    used.extend([head_operator(&eval.head), score_operator(eval.score)]);
+    if let Head::Finetune(recipe) = &eval.head {
+        schedule(&recipe.lr, &mut used);
+        used.insert(optimiser(&recipe.optim));
+    }
+    let settings = json!({ "eval": json_of(eval), "seed": seed });
+    stage("finetune", settings, &[model], &used)
+}
+
+/// The id of a score on `features`, of which several are fused.
+pub fn score(features: &[&StageId], head: &Head, score: Score, seed: u64) -> StageId {
+    let mut used = BTreeSet::from([head_operator(head), score_operator(score)]);
+    if let Head::Linear { lr, .. } = head {
+        schedule(lr, &mut used);
+    }
+    if features.len() > 1 {
+        used.insert("fuse");
+    }
     let settings = json!({ "head": json_of(head), "score": json_of(&score), "seed": seed });
-    stage(
-        "score",
-        settings,
-        &[features],
-        &BTreeSet::from(["svm", "top1"]),
-    )
+    stage("score", settings, features, &used)
+}
+
+fn head_operator(head: &Head) -> &'static str {
+    match head {
+        Head::Svm { .. } => "svm",
+        Head::Linear { .. } => "linear_head",
+        Head::Neighbours => "knn",
+        Head::Finetune(_) => "finetune",
+    }
+}
+
+fn score_operator(score: Score) -> &'static str {
+    match score {
+        Score::Top1 => "top1",
+        Score::Recall(_) => "recall",
+    }
 }
 
 /// blake3 over the canonical JSON of everything that the outcome of a stage depends on.
@@ -385,8 +419,8 @@ mod tests {
         let features = extract(&model, &eval, 0);
         assert_eq!(features, extract(&model, &other, 0));
         assert_ne!(
-            score(&features, &eval.head, Score::Top1, 0),
-            score(&features, &other.head, Score::Top1, 0)
+            score(&[&features], &eval.head, Score::Top1, 0),
+            score(&[&features], &other.head, Score::Top1, 0)
         );
         assert_ne!(
             features,
@@ -423,7 +457,7 @@ mod tests {
         };
         let ids = |eval: &Eval| {
             let features = extract(&model, eval, 0);
-            let score = score(&features, &eval.head, eval.score, 0);
+            let score = score(&[&features], &eval.head, eval.score, 0);
             (features, score)
         };
         let mut seen = BTreeSet::from([ids(&eval)]);
@@ -441,7 +475,8 @@ mod tests {
     }
 
     /// Operators of the catalogue under the name that their version has, where that is another one.
-    const VERSIONED_AS: [(&str, &str); 15] = [
+    const VERSIONED_AS: [(&str, &str); 16] = [
+        ("concat", "fuse"),
         ("multi_scale_crop", "MSC"),
         ("horizontal_flip", "HF"),
         ("color_jitter", "CJ"),
@@ -460,7 +495,7 @@ mod tests {
     ];
 
     /// Operators that compute nothing themselves: they set what another one does, or stand for what is written out.
-    const SETTINGS: [&str; 19] = [
+    const SETTINGS: [&str; 20] = [
         "video",
         "audio",
         "consistent",
@@ -474,6 +509,7 @@ mod tests {
         "uniform",
         "mean",
         "best",
+        "last",
         "test",
         "val",
         "f",

@@ -652,7 +652,7 @@ pub enum FeatureStep {
     MeanClips,
 }
 
-/// The classifier of an evaluation.
+/// What is fitted, or compared, to get from features to a score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Head {
@@ -663,6 +663,58 @@ pub enum Head {
         /// How the cost is chosen.
         choose: Choose,
     },
+    /// A linear layer with softmax on frozen features, where these are too many to hold (App. E.1).
+    Linear {
+        /// Epochs.
+        ep: u32,
+        /// Learning rate.
+        lr: Schedule,
+    },
+    /// Training samples in the order of their cosine similarity to a test sample (App. E.3).
+    Neighbours,
+    /// A linear layer on the pooled map, trained with the whole backbone (Table S11).
+    Finetune(Box<Finetune>),
+}
+
+/// The recipe of full finetuning (App. E.2, Table S11).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finetune {
+    /// From the last convolution's map to one value for each channel.
+    pub pool: Pool,
+    /// Dropout before the layer, in 0..=1.
+    pub drp: Exact,
+    /// Batch size.
+    pub bs: u32,
+    /// Samples per epoch.
+    pub es: u64,
+    /// Epochs.
+    pub ep: u32,
+    /// The optimiser.
+    pub optim: Optimiser,
+    /// Learning rate.
+    pub lr: Schedule,
+    /// The epoch whose weights are scored.
+    pub keep: Keep,
+}
+
+/// A pool over the whole map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pool {
+    /// The largest value of each channel.
+    AdaptiveMax,
+    /// The mean of each channel.
+    AdaptiveMean,
+}
+
+/// The epoch of a finetuning whose weights are scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The last one.
+    Last,
+    /// The one with the best score, as the released code does on the test split (A19).
+    Best(Choose),
 }
 
 /// What a choice is made on.
@@ -681,6 +733,60 @@ pub enum Choose {
 pub enum Score {
     /// Share of test samples whose class has the highest mean score over their clips, in percent.
     Top1,
+    /// R@k: share of test samples with one of their own class among the `k` nearest training samples, in percent (Table 7).
+    Recall(u32),
+}
+
+/// An evaluation as a table asks for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// One modality.
+    Single(Box<Eval>),
+    /// Late fusion: features of several modalities side by side, then one classifier (Table 2).
+    Fused(Fusion),
+}
+
+/// Late fusion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fusion {
+    /// The protocols whose features stand side by side, on one data set; their own heads and scores are not used.
+    pub parts: Vec<Eval>,
+    /// The classifier.
+    pub head: Head,
+    /// What is reported.
+    pub score: Score,
+}
+
+impl Protocol {
+    /// The protocols that extract features: one, or those that are fused.
+    pub fn parts(&self) -> &[Eval] {
+        match self {
+            Protocol::Single(eval) => std::slice::from_ref(eval.as_ref()),
+            Protocol::Fused(fusion) => &fusion.parts,
+        }
+    }
+
+    /// The data set; the parts of a fusion have one.
+    pub fn data(&self) -> Option<&Data> {
+        self.parts().first().map(|eval| &eval.data)
+    }
+
+    /// The classifier.
+    pub fn head(&self) -> &Head {
+        match self {
+            Protocol::Single(eval) => &eval.head,
+            Protocol::Fused(fusion) => &fusion.head,
+        }
+    }
+
+    /// What is reported.
+    pub fn score(&self) -> Score {
+        match self {
+            Protocol::Single(eval) => eval.score,
+            Protocol::Fused(fusion) => fusion.score,
+        }
+    }
 }
 
 /// Where a value came from, for `explain`: kept beside a closed record, never hashed. Paths such as `v.lr_b`.
@@ -696,7 +802,7 @@ pub struct Table {
     /// Where it is declared.
     pub span: grammar::span::Span,
     /// The columns: `linear8 on UCF101`, and the protocol.
-    pub scores: Vec<(String, Eval)>,
+    pub scores: Vec<(String, Protocol)>,
     /// The rows in order, `for` unrolled.
     pub rows: Vec<Row>,
 }
@@ -728,7 +834,7 @@ pub struct Program {
     /// The pretrainings that the file itself declares, in its order. A bare file has one, `main`.
     pub pretrains: Vec<NamedPretrain>,
     /// The evaluations that the file itself declares and that name their data set.
-    pub evals: Vec<(String, Eval)>,
+    pub evals: Vec<(String, Protocol)>,
     /// Its tables in order. A file without any has one, named `pretrains`, with a row for each pretraining and no scores,
     /// so that it can be planned, run and reported like every other.
     pub tables: Vec<Table>,

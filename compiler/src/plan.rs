@@ -1,10 +1,12 @@
 //! The plan: stages by content hash, ordered, serialisable, complete. It is all that the runtime ever sees.
 
+mod available;
 mod build;
 mod print;
 #[cfg(test)]
 mod tests;
 
+pub use available::{Executable, executable};
 pub use build::{FORMAT, plan};
 pub use print::{json, text};
 
@@ -62,6 +64,8 @@ pub enum Work {
     Pretrain(Box<Pretrain>),
     /// Turns a data set into features with a trained backbone.
     Extract(Box<Extract>),
+    /// Trains a backbone on with a classifier, and scores it.
+    Finetune(Box<Finetune>),
     /// Fits classifiers on features and scores them.
     Score(Box<ScoreWork>),
 }
@@ -97,11 +101,25 @@ pub struct Extract {
     pub seed: u64,
 }
 
+/// A finetuning: training clips augmented, test clips not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finetune {
+    /// The pretraining whose weights it starts from.
+    pub model: StageId,
+    /// The protocol; its head is a [`hir::Head::Finetune`].
+    pub eval: hir::Eval,
+    /// Seed of all random numbers: that of the pretraining.
+    pub seed: u64,
+}
+
 /// Classifiers on extracted features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoreWork {
     /// The features.
     pub features: StageId,
+    /// Features that stand beside these in late fusion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<StageId>,
     /// The classifier.
     pub head: hir::Head,
     /// What is reported.

@@ -227,6 +227,9 @@ impl<'a> Walk<'a> {
         match &stage.work {
             Work::Pretrain(work) => self.pretrain(work, attempt),
             Work::Extract(work) => self.extract(work, attempt),
+            Work::Finetune(_) => Err(Error::Unsupported {
+                message: "this version cannot run full finetuning".to_owned(),
+            }),
             Work::Score(work) => self.score(work, attempt),
         }
     }
@@ -384,6 +387,7 @@ fn reads(work: &Work) -> Option<&Data> {
     match work {
         Work::Pretrain(work) => (work.settings.ep > 0).then_some(&work.settings.data),
         Work::Extract(work) => Some(&work.eval.data),
+        Work::Finetune(work) => Some(&work.eval.data),
         Work::Score(_) => None,
     }
 }
@@ -397,7 +401,7 @@ fn key_of(data: &Data) -> String {
 fn settings_of<'a>(plan: &'a Plan, id: &StageId) -> &'a hir::Pretrain {
     match plan.stage(id).map(|stage| &stage.work) {
         Some(Work::Pretrain(work)) => &work.settings,
-        Some(Work::Extract(_) | Work::Score(_)) | None => {
+        Some(Work::Extract(_) | Work::Finetune(_) | Work::Score(_)) | None => {
             unreachable!("plan: features are extracted with the weights of a pretraining")
         }
     }
@@ -408,6 +412,7 @@ fn needs(work: &Work) -> Option<&StageId> {
     match work {
         Work::Pretrain(_) => None,
         Work::Extract(work) => Some(&work.model),
+        Work::Finetune(work) => Some(&work.model),
         Work::Score(work) => Some(&work.features),
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use compiler::hir::Data;
-use compiler::plan::{Plan, Work};
+use compiler::plan::{Executable, Plan, Work};
 use records::folder::{plan_hash, write_json};
 use records::say;
 
@@ -23,6 +23,7 @@ pub fn run(arguments: &Run) -> Result<()> {
                 .help("add a `pretrain` or a `table`, or give a file that is a loss"),
         );
     }
+    let plan = executable(plan)?;
     let (site, runs) = site_and_runs(
         arguments.place.site.as_deref(),
         arguments.place.runs.as_deref(),
@@ -60,11 +61,42 @@ pub fn run(arguments: &Run) -> Result<()> {
     Err(handover::exec(command))
 }
 
+/// What of a plan can be executed; the rest is said before anything begins.
+fn executable(plan: Plan) -> Result<Plan> {
+    let Executable {
+        plan,
+        refused,
+        rows,
+    } = compiler::plan::executable(&plan);
+    if refused.is_empty() {
+        return Ok(plan);
+    }
+    let numbers: Vec<String> = refused
+        .iter()
+        .map(|(what, cells)| format!("{what} ({cells} of the numbers)"))
+        .collect();
+    let message = format!("this version cannot run {}", numbers.join(", "));
+    if plan.tables.is_empty() {
+        return Err(Failure::new(format!("{message}, and the files ask for nothing else"))
+            .help("`crisscross plan` shows what they ask for; a linear SVM on frozen features, as `linear8` and `linear2s`, can be run"));
+    }
+    say(&format!("note: {message}; their cells stay dashes"));
+    if !rows.is_empty() {
+        say(&format!(
+            "note: nothing else is asked of {}, so nothing is trained for {}",
+            rows.join(", "),
+            if rows.len() == 1 { "it" } else { "them" }
+        ));
+    }
+    Ok(plan)
+}
+
 /// Whether a stage depends on files of this machine, not on its plan alone.
 fn reads_files(work: &Work) -> bool {
     let data = match work {
         Work::Pretrain(pretrain) => &pretrain.settings.data,
         Work::Extract(extract) => &extract.eval.data,
+        Work::Finetune(finetune) => &finetune.eval.data,
         Work::Score(_) => return false, // as its features do
     };
     match data {

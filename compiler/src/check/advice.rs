@@ -201,7 +201,7 @@ impl<'a> Checker<'a> {
         table: &Rc<Record<'a>>,
         rows: &[Row],
         written: &[&'a ast::Row],
-        scores: &[(String, hir::Eval)],
+        scores: &[(String, hir::Protocol)],
     ) {
         if self.caps.is_some() {
             return;
@@ -260,7 +260,7 @@ impl<'a> Checker<'a> {
         &mut self,
         table: &Rc<Record<'a>>,
         rows: &[Row],
-        scores: &[(String, hir::Eval)],
+        scores: &[(String, hir::Protocol)],
     ) {
         let before = self.found.len();
         let members = table
@@ -268,9 +268,19 @@ impl<'a> Checker<'a> {
             .and_then(|slot| self.list(&slot, "a list of evaluations"));
         self.found.truncate(before);
         let mut said = BTreeSet::new();
-        for (slot, (_, eval)) in members.iter().flatten().zip(scores) {
+        for (heading, protocol) in scores {
+            // An evaluation of several scores has a column for each: `retrieval on UCF101 R@5`.
+            let is_of = |member: &&Slot<'a>| {
+                let label = super::rows::one_line(self.sources.text(member.span()));
+                let rest = heading.strip_prefix(&label);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" R@"))
+            };
+            let Some(slot) = members.iter().flatten().find(is_of) else {
+                continue;
+            };
             for row in rows {
-                let (Some(seen), Some(scored)) = (files(&row.pretrain.data), files(&eval.data))
+                let (Some(seen), Some(scored)) =
+                    (files(&row.pretrain.data), protocol.data().and_then(files))
                 else {
                     continue;
                 };

@@ -2,41 +2,160 @@
 
 use super::media::{self, WrittenClip};
 use super::record::Record;
-use super::{Checker, Env, Slot, Wanted};
+use super::{Checker, Env, Slot, Wanted, named_call};
 use crate::catalog::{self, Family, Type};
 use crate::codes;
-use crate::hir::{Choose, Clip, Clips, Eval, Head, Score};
+use crate::hir::{
+    Chain, Choose, Clip, Clips, Eval, Finetune, Fusion, Head, Keep, Pool, Protocol, Score,
+};
 use crate::units::Exact;
-use grammar::ast::Kind;
+use grammar::ast::{ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use std::rc::Rc;
 
+/// A form of an evaluation: the fields that it needs, and those that it may have.
+#[derive(PartialEq)]
+struct Form {
+    name: &'static str,
+    needs: &'static [&'static str],
+    may: &'static [&'static str],
+    example: &'static str,
+}
+
+const FUSED: Form = Form {
+    name: "fused",
+    needs: &["uses", "fuse", "head", "score"],
+    may: &[],
+    example: "its parts have it",
+};
+const FINETUNED: Form = Form {
+    name: "finetuned",
+    needs: &[
+        "uses", "clip", "train", "test", "augment", "tune", "pool", "head", "bs", "es", "ep",
+        "optim", "lr", "drp", "keep", "score",
+    ],
+    may: &[],
+    example: "write it as a block of its own, as `finetune8`",
+};
+const RETRIEVED: Form = Form {
+    name: "retrieved",
+    needs: &[
+        "uses",
+        "clip",
+        "train",
+        "test",
+        "features",
+        "neighbours",
+        "score",
+    ],
+    may: &["augment", "dim"],
+    example: "write it as a block of its own, as `retrieval`",
+};
+const FROZEN: Form = Form {
+    name: "on frozen features",
+    needs: &[
+        "uses", "clip", "train", "test", "augment", "features", "head", "score",
+    ],
+    may: &["dim"],
+    example: "`tune = all` finetunes, see `finetune8`",
+};
+
+/// The form whose own fields a record has; that without any is the probe on frozen features.
+fn form_of(record: &Record<'_>) -> &'static Form {
+    let own = |form: &Form| {
+        let is_own = |name: &&&str| !FROZEN.needs.contains(*name);
+        let names = form.needs.iter().filter(is_own);
+        names.filter(|name| record.entry(name).is_some()).count()
+    };
+    let value = |name: &str| record.entry(name).map(|entry| &entry.value.kind);
+    if let Some(ExprKind::List(_)) = value("uses") {
+        return &FUSED;
+    }
+    let first = match value("score") {
+        Some(ExprKind::List(members)) => members.first(),
+        Some(_) | None => record.entry("score").map(|entry| entry.value),
+    };
+    if first
+        .and_then(named_call)
+        .is_some_and(|(name, _)| name == "recall")
+    {
+        return &RETRIEVED;
+    }
+    [&FUSED, &FINETUNED, &RETRIEVED]
+        .into_iter()
+        .find(|form| own(form) > 0)
+        .unwrap_or(&FROZEN)
+}
+
 impl<'a> Checker<'a> {
-    /// The closed evaluation of a record. Without a data set its fields are checked and nothing is closed.
-    pub(super) fn eval(&mut self, record: &Rc<Record<'a>>, env: &Env<'a>) -> Option<Eval> {
+    /// The closed protocols of a record: one for each score, with what its column adds to the name, ` R@5`. Without a data set
+    /// the fields are checked and nothing is closed.
+    pub(super) fn eval(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        env: &Env<'a>,
+    ) -> Option<Vec<(String, Protocol)>> {
         self.budget = super::MOST_STEPS;
-        if let Some(field) = catalog::EVAL
+        let form = form_of(record);
+        self.fits_form(record, form, env)?;
+        let scores = record
+            .slot("score")
+            .and_then(|slot| self.scores_of(&slot, form));
+        let protocol = if *form == FUSED {
+            self.fusion(record, env).map(Protocol::Fused)
+        } else {
+            self.single(record, form)
+                .map(|eval| Protocol::Single(Box::new(eval)))
+        };
+        let (scores, protocol) = (scores?, protocol?);
+        let closed = scores.into_iter().map(|score| {
+            let mut protocol = protocol.clone();
+            match &mut protocol {
+                Protocol::Single(eval) => eval.score = score,
+                Protocol::Fused(fusion) => fusion.score = score,
+            }
+            let suffix = match score {
+                Score::Top1 => String::new(),
+                Score::Recall(k) => format!(" R@{k}"),
+            };
+            (suffix, protocol)
+        });
+        Some(closed.collect())
+    }
+
+    /// Whether a record has the fields of its form and no others; what is not so is reported, unless a field of it is a mistake
+    /// already, for that one may be the one that decides the form.
+    fn fits_form(&mut self, record: &Rc<Record<'a>>, form: &Form, env: &Env<'a>) -> Option<()> {
+        let missing: Vec<String> = form
+            .needs
             .iter()
-            .find(|f| f.takes == Type::Later && record.entry(f.name).is_some())
-        {
-            let slot = record.slot(field.name)?;
-            let message = format!(
-                "`{}` is part of the language, but this version cannot run it",
-                field.name
-            );
-            let diagnostic = Diagnostic::error(codes::NOT_AVAILABLE, slot.span(), message).help(
-                "what runs here: a linear SVM on frozen features, as `linear8` and `linear2s`",
-            );
-            self.report(&slot.env, diagnostic);
+            .filter(|name| record.entry(name).is_none())
+            .map(|name| name.to_string())
+            .collect();
+        if record.is_unsure && !missing.is_empty() {
             return None;
         }
-        let missing: Vec<String> = catalog::EVAL
-            .iter()
-            .filter(|f| f.is_required && record.entry(f.name).is_none())
-            .map(|f| f.name.to_string())
-            .collect();
         self.missing_fields(record, &missing, env);
+        let mut is_right = true;
+        for field in catalog::EVAL {
+            let name = field.name;
+            let is_known = form.needs.contains(&name) || form.may.contains(&name) || name == "data";
+            if let Some(slot) = record.slot(name).filter(|_| !is_known) {
+                let message = format!(
+                    "`{}` is {}, and `{name}` says nothing there",
+                    record.name, form.name
+                );
+                let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, slot.span(), message)
+                    .help(format!("leave `{name}` out: {}", form.example));
+                self.report(&slot.env, diagnostic);
+                is_right = false;
+            }
+        }
+        is_right.then_some(())
+    }
 
+    /// A protocol of one modality, with the first of its scores.
+    fn single(&mut self, record: &Rc<Record<'a>>, form: &Form) -> Option<Eval> {
         let data = record.slot("data").and_then(|slot| self.data(&slot));
         let uses = record
             .slot("uses")
@@ -46,14 +165,26 @@ impl<'a> Checker<'a> {
             record.slot(name).and_then(|slot| checker.clips(&slot))
         };
         let (train, test) = (clips(self, "train"), clips(self, "test"));
-        let augment = record
-            .slot("augment")
-            .and_then(|slot| self.chain(&slot, clip.as_ref()));
-        let features = record
-            .slot("features")
-            .and_then(|slot| self.features(&slot, clip.as_ref()));
-        let head = record.slot("head").and_then(|slot| self.head(&slot));
-        let score = record.slot("score").and_then(|slot| self.score(&slot));
+        let augment = match record.slot("augment") {
+            Some(slot) => self.chain(&slot, clip.as_ref()),
+            None => Some(Chain {
+                per_frame: false,
+                links: vec![],
+            }),
+        };
+        let features = match record.slot("features") {
+            Some(slot) => self.features(&slot, clip.as_ref()),
+            None => Some(vec![]),
+        };
+        let head = if *form == FINETUNED {
+            self.finetune(record)
+        } else if *form == RETRIEVED {
+            record
+                .slot("neighbours")
+                .and_then(|slot| self.neighbours(&slot))
+        } else {
+            record.slot("head").and_then(|slot| self.head(&slot))
+        };
         if let (Some(data), Some(uses), Some(clip), Some(slot)) =
             (&data, &uses, &clip, record.slot("data"))
         {
@@ -75,12 +206,186 @@ impl<'a> Checker<'a> {
             augment: augment?,
             features: features?,
             head: head?,
-            score: score?,
+            score: Score::Top1,
         };
         if let Some(caps) = &self.caps {
             caps.bound_eval(&mut eval);
         }
         Some(eval)
+    }
+
+    /// `fuse = concat(fusion_v, fusion_a)`: the parts on the data set of the whole.
+    fn fusion(&mut self, record: &Rc<Record<'a>>, env: &Env<'a>) -> Option<Fusion> {
+        let uses_slot = record.slot("uses")?;
+        let uses = self.modality_names(&uses_slot);
+        let head = record.slot("head").and_then(|slot| self.head(&slot));
+        let slot = record.slot("fuse")?;
+        let reduced = self.reduce(&slot)?;
+        let Some(call) = self.operator_call(&reduced, Family::Fuse).ok()? else {
+            let wanted = Wanted::new("evaluations to fuse", &[Kind::Let], &[Family::Fuse]);
+            self.wrong(
+                &slot,
+                &reduced,
+                &wanted.example("concat(fusion_v, fusion_a)"),
+            );
+            return None;
+        };
+        if call.positional.len() < 2 {
+            let message = "a fusion has two parts at least";
+            self.error(&slot, codes::WRONG_ARGUMENTS, message);
+            return None;
+        }
+        let mut parts = vec![];
+        let mut is_whole = true;
+        for part in &call.positional {
+            let Some(mut own) = self.record(part, Kind::Eval) else {
+                is_whole = false;
+                continue;
+            };
+            match (own.entry("data").is_some(), record.entry("data")) {
+                (true, _) => {
+                    let message = "a part of a fusion has the data set of the whole";
+                    let help = "leave `on ...` out here and write it behind the fusion";
+                    let diagnostic =
+                        Diagnostic::error(codes::SET_TWICE, part.span(), message).help(help);
+                    self.report(&part.env, diagnostic);
+                    is_whole = false;
+                    continue;
+                }
+                (false, Some(entry)) => {
+                    own.set("data".into(), entry.value, entry.env.clone(), part.span());
+                }
+                (false, None) => {}
+            }
+            own.used_at = record.used_at;
+            let own = Rc::new(own);
+            self.fits_form(&own, &FROZEN, env)?;
+            match self.single(&own, &FROZEN) {
+                Some(eval) => parts.push(eval),
+                None => is_whole = false,
+            }
+        }
+        if !is_whole {
+            return None;
+        }
+        let of_parts: Vec<&str> = parts.iter().map(|eval| eval.uses.as_str()).collect();
+        if uses? != of_parts {
+            let message = format!("the parts of this fusion use {}", of_parts.join(" and "));
+            let written = format!("[{}]", of_parts.join(", "));
+            let diagnostic =
+                Diagnostic::error(codes::WRONG_KIND_OF_VALUE, uses_slot.span(), message)
+                    .help(format!("write `uses = {written}`"))
+                    .edit(uses_slot.span(), written);
+            self.report(&uses_slot.env, diagnostic);
+            return None;
+        }
+        Some(Fusion {
+            parts,
+            head: head?,
+            score: Score::Top1,
+        })
+    }
+
+    /// The recipe of a finetuning (Table S11).
+    fn finetune(&mut self, record: &Rc<Record<'a>>) -> Option<Head> {
+        let word = |checker: &mut Self, name: &str| {
+            let field = catalog::EVAL.iter().find(|field| field.name == name)?;
+            let Type::Word(words) = field.takes else {
+                return None;
+            };
+            checker.word(&record.slot(name)?, words)
+        };
+        let number = |checker: &mut Self, name: &str| {
+            let field = catalog::EVAL.iter().find(|field| field.name == name)?;
+            let Type::Quantity(measure) = field.takes else {
+                return None;
+            };
+            checker.quantity(&record.slot(name)?, &measure)
+        };
+        let tune = word(self, "tune");
+        let pool = word(self, "pool").map(|pool| match pool {
+            "adaptive_max" => Pool::AdaptiveMax,
+            _ => Pool::AdaptiveMean,
+        });
+        let (bs, es, ep) = (number(self, "bs"), number(self, "es"), number(self, "ep"));
+        let drp = number(self, "drp");
+        let optim = record.slot("optim").and_then(|slot| self.optimiser(&slot));
+        let lr = record.slot("lr").and_then(|slot| self.schedule(&slot));
+        let keep = record.slot("keep").and_then(|slot| self.keep(&slot));
+        let layer = record.slot("head").and_then(|slot| self.class_layer(&slot));
+        layer?;
+        tune?;
+        let (bs, es) = (bs?.to_u32()?, es?.to_u64()?);
+        if es < u64::from(bs)
+            && let Some(slot) = record.slot("es")
+        {
+            let message = format!("an epoch of {es} samples holds no batch of {bs}");
+            let diagnostic = Diagnostic::error(codes::NO_WHOLE_BATCH, slot.span(), message)
+                .help("raise `es` or lower `bs`");
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        Some(Head::Finetune(Box::new(Finetune {
+            pool: pool?,
+            drp: drp?,
+            bs,
+            es,
+            ep: ep?.to_u32()?,
+            optim: optim?,
+            lr: lr?,
+            keep: keep?,
+        })))
+    }
+
+    /// `fc(classes)`, the layer of a finetuning.
+    fn class_layer(&mut self, slot: &Slot<'a>) -> Option<()> {
+        let reduced = self.reduce(slot)?;
+        let call = self.operator_call(&reduced, Family::Head).ok()?;
+        if let Some(call) = call.filter(|call| call.operator.name == "fc") {
+            return self.word_of(&call, "width").map(|_| ());
+        }
+        let diagnostic = Diagnostic::error(
+            codes::WRONG_KIND_OF_VALUE,
+            slot.span(),
+            "what is finetuned ends in a linear layer of one value for each class",
+        )
+        .help("write `head = fc(classes)`");
+        self.report(&slot.env, diagnostic);
+        None
+    }
+
+    /// `last` or `best(split: test)`.
+    fn keep(&mut self, slot: &Slot<'a>) -> Option<Keep> {
+        let reduced = self.reduce(slot)?;
+        let Some(call) = self.operator_call(&reduced, Family::Keep).ok()? else {
+            let wanted = Wanted::new(
+                "`last` or `best(split: ...)`",
+                &[Kind::Let],
+                &[Family::Keep],
+            );
+            self.wrong(slot, &reduced, &wanted.example("last"));
+            return None;
+        };
+        if call.operator.name == "last" {
+            return Some(Keep::Last);
+        }
+        self.choose(&call.get("split")?.clone(), "the epoch")
+            .map(Keep::Best)
+    }
+
+    /// `knn(distance: cosine)`.
+    fn neighbours(&mut self, slot: &Slot<'a>) -> Option<Head> {
+        let reduced = self.reduce(slot)?;
+        let Some(call) = self.operator_call(&reduced, Family::Neighbours).ok()? else {
+            let wanted = Wanted::new(
+                "`knn(distance: cosine)`",
+                &[Kind::Let],
+                &[Family::Neighbours],
+            );
+            self.wrong(slot, &reduced, &wanted);
+            return None;
+        };
+        self.word_of(&call, "distance").map(|_| Head::Neighbours)
     }
 
     /// The clip of an evaluation, with the spectrogram of its modality.
@@ -151,6 +456,21 @@ impl<'a> Checker<'a> {
             );
             return None;
         };
+        if call.operator.name == "linear" {
+            let ep = self.whole_of(&call, "ep");
+            let lr = self.schedule(&call.get("lr")?.clone());
+            return Some(Head::Linear { ep: ep?, lr: lr? });
+        }
+        if call.operator.name == "fc" {
+            let diagnostic = Diagnostic::error(
+                codes::WRONG_KIND_OF_VALUE,
+                slot.span(),
+                "`fc(classes)` is trained with its backbone, here the features are frozen",
+            )
+            .help("write `linear(ep: 20, lr: 0.01)`, or finetune with `tune = all` as `finetune8`");
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
         let cost = call.get("cost")?.clone();
         let cost = self.reduce(&cost)?;
         let Some(best) = self.operator_call(&cost, Family::Best).ok()? else {
@@ -162,7 +482,7 @@ impl<'a> Checker<'a> {
             });
         };
         let costs = self.costs(best.get("costs")?);
-        let choose = self.choose(best.get("split")?);
+        let choose = self.choose(best.get("split")?, "the cost");
         Some(Head::Svm {
             costs: costs?,
             choose: choose?,
@@ -182,7 +502,8 @@ impl<'a> Checker<'a> {
         costs.into_iter().collect()
     }
 
-    fn choose(&mut self, slot: &Slot<'a>) -> Option<Choose> {
+    /// `test` or `val(10%)`, on which `what` is chosen.
+    fn choose(&mut self, slot: &Slot<'a>, what: &str) -> Option<Choose> {
         let reduced = self.reduce(slot)?;
         let Some(call) = self.operator_call(&reduced, Family::Split).ok()? else {
             let wanted = Wanted::new("`test` or `val(10%)`", &[Kind::Let], &[Family::Split]);
@@ -193,7 +514,7 @@ impl<'a> Checker<'a> {
             let mut diagnostic = Diagnostic::warning(
                 codes::CHOSEN_ON_TEST,
                 reduced.span(),
-                "the cost is chosen on the test split",
+                format!("{what} is chosen on the test split"),
             )
             .note("the best of several scores on the test split is higher than a fresh test would give")
             .help("hold out training samples: `split: val(10%)`");
@@ -218,6 +539,49 @@ impl<'a> Checker<'a> {
         Some(Choose::Val(share))
     }
 
+    /// One score, or a list of them: `[recall(1), recall(5)]`.
+    fn scores_of(&mut self, slot: &Slot<'a>, form: &Form) -> Option<Vec<Score>> {
+        let reduced = self.reduce(slot)?;
+        let members = if let ExprKind::List(members) = &reduced.expr.kind {
+            members.iter().map(|m| reduced.with(m)).collect()
+        } else {
+            vec![slot.clone()]
+        };
+        if members.is_empty() {
+            self.error(slot, codes::OUT_OF_RANGE, "there is nothing to report");
+            return None;
+        }
+        let mut scores = vec![];
+        for member in &members {
+            let score = self.score(member)?;
+            let (is_ranked, ranks) = (matches!(score, Score::Recall(_)), *form == RETRIEVED);
+            if is_ranked != ranks {
+                let (message, help) = if is_ranked {
+                    (
+                        "`recall` counts neighbours, and this evaluation has none",
+                        "write `top1(mean(clips))`, or `neighbours = knn(distance: cosine)` instead of a head",
+                    )
+                } else {
+                    (
+                        "neighbours are scored by `recall`",
+                        "write `score = [recall(1), recall(5), recall(20)]`",
+                    )
+                };
+                let diagnostic =
+                    Diagnostic::error(codes::WRONG_KIND_OF_VALUE, member.span(), message)
+                        .help(help);
+                self.report(&member.env, diagnostic);
+                return None;
+            }
+            if scores.contains(&score) {
+                self.error(member, codes::SET_TWICE, "this score stands twice");
+                return None;
+            }
+            scores.push(score);
+        }
+        Some(scores)
+    }
+
     fn score(&mut self, slot: &Slot<'a>) -> Option<Score> {
         let reduced = self.reduce(slot)?;
         let wanted =
@@ -226,6 +590,9 @@ impl<'a> Checker<'a> {
             self.wrong(slot, &reduced, &wanted);
             return None;
         };
+        if call.operator.name == "recall" {
+            return self.whole_of(&call, "k").map(Score::Recall);
+        }
         let of = call.get("of")?.clone();
         let of = self.reduce(&of)?;
         let mean = self

@@ -112,8 +112,13 @@ impl<'a> Checker<'a> {
 
     fn find_missing(&mut self, record: &Rc<Record<'a>>, modalities: &[String], env: &Env<'a>) {
         let has = |path: &str| record.entry(path).is_some();
-        let each = |name: &str| {
-            !modalities.is_empty() && modalities.iter().all(|m| has(&format!("{m}.{name}")))
+        let each = |name: &str| match modalities {
+            // Which modalities there are is a mistake already; what is set for one may be set for all.
+            [] => {
+                let ending = format!(".{name}");
+                record.entries.keys().any(|path| path.ends_with(&ending))
+            }
+            _ => modalities.iter().all(|m| has(&format!("{m}.{name}"))),
         };
         let mut missing: Vec<String> = vec![];
         for field in catalog::PRETRAIN {
@@ -228,6 +233,8 @@ impl<'a> Checker<'a> {
                 format!("one network can be another's: {}", list.join(" or ")),
             );
             self.report(&slot.env, diagnostic);
+            let own = (path.to_string(), None);
+            networks.context.groups.insert(path.to_string(), own);
             return;
         };
         if part == "f" && !group.ends_with(".f") || part == "h" && !group.ends_with(".h") {

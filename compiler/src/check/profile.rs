@@ -8,7 +8,7 @@ use super::load::{self, TOY};
 use super::record::Record;
 use super::{Checker, Env, Slot, layers::Role};
 use crate::catalog;
-use crate::hir::{Clip, Clips, Data, Eval, Layer, Pretrain, Schedule, Synthetic};
+use crate::hir::{Clip, Clips, Data, Eval, Head, Layer, Pretrain, Schedule, Synthetic};
 use crate::units::Exact;
 use grammar::ast::{Body, Kind};
 use grammar::diagnostic::Diagnostic;
@@ -219,6 +219,16 @@ impl Caps {
 
     /// Takes no more clips of a sample than the profile's `eval`.
     pub(super) fn bound_eval(&self, eval: &mut Eval) {
+        match &mut eval.head {
+            Head::Finetune(recipe) => {
+                recipe.bs = recipe.bs.min(self.bs.unwrap_or(u32::MAX));
+                let es = recipe.es.min(self.es.unwrap_or(u64::MAX));
+                recipe.es = es.max(u64::from(recipe.bs));
+                recipe.ep = recipe.ep.min(self.ep.unwrap_or(u32::MAX));
+            }
+            Head::Linear { ep, .. } => *ep = (*ep).min(self.ep.unwrap_or(u32::MAX)),
+            Head::Svm { .. } | Head::Neighbours => {}
+        }
         for (clips, most) in [(&mut eval.train, self.train), (&mut eval.test, self.test)] {
             let most = most.unwrap_or(u32::MAX);
             *clips = match *clips {

@@ -141,7 +141,8 @@ impl<'a> Checker<'a> {
         let written = path.to_string();
         if let [modality, ..] = path.names.as_slice()
             && path.names.len() > 1
-            && self.is_poisoned(env.module, &modality.value)
+            && (self.is_poisoned(env.module, &modality.value)
+                || self.modules[env.module].lacks_a_module)
         {
             return;
         }

@@ -76,9 +76,14 @@ impl<'a> Checker<'a> {
             let runs = |d: &Diagnostic| d.code != codes::NOT_AVAILABLE;
             self.found.extend(own.into_iter().filter(runs));
             self.silence_echoes(&record, before);
-            closed.extend(eval.map(|eval| (decl.span, (decl.name.value.clone(), eval))));
+            let name = &decl.name.value;
+            let named = eval.map(|scored| {
+                let name = |(suffix, eval)| (format!("{name}{suffix}"), eval);
+                scored.into_iter().map(name).collect::<Vec<_>>()
+            });
+            closed.extend(named.map(|named| (decl.span, named)));
         }
-        let evals = closed.into_values().collect();
+        let evals = closed.into_values().flatten().collect();
         let mut tables = vec![];
         for decl in self
             .decls(0)
@@ -242,7 +247,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The columns: each as written, and closed if it is right.
-    fn scores(&mut self, record: &Rc<Record<'a>>) -> Vec<(String, Option<hir::Eval>)> {
+    fn scores(&mut self, record: &Rc<Record<'a>>) -> Vec<(String, Option<hir::Protocol>)> {
         let Some(slot) = record.slot("scores") else {
             return vec![];
         };
@@ -278,7 +283,14 @@ impl<'a> Checker<'a> {
                 self.silence_echoes(&eval, before);
                 closed
             });
-            scores.push((label, eval));
+            match eval {
+                Some(scored) => scores.extend(
+                    scored
+                        .into_iter()
+                        .map(|(suffix, protocol)| (format!("{label}{suffix}"), Some(protocol))),
+                ),
+                None => scores.push((label, None)),
+            }
         }
         scores
     }
@@ -698,7 +710,7 @@ fn open_end(row: &Row) -> Option<Span> {
 }
 
 /// Source text on one line, runs of blanks as one.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

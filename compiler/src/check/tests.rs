@@ -220,7 +220,7 @@ fn toy_bounds_what_an_experiment_spends() {
         "random weights stay random"
     );
     assert!(
-        matches!(&esc10.tables[0].scores[0].1.data, Data::Synthetic(d) if d.splits == 5 && d.streams == ["a"])
+        matches!(esc10.tables[0].scores[0].1.data(), Some(Data::Synthetic(d)) if d.splits == 5 && d.streams == ["a"])
     );
 }
 
@@ -243,15 +243,96 @@ fn one_mistake_is_one_message() {
     assert_eq!(codes(text), ["E0206", "E0206"]);
 }
 
+/// A finetuning, a retrieval and a fusion, short enough to break one field of each.
+const PROTOCOLS: &str = "use paper
+eval tuned {
+  uses = v  clip = 8x224px @ 16fps  train = random(2)  test = uniform(2)  augment = consistent(MSC-HF)
+  tune = all  pool = adaptive_max  head = fc(classes)  bs = 64  es = 95K  ep = 20
+  optim = sgd(mtm: 0.9, wd: 0.0)  lr = multistep(0.0005, ms: [6ep], gamma: 0.3)  drp = 0.0
+  keep = last  score = top1(mean(clips))
+}
+eval near {
+  uses = v  clip = 8x224px @ 16fps  train = uniform(2)  test = uniform(2)
+  features = conv5 - mean(clips)  neighbours = knn(distance: cosine)  score = [recall(1), recall(5)]
+}
+eval both {
+  uses = [v, a]  fuse = concat(linear8, linear2s)
+  head = svm(cost: 1)  score = top1(mean(clips))
+}
+table t {
+  of = crisscross
+  scores = [tuned on UCF101, near on UCF101, both on KS, linear32 on UCF101]
+  row expect 1, 2, 3, 4, 5
+}
+";
+
 #[test]
-fn a_declared_protocol_need_not_run_until_a_table_uses_it() {
+fn protocols_close_and_a_list_of_scores_is_a_column_each() {
+    let table = program(PROTOCOLS).tables.remove(0);
+    let headings: Vec<&str> = table.scores.iter().map(|(h, _)| h.as_str()).collect();
     assert_eq!(
-        codes("use paper\neval e = linear32 with { test = uniform(2) }"),
-        [""; 0]
+        headings,
+        [
+            "tuned on UCF101",
+            "near on UCF101 R@1",
+            "near on UCF101 R@5",
+            "both on KS",
+            "linear32 on UCF101"
+        ]
     );
-    let used = "use paper\neval e = linear32 with { test = uniform(2) }\n\
-        table t { of = crisscross  scores = [e on UCF101]  row expect 1, 2 }";
-    assert_eq!(codes(used), ["E0901"]);
+    assert_eq!(table.scores[2].1.score(), hir::Score::Recall(5));
+    let uses: Vec<&str> = table.scores[3]
+        .1
+        .parts()
+        .iter()
+        .map(|part| part.uses.as_str())
+        .collect();
+    assert_eq!(uses, ["v", "a"]);
+}
+
+#[test]
+fn each_protocol_says_what_does_not_belong_to_it() {
+    let cases = [
+        ("keep = last", "keep = best(split: val(10%))", None),
+        ("keep = last", "", Some("E0305")),
+        ("head = fc(classes)", "head = svm(cost: 1)", Some("E0203")),
+        ("drp = 0.0", "drp = 2", Some("E0206")),
+        ("bs = 64  es = 95K", "bs = 64  es = 32", Some("E0709")),
+        ("drp = 0.0", "drp = 0.0  features = conv5", Some("E0302")),
+        (
+            "score = [recall(1), recall(5)]",
+            "score = top1(mean(clips))",
+            Some("E0203"),
+        ),
+        (
+            "[recall(1), recall(5)]",
+            "[recall(5), recall(5)]",
+            Some("E0307"),
+        ),
+        (
+            "knn(distance: cosine)",
+            "knn(distance: euclid)",
+            Some("E0301"),
+        ),
+        ("uses = [v, a]", "uses = [a, v]", Some("E0203")),
+        (
+            "concat(linear8, linear2s)",
+            "concat(linear8)",
+            Some("E0310"),
+        ),
+        (
+            "concat(linear8, linear2s)",
+            "concat(linear8 on KS, linear2s)",
+            Some("E0307"),
+        ),
+        ("both on KS", "both on UCF101", Some("E0706")),
+    ];
+    for (from, to, wanted) in cases {
+        let found = codes(&PROTOCOLS.replacen(from, to, 1));
+        let wanted: Vec<&str> = wanted.into_iter().collect();
+        let errors: Vec<&str> = found.into_iter().filter(|c| c.starts_with('E')).collect();
+        assert_eq!(errors, wanted, "{from} -> {to}");
+    }
 }
 
 #[test]

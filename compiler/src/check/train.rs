@@ -237,9 +237,11 @@ impl<'a> Checker<'a> {
                 .times(Exact::whole(100))
                 .map_or_else(|| share.decimal(), Exact::decimal);
             let message = format!("an overlap lies between 0 % and 100 %, this is {percent} %");
-            let diagnostic = Diagnostic::error(codes::OVERLAP_RANGE, slot.span(), message)
+            // A number that several uses share is one mistake, where it is written.
+            let written = self.reduce(slot)?;
+            let diagnostic = Diagnostic::error(codes::OVERLAP_RANGE, written.span(), message)
                 .note("100 % is `within: same` with two draws; `overlap(0%, of: each)` lets the windows touch (Sec. 4.3)");
-            self.report(&slot.env, diagnostic);
+            self.report(&written.env, diagnostic);
             return None;
         }
         Some(share)

@@ -1,12 +1,13 @@
 //! Closed programs to a plan.
 
 use super::{
-    CellPlan, Extract, Plan, Pretrain, RowPlan, ScoreWork, Stage, StageId, TablePlan, Work,
+    CellPlan, Extract, Finetune, Plan, Pretrain, RowPlan, ScoreWork, Stage, StageId, TablePlan,
+    Work,
 };
 use crate::codes::NOT_AVAILABLE;
 use crate::graph::{Graph, Node};
 use crate::hash;
-use crate::hir::{self, Eval, Optimiser, Program, Row};
+use crate::hir::{self, Eval, Head, Optimiser, Program, Protocol, Row};
 use crate::loss::EmbeddingOp;
 use crate::passes::build;
 use grammar::diagnostic::Diagnostic;
@@ -35,11 +36,13 @@ pub fn plan(files: &[(&str, &Program)]) -> Result<Plan, Vec<Diagnostic>> {
                 refused.extend(not_executable(&graph, row));
                 let name = format!("{}:{number}", table.name);
                 let pretrain = wanted.pretrain(&name, row, &graph);
-                let cell = |(i, score): (usize, &(String, Eval))| {
-                    let (heading, eval) = score;
-                    let stage = match untrained(&graph, row, eval) {
+                let cell = |(i, score): (usize, &(String, Protocol))| {
+                    let (heading, protocol) = score;
+                    let parts = protocol.parts();
+                    let missing = parts.iter().find_map(|eval| untrained(&graph, row, eval));
+                    let stage = match missing {
                         Some(reason) => Err(reason),
-                        None => Ok(wanted.score(&name, heading, &pretrain, row, eval)),
+                        None => Ok(wanted.score(&name, heading, &pretrain, row, protocol)),
                     };
                     CellPlan {
                         stage,
@@ -126,42 +129,64 @@ impl Wanted {
         id
     }
 
-    /// The score of one evaluation, and before it the extraction that it needs.
+    /// The score of one evaluation, and before it the extractions that it needs.
     fn score(
         &mut self,
         name: &str,
         heading: &str,
         model: &StageId,
         row: &Row,
-        eval: &Eval,
+        protocol: &Protocol,
     ) -> StageId {
         let seed = row.pretrain.seed;
-        let features = hash::extract(model, eval, seed);
-        let id = hash::score(&features, &eval.head, eval.score, seed);
-        let extract = Extract {
-            model: model.clone(),
-            eval: eval.clone(),
+        if let Protocol::Single(eval) = protocol
+            && let Head::Finetune(_) = eval.head
+        {
+            let id = hash::finetune(model, eval, seed);
+            let work = Work::Finetune(Box::new(Finetune {
+                model: model.clone(),
+                eval: eval.as_ref().clone(),
+                seed,
+            }));
+            return self.evaluation(model, id, format!("{name} finetune {heading}"), work);
+        }
+        let mut features = vec![];
+        for eval in protocol.parts() {
+            let extract = Extract {
+                model: model.clone(),
+                eval: eval.clone(),
+                seed,
+            };
+            let part = match protocol {
+                Protocol::Single(_) => String::new(),
+                Protocol::Fused(_) => format!(" {}", eval.uses),
+            };
+            let id = hash::extract(model, eval, seed);
+            let label = format!("{name} extract{part} {}", without_rank(heading));
+            features.push(self.evaluation(model, id, label, Work::Extract(Box::new(extract))));
+        }
+        let (head, score) = (protocol.head(), protocol.score());
+        let id = hash::score(&features.iter().collect::<Vec<_>>(), head, score, seed);
+        let beside = features.split_off(1);
+        let work = Work::Score(Box::new(ScoreWork {
+            features: features.remove(0),
+            beside,
+            head: head.clone(),
+            score,
             seed,
-        };
-        let score = ScoreWork {
-            features: features.clone(),
-            head: eval.head.clone(),
-            score: eval.score,
-            seed,
-        };
-        let branch = &mut self.pretrains[self.at[model]].evaluations;
-        let stages = [
-            (features, "extract", Work::Extract(Box::new(extract))),
-            (id.clone(), "score", Work::Score(Box::new(score))),
-        ];
-        for (id, kind, work) in stages {
-            if self.known.insert(id.clone()) {
-                branch.push(Stage {
-                    id,
-                    label: format!("{name} {kind} {heading}"),
-                    work,
-                });
-            }
+        }));
+        self.evaluation(model, id, format!("{name} score {heading}"), work)
+    }
+
+    /// Adds a stage behind the pretraining `model`, unless it is there.
+    fn evaluation(&mut self, model: &StageId, id: StageId, label: String, work: Work) -> StageId {
+        if self.known.insert(id.clone()) {
+            let branch = &mut self.pretrains[self.at[model]].evaluations;
+            branch.push(Stage {
+                id: id.clone(),
+                label,
+                work,
+            });
         }
         id
     }
@@ -177,6 +202,13 @@ impl Wanted {
             .flat_map(|branch| [branch.stage].into_iter().chain(branch.evaluations));
         stages.collect()
     }
+}
+
+/// A heading without the rank of its recall: neighbours of all ranks are searched in the same features.
+fn without_rank(heading: &str) -> &str {
+    heading
+        .split_once(" R@")
+        .map_or(heading, |(whole, _)| whole)
 }
 
 /// Why `row` has no backbone for `eval`; `None` where it has one.

@@ -1,6 +1,7 @@
 //! A plan for people and for programs.
 
 use super::{CellPlan, Plan, RowPlan, Stage, StageId, TablePlan, Work};
+use crate::hir::Head;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The plan as JSON, complete: what the engine reads.
@@ -62,24 +63,36 @@ pub fn text(plan: &Plan, is_done: impl Fn(&StageId) -> bool) -> String {
 
 /// `3 pretrainings    3 asked for, 1 done, 2 to do`, for each kind of stage.
 fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
-    let mut counts = [(0usize, 0usize); 3];
+    let mut counts = [(0usize, 0usize); 4];
     for stage in &plan.stages {
         let kind = &mut counts[kind(stage)];
         kind.0 += 1;
         kind.1 += usize::from(is_done(&stage.id));
     }
     let rows: usize = plan.tables.iter().map(|table| table.rows.len()).sum();
+    let by_id: BTreeMap<&StageId, &Stage> = plan.stages.iter().map(|s| (&s.id, s)).collect();
     let cells = plan
         .tables
         .iter()
         .flat_map(|table| &table.rows)
         .flat_map(|row| &row.cells);
-    let scores = cells.filter(|cell| cell.stage.is_ok()).count();
+    let (mut extractions, mut scores, mut finetunings) = (0, 0, 0);
+    for stage in cells.filter_map(|cell| by_id.get(cell.stage.as_ref().ok()?)) {
+        match &stage.work {
+            Work::Score(work) => {
+                scores += 1;
+                extractions += 1 + work.beside.len();
+            }
+            Work::Finetune(_) => finetunings += 1,
+            Work::Pretrain(_) | Work::Extract(_) => {}
+        }
+    }
     let mut out = String::new();
     for ((all, done), (name, asked)) in counts.into_iter().zip([
         ("pretraining", rows),
-        ("extraction", scores),
+        ("extraction", extractions),
         ("score", scores),
+        ("finetuning", finetunings),
     ]) {
         if all > 0 {
             let shared = if asked > all {
@@ -169,6 +182,7 @@ fn kind(stage: &Stage) -> usize {
         Work::Pretrain(_) => 0,
         Work::Extract(_) => 1,
         Work::Score(_) => 2,
+        Work::Finetune(_) => 3,
     }
 }
 
@@ -185,6 +199,15 @@ fn amount(stage: &Stage) -> String {
                 settings.bs
             )
         }
+        Work::Finetune(work) => match &work.eval.head {
+            Head::Finetune(recipe) => format!(
+                "{} of {} steps, bs {}",
+                count(recipe.ep as usize, "epoch"),
+                recipe.es / u64::from(recipe.bs),
+                recipe.bs
+            ),
+            Head::Svm { .. } | Head::Linear { .. } | Head::Neighbours => String::new(),
+        },
         Work::Extract(_) | Work::Score(_) => String::new(),
     }
 }

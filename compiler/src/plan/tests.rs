@@ -3,7 +3,7 @@
 use super::*;
 use crate::codes::NOT_AVAILABLE;
 use crate::fixture::{ALL, crisscross, pairs};
-use crate::hir::{Choose, Clips, Eval, FeatureStep, Head, Program, Row, Score, Table};
+use crate::hir::{Choose, Clips, Eval, FeatureStep, Head, Program, Protocol, Row, Score, Table};
 use crate::loss::{EmbeddingOp, Loss};
 use crate::units::Exact;
 use grammar::span::{FileId, Span};
@@ -51,7 +51,7 @@ fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
         title: Some("A title".to_owned()),
         span: here(0),
         scores: scores
-            .map(|(heading, eval)| (heading.to_owned(), eval))
+            .map(|(heading, eval)| (heading.to_owned(), Protocol::Single(Box::new(eval))))
             .to_vec(),
         rows: (1..).zip(rows).map(row).collect(),
     };
@@ -112,6 +112,7 @@ fn stages_come_after_what_they_need_and_cheap_ones_first() {
             Work::Pretrain(_) => {}
             Work::Extract(work) => assert!(seen.contains(&&work.model)),
             Work::Score(work) => assert!(seen.contains(&&work.features)),
+            Work::Finetune(work) => assert!(seen.contains(&&work.model)),
         }
         seen.push(&stage.id);
     }

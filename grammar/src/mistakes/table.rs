@@ -123,7 +123,7 @@ fn detached_unit(p: &Place) -> Option<Mistake> {
         |i: usize| is_bare(i) && UNITS.contains(&p.at(i + 1)) && p.tokens.on_one_line(i, i + 1);
     let i = (1..=2)
         .filter_map(|back| p.i.checked_sub(back))
-        .find(|&i| joins(i) && p.at(i + 2) != "=")?;
+        .find(|&i| joins(i) && !matches!(p.at(i + 2), "=" | ":"))?;
     let joined = format!("{}{}", p.at(i), p.at(i + 1));
     let diagnostic = Diagnostic::error(
         codes::DETACHED_UNIT,

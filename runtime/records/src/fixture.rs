@@ -19,6 +19,7 @@ pub fn stage(id: StageId, label: &str) -> Stage {
     };
     let work = ScoreWork {
         features: StageId("f".repeat(64)),
+        beside: vec![],
         head,
         score: Score::Top1,
         seed: 0,

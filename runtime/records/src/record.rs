@@ -38,13 +38,14 @@ pub struct Run {
     pub seconds: f64,
 }
 
-/// The three kinds of stage.
+/// The kinds of stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Kind {
     Pretrain,
     Extract,
+    Finetune,
     Score,
 }
 
@@ -54,15 +55,17 @@ impl Kind {
         match work {
             Work::Pretrain(_) => Kind::Pretrain,
             Work::Extract(_) => Kind::Extract,
+            Work::Finetune(_) => Kind::Finetune,
             Work::Score(_) => Kind::Score,
         }
     }
 
-    /// `pretrain`, `extract`, `score`.
+    /// `pretrain`, `extract`, `finetune`, `score`.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Pretrain => "pretrain",
             Kind::Extract => "extract",
+            Kind::Finetune => "finetune",
             Kind::Score => "score",
         }
     }

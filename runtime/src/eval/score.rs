@@ -61,8 +61,14 @@ pub fn score(
     progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<Scores> {
-    let Score::Top1 = work.score;
-    let Head::Svm { costs, choose } = &work.head;
+    let (Score::Top1, Head::Svm { costs, choose }, []) =
+        (work.score, &work.head, work.beside.as_slice())
+    else {
+        return Err(Error::Unsupported {
+            message: "this version scores one set of features by a linear SVM, and nothing else"
+                .to_owned(),
+        });
+    };
     let mut costs: Vec<Exact> = costs.clone();
     costs.sort();
     costs.dedup();
@@ -404,6 +410,7 @@ mod tests {
     fn work(choose: Choose) -> ScoreWork {
         ScoreWork {
             features: StageId("0".repeat(64)),
+            beside: vec![],
             head: Head::Svm {
                 costs: vec![Exact::whole(1), Exact::new(1, 100), Exact::whole(1)],
                 choose,

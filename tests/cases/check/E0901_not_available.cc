@@ -1,6 +1,2 @@
 use paper
-table later {
-  of     = crisscross
-  scores = [linear32 on HMDB51]
-  row
-}
+modality t = text(clip: 2s, tokens: 16tokens, from: captions)

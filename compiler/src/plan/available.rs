@@ -1,0 +1,105 @@
+//! What a plan asks for and no run can execute yet.
+
+use super::{CellPlan, Plan, StageId, Work};
+use crate::hir::Head;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A plan without what cannot be executed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Executable {
+    /// What is left. A refused number is a cell without a stage, with the reason; a row all of whose numbers are refused is
+    /// left out, so that nothing is trained for a line of dashes.
+    pub plan: Plan,
+    /// What is refused, and how many numbers need it: `full finetuning`.
+    pub refused: BTreeMap<&'static str, usize>,
+    /// Rows that are left out: `table6:1`.
+    pub rows: Vec<String>,
+}
+
+/// Takes out of `plan` what no run can execute yet.
+pub fn executable(plan: &Plan) -> Executable {
+    let reasons: BTreeMap<&StageId, &'static str> = plan
+        .stages
+        .iter()
+        .filter_map(|stage| Some((&stage.id, refusal(&stage.work)?)))
+        .collect();
+    let (mut refused, mut rows) = (BTreeMap::new(), vec![]);
+    let mut left = plan.clone();
+    for table in &mut left.tables {
+        let mut kept = vec![];
+        for (number, mut row) in (1..).zip(std::mem::take(&mut table.rows)) {
+            let mut lost = 0;
+            for cell in &mut row.cells {
+                lost += usize::from(refuse(cell, &reasons, &mut refused));
+            }
+            if lost > 0 && row.cells.iter().all(|cell| cell.stage.is_err()) {
+                rows.push(format!("{}:{number}", table.name));
+            } else {
+                kept.push(row);
+            }
+        }
+        table.rows = kept;
+    }
+    left.tables.retain(|table| !table.rows.is_empty());
+    let needed = needed(&left);
+    left.stages.retain(|stage| needed.contains(&stage.id));
+    Executable {
+        plan: left,
+        refused,
+        rows,
+    }
+}
+
+/// Takes the stage of a cell away if it is refused.
+fn refuse(
+    cell: &mut CellPlan,
+    reasons: &BTreeMap<&StageId, &'static str>,
+    refused: &mut BTreeMap<&'static str, usize>,
+) -> bool {
+    let Some(what) = cell.stage.as_ref().ok().and_then(|id| reasons.get(id)) else {
+        return false;
+    };
+    *refused.entry(what).or_default() += 1;
+    cell.stage = Err(format!("this version cannot run {what}"));
+    true
+}
+
+/// What of a stage cannot be executed.
+fn refusal(work: &Work) -> Option<&'static str> {
+    match work {
+        Work::Pretrain(_) | Work::Extract(_) => None,
+        Work::Finetune(_) => Some("full finetuning"),
+        Work::Score(work) if !work.beside.is_empty() => Some("late fusion"),
+        Work::Score(work) => match &work.head {
+            Head::Svm { .. } => None,
+            Head::Linear { .. } => Some("a linear layer on frozen features"),
+            Head::Neighbours => Some("retrieval"),
+            Head::Finetune(_) => Some("full finetuning"),
+        },
+    }
+}
+
+/// The stages that the rows of a plan need, directly or through others.
+fn needed(plan: &Plan) -> BTreeSet<StageId> {
+    let mut needed = BTreeSet::new();
+    for row in plan.tables.iter().flat_map(|table| &table.rows) {
+        needed.insert(row.pretrain.clone());
+        needed.extend(row.cells.iter().filter_map(|cell| cell.stage.clone().ok()));
+    }
+    // Stages stand behind those that they need.
+    for stage in plan.stages.iter().rev() {
+        if !needed.contains(&stage.id) {
+            continue;
+        }
+        match &stage.work {
+            Work::Pretrain(_) => {}
+            Work::Extract(work) => drop(needed.insert(work.model.clone())),
+            Work::Finetune(work) => drop(needed.insert(work.model.clone())),
+            Work::Score(work) => {
+                needed.insert(work.features.clone());
+                needed.extend(work.beside.iter().cloned());
+            }
+        }
+    }
+    needed
+}

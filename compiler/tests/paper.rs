@@ -1,0 +1,179 @@
+//! Every experiment of the paper as a file: it checks, it plans, and it expects the published numbers.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // whatever is not there, the test has failed
+
+use compiler::hir::{Program, Table};
+use compiler::plan::{self, Plan, Work};
+use compiler::{Profile, check, hash, sources};
+use grammar::diagnostic::Severity;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+const NUMBERS: &str = include_str!("paper/numbers.csv");
+
+fn experiments() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments")
+}
+
+/// The files of the folder `experiments`, by name.
+fn files() -> Vec<String> {
+    let folder = std::fs::read_dir(experiments()).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".cc")).collect();
+    names.sort();
+    names
+}
+
+/// What a file closes to; it has no errors.
+fn program(file: &str, profile: Profile) -> Program {
+    let mut sources = sources();
+    let text = std::fs::read_to_string(experiments().join(file)).unwrap();
+    let root = sources.add(file, text);
+    let resolve = |_: &str, used: &str| {
+        let text = std::fs::read_to_string(experiments().join(used)).ok()?;
+        Some((used.to_owned(), text))
+    };
+    let (program, found) = check(&mut sources, root, &resolve, profile);
+    let errors: Vec<_> = found
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .collect();
+    program.unwrap_or_else(|| panic!("{file}: {errors:#?}"))
+}
+
+fn table(file: &str, name: &str) -> Table {
+    let tables = program(file, Profile::Full).tables;
+    let found = tables.into_iter().find(|table| table.name == name);
+    found.unwrap_or_else(|| panic!("{file} has a table {name}"))
+}
+
+fn plan_of(files: &[&str], profile: Profile) -> Plan {
+    let programs: Vec<Program> = files.iter().map(|file| program(file, profile)).collect();
+    let named: Vec<(&str, &Program)> = files.iter().copied().zip(&programs).collect();
+    plan::plan(&named).unwrap()
+}
+
+#[test]
+fn every_file_checks_and_plans_in_both_profiles() {
+    for file in files() {
+        for profile in [Profile::Full, Profile::Toy] {
+            let plan = plan_of(&[&file], profile);
+            // Retrieval, finetuning and the like are planned, and what no run can execute is left out as a whole.
+            let left = plan::executable(&plan).plan;
+            for stage in &left.stages {
+                assert!(!matches!(stage.work, Work::Finetune(_)), "{file}");
+            }
+        }
+    }
+}
+
+/// Published cells by table: row, column, number; an empty number was not reported.
+fn published() -> BTreeMap<&'static str, Vec<(usize, usize, &'static str)>> {
+    let mut cells: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for line in NUMBERS.lines().filter(|line| !line.starts_with('#')) {
+        let [table, row, column, number] = line.split(',').collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
+        let cell = (row.parse().unwrap(), column.parse().unwrap(), number);
+        cells.entry(table).or_default().push(cell);
+    }
+    cells
+}
+
+/// Number by number, as printed; and no file expects a number that the paper does not have.
+#[test]
+fn expectations_are_the_published_numbers() {
+    let published = published();
+    let mut seen = BTreeSet::new();
+    for file in files() {
+        for table in program(&file, Profile::Full).tables {
+            let expects = table.rows.iter().any(|row| !row.expect.is_empty());
+            let Some(cells) = published.get(table.name.as_str()) else {
+                assert!(!expects, "{file}: {} expects numbers", table.name);
+                continue;
+            };
+            seen.insert(table.name.clone());
+            let all: usize = table.rows.iter().map(|row| row.expect.len()).sum();
+            assert_eq!(all, cells.len(), "{}", table.name);
+            for (row, column, number) in cells {
+                let expected = table.rows[row - 1].expect[column - 1].as_deref();
+                assert_eq!(
+                    expected.unwrap_or_default(),
+                    *number,
+                    "{}:{row} column {column}",
+                    table.name
+                );
+            }
+        }
+    }
+    let wanted: BTreeSet<String> = published.keys().map(|name| name.to_string()).collect();
+    assert_eq!(seen, wanted);
+}
+
+/// Rows that name a pretraining, and pretrainings that no table before had, table by table in the order of the paper.
+#[test]
+fn tables_share_their_pretrainings() {
+    let tables = [
+        ("table1.cc", "table1", 11, 11),
+        ("table2.cc", "table2_ks", 2, 0),
+        ("table2.cc", "table2_k400", 2, 2),
+        ("table3.cc", "table3", 4, 3),
+        ("table4.cc", "table4", 3, 1),
+        ("table5.cc", "table5_visual", 5, 4),
+        ("table5.cc", "table5_audio", 4, 3),
+        ("table5.cc", "table5_multi", 3, 2),
+        ("temporal_consistency.cc", "temporal_consistency", 2, 1),
+        ("table6.cc", "table6", 3, 0),
+        ("table7.cc", "table7", 1, 0),
+        ("table8.cc", "table8", 2, 0),
+    ];
+    let mut known = BTreeSet::new();
+    for (file, name, mentioned, new) in tables {
+        let before = known.len();
+        let rows = table(file, name).rows;
+        assert_eq!(rows.len(), mentioned, "{name}");
+        known.extend(rows.iter().map(|row| hash::pretrain(&row.pretrain)));
+        assert_eq!(known.len() - before, new, "{name}");
+    }
+    // The four other policies of Figure 4 make the 31 of the whole paper.
+    assert_eq!(known.len(), 27);
+}
+
+/// Late fusion reads the features of the two protocols that it fuses, which other columns score alone.
+#[test]
+fn fusion_shares_its_extractions() {
+    let plan = plan_of(&["table2.cc"], Profile::Full);
+    let extracts = plan
+        .stages
+        .iter()
+        .filter(|s| matches!(s.work, Work::Extract(_)));
+    // Two rows of two scores, and two rows of four sets of features.
+    assert_eq!(extracts.count(), 2 * 2 + 2 * 4);
+}
+
+/// Retrieval searches once in one set of features, and counts for each rank.
+#[test]
+fn recall_at_several_ranks_is_one_extraction() {
+    let plan = plan_of(&["table7.cc"], Profile::Full);
+    let count = |wanted: fn(&Work) -> bool| plan.stages.iter().filter(|s| wanted(&s.work)).count();
+    assert_eq!(count(|work| matches!(work, Work::Extract(_))), 2);
+    assert_eq!(count(|work| matches!(work, Work::Score(_))), 6);
+}
+
+/// What cannot be executed costs nothing: no pretraining for rows of dashes.
+#[test]
+fn rows_without_a_number_are_not_trained() {
+    let plan = plan_of(&["table6.cc", "table8.cc"], Profile::Full);
+    let left = plan::executable(&plan);
+    assert_eq!(left.refused["full finetuning"], 12);
+    assert_eq!(left.refused["a linear layer on frozen features"], 2);
+    assert_eq!(left.rows, ["table6:1", "table6:2", "table6:3"]);
+    assert_eq!(left.plan.tables.len(), 1);
+    let pretrains = left.plan.stages.iter();
+    assert_eq!(
+        pretrains
+            .filter(|s| matches!(s.work, Work::Pretrain(_)))
+            .count(),
+        2
+    );
+}

@@ -8,6 +8,7 @@ pub mod codes;
 pub mod graph;
 pub mod hash;
 pub mod hir;
+pub mod interpret;
 pub mod loss;
 pub mod lower;
 pub mod passes;

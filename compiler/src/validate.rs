@@ -207,9 +207,46 @@ fn is_backbone(layer: &Layer) -> bool {
 
 /// The loss that the graph computes: terms over views with their weights.
 pub fn loss_of(graph: &Graph) -> Loss {
-    let mut embeddings: BTreeMap<Id, Embedding> = BTreeMap::new();
+    let embeddings = embeddings(graph);
     let mut terms: BTreeMap<Id, Term> = BTreeMap::new();
     let mut found = vec![];
+    for id in graph.ids() {
+        let inputs = graph.inputs(id);
+        match graph.node(id) {
+            Node::Term { term } => {
+                let args = inputs
+                    .iter()
+                    .map(|input| embeddings[input].clone())
+                    .collect();
+                terms.insert(id, canonical_term(&Term { op: *term, args }));
+            }
+            Node::Sum { weights } => {
+                found.extend(
+                    inputs
+                        .iter()
+                        .map(|input| terms[input].clone())
+                        .zip(weights.iter().copied()),
+                );
+            }
+            Node::Source
+            | Node::Sample
+            | Node::Decode { .. }
+            | Node::Slice { .. }
+            | Node::Augment { .. }
+            | Node::Encode { .. }
+            | Node::Predict { .. }
+            | Node::StopGradient
+            | Node::L2
+            | Node::Scale { .. }
+            | Node::Operator { .. } => {}
+        }
+    }
+    sorted(found.into_iter())
+}
+
+/// What each node computes of the views, where that is a tensor over the batch.
+fn embeddings(graph: &Graph) -> BTreeMap<Id, Embedding> {
+    let mut embeddings: BTreeMap<Id, Embedding> = BTreeMap::new();
     for id in graph.ids() {
         let inputs = graph.inputs(id);
         let apply = |op| Embedding::Apply(op, Box::new(embeddings[&inputs[0]].clone()));
@@ -224,28 +261,23 @@ pub fn loss_of(graph: &Graph) -> Loss {
             Node::L2 => apply(EmbeddingOp::L2),
             Node::Scale { by } => apply(EmbeddingOp::Scale(*by)),
             Node::Operator { operator } => apply(operator.clone()),
-            Node::Term { term } => {
-                let args = inputs
-                    .iter()
-                    .map(|input| embeddings[input].clone())
-                    .collect();
-                terms.insert(id, canonical_term(&Term { op: *term, args }));
-                continue;
-            }
-            Node::Sum { weights } => {
-                found.extend(
-                    inputs
-                        .iter()
-                        .map(|input| terms[input].clone())
-                        .zip(weights.iter().copied()),
-                );
-                continue;
-            }
-            Node::Source | Node::Sample | Node::Decode { .. } | Node::Slice { .. } => continue,
+            Node::Term { .. }
+            | Node::Sum { .. }
+            | Node::Source
+            | Node::Sample
+            | Node::Decode { .. }
+            | Node::Slice { .. } => continue,
         };
         embeddings.insert(id, embedding);
     }
-    sorted(found.into_iter())
+    embeddings
+}
+
+/// What each node computes of the views, with stop-gradients as far inside as they may go.
+pub(crate) fn canonical_embeddings(graph: &Graph) -> BTreeMap<Id, Embedding> {
+    let all = embeddings(graph).into_iter();
+    all.map(|(id, embedding)| (id, canonical(&embedding)))
+        .collect()
 }
 
 /// The terms in order, weights of equal terms added.

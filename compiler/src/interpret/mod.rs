@@ -1,0 +1,431 @@
+//! The meaning of a training step: an interpreter of graphs in f64, forwards and backwards, without any tensor library.
+//!
+//! Contents, draws and weights are made up, each from what it belongs to: a tick from its absolute time, an augmentation from its
+//! path, a weight from its group. Two graphs mean the same when they have one objective, one gradient for each parameter
+//! and leave one state behind, so each pass is proved by interpreting the graph before and after it. Everything is tiny and
+//! slow; what matters is that each kind of node is here once and plainly.
+
+mod augment;
+mod networks;
+mod tape;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod world;
+
+pub use networks::Nudge;
+pub use tape::Matrix;
+pub use world::World;
+
+use crate::graph::shapes::network;
+use crate::graph::{Graph, Id, Node};
+use crate::hir::{BatchNorm, Modality, Pretrain};
+use crate::loss::{Embedding, EmbeddingOp};
+use crate::validate::canonical_embeddings;
+use networks::{Parameters, Seen};
+use std::collections::BTreeMap;
+use tape::{Tape, Value};
+use world::Ticks;
+
+/// How far running statistics move to what a call saw.
+const BATCH_NORM_MOMENTUM: f64 = 0.1;
+
+/// What a training step computes and leaves behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meaning {
+    /// The objective.
+    pub objective: f64,
+    /// The gradient of each parameter that a network of the step has.
+    pub gradients: BTreeMap<String, Matrix>,
+    /// Running statistics and memory banks after the step. Each call of a network moves them, in view order.
+    pub state: BTreeMap<String, Vec<f64>>,
+}
+
+/// Interprets `graph`, a training step of `pretrain`, in `world`; with `nudge` at a neighbouring point.
+///
+/// # Panics
+///
+/// If `graph` is no valid training step: where [`crate::validate::validate`] panics, or at a slice outside of its decode.
+pub fn interpret(
+    graph: &Graph,
+    pretrain: &Pretrain,
+    world: &World,
+    nudge: Option<&Nudge>,
+) -> Meaning {
+    let mut run = Interpreter {
+        graph,
+        pretrain,
+        world,
+        tape: Tape::default(),
+        parameters: Parameters {
+            world,
+            nudge,
+            known: BTreeMap::new(),
+        },
+        embeddings: canonical_embeddings(graph),
+        joined: BTreeMap::new(),
+        values: BTreeMap::new(),
+        calls: vec![],
+        banks: BTreeMap::new(),
+    };
+    let mut objective = None;
+    for id in graph.ids() {
+        run.evaluate(id);
+        if let Node::Sum { .. } = graph.node(id) {
+            objective = Some(run.tensor(id));
+        }
+    }
+    let objective = objective.expect("interpret: a training step has an objective");
+    let gradients = run.tape.gradients(objective);
+    let of = |(name, value): (&String, &Value)| {
+        let gradient = Tape::pick(&gradients, *value)?;
+        Some((name.clone(), gradient.clone()))
+    };
+    Meaning {
+        objective: run.tape.of(objective).data[0],
+        gradients: run.parameters.known.iter().filter_map(of).collect(),
+        state: run.state(),
+    }
+}
+
+/// What a node makes.
+enum Made {
+    /// Nothing that is a number: the clip.
+    Nothing,
+    /// Ticks of each sample.
+    Ticks(Vec<Ticks>),
+    /// A tensor.
+    Tensor(Value),
+}
+
+/// A call of a network: its place in the order of a step, and what its BatchNorm layers saw.
+struct Call {
+    place: (usize, u8, String, String, u32),
+    seen: Seen,
+}
+
+/// Calls that `bn = joint` makes one: of one group, on views of one modality, through one chain of operators.
+type Joint = (String, Embedding);
+
+struct Interpreter<'a> {
+    graph: &'a Graph,
+    pretrain: &'a Pretrain,
+    world: &'a World,
+    tape: Tape,
+    parameters: Parameters<'a>,
+    embeddings: BTreeMap<Id, Embedding>,
+    /// Outputs of joint calls, by what goes in.
+    joined: BTreeMap<Joint, BTreeMap<Embedding, Value>>,
+    values: BTreeMap<Id, Made>,
+    calls: Vec<Call>,
+    banks: BTreeMap<String, Vec<f64>>,
+}
+
+impl Interpreter<'_> {
+    /// Evaluates `id` unless that is done.
+    fn evaluate(&mut self, id: Id) {
+        if self.values.contains_key(&id) {
+            return;
+        }
+        let inputs = self.graph.inputs(id);
+        for input in &inputs {
+            self.evaluate(*input);
+        }
+        let made = self.make(id, &inputs);
+        self.values.insert(id, made);
+    }
+
+    /// The output of one node: an arm for each kind.
+    fn make(&mut self, id: Id, inputs: &[Id]) -> Made {
+        let graph = self.graph;
+        let samples = 0..self.world.batch;
+        match graph.node(id) {
+            Node::Source | Node::Sample => Made::Nothing,
+            Node::Decode {
+                modality,
+                views,
+                length,
+            } => {
+                let decode = |sample| {
+                    let start = self.world.start(self.pretrain, sample, modality, views[0]);
+                    self.world.decode(sample, modality, start, *length)
+                };
+                Made::Ticks(samples.map(decode).collect())
+            }
+            Node::Slice { start, length, .. } => {
+                let range = *start as usize..(*start + *length) as usize;
+                let cut = |ticks: &Ticks| Ticks {
+                    first: ticks.first + i64::from(*start),
+                    content: ticks.content[range.clone()].to_vec(),
+                };
+                Made::Ticks(self.ticks(inputs[0]).iter().map(cut).collect())
+            }
+            Node::Augment { modality, view } => {
+                Made::Tensor(self.augment(modality, *view, inputs[0]))
+            }
+            Node::Encode { group } => Made::Tensor(self.call(id, group, 0, inputs[0])),
+            Node::Predict { group } => Made::Tensor(self.call(id, group, 1, inputs[0])),
+            Node::StopGradient => {
+                let x = self.tensor(inputs[0]);
+                Made::Tensor(self.tape.detach(x))
+            }
+            Node::L2 => {
+                let x = self.tensor(inputs[0]);
+                Made::Tensor(self.tape.unit_rows(x))
+            }
+            Node::Scale { by } => {
+                let x = self.tensor(inputs[0]);
+                Made::Tensor(self.tape.scale(x, by.to_f64()))
+            }
+            Node::Operator { operator } => Made::Tensor(self.operator(id, operator, inputs[0])),
+            Node::Term { term } => {
+                let inputs: Vec<Value> = inputs.iter().map(|input| self.tensor(*input)).collect();
+                Made::Tensor(terms::term(&mut self.tape, *term, &inputs))
+            }
+            Node::Sum { weights } => {
+                let mut sum = None;
+                for (weight, input) in weights.iter().zip(inputs) {
+                    let term = self.tensor(*input);
+                    let weighed = self.tape.scale(term, weight.to_f64());
+                    sum = Some(match sum {
+                        None => weighed,
+                        Some(sum) => self.tape.add(sum, weighed),
+                    });
+                }
+                let zero = || Matrix::from_fn(1, 1, |_, _| 0.0);
+                Made::Tensor(sum.unwrap_or_else(|| self.tape.constant(zero())))
+            }
+        }
+    }
+
+    /// The operators beyond those that have a node of their own: an arm for each.
+    fn operator(&mut self, id: Id, operator: &EmbeddingOp, input: Id) -> Value {
+        let x = self.tensor(input);
+        match operator {
+            EmbeddingOp::Linear(width) => {
+                let shape = (*width as usize, false, true);
+                let name = format!("linear{width}");
+                self.parameters.linear(&mut self.tape, &name, x, shape)
+            }
+            EmbeddingOp::Sinkhorn { eps } => terms::sinkhorn(&mut self.tape, x, eps.to_f64()),
+            // The copy has weights of its own that no gradient moves; it follows after the step, however often it is read.
+            EmbeddingOp::Ema { group, .. } => self.call(id, group, 2, input),
+            EmbeddingOp::Memory { momentum } => {
+                let (rows, cols) = (self.tape.of(x).rows, self.tape.of(x).cols);
+                let name = format!("memory({})", self.embeddings[&input]);
+                let bank = self.world.matrix(&name, rows, cols, 1.0);
+                let kept = momentum.to_f64();
+                let now = self.banks.entry(name).or_insert_with(|| bank.data.clone());
+                for (old, new) in now.iter_mut().zip(&self.tape.of(x).data) {
+                    *old = kept * *old + (1.0 - kept) * new;
+                }
+                self.tape.constant(bank)
+            }
+            EmbeddingOp::Encode(_)
+            | EmbeddingOp::Predict(_)
+            | EmbeddingOp::StopGradient
+            | EmbeddingOp::L2
+            | EmbeddingOp::Scale(_) => unreachable!("graph: `{operator:?}` has a node of its own"),
+        }
+    }
+
+    /// One view of each sample, augmented and converted: `[B, inputs]`.
+    fn augment(&mut self, modality: &str, view: u32, input: Id) -> Value {
+        let modality = self.modality(modality);
+        let world = self.world;
+        let between = augment::before_conversion(modality);
+        let all = modality.augment.links.len();
+        let one = |(sample, ticks): (usize, &Ticks)| {
+            let of = (sample, view);
+            let x = augment::links(world, modality, of, 0..between, ticks.content.clone());
+            let x = augment::convert(&x);
+            let x = augment::links(world, modality, of, between..all, x);
+            augment::inputs(world, &modality.name, &x)
+        };
+        let rows: Vec<Vec<f64>> = self.ticks(input).iter().enumerate().map(one).collect();
+        let matrix = Matrix::from_fn(rows.len(), augment::INPUTS, |i, j| rows[i][j]);
+        self.tape.constant(matrix)
+    }
+
+    /// The network of `group` on the output of `input`; `kind` is 0 for an encoder, 1 for a predictor, 2 for a copy.
+    fn call(&mut self, id: Id, group: &str, kind: u8, input: Id) -> Value {
+        match self.pretrain.bn {
+            BatchNorm::PerView => {
+                let x = self.tensor(input);
+                self.apply(&[id], group, kind, x, &[x])[0]
+            }
+            BatchNorm::Joint => {
+                let key = (
+                    format!("{kind}{group}"),
+                    without_view(&self.embeddings[&id]),
+                );
+                let own = self.embeddings[&id].clone();
+                if !self.joined.contains_key(&key) {
+                    self.join(&key, group, kind);
+                }
+                self.joined[&key][&own]
+            }
+        }
+    }
+
+    /// Calls `group` once on all views that `key` stands for.
+    fn join(&mut self, key: &Joint, group: &str, kind: u8) {
+        let mut members: BTreeMap<(u32, Embedding), Id> = BTreeMap::new();
+        for id in self.graph.ids() {
+            let Some(embedding) = self.embeddings.get(&id) else {
+                continue;
+            };
+            if is_call(self.graph.node(id), group, kind) && without_view(embedding) == key.1 {
+                let (_, view) = embedding.view();
+                members.entry((view, embedding.clone())).or_insert(id);
+            }
+        }
+        let ids: Vec<Id> = members.values().copied().collect();
+        let mut inputs = vec![];
+        for id in &ids {
+            let input = self.graph.inputs(*id)[0];
+            self.evaluate(input);
+            inputs.push(self.tensor(input));
+        }
+        let whole = self.tape.join(&inputs);
+        let outputs = self.apply(&ids, group, kind, whole, &inputs);
+        let named = members.into_keys().map(|(_, embedding)| embedding);
+        self.joined
+            .insert(key.clone(), named.zip(outputs).collect());
+    }
+
+    /// One call on `whole`, the rows of `inputs`: BatchNorm sees them as one batch. The rows of each input.
+    fn apply(
+        &mut self,
+        ids: &[Id],
+        group: &str,
+        kind: u8,
+        whole: Value,
+        inputs: &[Value],
+    ) -> Vec<Value> {
+        let all = 0..self.tape.of(whole).rows;
+        let network = network(self.pretrain, group)
+            .expect("interpret: a group of the experiment")
+            .clone();
+        let name = if kind == 2 {
+            format!("ema({group})")
+        } else {
+            group.to_owned()
+        };
+        let how = (std::slice::from_ref(&all), kind != 2);
+        let (output, seen) = self
+            .parameters
+            .forward(&mut self.tape, &name, &network, whole, how);
+        let first = ids[0];
+        let (modality, view) = self.embeddings[&first].view();
+        let place = (
+            self.depth(first),
+            kind,
+            group.to_owned(),
+            modality.to_owned(),
+            view,
+        );
+        self.calls.push(Call { place, seen });
+        if let [_] = inputs {
+            return vec![output];
+        }
+        let mut from = 0;
+        let mut parts = vec![];
+        for input in inputs {
+            let rows = self.tape.of(*input).rows;
+            parts.push(self.tape.part(output, from, rows));
+            from += rows;
+        }
+        parts
+    }
+
+    /// Running statistics after all calls, in the order in which a step makes them, and memory banks.
+    fn state(&self) -> BTreeMap<String, Vec<f64>> {
+        let mut state = self.banks.clone();
+        let mut calls: Vec<&Call> = self.calls.iter().collect();
+        calls.sort_by_key(|call| &call.place);
+        let seen = calls.into_iter().flat_map(|call| &call.seen);
+        for (layer, means, variances) in seen {
+            for (what, values, start) in [("mean", means, 0.0), ("variance", variances, 1.0)] {
+                let running = state
+                    .entry(format!("{layer}.{what}"))
+                    .or_insert_with(|| vec![start; values.len()]);
+                for (old, new) in running.iter_mut().zip(values) {
+                    *old += BATCH_NORM_MOMENTUM * (new - *old);
+                }
+            }
+        }
+        state
+    }
+
+    /// Calls between `id` and its view: a network on another's output runs later.
+    fn depth(&self, id: Id) -> usize {
+        let is_network = |op: &&EmbeddingOp| match op {
+            EmbeddingOp::Encode(_) | EmbeddingOp::Predict(_) | EmbeddingOp::Ema { .. } => true,
+            EmbeddingOp::StopGradient
+            | EmbeddingOp::L2
+            | EmbeddingOp::Scale(_)
+            | EmbeddingOp::Linear(_)
+            | EmbeddingOp::Sinkhorn { .. }
+            | EmbeddingOp::Memory { .. } => false,
+        };
+        self.embeddings[&id].operators().filter(is_network).count()
+    }
+
+    fn modality(&self, name: &str) -> &Modality {
+        self.pretrain
+            .modality(name)
+            .expect("interpret: a modality of the experiment")
+    }
+
+    fn ticks(&self, id: Id) -> &[Ticks] {
+        match &self.values[&id] {
+            Made::Ticks(ticks) => ticks,
+            Made::Nothing | Made::Tensor(_) => {
+                panic!("interpret: `{:?}` makes ticks", self.graph.node(id))
+            }
+        }
+    }
+
+    fn tensor(&self, id: Id) -> Value {
+        match &self.values[&id] {
+            Made::Tensor(value) => *value,
+            Made::Nothing | Made::Ticks(_) => {
+                panic!("interpret: `{:?}` makes a tensor", self.graph.node(id))
+            }
+        }
+    }
+}
+
+/// Whether `node` calls `group` as a `kind` of network.
+fn is_call(node: &Node, wanted: &str, kind: u8) -> bool {
+    match node {
+        Node::Encode { group } => kind == 0 && group == wanted,
+        Node::Predict { group } => kind == 1 && group == wanted,
+        Node::Operator {
+            operator: EmbeddingOp::Ema { group, .. },
+        } => kind == 2 && group == wanted,
+        Node::Source
+        | Node::Sample
+        | Node::Decode { .. }
+        | Node::Slice { .. }
+        | Node::Augment { .. }
+        | Node::StopGradient
+        | Node::L2
+        | Node::Scale { .. }
+        | Node::Operator { .. }
+        | Node::Term { .. }
+        | Node::Sum { .. } => false,
+    }
+}
+
+/// The chain of operators alone: view 0 of the modality.
+fn without_view(embedding: &Embedding) -> Embedding {
+    match embedding {
+        Embedding::View { modality, .. } => Embedding::View {
+            modality: modality.clone(),
+            view: 0,
+        },
+        Embedding::Apply(op, inner) => Embedding::Apply(op.clone(), Box::new(without_view(inner))),
+    }
+}

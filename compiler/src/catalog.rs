@@ -192,6 +192,8 @@ pub enum Type {
     Scores,
     /// A pretraining.
     Pretrain,
+    /// A path to a value of the rows: `relax`, `of.data.train`.
+    Path,
     /// A view or embedding inside a loss.
     Tensor,
     /// A function of a view inside a loss.
@@ -238,6 +240,7 @@ impl Type {
             Type::Neighbours => "`knn(distance: cosine)`".into(),
             Type::Scores => "a list of evaluations".into(),
             Type::Pretrain => "a pretraining".into(),
+            Type::Path => "a path to a value of the rows".into(),
             Type::Tensor => "an embedding".into(),
             Type::Function => "a function of a view".into(),
             Type::Later => "a value".into(),
@@ -935,9 +938,8 @@ pub const TABLE: &[Parameter] = &[
 pub const FIGURE: &[Parameter] = &[
     may("of", Type::Pretrain),
     may("scores", Type::Scores),
-    may("from", Type::Later),
-    may("x", Type::Later),
-    may("y", Type::Later),
+    may("curves", Type::Later),
+    needs("x", Type::Path),
 ];
 
 /// The fields of a kind that is written as a block; empty for the others.

@@ -792,9 +792,11 @@ impl Protocol {
 /// Where a value came from, for `explain`: kept beside a closed record, never hashed. Paths such as `v.lr_b`.
 pub type Provenance = BTreeMap<String, Vec<grammar::span::Span>>;
 
-/// A table: closed rows and the columns they are scored by.
+/// A table or figure: closed rows and the columns they are scored by.
 #[derive(Clone, Debug)]
 pub struct Table {
+    /// What the rows of a figure are drawn against, a path such as `relax` or `of.data.train`; `None` for a table.
+    pub x: Option<String>,
     /// Its name.
     pub name: String,
     /// Its title.

@@ -2,7 +2,7 @@
 
 use super::names::is_mentioned;
 use super::record::Record;
-use super::{Bound, Checker, Env, Slot, counted, named_call, suggest};
+use super::{Bound, Checker, Env, Slot, counted, name_of, named_call, suggest};
 use crate::catalog;
 use crate::codes;
 use crate::hir::{self, NamedPretrain, Program};
@@ -101,6 +101,7 @@ impl<'a> Checker<'a> {
         if tables.is_empty() && !rows.is_empty() {
             let span = rows[0].span;
             tables.push(hir::Table {
+                x: None,
                 name: "pretrains".into(),
                 title: None,
                 span,
@@ -181,12 +182,13 @@ impl<'a> Checker<'a> {
         self.set_fields(&mut record, block, &env);
         let record = Rc::new(record);
         if decl.kind.value == Kind::Figure {
-            let message = "this version does not draw figures; its rows can stand in a `table`";
+            let message = "this version does not draw figures; its numbers are printed as a table";
             self.report(
                 &env,
                 Diagnostic::warning(codes::NOT_AVAILABLE, decl.kind.span, message),
             );
-        } else if let Some(slot) = record.slot("curves") {
+        }
+        if let Some(slot) = record.slot("curves") {
             let message =
                 "this version does not draw curves; they stand in `metrics.jsonl` of each run";
             self.report(
@@ -194,18 +196,20 @@ impl<'a> Checker<'a> {
                 Diagnostic::warning(codes::NOT_AVAILABLE, slot.span(), message),
             );
         }
+        let x = self.axis(decl, &record);
         let scores = self.scores(&record);
         let mut unrolled = vec![];
         let is_right = self.unroll(&block.items, &[], &env, &mut unrolled);
         let is_broken = self.modules[0].broken.contains(&decl.name.value);
-        if unrolled.is_empty() && is_right && !is_broken && decl.kind.value == Kind::Table {
-            let message = format!("table `{}` has no rows", decl.name.value);
+        if unrolled.is_empty() && is_right && !is_broken {
+            let message = format!(
+                "{} `{}` has no rows",
+                decl.kind.value.word(),
+                decl.name.value
+            );
             let diagnostic = Diagnostic::error(codes::MISSING_FIELD, decl.name.span, message)
                 .help("write `row` on a line of its own for the pretraining as it is");
             self.report(&env, diagnostic);
-        }
-        if decl.kind.value == Kind::Figure {
-            return None;
         }
         let mut rows = vec![];
         let mut all_closed = true;
@@ -237,13 +241,68 @@ impl<'a> Checker<'a> {
         let written: Vec<&'a Row> = unrolled.iter().map(|row| row.row).collect();
         self.advise_on_table(&record, &rows, &written, &scores);
         let title = decl.title.as_ref().map(|title| title.value.clone());
+        if decl.kind.value == Kind::Figure && x.is_none() {
+            return None;
+        }
         Some(hir::Table {
+            x,
             name: decl.name.value.clone(),
             title,
             span: decl.name.span,
             scores,
             rows,
         })
+    }
+
+    /// What the rows of a figure are drawn against: a field of a pretraining or what lies below one.
+    fn axis(&mut self, decl: &'a Decl, record: &Rc<Record<'a>>) -> Option<String> {
+        if decl.kind.value != Kind::Figure {
+            return None;
+        }
+        let Some(slot) = record.slot("x") else {
+            if !record.is_unsure {
+                let message = format!("figure `{}` has no `x`", decl.name.value);
+                let diagnostic = Diagnostic::error(codes::MISSING_FIELD, decl.name.span, message)
+                    .help("name what its rows differ in, such as `x = relax`");
+                self.report(&Env::of_module(0), diagnostic);
+            }
+            return None;
+        };
+        let mut names: Vec<&str> = vec![];
+        let mut at = slot.expr;
+        while let ExprKind::Member(base, member) = &at.kind {
+            names.push(&member.value);
+            at = base;
+        }
+        names.extend(name_of(at));
+        names.reverse();
+        let is_modality = |name: &str| {
+            let declared = self.declared(0, name);
+            declared.is_some_and(|(_, decl)| decl.kind.value == Kind::Modality)
+        };
+        let is_field = |name: &str| catalog::PRETRAIN.iter().any(|field| field.name == name);
+        let is_known = match names.as_slice() {
+            ["of"] => true,
+            ["of", name, ..] => is_field(name),
+            [modality, name, ..] if is_modality(modality) => catalog::PER_MODALITY
+                .iter()
+                .any(|field| field.name == *name),
+            [name, ..] => is_field(name),
+            [] => false,
+        };
+        if is_known {
+            return Some(names.join("."));
+        }
+        let message = "`x` takes a field of a pretraining, or what lies below one";
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+            .help("for example `x = relax` or `x = of.data.train`");
+        let fields = catalog::PRETRAIN.iter().map(|f| f.name).chain(["of"]);
+        let diagnostic = match names.as_slice() {
+            [name] => suggest(diagnostic, slot.span(), name, fields),
+            _ => diagnostic,
+        };
+        self.report(&slot.env, diagnostic);
+        None
     }
 
     /// The columns: each as written, and closed if it is right.

@@ -47,6 +47,7 @@ fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
         ("hear on KS", eval("a", 1)),
     ];
     let table = Table {
+        x: None,
         name: name.to_owned(),
         title: Some("A title".to_owned()),
         span: here(0),

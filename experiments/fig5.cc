@@ -1,0 +1,26 @@
+# Figure 5: loss curves of the predictor designs of Table 3, and accuracy against the size of the pretraining set of Table 4.
+#
+#   crisscross run experiments/fig5.cc          crisscross run --toy experiments/fig5.cc
+#
+# Every run is one of Tables 1, 3 and 4 and is trained once. The paper prints no numbers for its curves; the points of the right half
+# are those of Table 4, without DCASE (Sec. 4.6). The losses stand in `metrics.jsonl` of each run.
+
+use paper
+use "table4.cc"
+
+figure fig5_left "Loss curves of predictor designs" {
+  of     = crisscross
+  curves = [train.loss]
+  x      = lr_p
+  row "lr_p = lr_b"    lr_p = lr_b.start
+  row "comm. pred."    v.h = l2 - pred, a.h = same(v.h)
+  row "default"
+}
+
+figure fig5_right "Accuracy against pretraining size" {
+  scores = [linear32 on HMDB51, linear32 on UCF101, linear_fc on K400, linear5s on ESC50]
+  x      = of.data.train
+  row of = crisscross
+  row of = crisscross_k400
+  row of = crisscross_as
+}

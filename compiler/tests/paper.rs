@@ -179,3 +179,21 @@ fn rows_without_a_number_are_not_trained() {
         2
     );
 }
+
+/// Six objectives and a hybrid, each of the published form: terms and the networks and banks that they need.
+#[test]
+fn related_methods_are_graphs() {
+    let rows = table("related.cc", "related").rows;
+    let printed: Vec<String> = rows
+        .iter()
+        .map(|row| compiler::graph::text(&row.pretrain, &row.label))
+        .collect();
+    insta::assert_snapshot!("related", printed.join("\n"));
+    let plan = plan_of(&["related.cc"], Profile::Full);
+    let left = plan::executable(&plan);
+    // SimSiam, VICReg and CrissCross can be trained.
+    assert_eq!(
+        left.rows,
+        ["related:2", "related:4", "related:5", "related:7"]
+    );
+}

@@ -1,7 +1,9 @@
 //! What a plan asks for and no run can execute yet.
 
 use super::{CellPlan, Plan, StageId, Work};
+use crate::graph::Node;
 use crate::hir::Head;
+use crate::loss::EmbeddingOp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan without what cannot be executed.
@@ -28,6 +30,11 @@ pub fn executable(plan: &Plan) -> Executable {
     for table in &mut left.tables {
         let mut kept = vec![];
         for (number, mut row) in (1..).zip(std::mem::take(&mut table.rows)) {
+            if let Some(what) = reasons.get(&row.pretrain) {
+                *refused.entry(*what).or_default() += row.cells.len();
+                rows.push(format!("{}:{number}", table.name));
+                continue;
+            }
             let mut lost = 0;
             for cell in &mut row.cells {
                 lost += usize::from(refuse(cell, &reasons, &mut refused));
@@ -67,7 +74,22 @@ fn refuse(
 /// What of a stage cannot be executed.
 fn refusal(work: &Work) -> Option<&'static str> {
     match work {
-        Work::Pretrain(_) | Work::Extract(_) => None,
+        Work::Pretrain(work) => work.steps.iter().find_map(|step| match &step.node {
+            Node::Operator { operator } => Some(operator_loss(operator)),
+            Node::Source
+            | Node::Sample
+            | Node::Decode { .. }
+            | Node::Slice { .. }
+            | Node::Augment { .. }
+            | Node::Encode { .. }
+            | Node::Predict { .. }
+            | Node::StopGradient
+            | Node::L2
+            | Node::Scale { .. }
+            | Node::Term { .. }
+            | Node::Sum { .. } => None,
+        }),
+        Work::Extract(_) => None,
         Work::Finetune(_) => Some("full finetuning"),
         Work::Score(work) if !work.beside.is_empty() => Some("late fusion"),
         Work::Score(work) => match &work.head {
@@ -76,6 +98,21 @@ fn refusal(work: &Work) -> Option<&'static str> {
             Head::Neighbours => Some("retrieval"),
             Head::Finetune(_) => Some("full finetuning"),
         },
+    }
+}
+
+/// A loss with an operator that no step can execute.
+fn operator_loss(operator: &EmbeddingOp) -> &'static str {
+    match operator {
+        EmbeddingOp::Linear(_) => "a loss with `linear`",
+        EmbeddingOp::Sinkhorn { .. } => "a loss with `sinkhorn`",
+        EmbeddingOp::Ema { .. } => "a loss with `ema`",
+        EmbeddingOp::Memory { .. } => "a loss with `memory`",
+        EmbeddingOp::Encode(_)
+        | EmbeddingOp::Predict(_)
+        | EmbeddingOp::StopGradient
+        | EmbeddingOp::L2
+        | EmbeddingOp::Scale(_) => unreachable!("graph: `{operator:?}` has a node of its own"),
     }
 }
 

@@ -7,8 +7,7 @@ use super::{
 use crate::codes::NOT_AVAILABLE;
 use crate::graph::{Graph, Node};
 use crate::hash;
-use crate::hir::{self, Eval, Head, Optimiser, Program, Protocol, Row};
-use crate::loss::EmbeddingOp;
+use crate::hir::{Eval, Head, Optimiser, Program, Protocol, Row};
 use crate::passes::build;
 use grammar::diagnostic::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +22,7 @@ pub const FORMAT: u32 = 1;
 ///
 /// # Errors
 ///
-/// E0901 at each row whose loss or optimiser no run can execute yet.
+/// E0901 at each row whose optimiser is LARC over LARC.
 pub fn plan(files: &[(&str, &Program)]) -> Result<Plan, Vec<Diagnostic>> {
     let mut wanted = Wanted::default();
     let mut tables = vec![];
@@ -33,7 +32,7 @@ pub fn plan(files: &[(&str, &Program)]) -> Result<Plan, Vec<Diagnostic>> {
             let mut rows = vec![];
             for (number, row) in (1..).zip(&table.rows) {
                 let (graph, _) = build(&row.pretrain);
-                refused.extend(not_executable(&graph, row));
+                refused.extend(clips_twice(row));
                 let name = format!("{}:{number}", table.name);
                 let pretrain = wanted.pretrain(&name, row, &graph);
                 let cell = |(i, score): (usize, &(String, Protocol))| {
@@ -228,47 +227,13 @@ fn untrained(graph: &Graph, row: &Row, eval: &Eval) -> Option<String> {
     (!is_trained).then(|| format!("`{}` is not trained by this row", eval.uses))
 }
 
-/// E0901 for each thing of `row` that no run can execute yet.
-fn not_executable(graph: &Graph, row: &Row) -> Vec<Diagnostic> {
-    let mut found: BTreeSet<&str> = BTreeSet::new();
-    for id in graph.ids() {
-        if let Node::Operator { operator } = graph.node(id) {
-            found.insert(operator_name(operator));
-        }
-    }
-    let mut diagnostics: Vec<Diagnostic> = found
-        .into_iter()
-        .map(|name| {
-            Diagnostic::error(NOT_AVAILABLE, row.span, format!("this row's loss uses `{name}`, which cannot be trained yet"))
-                .note("`check`, `show` and `graph` work on it; `plan` and `run` do not")
-                .help("leave this row out, or write its loss with `cos`, `mse`, `dot`, `xent`, `info_nce`, `hinge_std`, `cov`, `sg` and `l2`")
-        })
-        .collect();
-    if let hir::Optimiser::Larc { inner, .. } = &row.pretrain.optim {
-        let is_nested = match inner.as_ref() {
-            Optimiser::Larc { .. } => true,
-            Optimiser::Adam { .. } | Optimiser::Sgd { .. } => false,
-        };
-        if is_nested {
-            let message = "this row's optimiser is `larc` over `larc`, which would clip twice";
-            diagnostics.push(
-                Diagnostic::error(NOT_AVAILABLE, row.span, message).help("write `larc` once"),
-            );
-        }
-    }
-    diagnostics
-}
-
-fn operator_name(operator: &EmbeddingOp) -> &'static str {
-    match operator {
-        EmbeddingOp::Encode(_) => "f",
-        EmbeddingOp::Predict(_) => "h",
-        EmbeddingOp::StopGradient => "sg",
-        EmbeddingOp::L2 => "l2",
-        EmbeddingOp::Scale(_) => "scale",
-        EmbeddingOp::Linear(_) => "linear",
-        EmbeddingOp::Sinkhorn { .. } => "sinkhorn",
-        EmbeddingOp::Ema { .. } => "ema",
-        EmbeddingOp::Memory { .. } => "memory",
-    }
+/// E0901 where the optimiser of `row` clips twice.
+fn clips_twice(row: &Row) -> Option<Diagnostic> {
+    let Optimiser::Larc { inner, .. } = &row.pretrain.optim else {
+        return None;
+    };
+    matches!(**inner, Optimiser::Larc { .. }).then(|| {
+        let message = "this row's optimiser is `larc` over `larc`, which would clip twice";
+        Diagnostic::error(NOT_AVAILABLE, row.span, message).help("write `larc` once")
+    })
 }

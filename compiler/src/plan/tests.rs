@@ -148,7 +148,7 @@ fn a_dropped_network_has_no_score_and_random_weights_have_all() {
 }
 
 #[test]
-fn what_no_run_can_execute_is_refused_at_its_row() {
+fn a_loss_that_no_step_can_execute_is_planned_and_left_out_of_a_run() {
     let mut related = with_loss(&ALL);
     let term = related.loss.terms[0].clone();
     let mut args = term.0.args.clone();
@@ -169,17 +169,37 @@ fn what_no_run_can_execute_is_refused_at_its_row() {
             term.1,
         )],
     };
-    let refused = plan(&[("t.cc", &table("t", vec![with_loss(&ALL), related]))]).unwrap_err();
+    let whole = plan(&[("t.cc", &table("t", vec![with_loss(&ALL), related]))]).unwrap();
+    assert_eq!(whole.tables[0].rows.len(), 2);
+    let left = executable(&whole);
+    assert_eq!(left.rows, ["t:2"]);
+    assert_eq!(
+        left.refused.into_iter().collect::<Vec<_>>(),
+        [("a loss with `ema`", 3)]
+    );
+    assert_eq!(
+        left.plan,
+        plan(&[("t.cc", &table("t", vec![with_loss(&ALL)]))]).unwrap()
+    );
+}
+
+/// LARC over LARC would clip twice.
+#[test]
+fn larc_over_larc_is_refused_at_its_row() {
+    let mut twice = with_loss(&ALL);
+    for _ in 0..2 {
+        twice.optim = hir::Optimiser::Larc {
+            inner: Box::new(twice.optim.clone()),
+            trust: Exact::new(1, 1000),
+        };
+    }
+    let refused = plan(&[("t.cc", &table("t", vec![with_loss(&ALL), twice]))]).unwrap_err();
     let [diagnostic] = refused.as_slice() else {
         panic!("one diagnostic, not {refused:?}")
     };
     assert_eq!(
         (diagnostic.code, diagnostic.primary.span),
         (NOT_AVAILABLE, here(2))
-    );
-    assert_eq!(
-        diagnostic.message,
-        "this row's loss uses `ema`, which cannot be trained yet"
     );
 }
 

@@ -17,6 +17,7 @@ pub mod readings;
 pub mod time;
 pub mod units;
 pub mod validate;
+pub mod written;
 
 #[cfg(test)]
 mod fixture;

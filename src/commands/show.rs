@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use compiler::hir::{Pretrain, Program, Provenance};
-use compiler::units::Exact;
+use compiler::hir::{Program, Provenance};
+use compiler::written;
 use grammar::span::Span;
-use serde_json::{Value, json};
 
 use crate::cli::Show;
 use crate::failure::{Failure, Result};
@@ -50,14 +49,17 @@ fn show_in(name: &str, file: &Path) -> Result<()> {
             .help(format!("it declares {}", names.join(", "))));
         };
         let mut lines = vec![name.to_owned()];
-        print(&value, "", &mut |path, text| {
-            let span = provenance.and_then(|known| source(known, path));
+        for (path, text) in value {
+            // The weights that count stand in the loss: no line of a file says `exact`.
+            let is_ours = path == "weights";
+            let known = provenance.filter(|_| !is_ours);
+            let span = known.and_then(|known| source(known, &path));
             let place = span.map_or(String::new(), |span| {
                 let (line, _) = compiled.sources.line_column(span.file, span.start);
                 format!("    # {}:{line}", compiled.sources.get(span.file).name)
             });
             lines.push(format!("  {path} = {text}{place}"));
-        });
+        }
         write_out(&(lines.join("\n") + "\n"));
     }
     Ok(())
@@ -86,16 +88,19 @@ fn names(program: &Program) -> impl Iterator<Item = &str> {
         .chain(program.tables.iter().map(|table| table.name.as_str()))
 }
 
+/// Fields with their text, and where they come from.
+type Shown<'p> = (Vec<(String, String)>, Option<&'p Provenance>);
+
 /// The closed value of this name, and where its fields come from.
-fn find<'p>(program: &'p Program, name: &str) -> Result<Option<(Value, Option<&'p Provenance>)>> {
+fn find<'p>(program: &'p Program, name: &str) -> Result<Option<Shown<'p>>> {
     if let Some(pretrain) = program.pretrains.iter().find(|p| p.name == name) {
         return Ok(Some((
-            fields(&pretrain.pretrain),
+            written::pretrain(&pretrain.pretrain),
             Some(&pretrain.provenance),
         )));
     }
     if let Some((_, eval)) = program.evals.iter().find(|(known, _)| known == name) {
-        return Ok(Some((json!(eval), None)));
+        return Ok(Some((written::protocol(eval), None)));
     }
     let (table, row) = name.split_once(':').unwrap_or((name, "1"));
     if program.tables.iter().all(|known| known.name != table) {
@@ -103,54 +108,8 @@ fn find<'p>(program: &'p Program, name: &str) -> Result<Option<(Value, Option<&'
     }
     let (table, index) = super::rows::one(program, Some(&format!("{table}:{row}")))?;
     let row = &table.rows[index];
-    Ok(Some((fields(&row.pretrain), Some(&row.provenance))))
-}
-
-/// A pretraining as its fields are called in a file: those of a modality under its name, the loss term by term.
-fn fields(pretrain: &Pretrain) -> Value {
-    let mut value = json!(pretrain);
-    value["modalities"] = json!(
-        pretrain
-            .modalities
-            .iter()
-            .map(|m| &m.name)
-            .collect::<Vec<_>>()
-    );
-    let terms = pretrain.loss.terms.iter().enumerate();
-    value["loss"] = terms
-        .map(|(i, (term, weight))| ((i + 1).to_string(), json!(format!("{} {term}", weight.0))))
-        .collect();
-    for modality in &pretrain.modalities {
-        value[&modality.name] = json!(modality);
-    }
-    value
-}
-
-/// Calls `line` with the dotted path and the text of each leaf.
-fn print(value: &Value, path: &str, line: &mut dyn FnMut(&str, String)) {
-    let below = |key: &str| {
-        if path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{path}.{key}")
-        }
-    };
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .for_each(|(key, value)| print(value, &below(key), line)),
-        Value::Array(members) if members.iter().any(Value::is_object) => {
-            for (number, member) in (1..).zip(members) {
-                print(member, &below(&number.to_string()), line);
-            }
-        }
-        // Exact rationals print as they are written in a file.
-        Value::String(text) => {
-            let number = serde_json::from_value::<Exact>(value.clone()).ok();
-            line(path, number.map_or_else(|| text.clone(), Exact::decimal));
-        }
-        Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::Null => {
-            line(path, value.to_string())
-        }
-    }
+    Ok(Some((
+        written::pretrain(&row.pretrain),
+        Some(&row.provenance),
+    )))
 }

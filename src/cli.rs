@@ -64,10 +64,14 @@ pub struct Check {
 /// `crisscross show`.
 #[derive(Debug, Args)]
 pub struct Show {
-    /// `paper`, `toy`, or a pretraining, protocol or table of FILE
+    /// `paper`, `released`, `toy`, or a pretraining, protocol or row of a file: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or NAME
+    /// before FILE
     pub name: String,
     /// The file that declares it
     pub file: Option<PathBuf>,
+    /// One JSON object: each field with its text and the place that set it
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `crisscross explain`.

@@ -303,6 +303,14 @@ fn a_name_of_a_file_is_shown_closed_with_its_sources() {
         "{}",
         left.out
     );
+    let joined = crisscross(folder.path(), &["show", "p.cc:small"]);
+    assert_eq!(joined.out, left.out);
+    let left = crisscross(folder.path(), &["show", "p.cc:small", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&left.out).unwrap();
+    assert_eq!(value["fields"]["bs"]["value"], "64");
+    assert_eq!(value["fields"]["bs"]["place"], "p.cc:3");
+    let left = crisscross(folder.path(), &["show", "paper", "--json"]);
+    assert_eq!(left.code, 2);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use compiler::hir::{Program, Provenance};
 use compiler::written;
 use grammar::span::Span;
+use serde_json::json;
 
 use crate::cli::Show;
 use crate::failure::{Failure, Result};
@@ -14,30 +15,34 @@ use crate::render::write_out;
 /// Prints the module or the value.
 pub fn show(arguments: &Show) -> Result<()> {
     let name = arguments.name.as_str();
-    match &arguments.file {
-        Some(file) => show_in(name, file),
-        None => match compiler::SHIPPED
-            .iter()
-            .find(|(shipped, _)| *shipped == name)
-        {
-            Some((_, text)) => {
-                write_out(text);
-                Ok(())
-            }
-            None => {
-                let names: Vec<String> = compiler::SHIPPED
-                    .iter()
-                    .map(|(name, _)| format!("`{name}`"))
-                    .collect();
-                Err(Failure::misuse(format!("there is no shipped module `{name}`"))
-                    .help(format!("the shipped modules are {}; a name of a file is shown by `crisscross show NAME FILE`", names.join(", "))))
-            }
-        },
+    let within = name
+        .find(".cc:")
+        .map(|at| (&name[..at + 3], &name[at + 4..]));
+    match (&arguments.file, within) {
+        (Some(file), _) => return show_in(name, file, arguments.json),
+        (None, Some((file, name))) => return show_in(name, Path::new(file), arguments.json),
+        (None, None) if arguments.json => {
+            let message = "a module is text, and has no form as JSON";
+            return Err(Failure::misuse(message)
+                .help("name what it declares: `crisscross show FILE.cc:NAME --json`"));
+        }
+        (None, None) => {}
     }
+    let known = compiler::SHIPPED.iter();
+    let names: Vec<String> = known.clone().map(|(name, _)| format!("`{name}`")).collect();
+    let Some((_, text)) = known.clone().find(|(shipped, _)| *shipped == name) else {
+        let help = format!(
+            "the shipped modules are {}; a name of a file is shown by `crisscross show FILE.cc:NAME`",
+            names.join(", ")
+        );
+        return Err(Failure::misuse(format!("there is no shipped module `{name}`")).help(help));
+    };
+    write_out(text);
+    Ok(())
 }
 
 /// Prints the pretraining, row or protocol `name` of `file`, closed, each value with the line that set it.
-fn show_in(name: &str, file: &Path) -> Result<()> {
+fn show_in(name: &str, file: &Path, as_json: bool) -> Result<()> {
     let compiled = compile_or_stop(&[PathBuf::from(file)], compiler::Profile::Full)?;
     for (_, program) in compiled.programs().unwrap_or_default() {
         let Some((value, provenance)) = find(program, name)? else {
@@ -49,16 +54,25 @@ fn show_in(name: &str, file: &Path) -> Result<()> {
             .help(format!("it declares {}", names.join(", "))));
         };
         let mut lines = vec![name.to_owned()];
+        let mut fields = serde_json::Map::new();
         for (path, text) in value {
             // The weights that count stand in the loss: no line of a file says `exact`.
             let is_ours = path == "weights";
             let known = provenance.filter(|_| !is_ours);
             let span = known.and_then(|known| source(known, &path));
-            let place = span.map_or(String::new(), |span| {
+            let place = span.map(|span| {
                 let (line, _) = compiled.sources.line_column(span.file, span.start);
-                format!("    # {}:{line}", compiled.sources.get(span.file).name)
+                format!("{}:{line}", compiled.sources.get(span.file).name)
             });
-            lines.push(format!("  {path} = {text}{place}"));
+            let comment = place
+                .as_ref()
+                .map_or(String::new(), |place| format!("    # {place}"));
+            lines.push(format!("  {path} = {text}{comment}"));
+            fields.insert(path, json!({ "value": text, "place": place }));
+        }
+        if as_json {
+            write_out(&format!("{}\n", json!({ "name": name, "fields": fields })));
+            continue;
         }
         write_out(&(lines.join("\n") + "\n"));
     }

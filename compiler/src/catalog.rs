@@ -1,133 +1,29 @@
-//! The one table of kinds, fields, operators, links, layers and policies: names, types, units and ranges. Checks and
-//! suggestions read it. It holds types and no values: those are in `prelude/`.
+//! The one table of kinds, fields, operators, links, layers, policies and units: names, types, units and ranges, with what each is
+//! and where it comes from. Checks, suggestions, the reference of `docs/language.md` and `crisscross doc` read it. It holds types
+//! and texts and no values: those are in `prelude/`.
 
-use crate::units::{Dimension, Exact, Quantity};
+mod augment;
+mod evaluation;
+mod fields;
+mod habits;
+mod loss;
+mod measure;
+mod media;
+mod network;
+mod reference;
+#[cfg(test)]
+mod tests;
+mod time;
+mod training;
+mod words;
+
 use grammar::ast::Kind;
 
-/// A quantity that a place takes: its dimension and its range.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measure {
-    /// What it is, for messages: `a probability`.
-    pub noun: &'static str,
-    /// The dimension.
-    pub dimension: Dimension,
-    /// Whole numbers only.
-    pub is_whole: bool,
-    /// The least value, as a fraction.
-    pub least: (i64, i64),
-    /// The greatest value, as a fraction.
-    pub most: (i64, i64),
-}
-
-impl Measure {
-    const fn new(
-        noun: &'static str,
-        dimension: Dimension,
-        is_whole: bool,
-        least: (i64, i64),
-        most: (i64, i64),
-    ) -> Self {
-        Self {
-            noun,
-            dimension,
-            is_whole,
-            least,
-            most,
-        }
-    }
-
-    const fn whole(noun: &'static str, dimension: Dimension, least: i64, most: i64) -> Self {
-        Self::new(noun, dimension, true, (least, 1), (most, 1))
-    }
-
-    const fn real(
-        noun: &'static str,
-        dimension: Dimension,
-        least: (i64, i64),
-        most: (i64, i64),
-    ) -> Self {
-        Self::new(noun, dimension, false, least, most)
-    }
-
-    /// The least and the greatest value.
-    pub fn range(&self) -> (Exact, Exact) {
-        let exact = |(n, d): (i64, i64)| Exact::new(n.into(), d.into());
-        (exact(self.least), exact(self.most))
-    }
-
-    /// The range as people write it: `0.08`, `16fps`.
-    pub fn range_text(&self) -> (String, String) {
-        let text = |value| {
-            Quantity {
-                value,
-                dimension: self.dimension,
-            }
-            .to_string()
-        };
-        let (least, most) = self.range();
-        (text(least), text(most))
-    }
-}
-
-const NUMBER: Dimension = Dimension::NUMBER;
-const MILLION: i64 = 1_000_000;
-
-/// A share: 0 to 1.
-pub const SHARE: Measure = Measure::real("a share", NUMBER, (0, 1), (1, 1));
-/// A probability.
-pub const PROBABILITY: Measure = Measure::real("a probability", NUMBER, (0, 1), (1, 1));
-/// A learning rate.
-pub const RATE: Measure = Measure::real("a rate", NUMBER, (0, 1), (1000, 1));
-/// Any number within reason.
-pub const ANY_NUMBER: Measure = Measure::real("a number", NUMBER, (-MILLION, 1), (MILLION, 1));
-/// A positive number.
-pub const POSITIVE: Measure = Measure::real(
-    "a positive number",
-    NUMBER,
-    (1, 1_000_000_000),
-    (MILLION, 1),
-);
-/// A count of things.
-pub const COUNT: Measure = Measure::whole("a count", NUMBER, 1, 1_000_000_000_000);
-/// A count of one or a few.
-pub const SMALL_COUNT: Measure = Measure::whole("a count", NUMBER, 1, MILLION);
-/// Samples of a batch.
-pub const BATCH: Measure = Measure::whole("a count", NUMBER, 1, 1 << 20);
-/// A number of epochs, which may be 0.
-pub const EPOCH_COUNT: Measure = Measure::whole("a count", NUMBER, 0, MILLION);
-/// A seed of random numbers.
-pub const SEED: Measure = Measure::whole("a whole number", NUMBER, 0, 1_000_000_000_000_000_000);
-/// The width of a layer.
-pub const WIDTH: Measure = Measure::whole("a width", NUMBER, 1, 1 << 20);
-/// The depth of a backbone.
-pub const DEPTH: Measure = Measure::whole("a depth", NUMBER, 10, 34);
-/// Temperature or entropy weight.
-pub const TEMPERATURE: Measure = Measure::real("a temperature", NUMBER, (1, MILLION), (MILLION, 1));
-/// A weight decay.
-pub const DECAY: Measure = Measure::real("a decay", NUMBER, (0, 1), (1, 1));
-/// Seconds.
-pub const DURATION: Measure = Measure::real("a duration", Dimension::TIME, (1, 1000), (86_400, 1));
-/// Seconds, which may be 0.
-pub const LAG: Measure = Measure::real("a duration", Dimension::TIME, (0, 1), (86_400, 1));
-/// Frames per second.
-pub const FRAME_RATE: Measure =
-    Measure::real("a frame rate", Dimension::FRAME_RATE, (1, 1000), (1000, 1));
-/// Samples per second.
-pub const FREQUENCY: Measure = Measure::real(
-    "a sample rate",
-    Dimension::FREQUENCY,
-    (100, 1),
-    (MILLION, 1),
-);
-/// Samples.
-pub const SAMPLES: Measure = Measure::whole("a count of samples", Dimension::SAMPLES, 1, 1 << 24);
-/// Pixels.
-pub const LENGTH: Measure = Measure::whole("a length in pixels", Dimension::LENGTH, 1, 16_384);
-/// Columns or bands.
-pub const BINS: Measure = Measure::whole("a count of bins", Dimension::BINS, 1, 1 << 20);
-/// Epochs as a place on the axis of training.
-pub const EPOCHS: Measure =
-    Measure::real("a count of epochs", Dimension::EPOCHS, (0, 1), (MILLION, 1));
+pub use fields::{EVAL, FIGURE, PER_MODALITY, PRETRAIN, TABLE};
+pub use habits::{ELSEWHERE, HABITS};
+pub use measure::*;
+pub use reference::{code_table, kinds_and_operators, reference};
+pub use words::{BUILT_IN, RESERVED, UNITS, WORDS, word};
 
 /// What a field or parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -257,21 +153,32 @@ pub struct Parameter {
     pub takes: Type,
     /// It must be given.
     pub is_required: bool,
+    /// What it is, as the rest of a sentence that begins with its name.
+    pub text: &'static str,
+    /// Where it comes from; empty for a parameter, which comes from where its operator does.
+    pub source: &'static str,
 }
 
-const fn needs(name: &'static str, takes: Type) -> Parameter {
+impl Parameter {
+    const fn from(self, source: &'static str) -> Self {
+        Parameter { source, ..self }
+    }
+}
+
+const fn needs(name: &'static str, takes: Type, text: &'static str) -> Parameter {
     Parameter {
         name,
         takes,
         is_required: true,
+        text,
+        source: "",
     }
 }
 
-const fn may(name: &'static str, takes: Type) -> Parameter {
+const fn may(name: &'static str, takes: Type, text: &'static str) -> Parameter {
     Parameter {
-        name,
-        takes,
         is_required: false,
+        ..needs(name, takes, text)
     }
 }
 
@@ -340,6 +247,10 @@ pub struct Operator {
     pub name: &'static str,
     /// What it makes.
     pub family: Family,
+    /// What it is, as the rest of a sentence that begins with its name.
+    pub text: &'static str,
+    /// Where it comes from: a place in the paper, a method, `code` or `ours`; several with ` | `.
+    pub source: &'static str,
     /// Its parameters in the order of positional arguments.
     pub parameters: &'static [Parameter],
     /// Takes any number of positional arguments, read apart from the named ones: `maxpool(1, 4, 4, stride: 1)`.
@@ -350,10 +261,18 @@ pub struct Operator {
     pub per_modality: Option<Type>,
 }
 
-const fn op(name: &'static str, family: Family, parameters: &'static [Parameter]) -> Operator {
+const fn op(
+    name: &'static str,
+    family: Family,
+    text: &'static str,
+    source: &'static str,
+    parameters: &'static [Parameter],
+) -> Operator {
     Operator {
         name,
         family,
+        text,
+        source,
         parameters,
         is_variadic: false,
         is_later: false,
@@ -361,586 +280,81 @@ const fn op(name: &'static str, family: Family, parameters: &'static [Parameter]
     }
 }
 
-const fn later(name: &'static str, family: Family) -> Operator {
+const fn later(
+    name: &'static str,
+    family: Family,
+    text: &'static str,
+    source: &'static str,
+) -> Operator {
     Operator {
-        name,
-        family,
-        parameters: &[],
         is_variadic: true,
         is_later: true,
-        per_modality: None,
+        ..op(name, family, text, source, &[])
     }
 }
 
-const SHORT: Type = Type::Word(&["skip", "loop", "pad", "error"]);
-/// What an operation on pictures leaves; `exact` where nothing is said.
-const LEVELS: Type = Type::Word(&["exact", "whole"]);
-/// Whether a mask may be as wide as its `max`; `inclusive` where nothing is said.
-const WIDTHS: Type = Type::Word(&["inclusive", "exclusive"]);
-const X: Parameter = needs("x", Type::Tensor);
-const Y: Parameter = needs("y", Type::Tensor);
+/// Operators that belong together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Subject {
+    /// What they are about.
+    pub title: &'static str,
+    /// The operators.
+    pub operators: &'static [Operator],
+}
 
-/// All operators. Sources: App. C (data), Tables S1 and S2 (augmentations), S5 to S8 (layers), Sec. 4.3 (policies), Sec. 3
-/// (loss), App. E (features, heads); SimSiam, BYOL, VICReg, SwAV and AVID for the remaining losses.
-pub const OPERATORS: &[Operator] = &[
-    op("video", Family::Modality, &[needs("clip", Type::Clip)]),
-    op(
-        "audio",
-        Family::Modality,
-        &[
-            needs("clip", Type::Clip),
-            needs("spectrogram", Type::Spectrogram),
-        ],
-    ),
-    later("text", Family::Modality),
-    later("flow", Family::Modality),
-    op(
-        "logmel",
-        Family::Spectrogram,
-        &[
-            needs("bands", Type::Quantity(SMALL_COUNT)),
-            needs("hop", Type::Quantity(DURATION)),
-            needs("fft", Type::Quantity(SAMPLES)),
-            needs("centre", Type::YesNo),
-        ],
-    ),
-    op(
-        "videos",
-        Family::Data,
-        &[
-            needs("train", Type::Quantity(COUNT)),
-            needs("classes", Type::Quantity(SMALL_COUNT)),
-            needs("requires", Type::Modalities),
-            may("splits", Type::Quantity(SMALL_COUNT)),
-            needs("short", SHORT),
-            may("label", Type::Text),
-            may("part_of", Type::Data),
-            may("length", Type::Quantity(DURATION)),
-        ],
-    ),
-    op(
-        "sounds",
-        Family::Data,
-        &[
-            needs("train", Type::Quantity(COUNT)),
-            needs("classes", Type::Quantity(SMALL_COUNT)),
-            may("splits", Type::Quantity(SMALL_COUNT)),
-            needs("short", SHORT),
-            may("label", Type::Text),
-            may("part_of", Type::Data),
-            may("length", Type::Quantity(DURATION)),
-        ],
-    ),
-    op(
-        "synthetic",
-        Family::Data,
-        &[
-            needs("clips", Type::Quantity(SMALL_COUNT)),
-            needs("classes", Type::Quantity(SMALL_COUNT)),
-            needs("length", Type::Quantity(DURATION)),
-            needs("lag", Type::Quantity(LAG)),
-            needs("seed", Type::Quantity(SEED)),
-            may("splits", Type::Quantity(SMALL_COUNT)),
-        ],
-    ),
-    op(
-        "multi_scale_crop",
-        Family::Augment,
-        &[needs("min_area", Type::Quantity(SHARE))],
-    ),
-    op(
-        "horizontal_flip",
-        Family::Augment,
-        &[needs("p", Type::Quantity(PROBABILITY))],
-    ),
-    op(
-        "color_jitter",
-        Family::Augment,
-        &[
-            needs("brightness", Type::Quantity(SHARE)),
-            needs("contrast", Type::Quantity(SHARE)),
-            needs("saturation", Type::Quantity(SHARE)),
-            needs(
-                "hue",
-                Type::Quantity(Measure::real("a share of a turn", NUMBER, (0, 1), (1, 2))),
-            ),
-        ],
-    ),
-    op(
-        "gray_scale",
-        Family::Augment,
-        &[
-            needs("p", Type::Quantity(PROBABILITY)),
-            may("levels", LEVELS),
-        ],
-    ),
-    op(
-        "gaussian_blur",
-        Family::Augment,
-        &[
-            needs("p", Type::Quantity(PROBABILITY)),
-            needs("sigma", Type::Pair(POSITIVE)),
-            may("pair", Type::Word(&["range", "axes"])),
-            may("levels", LEVELS),
-        ],
-    ),
-    op(
-        "cutout",
-        Family::Augment,
-        &[
-            needs("max", Type::Quantity(LENGTH)),
-            needs("count", Type::Quantity(SMALL_COUNT)),
-            needs(
-                "fill",
-                Type::Word(&["first_frame_mean", "times_first_frame_mean"]),
-            ),
-        ],
-    ),
-    op(
-        "volume_jitter",
-        Family::Augment,
-        &[needs("range", Type::Quantity(SHARE))],
-    ),
-    op(
-        "time_mask",
-        Family::Augment,
-        &[
-            needs("max", Type::Quantity(BINS)),
-            needs("count", Type::Quantity(SMALL_COUNT)),
-            may("widths", WIDTHS),
-        ],
-    ),
-    op(
-        "freq_mask",
-        Family::Augment,
-        &[
-            needs("max", Type::Quantity(BINS)),
-            needs("count", Type::Quantity(SMALL_COUNT)),
-            may("widths", WIDTHS),
-        ],
-    ),
-    op(
-        "random_crop",
-        Family::Augment,
-        &[
-            needs("range", Type::Pair(POSITIVE)),
-            needs("canvas", Type::Pair(POSITIVE)),
-        ],
-    ),
-    op(
-        "time_warp",
-        Family::Augment,
-        &[needs("window", Type::Quantity(BINS))],
-    ),
-    later("drop_words", Family::Augment),
-    later("follow", Family::Augment),
-    op("consistent", Family::Timing, &[needs("chain", Type::Chain)]),
-    op("per_frame", Family::Timing, &[needs("chain", Type::Chain)]),
-    op(
-        "r2plus1d",
-        Family::Layer,
-        &[
-            needs("depth", Type::Quantity(DEPTH)),
-            needs("width", Type::Quantity(WIDTH)),
-        ],
-    ),
-    op(
-        "resnet",
-        Family::Layer,
-        &[
-            needs("depth", Type::Quantity(DEPTH)),
-            needs("width", Type::Quantity(WIDTH)),
-            needs("channels", Type::Quantity(WIDTH)),
-        ],
-    ),
-    op(
-        "fc",
-        Family::Layer,
-        &[needs("width", Type::Quantity(WIDTH))],
-    ),
-    op("bn", Family::Layer, &[]),
-    op("relu", Family::Layer, &[]),
-    op("l2", Family::Layer, &[]),
-    op("same", Family::Layer, &[needs("as", Type::Layers)]),
-    later("bag_of_words", Family::Layer),
-    Operator {
-        per_modality: Some(Type::Word(&["same"])),
-        ..op(
-            "windows",
-            Family::Policy,
-            &[
-                needs("within", Type::Within),
-                needs("across", Type::Word(&["inside", "start", "centre"])),
-            ],
-        )
+/// All operators by subject, in the order of the paper's parts.
+pub const SUBJECTS: &[Subject] = &[
+    Subject {
+        title: "Modalities and data",
+        operators: media::OPERATORS,
     },
-    op("same", Family::Within, &[]),
-    op(
-        "overlap",
-        Family::Within,
-        &[
-            needs("share", Type::Quantity(SHARE)),
-            needs("of", Type::Modality),
-        ],
-    ),
-    op("halves", Family::Within, &[]),
-    op(
-        "offset",
-        Family::Within,
-        &[needs("by", Type::Word(&["max"]))],
-    ),
-    op("independent", Family::Within, &[]),
-    op(
-        "cosine",
-        Family::Schedule,
-        &[
-            needs("range", Type::Range),
-            may("warmup", Type::Quantity(EPOCHS)),
-        ],
-    ),
-    op(
-        "multistep",
-        Family::Schedule,
-        &[
-            needs("base", Type::Quantity(RATE)),
-            needs("ms", Type::Numbers(EPOCHS)),
-            needs("gamma", Type::Quantity(SHARE)),
-        ],
-    ),
-    op(
-        "late",
-        Family::Schedule,
-        &[
-            needs("schedule", Type::Schedule),
-            needs("first", Type::Quantity(RATE)),
-        ],
-    ),
-    op(
-        "adam",
-        Family::Optimiser,
-        &[
-            needs("betas", Type::Pair(SHARE)),
-            needs("wd", Type::Quantity(DECAY)),
-        ],
-    ),
-    op(
-        "sgd",
-        Family::Optimiser,
-        &[
-            needs("mtm", Type::Quantity(SHARE)),
-            needs("wd", Type::Quantity(DECAY)),
-        ],
-    ),
-    op(
-        "larc",
-        Family::Optimiser,
-        &[
-            needs("inner", Type::Optimiser),
-            needs("trust", Type::Quantity(ANY_NUMBER)),
-        ],
-    ),
-    op(
-        "random",
-        Family::Clips,
-        &[needs("clips", Type::Quantity(SMALL_COUNT))],
-    ),
-    op(
-        "uniform",
-        Family::Clips,
-        &[needs("clips", Type::Quantity(SMALL_COUNT))],
-    ),
-    op("conv5", Family::Feature, &[]),
-    Operator {
-        name: "maxpool",
-        family: Family::Feature,
-        parameters: &[may("stride", Type::Later)],
-        is_variadic: true,
-        is_later: false,
-        per_modality: None,
+    Subject {
+        title: "Augmentations",
+        operators: augment::OPERATORS,
     },
-    op("l2", Family::Feature, &[]),
-    op("bn", Family::Feature, &[]),
-    op(
-        "mean",
-        Family::Feature,
-        &[needs("of", Type::Word(&["clips"]))],
-    ),
-    op("svm", Family::Head, &[needs("cost", Type::Best)]),
-    op(
-        "linear",
-        Family::Head,
-        &[
-            needs("ep", Type::Quantity(SMALL_COUNT)),
-            needs("lr", Type::Schedule),
-        ],
-    ),
-    op(
-        "fc",
-        Family::Head,
-        &[needs("width", Type::Word(&["classes"]))],
-    ),
-    op(
-        "knn",
-        Family::Neighbours,
-        &[needs("distance", Type::Word(&["cosine"]))],
-    ),
-    op("last", Family::Keep, &[]),
-    op("best", Family::Keep, &[needs("split", Type::Split)]),
-    Operator {
-        name: "concat",
-        family: Family::Fuse,
-        parameters: &[],
-        is_variadic: true,
-        is_later: false,
-        per_modality: None,
+    Subject {
+        title: "Layers",
+        operators: network::OPERATORS,
     },
-    op(
-        "best",
-        Family::Best,
-        &[
-            needs("costs", Type::Numbers(POSITIVE)),
-            needs("split", Type::Split),
-        ],
-    ),
-    op("test", Family::Split, &[]),
-    op(
-        "val",
-        Family::Split,
-        &[needs("share", Type::Quantity(SHARE))],
-    ),
-    op("top1", Family::Score, &[needs("of", Type::Score)]),
-    op(
-        "recall",
-        Family::Score,
-        &[needs("k", Type::Quantity(SMALL_COUNT))],
-    ),
-    op("cos", Family::Term, &[X, Y]),
-    op("mse", Family::Term, &[X, Y]),
-    op("dot", Family::Term, &[X, Y]),
-    op("xent", Family::Term, &[X, Y]),
-    op(
-        "info_nce",
-        Family::Term,
-        &[
-            X,
-            Y,
-            needs("t", Type::Quantity(TEMPERATURE)),
-            may("negatives", Type::Quantity(COUNT)),
-        ],
-    ),
-    op("hinge_std", Family::Term, &[X]),
-    op("cov", Family::Term, &[X]),
-    op("f", Family::Tensor, &[X]),
-    op("h", Family::Tensor, &[X]),
-    op("sg", Family::Tensor, &[X]),
-    op("l2", Family::Tensor, &[X]),
-    op(
-        "sinkhorn",
-        Family::Tensor,
-        &[X, needs("eps", Type::Quantity(TEMPERATURE))],
-    ),
-    op(
-        "linear",
-        Family::Tensor,
-        &[needs("width", Type::Quantity(WIDTH))],
-    ),
-    op(
-        "ema",
-        Family::Tensor,
-        &[needs("of", Type::Function), needs("decay", Type::Schedule)],
-    ),
-    op(
-        "memory",
-        Family::Tensor,
-        &[
-            needs("of", Type::Function),
-            needs("momentum", Type::Quantity(SHARE)),
-        ],
-    ),
-    later("queue", Family::Tensor),
-    later("kmeans", Family::Tensor),
-    op("sum", Family::Sum, &[needs("of", Type::Loss)]),
-    op("mean", Family::Sum, &[needs("of", Type::Loss)]),
-    op("unit", Family::Sum, &[needs("of", Type::Loss)]),
+    Subject {
+        title: "Views in time",
+        operators: time::OPERATORS,
+    },
+    Subject {
+        title: "Schedules and optimisers",
+        operators: training::OPERATORS,
+    },
+    Subject {
+        title: "Evaluation",
+        operators: evaluation::OPERATORS,
+    },
+    Subject {
+        title: "Losses",
+        operators: loss::OPERATORS,
+    },
 ];
+
+/// All operators.
+pub fn operators() -> impl Iterator<Item = &'static Operator> {
+    SUBJECTS.iter().flat_map(|subject| subject.operators)
+}
 
 /// The operator of this name in this family.
 pub fn operator(family: Family, name: &str) -> Option<&'static Operator> {
-    OPERATORS
-        .iter()
-        .find(|o| o.family == family && o.name == name)
+    operators().find(|o| o.family == family && o.name == name)
 }
 
 /// The first operator of this name in any family.
 pub fn any_operator(name: &str) -> Option<&'static Operator> {
-    OPERATORS.iter().find(|o| o.name == name)
+    operators().find(|o| o.name == name)
 }
 
 /// Names of the operators of a family that this version can run.
 pub fn operators_of(family: Family) -> impl Iterator<Item = &'static str> {
-    OPERATORS
-        .iter()
+    operators()
         .filter(move |o| o.family == family && !o.is_later)
         .map(|o| o.name)
 }
-
-/// Fields of a pretraining (Table S10).
-pub const PRETRAIN: &[Parameter] = &[
-    needs("data", Type::Data),
-    needs("modalities", Type::Modalities),
-    needs(
-        "views",
-        Type::Quantity(Measure::whole("a count", NUMBER, 1, 16)),
-    ),
-    needs("loss", Type::Loss),
-    needs("weights", Type::Word(&["unit", "exact", "per_family"])),
-    needs("relax", Type::Policy),
-    needs("bn", Type::Word(&["per_view", "joint"])),
-    needs("bs", Type::Quantity(BATCH)),
-    needs("es", Type::Quantity(COUNT)),
-    needs("ep", Type::Quantity(EPOCH_COUNT)),
-    needs("optim", Type::Optimiser),
-    needs("lr_b", Type::Schedule),
-    needs("lr_p", Type::Schedule),
-    needs("precision", Type::Word(&["amp", "fp32", "bf16", "fp64"])),
-    needs("seed", Type::Quantity(SEED)),
-];
-
-/// Fields of a pretraining that each modality has: `v.augment`. `v.lr_b` stands before `lr_b` where both are set.
-pub const PER_MODALITY: &[Parameter] = &[
-    needs("augment", Type::Chain),
-    needs("f", Type::Layers),
-    may("h", Type::Layers),
-    may("lr_b", Type::Schedule),
-    may("lr_p", Type::Schedule),
-];
-
-/// Names that other tools have for fields and arguments, and ours.
-pub const HABITS: &[(&str, &[&str])] = &[
-    ("lr", &["lr_b", "lr_p"]),
-    ("learning_rate", &["lr_b", "lr_p"]),
-    ("batch", &["bs"]),
-    ("batch_size", &["bs"]),
-    ("epoch", &["ep"]),
-    ("epochs", &["ep"]),
-    ("num_epochs", &["ep"]),
-    ("max_epochs", &["ep"]),
-    ("epoch_size", &["es"]),
-    ("samples", &["es"]),
-    ("optimizer", &["optim"]),
-    ("optimiser", &["optim"]),
-    ("dataset", &["data"]),
-    ("weight_decay", &["wd"]),
-    ("momentum", &["mtm"]),
-    ("temperature", &["t"]),
-    ("dtype", &["precision"]),
-    ("amp", &["precision"]),
-    ("random_seed", &["seed"]),
-    ("augmentation", &["augment"]),
-    ("augmentations", &["augment"]),
-    ("transform", &["augment"]),
-    ("transforms", &["augment"]),
-    ("n_views", &["views"]),
-    ("num_views", &["views"]),
-    ("relaxation", &["relax"]),
-    ("policy", &["relax"]),
-    ("batchnorm", &["bn"]),
-    ("num_classes", &["classes"]),
-];
-
-/// Fields that other tools have and this language says in another way.
-pub const ELSEWHERE: &[(&str, &str)] = &[
-    (
-        "warmup",
-        "the warm-up is an argument of the schedule: `cosine(0.0002 -> 0, warmup: 2ep)`",
-    ),
-    (
-        "warmup_epochs",
-        "the warm-up is an argument of the schedule: `cosine(0.0002 -> 0, warmup: 2ep)`",
-    ),
-    (
-        "scheduler",
-        "a schedule is the value of a rate: `lr_b = cosine(0.0002 -> 0)`",
-    ),
-    (
-        "schedule",
-        "a schedule is the value of a rate: `lr_b = cosine(0.0002 -> 0)`",
-    ),
-    (
-        "clip",
-        "the clip is that of the modality: `modality w = video(clip: 8x112px @ 16fps)`",
-    ),
-    (
-        "name",
-        "the name stands behind the kind: `pretrain mine = crisscross with { ... }`",
-    ),
-    (
-        "defaults",
-        "what a file starts from stands before `with`: `pretrain mine = crisscross with { ... }`",
-    ),
-    (
-        "device",
-        "what is local stands on the command line or in `crisscross.toml`: `run --device cuda`",
-    ),
-    (
-        "gpus",
-        "what is local stands on the command line or in `crisscross.toml`: `run --device cuda`",
-    ),
-    (
-        "workers",
-        "what is local stands on the command line or in `crisscross.toml`: `run --loader-threads 4`",
-    ),
-    (
-        "num_workers",
-        "what is local stands on the command line or in `crisscross.toml`: `run --loader-threads 4`",
-    ),
-    ("root", "where data lie stands in `crisscross.toml`"),
-    ("path", "where data lie stands in `crisscross.toml`"),
-    (
-        "lr",
-        "rates are fields of the pretraining: `lr_b` and `lr_p`",
-    ),
-];
-
-/// Fields of an evaluation (App. E).
-pub const EVAL: &[Parameter] = &[
-    may("data", Type::Data),
-    needs("uses", Type::Modality),
-    may("clip", Type::Clip),
-    may("train", Type::Clips),
-    may("test", Type::Clips),
-    may("augment", Type::Chain),
-    may("features", Type::Features),
-    may("dim", Type::Quantity(COUNT)),
-    may("head", Type::Head),
-    needs("score", Type::Score),
-    may("tune", Type::Word(&["all"])),
-    may("pool", Type::Word(&["adaptive_max", "adaptive_mean"])),
-    may("bs", Type::Quantity(BATCH)),
-    may("es", Type::Quantity(COUNT)),
-    may("ep", Type::Quantity(SMALL_COUNT)),
-    may("optim", Type::Optimiser),
-    may("lr", Type::Schedule),
-    may("drp", Type::Quantity(SHARE)),
-    may("keep", Type::Keep),
-    may("fuse", Type::Fuse),
-    may("neighbours", Type::Neighbours),
-];
-
-/// Fields of a table.
-pub const TABLE: &[Parameter] = &[
-    may("of", Type::Pretrain),
-    may("scores", Type::Scores),
-    may("curves", Type::Later),
-];
-
-/// Fields of a figure.
-pub const FIGURE: &[Parameter] = &[
-    may("of", Type::Pretrain),
-    may("scores", Type::Scores),
-    may("curves", Type::Later),
-    needs("x", Type::Path),
-];
 
 /// The fields of a kind that is written as a block; empty for the others.
 pub fn fields(kind: Kind) -> &'static [Parameter] {
@@ -973,5 +387,22 @@ pub fn kind_noun(kind: Kind) -> &'static str {
         Kind::Eval => "an evaluation",
         Kind::Table => "a table",
         Kind::Figure => "a figure",
+    }
+}
+
+/// What a declaration of this kind is for, as the rest of a sentence that begins with the kind's word.
+pub fn kind_text(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Modality => "what a view is: pictures or sound, how long and how fine",
+        Kind::Data => "a data set; where it lies stands in `crisscross.toml`",
+        Kind::Augment => "an augmentation, or a chain of them",
+        Kind::Layers => "a network, or a part of one",
+        Kind::Relaxation => "how the windows of the views relate in time",
+        Kind::Loss => "a loss, or with parameters a function that makes one",
+        Kind::Let => "any other value, or a function of views",
+        Kind::Pretrain => "a pretraining: everything that its result depends on",
+        Kind::Eval => "an evaluation: from a backbone to a number",
+        Kind::Table => "rows and columns: pretrainings and what they score",
+        Kind::Figure => "a table that is drawn against one value of its rows",
     }
 }

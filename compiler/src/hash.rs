@@ -520,8 +520,7 @@ mod tests {
 
     #[test]
     fn what_the_catalogue_computes_has_a_version() {
-        let unversioned: Vec<&str> = crate::catalog::OPERATORS
-            .iter()
+        let unversioned: Vec<&str> = crate::catalog::operators()
             .filter(|operator| !operator.is_later)
             .map(|operator| operator.name)
             .filter(|name| {

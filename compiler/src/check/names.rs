@@ -256,7 +256,7 @@ impl<'a> Checker<'a> {
 /// A word that some field or parameter takes.
 fn is_word(name: &str) -> bool {
     let fields = catalog::PRETRAIN.iter().chain(catalog::EVAL);
-    let parameters = catalog::OPERATORS.iter().flat_map(|o| o.parameters);
+    let parameters = catalog::operators().flat_map(|o| o.parameters);
     fields
         .chain(parameters)
         .any(|p| matches!(p.takes, Type::Word(words) if words.contains(&name)))

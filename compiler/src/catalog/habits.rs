@@ -1,0 +1,88 @@
+//! What other tools call things, for suggestions.
+
+/// Names that other tools have for fields and arguments, and ours.
+pub const HABITS: &[(&str, &[&str])] = &[
+    ("lr", &["lr_b", "lr_p"]),
+    ("learning_rate", &["lr_b", "lr_p"]),
+    ("batch", &["bs"]),
+    ("batch_size", &["bs"]),
+    ("epoch", &["ep"]),
+    ("epochs", &["ep"]),
+    ("num_epochs", &["ep"]),
+    ("max_epochs", &["ep"]),
+    ("epoch_size", &["es"]),
+    ("samples", &["es"]),
+    ("optimizer", &["optim"]),
+    ("optimiser", &["optim"]),
+    ("dataset", &["data"]),
+    ("weight_decay", &["wd"]),
+    ("momentum", &["mtm"]),
+    ("temperature", &["t"]),
+    ("dtype", &["precision"]),
+    ("amp", &["precision"]),
+    ("random_seed", &["seed"]),
+    ("augmentation", &["augment"]),
+    ("augmentations", &["augment"]),
+    ("transform", &["augment"]),
+    ("transforms", &["augment"]),
+    ("n_views", &["views"]),
+    ("num_views", &["views"]),
+    ("relaxation", &["relax"]),
+    ("policy", &["relax"]),
+    ("batchnorm", &["bn"]),
+    ("num_classes", &["classes"]),
+];
+
+/// Fields that other tools have and this language says in another way.
+pub const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "warmup",
+        "the warm-up is an argument of the schedule: `cosine(0.0002 -> 0, warmup: 2ep)`",
+    ),
+    (
+        "warmup_epochs",
+        "the warm-up is an argument of the schedule: `cosine(0.0002 -> 0, warmup: 2ep)`",
+    ),
+    (
+        "scheduler",
+        "a schedule is the value of a rate: `lr_b = cosine(0.0002 -> 0)`",
+    ),
+    (
+        "schedule",
+        "a schedule is the value of a rate: `lr_b = cosine(0.0002 -> 0)`",
+    ),
+    (
+        "clip",
+        "the clip is that of the modality: `modality w = video(clip: 8x112px @ 16fps)`",
+    ),
+    (
+        "name",
+        "the name stands behind the kind: `pretrain mine = crisscross with { ... }`",
+    ),
+    (
+        "defaults",
+        "what a file starts from stands before `with`: `pretrain mine = crisscross with { ... }`",
+    ),
+    (
+        "device",
+        "what is local stands on the command line or in `crisscross.toml`: `run --device cuda`",
+    ),
+    (
+        "gpus",
+        "what is local stands on the command line or in `crisscross.toml`: `run --device cuda`",
+    ),
+    (
+        "workers",
+        "what is local stands on the command line or in `crisscross.toml`: `run --loader-threads 4`",
+    ),
+    (
+        "num_workers",
+        "what is local stands on the command line or in `crisscross.toml`: `run --loader-threads 4`",
+    ),
+    ("root", "where data lie stands in `crisscross.toml`"),
+    ("path", "where data lie stands in `crisscross.toml`"),
+    (
+        "lr",
+        "rates are fields of the pretraining: `lr_b` and `lr_p`",
+    ),
+];

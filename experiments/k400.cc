@@ -16,6 +16,7 @@ pretrain k400 {
   a.f = resnet18 - proj     a.h = pred
   bn  = per_view
 
+  allow W0702 "Table S10"
   bs = 2048   es = 1M   ep = 100
   optim   = larc(adam(betas: (0.9, 0.999), wd: 0.0001), trust: 0.001)
   v.lr_b  = cosine(0.0002 -> 0.0001, warmup: 2ep)      # lr_vb

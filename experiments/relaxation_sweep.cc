@@ -12,6 +12,7 @@ table relaxation_sweep "Accuracy against overlap" {
   of     = crisscross
   scores = [linear8 on UCF101, linear2s on ESC50]
   for share in [100%, 75%, 50%, 25%, 0%] {
+    allow W0504 "pairs that lie apart are what is swept"
     row relax = windows(within: overlap(share, of: each), across: inside)
     row relax = windows(within: overlap(share, of: a),    across: start)
   }

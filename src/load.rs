@@ -31,17 +31,23 @@ impl Compiled {
             .count()
     }
 
-    /// What can be shown if asked for, in a few words: `2 notes (W0701 W0705)`.
+    /// What can be shown if asked for, in a few words: `2 notes (W0701 W0705), 1 silenced (W0503)`.
     pub fn quiet(&self) -> Option<String> {
-        let quiet: Vec<&Diagnostic> = self.diagnostics.iter().filter(|d| d.is_quiet).collect();
-        let codes: BTreeSet<&str> = quiet.iter().map(|d| d.code.0).collect();
-        let codes: Vec<&str> = codes.into_iter().collect();
-        let count = match quiet.len() {
-            0 => return None,
-            1 => "1 note".to_owned(),
-            n => format!("{n} notes"),
+        let quiet = self.diagnostics.iter().filter(|d| d.is_quiet);
+        let (silenced, notes): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
+            quiet.partition(|d| d.silenced.is_some());
+        let listed = |found: &[&Diagnostic], count: String| {
+            let codes: BTreeSet<&str> = found.iter().map(|d| d.code.0).collect();
+            let codes: Vec<&str> = codes.into_iter().collect();
+            (!found.is_empty()).then(|| format!("{count} ({})", codes.join(" ")))
         };
-        Some(format!("{count} ({})", codes.join(" ")))
+        let notes = match notes.len() {
+            1 => listed(&notes, "1 note".to_owned()),
+            n => listed(&notes, format!("{n} notes")),
+        };
+        let silenced = listed(&silenced, format!("{} silenced", silenced.len()));
+        let parts: Vec<String> = [notes, silenced].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// Prints what is wrong or suspicious. Notes are for `check`.

@@ -173,6 +173,9 @@ struct Object<'d> {
     edits: Vec<Placed<'d>>,
     /// It need not be shown unasked.
     quiet: bool,
+    /// Why the file allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silenced: Option<&'d str>,
     /// Other places of which the same is to be said.
     more: Vec<Place<'d>>,
 }
@@ -205,6 +208,7 @@ pub fn json(sources: &Sources, diagnostic: &Diagnostic) -> String {
         help: diagnostic.help.as_deref(),
         edits: edits.collect(),
         quiet: diagnostic.is_quiet,
+        silenced: diagnostic.silenced.as_deref(),
         more: diagnostic
             .more
             .iter()

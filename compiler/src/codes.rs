@@ -35,6 +35,9 @@ codes! {
     EXPECT_COUNT = "E0309": "a row expects one number for each score";
     WRONG_ARGUMENTS = "E0310": "a function is given too many or too few arguments";
     EMPTY_BODY = "E0311": "a declaration of this kind is written in the other form";
+    NOT_A_WARNING = "E0312": "`allow` takes the code of a warning";
+    NO_REASON = "E0313": "`allow` says why the warning is meant";
+    ALLOWS_NOTHING = "W0314": "an `allow` silences nothing";
     NOT_AN_EMBEDDING = "E0401": "a view is not an embedding";
     NEEDS_MODALITY = "E0402": "the loss needs a modality that the run does not have";
     NO_SUCH_VIEW = "E0403": "the loss needs a view that the run does not have";

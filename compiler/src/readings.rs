@@ -110,6 +110,7 @@ impl Module {
                     module.said.push((place, said));
                 }
                 Item::Decl(decl) => module.add(sources, &file, &decls, decl),
+                Item::Allow(_) => {}
             }
         }
         module
@@ -202,7 +203,7 @@ impl Said {
 fn decls(file: &File) -> impl Iterator<Item = &Decl> {
     file.items.iter().filter_map(|item| match item {
         Item::Decl(decl) => Some(decl),
-        Item::Assert(_) => None,
+        Item::Assert(_) | Item::Allow(_) => None,
     })
 }
 
@@ -210,7 +211,7 @@ fn decls(file: &File) -> impl Iterator<Item = &Decl> {
 fn fields(sources: &Sources, file: &File, block: &Block, around: &[Source]) -> Vec<(String, Said)> {
     let fields = block.items.iter().filter_map(|item| match item {
         BlockItem::Field(field) => Some(field),
-        BlockItem::For(_) | BlockItem::Row(_) => None,
+        BlockItem::For(_) | BlockItem::Row(_) | BlockItem::Allow(_) => None,
     });
     fields
         .map(|field| {

@@ -123,7 +123,7 @@ fn declarations(text: &str) -> Vec<Decl> {
     items
         .filter_map(|item| match item {
             Item::Decl(decl) => Some(decl),
-            Item::Assert(_) => None,
+            Item::Assert(_) | Item::Allow(_) => None,
         })
         .collect()
 }
@@ -200,6 +200,7 @@ fn order_does_not_change_a_stage() {
                 match item {
                     BlockItem::Field(field) => fields.push(cut(&text, field.span)),
                     BlockItem::Row(row) => rows.push(cut(&text, row.span)),
+                    BlockItem::Allow(allow) => fields.push(cut(&text, allow.span)),
                     BlockItem::For(each) => rows.push(cut(&text, each.span)),
                 }
             }

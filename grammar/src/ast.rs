@@ -43,6 +43,19 @@ pub enum Item {
     Decl(Decl),
     /// `assert expr, "why"`.
     Assert(Assert),
+    /// `allow W0503 "why"`.
+    Allow(Allow),
+}
+
+/// `allow W0503 "the baseline of Fig. 4"`: warnings of this code are meant. It is about the file, block or row in which it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Allow {
+    /// The whole item.
+    pub span: Span,
+    /// The code as written.
+    pub code: Name,
+    /// Why; required, but that is no question of syntax.
+    pub reason: Option<Spanned<String>>,
 }
 
 /// `assert L == M, "Eq. 5"`.
@@ -156,6 +169,8 @@ pub enum BlockItem {
     For(For),
     /// `row ...`.
     Row(Row),
+    /// `allow W0503 "why"`.
+    Allow(Allow),
 }
 
 /// A dotted path such as `v.lr_b`.
@@ -201,7 +216,7 @@ pub struct For {
     pub body: Vec<BlockItem>,
 }
 
-/// `row "label" path = value, ... expect 1.0, _`.
+/// `row "label" path = value, ..., allow W0503 "why" expect 1.0, _`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The whole row.
@@ -210,6 +225,8 @@ pub struct Row {
     pub label: Option<Spanned<String>>,
     /// What differs from the table's `of`.
     pub fields: Vec<Field>,
+    /// Warnings that are meant of this row; written among its fields.
+    pub allows: Vec<Allow>,
     /// The published numbers, in the order of the scores; `None` is `_`.
     pub expect: Vec<Spanned<Option<Number>>>,
 }

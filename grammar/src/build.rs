@@ -72,6 +72,7 @@ pub(crate) fn build(
             Rule::bare => parts.bare = Some(builder.expr(first(pair))),
             Rule::use_ => parts.uses.push(builder.use_(pair)),
             Rule::assert_ => parts.items.push(Item::Assert(builder.assert_(pair))),
+            Rule::allow_ => parts.items.push(Item::Allow(builder.allow_(pair))),
             Rule::decl => parts.items.push(Item::Decl(builder.decl(pair))),
             _ => {}
         }
@@ -106,6 +107,7 @@ fn is_mark(rule: Rule) -> bool {
             | Rule::kw_in
             | Rule::kw_row
             | Rule::kw_with
+            | Rule::word_allow
     )
 }
 
@@ -173,6 +175,17 @@ impl Builder<'_> {
         }
     }
 
+    fn allow_(&self, pair: Pair<Rule>) -> Allow {
+        let span = self.span(&pair);
+        let mut parts = inner(pair);
+        let code = self.word(must(&mut parts));
+        Allow {
+            span,
+            code,
+            reason: parts.next().map(|p| self.string(p)),
+        }
+    }
+
     fn decl(&self, pair: Pair<Rule>) -> Decl {
         let span = self.span(&pair);
         let mut parts = inner(pair);
@@ -224,6 +237,7 @@ impl Builder<'_> {
         match pair.as_rule() {
             Rule::for_ => BlockItem::For(self.for_(pair)),
             Rule::row => BlockItem::Row(self.row(pair)),
+            Rule::allow_ => BlockItem::Allow(self.allow_(pair)),
             _ => BlockItem::Field(self.field(pair)),
         }
     }
@@ -272,12 +286,14 @@ impl Builder<'_> {
             span: self.span(&pair),
             label: None,
             fields: vec![],
+            allows: vec![],
             expect: vec![],
         };
         for part in inner(pair) {
             match part.as_rule() {
                 Rule::string => row.label = Some(self.string(part)),
                 Rule::field => row.fields.push(self.field(part)),
+                Rule::allow_ => row.allows.push(self.allow_(part)),
                 Rule::cell => {
                     let span = self.span(&part);
                     let cell = first(part);

@@ -64,6 +64,8 @@ pub struct Diagnostic {
     pub is_quiet: bool,
     /// Other places of which the same is to be said.
     pub more: Vec<Span>,
+    /// Why the file allows it; then it is a quiet note.
+    pub silenced: Option<String>,
 }
 
 impl Diagnostic {
@@ -74,6 +76,7 @@ impl Diagnostic {
             && other.is_quiet
             && (self.code, self.severity) == (other.code, other.severity)
             && self.message == other.message
+            && self.silenced == other.silenced
             && !self.labels.is_empty()
             && self.labels.first() == other.labels.first();
         if is_same {
@@ -116,6 +119,7 @@ impl Diagnostic {
             edits: vec![],
             is_quiet: false,
             more: vec![],
+            silenced: None,
         }
     }
 

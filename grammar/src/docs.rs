@@ -266,6 +266,7 @@ fn items(file: &File, lines: &Lines) -> Items {
             Item::Assert(assert) => {
                 items.add(assert.span, None, lines);
             }
+            Item::Allow(_) => {}
             Item::Decl(decl) => {
                 let line = items.add(decl.span, None, lines);
                 match &decl.body {
@@ -290,6 +291,7 @@ fn of_item(item: &BlockItem, inside: Option<usize>, items: &mut Items, lines: &L
         BlockItem::Row(row) => {
             items.add(row.span, inside, lines);
         }
+        BlockItem::Allow(_) => {}
         BlockItem::For(sweep) => {
             for item in &sweep.body {
                 of_item(item, inside, items, lines);
@@ -386,6 +388,7 @@ assert a == b, \"Eq. 2\"  ## source: Eq. 2
                 .map(|item| match item {
                     Item::Decl(decl) => (decl.name.value.clone(), decl.span.start, decl.span.end),
                     Item::Assert(assert) => (String::new(), assert.span.start, assert.span.end),
+                    Item::Allow(allow) => (String::new(), allow.span.start, allow.span.end),
                 })
                 .collect::<Vec<_>>()
         };

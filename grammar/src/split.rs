@@ -47,6 +47,9 @@ fn is_head(tokens: &Tokens, i: usize, depth: usize) -> bool {
     if RESERVED.contains(&word) {
         return opens;
     }
+    if allows(tokens, i) {
+        return true;
+    }
     let is_named = if is_kind {
         matches!(
             tokens.shape(i + 1),
@@ -82,13 +85,21 @@ pub(crate) fn open_before(tokens: &Tokens, i: usize) -> Vec<usize> {
     open
 }
 
-/// Token `i` opens an item of a block: `row`, `for` or a path followed by `=`, but not a field of a row.
+/// Tokens `i` and following are `allow W0503`, or what looks meant so.
+pub(crate) fn allows(tokens: &Tokens, i: usize) -> bool {
+    tokens.at(i) == "allow"
+        && tokens.on_one_line(i, i + 1)
+        && (tokens.is_name(i + 1) || tokens.shape(i + 1) == Some(Shape::Text))
+}
+
+/// Token `i` opens an item of a block: `row`, `for`, `allow` or a path followed by `=`, but not a field of a row.
 pub(crate) fn opens_item(tokens: &Tokens, i: usize) -> bool {
     match tokens.at(i) {
         "row" | "for" => {
             tokens.list[i].first_on_line || matches!(tokens.at(i.wrapping_sub(1)), "{" | "}")
         }
         _ if !tokens.is_name(i) => false,
+        _ if allows(tokens, i) => i == 0 || tokens.at(i - 1) != ",",
         _ => {
             let before = if i == 0 { "" } else { tokens.at(i - 1) };
             let is_in_row = matches!(before, "." | "," | "row" | "for" | "(")

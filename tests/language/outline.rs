@@ -22,6 +22,7 @@ pub fn outline(file: &File) -> String {
                 lines.push(format!("assert {}{source}", expr(&assert.claim)));
             }
             Item::Decl(decl) => declaration(decl, &mut lines),
+            Item::Allow(one) => lines.push(allow(one)),
         }
     }
     lines.extend(file.bare.iter().map(|bare| format!("bare {}", expr(bare))));
@@ -63,6 +64,7 @@ fn items(list: &[BlockItem], depth: usize, lines: &mut Vec<String>) {
     for item in list {
         match item {
             BlockItem::Field(f) => lines.push(format!("{indent}{}", field(f))),
+            BlockItem::Allow(one) => lines.push(format!("{indent}{}", allow(one))),
             BlockItem::For(f) => {
                 let paths: Vec<String> = f.paths.iter().map(Path::to_string).collect();
                 lines.push(format!(
@@ -77,7 +79,8 @@ fn items(list: &[BlockItem], depth: usize, lines: &mut Vec<String>) {
                     .label
                     .as_ref()
                     .map_or(String::new(), |l| format!(" labelled {}", l.value));
-                let fields: Vec<String> = row.fields.iter().map(field).collect();
+                let mut fields: Vec<String> = row.fields.iter().map(field).collect();
+                fields.extend(row.allows.iter().map(allow));
                 let expect: Vec<String> = row
                     .expect
                     .iter()
@@ -95,6 +98,14 @@ fn items(list: &[BlockItem], depth: usize, lines: &mut Vec<String>) {
             }
         }
     }
+}
+
+fn allow(allow: &Allow) -> String {
+    let reason = allow
+        .reason
+        .as_ref()
+        .map_or(String::new(), |r| format!(" because {}", r.value));
+    format!("allow {}{reason}", allow.code.value)
 }
 
 fn field(field: &Field) -> String {

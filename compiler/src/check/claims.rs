@@ -24,7 +24,7 @@ impl<'a> Checker<'a> {
                 .iter()
                 .filter_map(|item| match item {
                     Item::Assert(assert) => Some(assert),
-                    Item::Decl(_) => None,
+                    Item::Decl(_) | Item::Allow(_) => None,
                 })
                 .collect();
             if !asserts.is_empty() {

@@ -4,6 +4,7 @@
 //! expression of its declaration. So there is one function for each kind of value, and no untyped value between.
 
 mod advice;
+mod allow;
 mod chains;
 mod claims;
 mod evals;
@@ -69,7 +70,9 @@ pub(crate) fn check(
     let mut checker = Checker::new(sources, &modules, caps, found);
     checker.find_rings_and_unknowns();
     let program = checker.program();
-    let found = settle(checker.found, root);
+    let is_whole = checker.caps.is_none();
+    let found = allow::silence(&modules, sources, checker.found, is_whole);
+    let found = settle(found, root);
     let is_wrong = found.iter().any(|d| d.severity == Severity::Error);
     (program.filter(|_| !is_wrong), found)
 }
@@ -325,7 +328,7 @@ impl<'a> Checker<'a> {
             .iter()
             .filter_map(|item| match item {
                 Item::Decl(decl) => Some(decl),
-                Item::Assert(_) => None,
+                Item::Assert(_) | Item::Allow(_) => None,
             })
     }
 }

@@ -308,6 +308,7 @@ fn in_block<'a>(items: &'a [BlockItem], bound: &[&'a str], found: &mut Vec<Menti
     for item in items {
         match item {
             BlockItem::Field(field) => in_expr(&field.value, bound, found),
+            BlockItem::Allow(_) => {}
             BlockItem::Row(row) => row
                 .fields
                 .iter()

@@ -216,7 +216,7 @@ impl<'a> Checker<'a> {
             let span = match item {
                 BlockItem::For(f) => f.span,
                 BlockItem::Row(r) => r.span,
-                BlockItem::Field(_) => continue,
+                BlockItem::Field(_) | BlockItem::Allow(_) => continue,
             };
             let message = format!("{} has fields and no rows", catalog::kind_noun(record.kind));
             let diagnostic = Diagnostic::error(codes::EMPTY_BODY, span, message)

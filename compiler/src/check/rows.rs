@@ -365,6 +365,7 @@ impl<'a> Checker<'a> {
         let mut is_right = true;
         for (position, item) in items.iter().enumerate() {
             match item {
+                BlockItem::Allow(_) => {}
                 // A field of the table itself, outside every `for`.
                 BlockItem::Field(_) if settings.is_empty() && env.scope.is_none() => {}
                 BlockItem::Field(_) if self.lacks_comma(env, items, position) => is_right = false,
@@ -554,8 +555,12 @@ impl<'a> Checker<'a> {
             BlockItem::Row(row) => open_end(row)?,
             BlockItem::For(cycle) => match cycle.body.last()? {
                 BlockItem::Row(row) if row.span.end == cycle.span.end => open_end(row)?,
-                BlockItem::Row(_) | BlockItem::Field(_) | BlockItem::For(_) => return None,
+                BlockItem::Row(_)
+                | BlockItem::Field(_)
+                | BlockItem::For(_)
+                | BlockItem::Allow(_) => return None,
             },
+            BlockItem::Allow(_) => return None,
             BlockItem::Field(own) => {
                 self.row_cut_before(module, items, before)?;
                 own.span
@@ -762,10 +767,11 @@ fn in_order_of_use<'a, T>(mut records: Vec<(T, Rc<Record<'a>>)>) -> Vec<(T, Rc<R
     records
 }
 
-/// The last field of a row that ends with a field, where a comma could go on.
+/// The last field of a row that ends with a field or an `allow`, where a comma could go on.
 fn open_end(row: &Row) -> Option<Span> {
     let last = row.fields.last().filter(|_| row.expect.is_empty())?;
-    Some(last.span)
+    let allows = row.allows.iter().map(|allow| allow.span);
+    allows.chain([last.span]).max_by_key(|span| span.end)
 }
 
 /// Source text on one line, runs of blanks as one.

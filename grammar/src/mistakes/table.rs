@@ -18,6 +18,7 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     bad_name,
     detached_unit,
     unknown_unit,
+    wrong_allow,
     colon_after_for,
     equals_or_colon,
     negative_expectation,
@@ -204,6 +205,39 @@ fn broken_number(p: &Place) -> Option<Mistake> {
         return Some(p.replace(diagnostic, p.i - 2, p.i - 1, p.at(p.i - 2)));
     }
     None
+}
+
+/// `allow W0503, W0504 "why"`, `allow(W0503)`, `allow "why"`, `allow W0503: why`.
+fn wrong_allow(p: &Place) -> Option<Mistake> {
+    let opens = |i: usize| {
+        p.at(i) == "allow"
+            && p.at(i + 1) != "="
+            && p.tokens.on_one_line(i, p.i)
+            && (p.tokens.list[i].first_on_line || matches!(p.before(p.i - i + 1), "{" | "," | ""))
+    };
+    let allow = (1..=2)
+        .filter_map(|back| p.i.checked_sub(back))
+        .find(|&i| opens(i))?;
+    let is_list = p.here() == "," && p.i == allow + 2;
+    let message = match is_list {
+        true => "one `allow` names one code",
+        false => "`allow` names a code and then says why",
+    };
+    let diagnostic = p
+        .error(codes::UNEXPECTED, message)
+        .help("write `allow W0503 \"the baseline of Fig. 4\"`");
+    let end = (allow..p.tokens.list.len())
+        .find(|&i| !p.tokens.on_one_line(allow, i))
+        .unwrap_or(p.tokens.list.len());
+    let is_in_block = p.inside() == Inside::Block && p.at(allow.wrapping_sub(1)) != ",";
+    Some(Mistake {
+        diagnostic,
+        repair: if is_in_block || p.inside() == Inside::Top {
+            p.blank(allow, end)
+        } else {
+            None
+        },
+    })
 }
 
 /// `for x in [1, 2]: row`.

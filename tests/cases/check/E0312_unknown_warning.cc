@@ -1,0 +1,3 @@
+use paper
+allow W0530 "no such code"
+pretrain small = crisscross with { relax = none }

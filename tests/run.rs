@@ -10,6 +10,7 @@ use compiler::units::Exact;
 use records::folder::{Finished, METRICS, Runs, read_json, write_json};
 use records::record::{ExtractResult, PretrainResult, Run, ScoreResult};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -382,7 +383,7 @@ fn a_loss_that_is_no_number_ends_its_training() {
     let Work::Pretrain(work) = &mut lab.plan.stages[5].work else {
         panic!("the second row begins here")
     };
-    for modality in &mut work.settings.modalities {
+    for modality in &mut Arc::make_mut(&mut work.settings).modalities {
         modality.lr_b = Schedule::Constant(Exact::whole(10i128.pow(30)));
     }
     write_json(&lab.path("plan.json"), &lab.plan).unwrap();

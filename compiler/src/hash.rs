@@ -3,14 +3,14 @@
 //! A hash covers the closed settings, the ids of the stages that are needed, and the version of each operator used. Names of
 //! declarations, labels, comments, order of the file and units as written are not in the settings and so not in the hash.
 
+pub(crate) mod canonical;
+
 use crate::hir::{
     Chain, Clip, Data, Eval, FeatureStep, Head, Layer, Link, Network, Optimiser, Pretrain,
     Schedule, Score,
 };
 use crate::loss::{Embedding, EmbeddingOp, TermOp};
 use crate::plan::StageId;
-use serde::Serialize;
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of each operator. A change of what an operator computes raises its number, and with it the hash of the stages
@@ -79,7 +79,7 @@ const OPERATORS: [(&str, u32); 51] = [
 pub fn pretrain(settings: &Pretrain) -> StageId {
     stage(
         "pretrain",
-        json_of(settings),
+        &canonical::text(settings, &[]),
         &[],
         &pretrain_operators(settings),
     )
@@ -87,14 +87,10 @@ pub fn pretrain(settings: &Pretrain) -> StageId {
 
 /// The id of an extraction by the backbone of `model`. Evaluations that differ in head and score alone share it.
 pub fn extract(model: &StageId, eval: &Eval, seed: u64) -> StageId {
-    let mut settings = json_of(eval);
-    if let Value::Object(fields) = &mut settings {
-        fields.remove("head");
-        fields.remove("score");
-    }
+    let eval_text = canonical::text(eval, &["head", "score"]);
     stage(
         "extract",
-        json!({ "eval": settings, "seed": seed }),
+        &format!("{{\"eval\":{eval_text},\"seed\":{seed}}}"),
         &[model],
         &extract_operators(eval),
     )
@@ -109,8 +105,9 @@ pub fn finetune(model: &StageId, eval: &Eval, seed: u64) -> StageId {
         schedule(&recipe.lr, &mut used);
         used.insert(optimiser(&recipe.optim));
     }
-    let settings = json!({ "eval": json_of(eval), "seed": seed });
-    stage("finetune", settings, &[model], &used)
+    let eval = canonical::text(eval, &[]);
+    let settings = format!("{{\"eval\":{eval},\"seed\":{seed}}}");
+    stage("finetune", &settings, &[model], &used)
 }
 
 /// The id of a score on `features`, of which several are fused.
@@ -122,8 +119,10 @@ pub fn score(features: &[&StageId], head: &Head, score: Score, seed: u64) -> Sta
     if features.len() > 1 {
         used.insert("fuse");
     }
-    let settings = json!({ "head": json_of(head), "score": json_of(&score), "seed": seed });
-    stage("score", settings, features, &used)
+    let head = canonical::text(head, &[]);
+    let score = canonical::text(&score, &[]);
+    let settings = format!("{{\"head\":{head},\"score\":{score},\"seed\":{seed}}}");
+    stage("score", &settings, features, &used)
 }
 
 fn head_operator(head: &Head) -> &'static str {
@@ -142,51 +141,25 @@ fn score_operator(score: Score) -> &'static str {
     }
 }
 
-/// blake3 over the canonical JSON of everything that the outcome of a stage depends on.
-fn stage(kind: &str, settings: Value, needs: &[&StageId], operators: &BTreeSet<&str>) -> StageId {
+/// blake3 over the canonical JSON of everything that the outcome of a stage depends on: `settings` is such a text already.
+fn stage(kind: &str, settings: &str, needs: &[&StageId], operators: &BTreeSet<&str>) -> StageId {
     let versions: BTreeMap<&str, u32> = operators
         .iter()
         .map(|name| (*name, version(name)))
         .collect();
-    let whole =
-        json!({ "kind": kind, "settings": settings, "needs": needs, "operators": versions });
-    StageId(
-        blake3::hash(canonical(&whole).as_bytes())
-            .to_hex()
-            .to_string(),
-    )
+    let mut whole = format!("{{\"kind\":\"{kind}\",\"needs\":");
+    canonical::write(&mut whole, needs, &[]);
+    whole.push_str(",\"operators\":");
+    canonical::write(&mut whole, &versions, &[]);
+    whole.push_str(",\"settings\":");
+    whole.push_str(settings);
+    whole.push('}');
+    StageId(blake3::hash(whole.as_bytes()).to_hex().to_string())
 }
 
 fn version(operator: &str) -> u32 {
     let found = OPERATORS.iter().find(|(name, _)| *name == operator);
     found.expect("hash: every operator has a version").1
-}
-
-fn json_of<T: Serialize>(value: &T) -> Value {
-    serde_json::to_value(value).expect("hash: settings are plain data")
-}
-
-/// JSON with sorted keys and no blanks, whatever order the map type keeps.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
-            let fields: Vec<String> = sorted
-                .iter()
-                .map(|(key, value)| format!("{}:{}", text(key), canonical(value)))
-                .collect();
-            format!("{{{}}}", fields.join(","))
-        }
-        Value::Array(items) => format!(
-            "[{}]",
-            items.iter().map(canonical).collect::<Vec<_>>().join(",")
-        ),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
-    }
-}
-
-fn text(key: &str) -> String {
-    Value::from(key).to_string()
 }
 
 /// What a pretraining computes with.
@@ -323,6 +296,74 @@ mod tests {
     use crate::fixture::{ALL, cos, crisscross, encoded, pairs, predicted, sg, weighted};
     use crate::hir::{Choose, Clips, FeatureStep};
     use crate::units::Exact;
+    use serde::Serialize;
+    use serde_json::Value;
+
+    fn json_of<T: Serialize>(value: &T) -> Value {
+        serde_json::to_value(value).unwrap()
+    }
+
+    /// JSON with sorted keys and no blanks, through the tree of values.
+    fn sorted(value: &Value) -> String {
+        match value {
+            Value::Object(fields) => {
+                let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
+                let fields: Vec<String> = sorted
+                    .iter()
+                    .map(|(key, value)| {
+                        format!("{}:{}", Value::from(key.as_str()), self::sorted(value))
+                    })
+                    .collect();
+                format!("{{{}}}", fields.join(","))
+            }
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(sorted).collect();
+                format!("[{}]", items.join(","))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+        }
+    }
+
+    /// The text in one go is that of the tree, for all forms that a value may have.
+    #[test]
+    fn canonical_text_is_that_of_the_sorted_tree() {
+        #[derive(Serialize)]
+        enum Form {
+            Unit,
+            One(u8),
+            Two(i64, f64),
+            Named { z: char, a: Option<&'static str> },
+        }
+        #[derive(Serialize)]
+        struct All {
+            z: Vec<Form>,
+            b: BTreeMap<&'static str, (bool, ())>,
+            #[serde(rename = "a \"quoted\" \u{e9} key")]
+            c: &'static str,
+            a: [f64; 2],
+        }
+        let all = All {
+            z: vec![
+                Form::Unit,
+                Form::One(3),
+                Form::Two(-4, 0.1),
+                Form::Named { z: '"', a: None },
+                Form::Named {
+                    z: '\u{1}',
+                    a: Some("back\\slash\n\u{1f3b5}"),
+                },
+            ],
+            b: BTreeMap::from([("y", (true, ())), ("b c", (false, ())), ("b", (true, ()))]),
+            c: "",
+            a: [1.0, 1e30],
+        };
+        assert_eq!(canonical::text(&all, &[]), sorted(&json_of(&all)));
+        let settings = crisscross(pairs(&ALL));
+        assert_eq!(canonical::text(&settings, &[]), sorted(&json_of(&settings)));
+        let mut without = json_of(&settings);
+        without.as_object_mut().unwrap().remove("loss");
+        assert_eq!(canonical::text(&settings, &["loss"]), sorted(&without));
+    }
 
     /// Every scalar in `value`, each with one other value, one at a time.
     fn changed(value: &Value, made: &mut dyn FnMut(Value)) {
@@ -547,8 +588,9 @@ mod tests {
 
     #[test]
     fn keys_are_sorted_before_hashing() {
+        let value = serde_json::json!({ "b": [1, "x"], "a": { "d": null, "c": true } });
         assert_eq!(
-            canonical(&json!({ "b": [1, "x"], "a": { "d": null, "c": true } })),
+            canonical::text(&value, &[]),
             r#"{"a":{"c":true,"d":null},"b":[1,"x"]}"#
         );
     }

@@ -4,9 +4,11 @@
 //! Times are in seconds, rates in hertz or frames per second, lengths in pixels, shares in 0..=1.
 
 use crate::loss::Loss;
+use crate::plan::StageId;
 use crate::units::Exact;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One pretraining.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -816,8 +818,10 @@ pub struct Row {
     pub label: String,
     /// The name of the pretraining it starts from.
     pub of: String,
-    /// The closed pretraining.
-    pub pretrain: Pretrain,
+    /// The closed pretraining; a plan keeps this one, not a copy.
+    pub pretrain: Arc<Pretrain>,
+    /// Its [`crate::hash::pretrain`], made once.
+    pub id: StageId,
     /// The published number of each score as printed.
     pub expect: Vec<Option<String>>,
     /// Where it is written.

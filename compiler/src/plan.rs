@@ -2,17 +2,23 @@
 
 mod available;
 mod build;
+mod draft;
+pub mod passes;
 mod print;
+mod steps;
 #[cfg(test)]
 mod tests;
 
 pub use available::{Executable, executable};
-pub use build::{FORMAT, plan};
+pub use build::{FORMAT, plan, planned};
+pub use draft::{Ask, Asked, Draft, literal};
 pub use print::{json, text};
+pub use steps::Made;
 
 use crate::graph::Node;
 use crate::hir;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The content hash of a stage: 64 hexadecimal digits of blake3.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +40,10 @@ pub struct Plan {
     pub toy: bool,
     /// The stages, each after those it needs; each distinct one once.
     pub stages: Vec<Stage>,
+    /// Pretrainings that may train side by side. A run executes stages one by one as long as nobody has measured what it gains:
+    /// groups change when a stage is made, never what it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gangs: Vec<Gang>,
     /// What is printed at the end.
     pub tables: Vec<TablePlan>,
 }
@@ -74,9 +84,42 @@ pub enum Work {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pretrain {
     /// The closed experiment.
-    pub settings: hir::Pretrain,
-    /// One training step in an order in which it can be executed.
-    pub steps: Vec<Step>,
+    #[serde(with = "shared")]
+    pub settings: Arc<hir::Pretrain>,
+    /// One training step in an order in which it can be executed; pretrainings with equal steps share the list.
+    #[serde(with = "shared")]
+    pub steps: Arc<Vec<Step>>,
+}
+
+/// A group of pretrainings that differ in their loss alone, and can train side by side in one process: each batch is decoded and
+/// augmented once, and each member takes its own step on it, with parameters, optimiser and running statistics of its own.
+///
+/// How many members one process holds is a matter of memory, which the site knows and the plan does not: a site may take a group
+/// in parts of any size, down to one by one, and each stage stays the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gang {
+    /// The pretrainings, in the order of the plan.
+    pub members: Vec<StageId>,
+    /// What they share: clip, windows, decodes, cuts and augmented views. A member reads its views here by modality and number,
+    /// in place of the steps of its own down to them.
+    #[serde(with = "shared")]
+    pub data: Arc<Vec<Step>>,
+}
+
+/// Values that several places share, written as what they are.
+mod shared {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
+
+    pub fn serialize<T: Serialize, S: Serializer>(of: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+        of.as_ref().serialize(to)
+    }
+
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
+    }
 }
 
 /// One node of the training step.

@@ -27,7 +27,7 @@ fn rows(text: &str) -> Vec<Pretrain> {
         .remove(0)
         .rows
         .into_iter()
-        .map(|row| row.pretrain)
+        .map(|row| std::sync::Arc::unwrap_or_clone(row.pretrain))
         .collect()
 }
 

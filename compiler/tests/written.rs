@@ -66,7 +66,7 @@ fn printed_pretrainings_close_to_the_same() {
         for row in rows.filter(|row| !keeps_a_state(&row.pretrain)) {
             let again = file(&row.pretrain);
             let read = &self::program(&again).pretrains[0].pretrain;
-            let mut wanted = row.pretrain.clone();
+            let mut wanted = row.pretrain.as_ref().clone();
             // A synthetic set has no name, and a modality that shares a network has its layers by name.
             if let (Data::Synthetic(of), Data::Synthetic(found)) = (&mut wanted.data, &read.data) {
                 of.streams = found.streams.clone();

@@ -37,7 +37,7 @@ pub struct Outputs {
 impl Program {
     /// Orders the steps of `work`. A plan whose steps do not fit together is refused.
     pub fn new(work: &Pretrain) -> Result<Self> {
-        let steps = work.steps.clone();
+        let steps = work.steps.to_vec();
         let refuse = |step: &Step, what: &str| Error::Unsupported {
             message: format!(
                 "the plan's step `{}` {what}; make the plan anew with this version",

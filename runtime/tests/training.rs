@@ -16,6 +16,7 @@ use runtime::execute::Program;
 use runtime::nn::{Backbone, Model};
 use runtime::train::{METRICS, TrainSummary, pretrain};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
@@ -149,7 +150,10 @@ fn every_pair([vh, ah]: [&str; 2]) -> Loss {
 
 fn work(settings: Pretrain) -> plan::Pretrain {
     let steps = passes::build(&settings).0.steps();
-    plan::Pretrain { settings, steps }
+    plan::Pretrain {
+        settings: settings.into(),
+        steps: steps.into(),
+    }
 }
 
 /// The same batch in every step; `spoilt` is the step whose first view is not a number.
@@ -397,7 +401,7 @@ fn the_order_of_a_plan_does_not_change_what_is_computed() {
     // The same graph with the steps of each depth listed the other way round.
     let mut order: Vec<_> = (0..forwards.steps.len()).collect();
     let mut depths: Vec<usize> = vec![];
-    for step in &forwards.steps {
+    for step in forwards.steps.iter() {
         depths.push(
             step.inputs
                 .iter()
@@ -416,7 +420,7 @@ fn the_order_of_a_plan_does_not_change_what_is_computed() {
         }
     };
     let backwards = plan::Pretrain {
-        steps: order.iter().map(moved).collect(),
+        steps: Arc::new(order.iter().map(moved).collect()),
         ..forwards.clone()
     };
     assert_ne!(forwards.steps, backwards.steps);
@@ -470,11 +474,11 @@ fn a_network_that_is_the_same_as_another_has_no_parameters_of_its_own() {
 #[test]
 fn a_plan_that_does_not_fit_together_is_refused() {
     let mut reversed = work(settings());
-    reversed.steps.reverse();
+    Arc::make_mut(&mut reversed.steps).reverse();
     let message = Program::new(&reversed).unwrap_err().to_string();
     assert!(message.contains("reads what comes after it"), "{message}");
     let mut short = work(settings());
-    short.steps.pop();
+    Arc::make_mut(&mut short.steps).pop();
     assert!(
         Program::new(&short)
             .unwrap_err()

@@ -175,8 +175,8 @@ impl Setup {
         let settings = settings(optim);
         let steps = passes::build(&settings).0.steps();
         let work = plan::Pretrain {
-            settings: settings.clone(),
-            steps,
+            settings: settings.clone().into(),
+            steps: steps.into(),
         };
         let program = Program::new(&work).unwrap();
         let model = Model::new(&settings, program.groups(), Device::Cpu).unwrap();

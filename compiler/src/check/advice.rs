@@ -5,8 +5,8 @@ use super::record::Record;
 use super::{Checker, Env, Slot, counted, name_of, named_call};
 use crate::catalog;
 use crate::codes;
-use crate::hash;
 use crate::hir::{self, Chain, Clip, Data, FeatureStep, Link, Row, Schedule};
+use crate::plan::StageId;
 use grammar::ast::{self, Body, ExprKind, Kind};
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::Span;
@@ -206,11 +206,11 @@ impl<'a> Checker<'a> {
         if self.caps.is_some() {
             return;
         }
-        let mut runs: BTreeMap<_, usize> = BTreeMap::new();
+        let mut runs: BTreeMap<&StageId, usize> = BTreeMap::new();
         let mut known: BTreeMap<String, usize> = BTreeMap::new();
         for (at, (row, tree)) in rows.iter().zip(written).enumerate() {
             let (here, place) = (at + 1, row_place(tree));
-            let first = *runs.entry(hash::pretrain(&row.pretrain)).or_insert(at);
+            let first = *runs.entry(&row.id).or_insert(at);
             if first != at {
                 let message = format!("rows {} and {here} are the same run", first + 1);
                 let diagnostic = Diagnostic::warning(codes::SAME_RUN, place, message)

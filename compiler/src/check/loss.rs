@@ -1,7 +1,10 @@
 //! Losses: expansion over modalities and views, types of the operators, and the normal form.
 
 mod calls;
+mod known;
 mod ranges;
+
+pub(super) use known::Known;
 
 use super::{Bound, Checker, Slot, Wanted, counted, named_call};
 use crate::catalog::{self, Family};
@@ -61,7 +64,10 @@ impl<'a> Checker<'a> {
     /// The normal form of a loss in the context of a pretraining.
     pub(super) fn normal_form(&mut self, slot: &Slot<'a>, context: &Context) -> Option<Loss> {
         self.budget = super::MOST_STEPS;
-        let value = self.loss_value(slot, context)?;
+        self.losses.open(context);
+        let value = self.loss_value(slot, context);
+        self.losses.close();
+        let value = value?;
         let Value::Loss(loss) = value else {
             let message = format!("`{}` takes a loss, this is {}", slot.place, value.noun());
             self.error(slot, codes::WRONG_KIND_OF_VALUE, message);
@@ -181,15 +187,7 @@ impl<'a> Checker<'a> {
                     Some(Value::Function(Function::Declared(module, decl)))
                 }
                 (Kind::Loss | Kind::Let, Body::Expr(expr)) => {
-                    let env = slot.env.inside(module, slot.span());
-                    self.loss_value(
-                        &Slot {
-                            expr,
-                            env,
-                            place: slot.place.clone(),
-                        },
-                        context,
-                    )
+                    self.loss_of_name(slot, module, (decl, expr), context)
                 }
                 _ => {
                     self.wrong(slot, slot, &LOSS);

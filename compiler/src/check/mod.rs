@@ -131,6 +131,8 @@ pub(crate) struct Checker<'a> {
     broken: Vec<Span>,
     /// What is known of policies whose synchronous pairs lie apart.
     parted: BTreeMap<windows::Case, windows::Parted>,
+    /// What the names of losses come to, for each kind of pretraining that they were read for.
+    losses: loss::Known<'a>,
     /// Steps left before an experiment counts as too large to expand.
     budget: u32,
     /// One was too large, and that is reported: nothing is expanded any more.
@@ -294,6 +296,7 @@ impl<'a> Checker<'a> {
             found,
             broken: vec![],
             parted: BTreeMap::new(),
+            losses: loss::Known::default(),
             budget: MOST_STEPS,
             is_exhausted: false,
         };

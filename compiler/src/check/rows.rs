@@ -5,6 +5,7 @@ use super::record::Record;
 use super::{Bound, Checker, Env, Slot, counted, name_of, named_call, suggest};
 use crate::catalog;
 use crate::codes;
+use crate::hash;
 use crate::hir::{self, NamedPretrain, Program};
 use crate::units::{Exact, Quantity};
 use grammar::ast::{BlockItem, Body, Decl, Expr, ExprKind, Field, For, Kind, Number, Path, Row};
@@ -12,6 +13,7 @@ use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What one turn of a `for`, or a row itself, sets.
 #[derive(Clone)]
@@ -45,6 +47,7 @@ impl<'a> Checker<'a> {
             let before = self.found.len();
             let pretrain = self.pretrain(&record, &env);
             self.silence_echoes(&record, before);
+            let pretrain = pretrain.map(Arc::new);
             closed.extend(pretrain.map(|pretrain| (decl.span, (decl, record, pretrain))));
         }
         let mut pretrains = vec![];
@@ -55,7 +58,8 @@ impl<'a> Checker<'a> {
             rows.push(hir::Row {
                 label: name.clone(),
                 of: name.clone(),
-                pretrain: pretrain.clone(),
+                pretrain: Arc::clone(&pretrain),
+                id: hash::pretrain(&pretrain),
                 expect: vec![],
                 span,
                 provenance: provenance.clone(),
@@ -63,7 +67,7 @@ impl<'a> Checker<'a> {
             pretrains.push(NamedPretrain {
                 name,
                 span,
-                pretrain,
+                pretrain: Arc::unwrap_or_clone(pretrain),
                 provenance,
             });
         }
@@ -720,7 +724,8 @@ impl<'a> Checker<'a> {
         Some(hir::Row {
             label,
             of: name,
-            pretrain,
+            id: hash::pretrain(&pretrain),
+            pretrain: Arc::new(pretrain),
             expect,
             span: row.span,
             provenance: record.provenance(),

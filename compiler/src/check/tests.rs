@@ -129,7 +129,7 @@ fn the_bare_loss_is_the_papers_method() {
     assert!(bare.is_bare);
     assert_eq!(
         bare.pretrains[0].pretrain,
-        table.tables[0].rows[10].pretrain
+        *table.tables[0].rows[10].pretrain
     );
     assert_eq!(bare.tables.len(), 1);
     assert!(bare.tables[0].scores.is_empty());

@@ -6,6 +6,7 @@
 //! slow; what matters is that each kind of node is here once and plainly.
 
 mod augment;
+mod members;
 mod networks;
 mod tape;
 mod terms;
@@ -22,6 +23,7 @@ use crate::graph::{Graph, Id, Node};
 use crate::hir::{BatchNorm, Modality, Pretrain};
 use crate::loss::{Embedding, EmbeddingOp};
 use crate::validate::canonical_embeddings;
+use members::{Member, without_member};
 use networks::{Parameters, Seen};
 use std::collections::BTreeMap;
 use tape::{Tape, Value};
@@ -52,6 +54,28 @@ pub fn interpret(
     world: &World,
     nudge: Option<&Nudge>,
 ) -> Meaning {
+    let mut meanings = interpret_joined(graph, pretrain, world, nudge);
+    assert_eq!(
+        meanings.len(),
+        1,
+        "interpret: a training step has one objective"
+    );
+    meanings.remove(0)
+}
+
+/// Interprets the joined steps of several pretrainings, as [`crate::plan::passes::joined`] makes them of `whole`: the meaning of each
+/// member in order. All take their step down the sum of the objectives, in which each has its own part.
+///
+/// # Panics
+///
+/// As [`interpret`].
+pub fn interpret_joined(
+    graph: &Graph,
+    whole: &Pretrain,
+    world: &World,
+    nudge: Option<&Nudge>,
+) -> Vec<Meaning> {
+    let pretrain = whole;
     let mut run = Interpreter {
         graph,
         pretrain,
@@ -68,24 +92,35 @@ pub fn interpret(
         calls: vec![],
         banks: BTreeMap::new(),
     };
-    let mut objective = None;
+    let mut objectives: BTreeMap<Member, Value> = BTreeMap::new();
     for id in graph.ids() {
         run.evaluate(id);
         if let Node::Sum { .. } = graph.node(id) {
-            objective = Some(run.tensor(id));
+            let member = run.member_of_sum(id);
+            let known = objectives.insert(member, run.tensor(id));
+            assert!(known.is_none(), "interpret: a member has one objective");
         }
     }
-    let objective = objective.expect("interpret: a training step has an objective");
-    let gradients = run.tape.gradients(objective);
-    let of = |(name, value): (&String, &Value)| {
-        let gradient = Tape::pick(&gradients, *value)?;
-        Some((name.clone(), gradient.clone()))
+    let all: Vec<Value> = objectives.values().copied().collect();
+    let sum = all.into_iter().reduce(|sum, own| run.tape.add(sum, own));
+    let sum = sum.expect("interpret: a training step has an objective");
+    let gradients = run.tape.gradients(sum);
+    let state = run.state();
+    let meaning = |(member, objective): (&Member, &Value)| {
+        let gradient = |(name, value): (&String, &Value)| {
+            let gradient = Tape::pick(&gradients, *value)?;
+            Some((member.own(name)?.to_owned(), gradient.clone()))
+        };
+        let state = state.iter();
+        Meaning {
+            objective: run.tape.of(*objective).data[0],
+            gradients: run.parameters.known.iter().filter_map(gradient).collect(),
+            state: state
+                .filter_map(|(name, values)| Some((member.own(name)?.to_owned(), values.clone())))
+                .collect(),
+        }
     };
-    Meaning {
-        objective: run.tape.of(objective).data[0],
-        gradients: run.parameters.known.iter().filter_map(of).collect(),
-        state: run.state(),
-    }
+    objectives.iter().map(meaning).collect()
 }
 
 /// What a node makes.
@@ -204,7 +239,7 @@ impl Interpreter<'_> {
         match operator {
             EmbeddingOp::Linear(width) => {
                 let shape = (*width as usize, false, true);
-                let name = format!("linear{width}");
+                let name = self.member(input).named(&format!("linear{width}"));
                 self.parameters.linear(&mut self.tape, &name, x, shape)
             }
             EmbeddingOp::Sinkhorn { eps } => terms::sinkhorn(&mut self.tape, x, eps.to_f64()),
@@ -212,12 +247,13 @@ impl Interpreter<'_> {
             EmbeddingOp::Ema { group, .. } => self.call(id, group, 2, input),
             EmbeddingOp::Memory { momentum } => {
                 let (rows, cols) = (self.tape.of(x).rows, self.tape.of(x).cols);
-                let name = format!("memory({})", self.embeddings[&input]);
-                let bank = self.world.matrix(&name, rows, cols, 1.0);
-                let kept = momentum.to_f64();
+                let kept = format!("memory({})", without_member(&self.embeddings[&input]));
+                let name = self.member(input).named(&kept);
+                let bank = self.world.matrix(&kept, rows, cols, 1.0);
+                let share = momentum.to_f64();
                 let now = self.banks.entry(name).or_insert_with(|| bank.data.clone());
                 for (old, new) in now.iter_mut().zip(&self.tape.of(x).data) {
-                    *old = kept * *old + (1.0 - kept) * new;
+                    *old = share * *old + (1.0 - share) * new;
                 }
                 self.tape.constant(bank)
             }
@@ -304,11 +340,12 @@ impl Interpreter<'_> {
         inputs: &[Value],
     ) -> Vec<Value> {
         let all = 0..self.tape.of(whole).rows;
-        let network = network(self.pretrain, group)
+        let (member, own) = Member::of_group(group);
+        let network = network(self.pretrain, own)
             .expect("interpret: a group of the experiment")
             .clone();
         let name = if kind == 2 {
-            format!("ema({group})")
+            member.named(&format!("ema({own})"))
         } else {
             group.to_owned()
         };

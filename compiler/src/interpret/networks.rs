@@ -1,6 +1,7 @@
 //! Parameter groups as small networks: an arm for each kind of layer.
 
 use super::augment::INPUTS;
+use super::members::Member;
 use super::tape::{Function, Matrix, Tape, Value, moments};
 use super::world::World;
 use crate::hir::{Layer, Network};
@@ -43,7 +44,9 @@ impl Parameters<'_> {
         if let Some(known) = self.known.get(name) {
             return *known;
         }
-        let drawn = self.world.matrix(name, rows, cols, size);
+        // A member of a group begins with the weights that it would have by itself.
+        let (_, own) = Member::of_group(name);
+        let drawn = self.world.matrix(own, rows, cols, size);
         let mut value = Matrix::from_fn(rows, cols, |i, j| around + drawn.row(i)[j]);
         if let Some(nudge) = self.nudge.filter(|nudge| nudge.parameter == name) {
             value.data[nudge.entry] += nudge.by;

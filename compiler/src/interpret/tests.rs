@@ -1,5 +1,7 @@
 //! The interpreter against differences, and each pass against the interpreter.
 
+mod gang;
+
 use super::*;
 use crate::fixture::{cos, crisscross, encoded, l2, predicted, sg, view, weighted};
 use crate::hir::{Clip, Layer, Network, Relaxation, Within};

@@ -1,8 +1,9 @@
 //! What a plan asks for and no run can execute yet.
 
+use super::passes::shared_data;
 use super::{CellPlan, Plan, StageId, Work};
 use crate::graph::Node;
-use crate::hir::Head;
+use crate::hir::{Head, Pretrain};
 use crate::loss::EmbeddingOp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,11 +51,33 @@ pub fn executable(plan: &Plan) -> Executable {
     left.tables.retain(|table| !table.rows.is_empty());
     let needed = needed(&left);
     left.stages.retain(|stage| needed.contains(&stage.id));
+    regroup(&mut left);
     Executable {
         plan: left,
         refused,
         rows,
     }
+}
+
+/// Takes the pretrainings that are left out from their groups.
+fn regroup(plan: &mut Plan) {
+    let settings: BTreeMap<&StageId, &Pretrain> = plan
+        .stages
+        .iter()
+        .filter_map(|stage| match &stage.work {
+            Work::Pretrain(work) => Some((&stage.id, work.settings.as_ref())),
+            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) => None,
+        })
+        .collect();
+    for gang in &mut plan.gangs {
+        let before = gang.members.len();
+        gang.members.retain(|id| settings.contains_key(id));
+        if (2..before).contains(&gang.members.len()) {
+            let members: Vec<&Pretrain> = gang.members.iter().map(|id| settings[id]).collect();
+            gang.data = shared_data(&members);
+        }
+    }
+    plan.gangs.retain(|gang| gang.members.len() > 1);
 }
 
 /// Takes the stage of a cell away if it is refused.

@@ -34,8 +34,10 @@ pub fn text(plan: &Plan, is_done: impl Fn(&StageId) -> bool) -> String {
         let title = table.title.as_deref().unwrap_or_default();
         out += format!("  {}  {title}", table.name).trim_end();
         out += "\n";
+        let labels = table.rows.iter().map(|row| row.label.chars().count());
+        let width = labels.max().unwrap_or(0);
         for (number, row) in (1..).zip(&table.rows) {
-            out += &row_lines(plan, table, number, row, &users);
+            out += &row_lines(plan, table, (number, width), row, &users);
         }
     }
     if !plan.stages.is_empty() {
@@ -114,17 +116,11 @@ fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
 fn row_lines(
     plan: &Plan,
     table: &TablePlan,
-    number: usize,
+    (number, width): (usize, usize),
     row: &RowPlan,
     users: &BTreeMap<&StageId, Vec<String>>,
 ) -> String {
     let me = format!("{}:{number}", table.name);
-    let width = table
-        .rows
-        .iter()
-        .map(|row| row.label.chars().count())
-        .max()
-        .unwrap_or(0);
     let mut line = format!(
         "    {number:2}  {:width$}  pretrain {}",
         row.label,

@@ -7,6 +7,7 @@ use crate::hir::{Choose, Clips, Eval, FeatureStep, Head, Program, Protocol, Row,
 use crate::loss::{EmbeddingOp, Loss};
 use crate::units::Exact;
 use grammar::span::{FileId, Span};
+use std::sync::Arc;
 
 fn here(start: usize) -> Span {
     Span::new(FileId(0), start, start + 1)
@@ -36,7 +37,8 @@ fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
     let row = |(i, pretrain)| Row {
         label: format!("row {i}"),
         of: "crisscross".to_owned(),
-        pretrain,
+        id: crate::hash::pretrain(&pretrain),
+        pretrain: Arc::new(pretrain),
         expect: vec![Some("69.1".to_owned()), None, None],
         span: here(i),
         provenance: Default::default(),

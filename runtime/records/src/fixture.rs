@@ -70,6 +70,7 @@ pub fn plan() -> Plan {
         format: 1,
         toy: false,
         stages: stages.to_vec(),
+        gangs: vec![],
         tables: vec![table],
     }
 }

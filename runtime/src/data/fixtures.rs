@@ -160,5 +160,8 @@ pub fn mild(data: Data, bs: u32, es: u64, ep: u32) -> plan::Pretrain {
             );
         }
     }
-    plan::Pretrain { settings, steps }
+    plan::Pretrain {
+        settings: settings.into(),
+        steps: steps.into(),
+    }
 }

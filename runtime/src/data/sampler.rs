@@ -445,7 +445,7 @@ mod tests {
                 let pretrain = Pretrain {
                     modalities: both(),
                     relax,
-                    ..mild(data, 1, 1, 1).settings
+                    ..mild(data, 1, 1, 1).settings.as_ref().clone()
                 };
                 let law = time::Windows::new(&pretrain, Exact::whole(10)).unwrap();
                 for (v, a) in [(0, 0), (1, 1), (0, 1), (1, 0)] {

@@ -1,0 +1,262 @@
+//! A plan under way: first what each row asks for by itself, then what the passes make of it.
+
+use super::steps::{Made, Steps};
+use super::{CellPlan, Gang, RowPlan, StageId, TablePlan};
+use crate::codes::NOT_AVAILABLE;
+use crate::hash;
+use crate::hir::{self, Eval, Head, Optimiser, Program, Protocol, Row, Score};
+use grammar::diagnostic::Diagnostic;
+use std::sync::Arc;
+
+/// A plan under way.
+///
+/// A stage may stand in it several times. Its id is a hash of all that its outcome depends on, so stages of one id have one
+/// outcome, wherever they stand and whoever asks for them.
+pub struct Draft<'p> {
+    /// Made with `--toy`.
+    pub toy: bool,
+    /// The stages, each after those it needs.
+    pub asked: Vec<Asked<'p>>,
+    /// Pretrainings that may train side by side.
+    pub gangs: Vec<Gang>,
+    /// What is printed at the end: its cells name stages by their ids.
+    pub tables: Vec<TablePlan>,
+}
+
+/// A stage that a row asks for.
+pub struct Asked<'p> {
+    /// Its id.
+    pub id: StageId,
+    /// For people: `quickstart:2 pretrain`.
+    pub label: String,
+    /// What is done.
+    pub work: Ask<'p>,
+}
+
+/// What a stage does, in terms of the program.
+pub enum Ask<'p> {
+    /// Trains networks.
+    Pretrain {
+        /// The closed experiment.
+        settings: &'p Arc<hir::Pretrain>,
+        /// Its training step.
+        made: Arc<Made>,
+    },
+    /// Turns a data set into features.
+    Extract {
+        /// The pretraining whose weights are used.
+        model: StageId,
+        /// The protocol.
+        eval: &'p Eval,
+        /// Seed of clip times and augmentations.
+        seed: u64,
+    },
+    /// Trains a backbone on with a classifier, and scores it.
+    Finetune {
+        /// The pretraining whose weights it starts from.
+        model: StageId,
+        /// The protocol.
+        eval: &'p Eval,
+        /// Seed of all random numbers.
+        seed: u64,
+    },
+    /// Fits classifiers on features and scores them.
+    Score {
+        /// The features: several in late fusion.
+        features: Vec<StageId>,
+        /// The classifier.
+        head: &'p Head,
+        /// What is reported.
+        score: Score,
+        /// Seed of held-out samples.
+        seed: u64,
+    },
+}
+
+impl Ask<'_> {
+    /// The stages whose outcome this one reads.
+    pub fn needs(&self) -> &[StageId] {
+        match self {
+            Ask::Pretrain { .. } => &[],
+            Ask::Extract { model, .. } | Ask::Finetune { model, .. } => std::slice::from_ref(model),
+            Ask::Score { features, .. } => features,
+        }
+    }
+}
+
+/// The stages of `files` as their rows ask for them: each row for its own pretraining, and each of its scores for its own features.
+///
+/// Nothing is shared yet, as no term of a lowered loss shares a network call: that is what [`super::passes`] are for.
+///
+/// # Errors
+///
+/// E0901 at each row whose optimiser is LARC over LARC.
+pub fn literal<'p>(files: &[(&str, &'p Program)]) -> Result<Draft<'p>, Vec<Diagnostic>> {
+    let mut steps = Steps::default();
+    let mut refused = vec![];
+    let mut draft = Draft {
+        toy: files.iter().any(|(_, program)| program.is_toy),
+        asked: vec![],
+        gangs: vec![],
+        tables: vec![],
+    };
+    for (file, program) in files {
+        for table in &program.tables {
+            let mut rows = vec![];
+            for (number, row) in (1..).zip(&table.rows) {
+                refused.extend(clips_twice(row));
+                let name = format!("{}:{number}", table.name);
+                rows.push(of_row(
+                    &mut draft.asked,
+                    &mut steps,
+                    &name,
+                    row,
+                    &table.scores,
+                ));
+            }
+            draft.tables.push(TablePlan {
+                name: table.name.clone(),
+                title: table.title.clone(),
+                file: (*file).to_owned(),
+                columns: table
+                    .scores
+                    .iter()
+                    .map(|(heading, _)| heading.clone())
+                    .collect(),
+                rows,
+            });
+        }
+    }
+    if refused.is_empty() {
+        Ok(draft)
+    } else {
+        Err(refused)
+    }
+}
+
+/// What one row asks for.
+fn of_row<'p>(
+    asked: &mut Vec<Asked<'p>>,
+    steps: &mut Steps,
+    name: &str,
+    row: &'p Row,
+    scores: &'p [(String, Protocol)],
+) -> RowPlan {
+    let pretrain = row.id.clone();
+    let made = steps.of(&row.pretrain);
+    let mut cells = vec![];
+    for (column, (heading, protocol)) in scores.iter().enumerate() {
+        let mut parts = protocol.parts().iter();
+        let missing = parts.find_map(|eval| untrained(&made, row, eval));
+        let stage = match missing {
+            Some(reason) => Err(reason),
+            None => Ok((heading, protocol)),
+        };
+        cells.push((stage, row.expect.get(column).cloned().flatten()));
+    }
+    asked.push(Asked {
+        id: pretrain.clone(),
+        label: format!("{name} pretrain"),
+        work: Ask::Pretrain {
+            settings: &row.pretrain,
+            made,
+        },
+    });
+    let seed = row.pretrain.seed;
+    let cells = cells.into_iter().map(|(stage, expect)| CellPlan {
+        stage: stage
+            .map(|(heading, protocol)| score(asked, name, heading, (&pretrain, seed), protocol)),
+        expect,
+    });
+    let cells = cells.collect();
+    RowPlan {
+        label: row.label.clone(),
+        pretrain,
+        cells,
+    }
+}
+
+/// The score of one evaluation, and before it the features that it needs.
+fn score<'p>(
+    asked: &mut Vec<Asked<'p>>,
+    name: &str,
+    heading: &str,
+    (model, seed): (&StageId, u64),
+    protocol: &'p Protocol,
+) -> StageId {
+    let mut ask = |id: StageId, label: String, work| {
+        asked.push(Asked {
+            id: id.clone(),
+            label,
+            work,
+        });
+        id
+    };
+    if let Protocol::Single(eval) = protocol
+        && let Head::Finetune(_) = eval.head
+    {
+        let work = Ask::Finetune {
+            model: model.clone(),
+            eval,
+            seed,
+        };
+        let id = hash::finetune(model, eval, seed);
+        return ask(id, format!("{name} finetune {heading}"), work);
+    }
+    let mut features = vec![];
+    for eval in protocol.parts() {
+        let part = match protocol {
+            Protocol::Single(_) => String::new(),
+            Protocol::Fused(_) => format!(" {}", eval.uses),
+        };
+        let work = Ask::Extract {
+            model: model.clone(),
+            eval,
+            seed,
+        };
+        let label = format!("{name} extract{part} {}", without_rank(heading));
+        features.push(ask(hash::extract(model, eval, seed), label, work));
+    }
+    let (head, score) = (protocol.head(), protocol.score());
+    let id = hash::score(&features.iter().collect::<Vec<_>>(), head, score, seed);
+    let work = Ask::Score {
+        features,
+        head,
+        score,
+        seed,
+    };
+    ask(id, format!("{name} score {heading}"), work)
+}
+
+/// A heading without the rank of its recall: neighbours of all ranks are searched in the same features.
+fn without_rank(heading: &str) -> &str {
+    heading
+        .split_once(" R@")
+        .map_or(heading, |(whole, _)| whole)
+}
+
+/// Why `row` has no backbone for `eval`; `None` where it has one.
+fn untrained(made: &Made, row: &Row, eval: &Eval) -> Option<String> {
+    let Some(modality) = row.pretrain.modality(&eval.uses) else {
+        return Some(format!("`{}` is no modality of this row", eval.uses));
+    };
+    // Without any training all networks are as they were drawn.
+    if row.pretrain.ep == 0 {
+        return None;
+    }
+    let own = format!("{}.f", modality.name);
+    let wanted = modality.f.same.as_ref().unwrap_or(&own);
+    let is_trained = made.encoders.contains(wanted);
+    (!is_trained).then(|| format!("`{}` is not trained by this row", eval.uses))
+}
+
+/// E0901 where the optimiser of `row` clips twice.
+fn clips_twice(row: &Row) -> Option<Diagnostic> {
+    let Optimiser::Larc { inner, .. } = &row.pretrain.optim else {
+        return None;
+    };
+    matches!(**inner, Optimiser::Larc { .. }).then(|| {
+        let message = "this row's optimiser is `larc` over `larc`, which would clip twice";
+        Diagnostic::error(NOT_AVAILABLE, row.span, message).help("write `larc` once")
+    })
+}

@@ -44,6 +44,8 @@ pub enum Type {
     Modality,
     /// A list of modalities.
     Modalities,
+    /// Streams of a data set: a list of modalities that read them, or `captions`.
+    Streams,
     /// `8x112px @ 16fps` or `2s @ 16kHz`.
     Clip,
     /// `logmel(...)`.
@@ -54,6 +56,10 @@ pub enum Type {
     Chain,
     /// A chain of layers.
     Layers,
+    /// A stride for each stage of a backbone, or for each convolution of its blocks.
+    Strides,
+    /// The sizes of a backbone's maps, stage by stage: a claim that is checked.
+    Maps,
     /// A relaxation policy.
     Policy,
     /// How the two windows of a modality relate.
@@ -113,12 +119,14 @@ impl Type {
             Type::Numbers(m) => format!("a list, each {}", m.noun),
             Type::Text => "a name".into(),
             Type::Modality => "a modality".into(),
-            Type::Modalities => "a list of modalities".into(),
+            Type::Modalities | Type::Streams => "a list of modalities".into(),
             Type::Clip => "a clip".into(),
             Type::Spectrogram => "a spectrogram".into(),
             Type::Data => "a data set".into(),
             Type::Chain => "a chain of augmentations".into(),
             Type::Layers => "a chain of layers".into(),
+            Type::Strides => "strides in parentheses, one for each stage".into(),
+            Type::Maps => "a list of sizes in parentheses, one for each stage".into(),
             Type::Policy => "a relaxation policy".into(),
             Type::Within => "`same`, `overlap(...)`, `halves` or `independent`".into(),
             Type::Loss => "a loss".into(),

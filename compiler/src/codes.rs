@@ -64,6 +64,10 @@ codes! {
     SMALL_CUTOUT = "W0606": "the squares of a cutout were set for smaller pictures";
     COLOUR_PER_FRAME = "W0607": "every frame gets a colour of its own";
     OTHER_DIMENSION = "E0608": "the stated number of values is not what the chain gives";
+    OTHER_MAPS = "E0609": "the maps of a backbone are not those that are stated, or do not add up";
+    NOT_ITS_FLOW = "E0610": "optical flow is that of a modality of video, and follows its views alone";
+    OTHER_INPUTS = "E0611": "a shared network takes one form of input";
+    ONE_ROW = "E0612": "BatchNorm needs two rows at least";
     SAMPLES_DROPPED = "W0701": "an epoch is no whole number of batches, and its last samples are dropped";
     UNEQUAL_VISITS = "W0702": "an epoch visits some files more often than others";
     NOT_POSITIVE_TRUST = "E0703": "the trust coefficient is positive";

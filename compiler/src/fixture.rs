@@ -41,6 +41,7 @@ pub fn crisscross(loss: Loss) -> Pretrain {
         f: projector(Layer::R2plus1d {
             depth: 18,
             width: 64,
+            strides: vec![],
         }),
         h: Some(network(predictor.clone())),
         lr_b: cosine.clone(),
@@ -69,6 +70,7 @@ pub fn crisscross(loss: Loss) -> Pretrain {
             depth: 18,
             width: 64,
             channels: 1,
+            strides: vec![],
         }),
         h: Some(network(predictor)),
         lr_b: cosine,

@@ -1,6 +1,7 @@
 //! The experiment graph: one training step as nodes and edges.
 
 mod draw;
+pub mod networks;
 mod print;
 pub mod shapes;
 #[cfg(test)]

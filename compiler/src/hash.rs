@@ -6,8 +6,8 @@
 pub(crate) mod canonical;
 
 use crate::hir::{
-    Chain, Clip, Data, Eval, FeatureStep, Head, Layer, Link, Network, Optimiser, Pretrain,
-    Schedule, Score,
+    Chain, Clip, Data, Eval, FeatureStep, FlowMethod, Head, Layer, Link, Network, Optimiser,
+    Pretrain, Schedule, Score, Words,
 };
 use crate::loss::{Embedding, EmbeddingOp, TermOp};
 use crate::plan::StageId;
@@ -15,12 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of each operator. A change of what an operator computes raises its number, and with it the hash of the stages
 /// that use it and of no others.
-const OPERATORS: [(&str, u32); 51] = [
+const OPERATORS: [(&str, u32); 56] = [
     // Data.
     ("synthetic", 1),
     ("decode", 1),
     ("sample", 1),
     ("logmel", 1),
+    ("captions", 1),
+    ("tvl1", 1),
     // Augmentations, by their short names.
     ("MSC", 1),
     ("HF", 1),
@@ -33,9 +35,12 @@ const OPERATORS: [(&str, u32); 51] = [
     ("FM", 1),
     ("RC", 1),
     ("TW", 1),
+    ("DW", 1),
+    ("follow", 1),
     // Networks.
     ("r2plus1d", 1),
     ("resnet", 1),
+    ("bag_of_words", 1),
     ("fc", 1),
     ("bn", 1),
     ("relu", 1),
@@ -220,6 +225,16 @@ fn clip(clip: &Clip, used: &mut BTreeSet<&'static str>) {
         Clip::Audio { .. } => {
             used.insert("logmel");
         }
+        Clip::Text { from, .. } => {
+            used.insert(match from {
+                Words::Captions => "captions",
+            });
+        }
+        Clip::Flow { method, .. } => {
+            used.insert(match method {
+                FlowMethod::Tvl1 => "tvl1",
+            });
+        }
     }
 }
 
@@ -231,6 +246,7 @@ fn network(network: &Network, used: &mut BTreeSet<&'static str>) {
     used.extend(network.layers.iter().map(|layer| match layer {
         Layer::R2plus1d { .. } => "r2plus1d",
         Layer::Resnet { .. } => "resnet",
+        Layer::BagOfWords { .. } => "bag_of_words",
         Layer::Fc { .. } => "fc",
         Layer::Bn => "bn",
         Layer::Relu => "relu",
@@ -516,7 +532,10 @@ mod tests {
     }
 
     /// Operators of the catalogue under the name that their version has, where that is another one.
-    const VERSIONED_AS: [(&str, &str); 16] = [
+    const VERSIONED_AS: [(&str, &str); 19] = [
+        ("text", "captions"),
+        ("flow", "tvl1"),
+        ("drop_words", "DW"),
         ("concat", "fuse"),
         ("multi_scale_crop", "MSC"),
         ("horizontal_flip", "HF"),

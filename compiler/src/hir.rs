@@ -92,32 +92,99 @@ pub enum Clip {
         /// The spectrogram.
         mel: LogMel,
     },
+    /// The words that fall into a window: `[tokens]` word numbers. Places behind the last word are empty, words behind the last
+    /// place are left out.
+    Text {
+        /// Length of the window in seconds.
+        seconds: Exact,
+        /// Places for words.
+        tokens: u32,
+        /// The stream of timed words.
+        from: Words,
+    },
+    /// The motion in a clip of another modality, across and down in pixels: `[2, frames, size, size]`. Frame i holds the flow
+    /// from frame i to the next; the last one that of the frame before it. It is read from the frames of that modality's own
+    /// views, so its windows are theirs.
+    Flow {
+        /// Frames of the clip.
+        frames: u32,
+        /// Height and width in pixels.
+        size: u32,
+        /// Frames per second.
+        fps: Exact,
+        /// The modality of video whose frames it is computed from.
+        of: String,
+        /// How it is computed.
+        method: FlowMethod,
+    },
+}
+
+/// The stream that a modality of text reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    /// Captions or subtitles: words with their times, beside each file.
+    Captions,
+}
+
+/// How optical flow is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowMethod {
+    /// The duality-based TV-L1 method.
+    Tvl1,
 }
 
 impl Clip {
     /// Length of the clip in seconds.
     pub fn seconds(&self) -> Exact {
         match self {
-            Clip::Video { frames, fps, .. } => Exact(Exact::whole(i128::from(*frames)).0 / fps.0),
+            Clip::Video { frames, fps, .. } | Clip::Flow { frames, fps, .. } => {
+                Exact(Exact::whole(i128::from(*frames)).0 / fps.0)
+            }
             Clip::Audio { samples, rate, .. } => {
                 Exact(Exact::whole(i128::from(*samples)).0 / rate.0)
             }
+            Clip::Text { seconds, .. } => *seconds,
         }
     }
 
-    /// Length of the clip in its own ticks: frames or samples.
+    /// Length of the clip in its own ticks: frames, samples or places for words.
     pub fn ticks(&self) -> u32 {
         match self {
-            Clip::Video { frames, .. } => *frames,
+            Clip::Video { frames, .. } | Clip::Flow { frames, .. } => *frames,
             Clip::Audio { samples, .. } => *samples,
+            Clip::Text { tokens, .. } => *tokens,
         }
     }
 
-    /// Ticks per second.
-    pub fn rate(&self) -> Exact {
+    /// Ticks per second; `None` for words, which come when they come.
+    pub fn rate(&self) -> Option<Exact> {
         match self {
-            Clip::Video { fps, .. } => *fps,
-            Clip::Audio { rate, .. } => *rate,
+            Clip::Video { fps, .. } | Clip::Flow { fps, .. } => Some(*fps),
+            Clip::Audio { rate, .. } => Some(*rate),
+            Clip::Text { .. } => None,
+        }
+    }
+
+    /// The stream of a source that it is read from: `v` for pictures, `a` for sound, `captions` for words; so data sets name
+    /// their streams, whatever a file calls its modalities.
+    pub fn stream(&self) -> &'static str {
+        match self {
+            Clip::Video { .. } | Clip::Flow { .. } => "v",
+            Clip::Audio { .. } => "a",
+            Clip::Text {
+                from: Words::Captions,
+                ..
+            } => "captions",
+        }
+    }
+
+    /// The modality whose decoded frames it is computed from; `None` for what is decoded by itself.
+    pub fn derived_from(&self) -> Option<&str> {
+        match self {
+            Clip::Flow { of, .. } => Some(of),
+            Clip::Video { .. } | Clip::Audio { .. } | Clip::Text { .. } => None,
         }
     }
 }
@@ -165,7 +232,7 @@ pub struct Files {
     pub train: u64,
     /// Classes of the label column.
     pub classes: u32,
-    /// Streams that a file must have to be used.
+    /// Streams that a file must have to be used: `v`, `a`, `captions`.
     pub requires: Vec<String>,
     /// Folds or splits that scores are averaged over; 1 where the set has one split.
     pub splits: u32,
@@ -191,7 +258,7 @@ pub struct Synthetic {
     pub lag: Exact,
     /// Seed of the rendering.
     pub seed: u64,
-    /// Streams that the clips have: `v`, `a`; a stand-in for a data set of sounds has `a` alone.
+    /// Streams that the clips have: `v`, `a`, `captions`; a stand-in for a data set of sounds has `a` alone.
     pub streams: Vec<String>,
     /// Folds that scores are averaged over.
     pub splits: u32,
@@ -230,6 +297,19 @@ pub struct Chain {
     pub links: Vec<Link>,
 }
 
+impl Chain {
+    /// The modality whose view it follows, if it is `follow(v)`.
+    pub fn follows(&self) -> Option<&str> {
+        self.links.iter().find_map(|link| {
+            if let Link::Follow { modality } = link {
+                Some(modality.as_str())
+            } else {
+                None
+            }
+        })
+    }
+}
+
 /// What an augmentation works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
@@ -237,6 +317,8 @@ pub enum Domain {
     Frames,
     Wave,
     Spectrogram,
+    Words,
+    Flow,
 }
 
 /// One augmentation (Tables S1 and S2).
@@ -295,6 +377,11 @@ pub enum Link {
     },
     /// TW: one column moved by up to `window`.
     TimeWarp { window: u32 },
+    /// DW: each word left out with probability `p`; its place is empty.
+    DropWords { p: Exact },
+    /// The crops and flips of the view of `modality` that the flow is computed from, with the same draws. A flip turns the
+    /// motion across, a crop scales motion with the picture; operations on colour and cutouts are those of frames alone.
+    Follow { modality: String },
 }
 
 /// What an operation on pictures leaves.
@@ -381,6 +468,26 @@ impl Link {
             | Link::FreqMask { .. }
             | Link::RandomCrop { .. }
             | Link::TimeWarp { .. } => Domain::Spectrogram,
+            Link::DropWords { .. } => Domain::Words,
+            Link::Follow { .. } => Domain::Flow,
+        }
+    }
+
+    /// Whether it moves what is in a picture and changes no value: what can be done to optical flow as well.
+    pub fn is_geometric(&self) -> bool {
+        match self {
+            Link::MultiScaleCrop { .. } | Link::HorizontalFlip { .. } => true,
+            Link::ColorJitter { .. }
+            | Link::GrayScale { .. }
+            | Link::GaussianBlur { .. }
+            | Link::Cutout { .. }
+            | Link::VolumeJitter { .. }
+            | Link::TimeMask { .. }
+            | Link::FreqMask { .. }
+            | Link::RandomCrop { .. }
+            | Link::TimeWarp { .. }
+            | Link::DropWords { .. }
+            | Link::Follow { .. } => false,
         }
     }
 
@@ -398,6 +505,8 @@ impl Link {
             Link::FreqMask { .. } => "FM",
             Link::RandomCrop { .. } => "RC",
             Link::TimeWarp { .. } => "TW",
+            Link::DropWords { .. } => "DW",
+            Link::Follow { .. } => "follow",
         }
     }
 }
@@ -411,12 +520,24 @@ pub struct Network {
     pub same: Option<String>,
 }
 
+impl Layer {
+    /// Whether it makes a vector of a clip: the first layer of an `f`, and of nothing else.
+    pub fn is_backbone(&self) -> bool {
+        match self {
+            Layer::R2plus1d { .. } | Layer::Resnet { .. } | Layer::BagOfWords { .. } => true,
+            Layer::Fc { .. } | Layer::Bn | Layer::Relu | Layer::L2 => false,
+        }
+    }
+}
+
 impl Network {
-    /// The width of the output vector: that of the last linear layer, or 512/64 times the width of the backbone.
+    /// The width of the output vector: that of the last linear layer, or of the backbone: 512/64 times its width, or the width of
+    /// its words.
     pub fn width(&self) -> Option<u32> {
         self.layers.iter().rev().find_map(|layer| match layer {
             Layer::Fc { width } => Some(*width),
             Layer::R2plus1d { width, .. } | Layer::Resnet { width, .. } => Some(8 * width),
+            Layer::BagOfWords { width, .. } => Some(*width),
             Layer::Bn | Layer::Relu | Layer::L2 => None,
         })
     }
@@ -426,12 +547,16 @@ impl Network {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
-    /// R(2+1)D (Table S5), `[B, 3, T, H, W]` to `[B, 8 width]`; stages of `width`, 2, 4 and 8 `width` channels.
+    /// R(2+1)D (Table S5), `[B, 3, T, H, W]` to `[B, 8 width]`; stages of `width`, 2, 4 and 8 `width` channels. Of optical flow
+    /// `[B, 2, T, H, W]`: its stem has the channels of the clip.
     R2plus1d {
         /// 10 (one block a stage), 18 or 34.
         depth: u32,
         /// Channels of the stem and the first stage; 64 in the paper.
         width: u32,
+        /// The stride of each block; empty for the paper's, 2 in the first block of every stage but the first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        strides: Vec<u32>,
     },
     /// ResNet (Table S6), `[B, channels, F, T]` to `[B, 8 width]`.
     Resnet {
@@ -441,6 +566,16 @@ pub enum Layer {
         width: u32,
         /// Channels of the input.
         channels: u32,
+        /// The stride of each block; empty for the paper's, 2 in the first block of every stage but the first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        strides: Vec<u32>,
+    },
+    /// The mean of the embeddings of the words that are there: `[B, tokens]` to `[B, width]`; without any word, zeros.
+    BagOfWords {
+        /// Words that have an embedding; others count as empty places.
+        vocab: u32,
+        /// Values of an embedding.
+        width: u32,
     },
     /// A linear layer with bias.
     Fc {

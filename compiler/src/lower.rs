@@ -1,13 +1,13 @@
 //! A closed experiment to a graph: the equations of the paper, literally.
 
 use crate::graph::{Graph, Id, Node};
-use crate::hir::Pretrain;
+use crate::hir::{Modality, Pretrain};
 use crate::loss::{Embedding, EmbeddingOp};
 use std::collections::BTreeMap;
 
 /// The training step of `pretrain` with nothing shared.
 ///
-/// Every view of every declared modality has its own decode, and every term its own chain of calls: the twelve directed terms
+/// Every view of every declared modality has its own decode, optical flow that of its video, and every term its own chain of calls: the twelve directed terms
 /// of `intra + sync + async` ask for 24 encodings and 12 predictions of four views.
 ///
 /// Source: equation 1 for each term, equations 2 to 5 for the weights.
@@ -16,7 +16,10 @@ pub fn lower(pretrain: &Pretrain) -> Graph {
     let clip = graph.add(Node::Source, &[]);
     let sample = graph.add(Node::Sample, &[clip]);
     let mut views: BTreeMap<(&str, u32), Id> = BTreeMap::new();
-    for m in &pretrain.modalities {
+    // What is derived from another modality reads the slices of that one.
+    let decoded = |m: &&Modality| m.clip.derived_from().is_none();
+    let mut slices: BTreeMap<(&str, u32), Id> = BTreeMap::new();
+    for m in pretrain.modalities.iter().filter(decoded) {
         let (name, length) = (&m.name, m.clip.ticks());
         for view in 1..=pretrain.views {
             let decode = Node::Decode {
@@ -34,14 +37,20 @@ pub fn lower(pretrain: &Pretrain) -> Graph {
                 },
                 &[decode],
             );
-            let augment = graph.add(
-                Node::Augment {
-                    modality: name.clone(),
-                    view,
-                },
-                &[slice],
-            );
-            views.insert((name, view), augment);
+            slices.insert((name, view), slice);
+        }
+    }
+    for m in &pretrain.modalities {
+        let (name, of) = (&m.name, m.clip.derived_from().unwrap_or(&m.name));
+        for view in 1..=pretrain.views {
+            let slice = *slices
+                .get(&(of, view))
+                .expect("lower: a checked flow is of a modality of the run");
+            let augment = Node::Augment {
+                modality: name.clone(),
+                view,
+            };
+            views.insert((name, view), graph.add(augment, &[slice]));
         }
     }
     let mut terms = vec![];

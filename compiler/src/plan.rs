@@ -9,7 +9,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use available::{Executable, executable};
+pub use available::{Executable, executable, refusal};
 pub use build::{FORMAT, plan, planned};
 pub use draft::{Ask, Asked, Draft, literal};
 pub use print::{json, text};

@@ -102,11 +102,18 @@ pub fn pairs(pretrain: &Pretrain, loss: &Loss) -> Vec<Pair> {
 
 /// From the start of one view's window to the next one's, in seconds; `None` where that is drawn or there is no such modality.
 pub fn step(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
-    if pretrain.relax.same.iter().any(|same| same == modality) {
+    let placed = placed_as(pretrain, modality);
+    if pretrain.relax.same.iter().any(|same| same == placed) {
         Some(Exact::whole(0))
     } else {
         drawn_step(pretrain, modality)
     }
+}
+
+/// The modality whose windows are drawn: optical flow has those of its video.
+pub fn placed_as<'a>(pretrain: &'a Pretrain, modality: &'a str) -> &'a str {
+    let clip = pretrain.modality(modality).map(|m| &m.clip);
+    clip.and_then(Clip::derived_from).unwrap_or(modality)
 }
 
 /// The seconds from the start of the first view's window to the end of the last one's; `None` where that is drawn.
@@ -183,5 +190,7 @@ pub fn medium(clip: &Clip) -> &'static str {
     match clip {
         Clip::Video { .. } => "video",
         Clip::Audio { .. } => "audio",
+        Clip::Text { .. } => "text",
+        Clip::Flow { .. } => "flow",
     }
 }

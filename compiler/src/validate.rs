@@ -111,7 +111,9 @@ fn inputs_fit(graph: &Graph, pretrain: &Pretrain, id: Id) {
         }
         Node::Augment { modality, view } => {
             arity(1);
-            let ticks = pretrain.modality(modality).map(|m| m.clip.ticks());
+            let clip = pretrain.modality(modality).map(|m| &m.clip);
+            let ticks = clip.map(|clip| clip.ticks());
+            let read = clip.and_then(|clip| clip.derived_from());
             let Node::Slice {
                 modality: cut,
                 view: of,
@@ -122,9 +124,9 @@ fn inputs_fit(graph: &Graph, pretrain: &Pretrain, id: Id) {
                 panic!("validate: an augmentation reads a slice");
             };
             assert_eq!(
-                (modality, view),
-                (cut, of),
-                "validate: an augmentation reads its own view"
+                (read.unwrap_or(modality), view),
+                (cut.as_str(), of),
+                "validate: an augmentation reads its own view, or that of the video whose flow it is"
             );
             assert_eq!(
                 ticks,
@@ -150,7 +152,7 @@ fn inputs_fit(graph: &Graph, pretrain: &Pretrain, id: Id) {
                 "validate: a predictor reads an embedding"
             );
             let layers = network(pretrain, group).map(|n| &n.layers);
-            let takes_vector = layers.is_some_and(|layers| !layers.iter().any(is_backbone));
+            let takes_vector = layers.is_some_and(|layers| !layers.iter().any(Layer::is_backbone));
             assert!(
                 takes_vector,
                 "validate: `{group}` is a predictor of the experiment"
@@ -195,13 +197,6 @@ fn inputs_fit(graph: &Graph, pretrain: &Pretrain, id: Id) {
                 .all(|input| matches!(graph.node(*input), Node::Term { .. }));
             assert!(are_terms, "validate: the objective sums terms");
         }
-    }
-}
-
-fn is_backbone(layer: &Layer) -> bool {
-    match layer {
-        Layer::R2plus1d { .. } | Layer::Resnet { .. } => true,
-        Layer::Fc { .. } | Layer::Bn | Layer::Relu | Layer::L2 => false,
     }
 }
 

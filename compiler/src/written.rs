@@ -9,9 +9,9 @@ mod chains;
 mod losses;
 
 use crate::hir::{
-    Across, BatchNorm, Choose, Clip, Clips, Data, Eval, FeatureStep, Files, Fusion, Head, Keep,
-    Layer, Modality, Network, Optimiser, Pool, Precision, Pretrain, Protocol, Relaxation, Schedule,
-    Score, Short, Within,
+    Across, BatchNorm, Choose, Clip, Clips, Data, Eval, FeatureStep, Files, FlowMethod, Fusion,
+    Head, Keep, Layer, Modality, Network, Optimiser, Pool, Precision, Pretrain, Protocol,
+    Relaxation, Schedule, Score, Short, Within, Words,
 };
 use crate::units::Exact;
 
@@ -133,15 +133,34 @@ pub fn modality(of: &Clip) -> String {
             mel.fft,
             if mel.centre { "yes" } else { "no" }
         ),
+        Clip::Text {
+            seconds,
+            tokens,
+            from: Words::Captions,
+        } => format!(
+            "text(clip: {}, tokens: {tokens}tokens, from: captions)",
+            duration(*seconds)
+        ),
+        Clip::Flow {
+            of,
+            method: FlowMethod::Tvl1,
+            ..
+        } => format!("flow(of: {of}, method: tvl1)"),
     }
 }
 
-/// `8x112px @ 16fps`, `2s @ 16kHz`.
+/// `8x112px @ 16fps`, `2s @ 16kHz`, for text `2s`.
 pub fn clip(clip: &Clip) -> String {
     match clip {
-        Clip::Video { frames, size, fps } => {
+        Clip::Video {
+            frames, size, fps, ..
+        }
+        | Clip::Flow {
+            frames, size, fps, ..
+        } => {
             format!("{frames}x{size}px @ {}", measured(*fps, "fps"))
         }
+        Clip::Text { seconds, .. } => duration(*seconds),
         Clip::Audio { samples, rate, .. } => {
             let seconds = clip.seconds().decimal();
             let length = if seconds.contains('/') {
@@ -298,21 +317,55 @@ pub fn network(network: &Network) -> String {
     if let Some(group) = &network.same {
         return format!("same({group})");
     }
-    let layers = network.layers.iter().map(|layer| match layer {
-        Layer::R2plus1d { depth, width } => format!("r2plus1d(depth: {depth}, width: {width})"),
+    let layers = network.layers.iter().map(layer);
+    layers.collect::<Vec<_>>().join("-")
+}
+
+/// `r2plus1d(depth: 18, width: 64)`, with the strides where they are not the paper's; `fc(2048)`.
+pub fn layer(layer: &Layer) -> String {
+    match layer {
+        Layer::R2plus1d {
+            depth,
+            width,
+            strides,
+        } => format!(
+            "r2plus1d(depth: {depth}, width: {width}{})",
+            self::strides(*depth, strides)
+        ),
         Layer::Resnet {
             depth,
             width,
             channels,
-        } => {
-            format!("resnet(depth: {depth}, width: {width}, channels: {channels})")
+            strides,
+        } => format!(
+            "resnet(depth: {depth}, width: {width}, channels: {channels}{})",
+            self::strides(*depth, strides)
+        ),
+        Layer::BagOfWords { vocab, width } => {
+            format!(
+                "bag_of_words(vocab: {}, width: {width})",
+                count(u64::from(*vocab))
+            )
         }
         Layer::Fc { width } => format!("fc({width})"),
         Layer::Bn => "bn".to_owned(),
         Layer::Relu => "relu".to_owned(),
         Layer::L2 => "l2".to_owned(),
+    }
+}
+
+/// `, strides: (1, 2, 2, 1)`: one for each stage, or for each convolution where a later block has one of its own.
+fn strides(depth: u32, of_blocks: &[u32]) -> String {
+    if of_blocks.is_empty() {
+        return String::new();
+    }
+    let of_stages = crate::graph::networks::by_stage(depth, of_blocks);
+    let written = of_stages.map(Vec::from).unwrap_or_else(|| {
+        let of_block = |stride: &u32| [*stride, 1];
+        of_blocks.iter().flat_map(of_block).collect()
     });
-    layers.collect::<Vec<_>>().join("-")
+    let written: Vec<String> = written.iter().map(u32::to_string).collect();
+    format!(", strides: ({})", written.join(", "))
 }
 
 /// `cosine(0.0002 -> 0, warmup: 2ep)`, `0.002`.
@@ -393,6 +446,12 @@ fn clips(clips: Clips) -> String {
 }
 
 fn features(steps: &[FeatureStep]) -> String {
+    let steps = steps.iter().map(|step| format!(" - {}", feature(step)));
+    format!("conv5{}", steps.collect::<String>())
+}
+
+/// `maxpool(1, 4, 4, stride: (1, 1, 1))`, `l2`.
+pub fn feature(step: &FeatureStep) -> String {
     let sizes = |sizes: &[u32]| {
         sizes
             .iter()
@@ -400,15 +459,14 @@ fn features(steps: &[FeatureStep]) -> String {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let steps = steps.iter().map(|step| match step {
+    match step {
         FeatureStep::MaxPool { kernel, stride } => {
-            format!(" - maxpool({}, stride: ({}))", sizes(kernel), sizes(stride))
+            format!("maxpool({}, stride: ({}))", sizes(kernel), sizes(stride))
         }
-        FeatureStep::L2 => " - l2".to_owned(),
-        FeatureStep::Bn => " - bn".to_owned(),
-        FeatureStep::MeanClips => " - mean(clips)".to_owned(),
-    });
-    format!("conv5{}", steps.collect::<String>())
+        FeatureStep::L2 => "l2".to_owned(),
+        FeatureStep::Bn => "bn".to_owned(),
+        FeatureStep::MeanClips => "mean(clips)".to_owned(),
+    }
 }
 
 fn choose(choose: Choose) -> String {

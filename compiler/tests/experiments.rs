@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 const TABLE1: &str = include_str!("../../experiments/table1.cc");
 const QUICKSTART: &str = include_str!("../../experiments/quickstart.cc");
+const TRIMODAL: &str = include_str!("../../experiments/trimodal.cc");
 const ESC10: &str = include_str!("../../experiments/local/esc10.cc");
 const ONE: &str = "intra + sync + async\n";
 
@@ -49,6 +50,145 @@ fn graphs_of_table1() {
     for (number, row) in (1..).zip(rows(TABLE1)) {
         let name = format!("table1_{number:02}");
         insta::assert_snapshot!(name, text(&row, &format!("table1:{number}")));
+    }
+}
+
+/// A row of each of the three: without text or flow it is the paper's, which stands in `table1_11`.
+#[test]
+fn graphs_of_trimodal() {
+    let rows = rows(TRIMODAL);
+    for (number, what) in [(4, "words"), (6, "flow")] {
+        let graph = text(&rows[number - 1], &format!("trimodal:{number}"));
+        insta::assert_snapshot!(format!("trimodal_{what}"), graph);
+    }
+}
+
+/// `intra` has a pair for each two views of a modality, `sync` for each two modalities in each view, `async` for each two
+/// modalities in each two views in either order.
+#[test]
+fn families_range_over_any_number_of_modalities_and_views() {
+    for (modalities, views, expected) in [
+        (2, 2, (2, 2, 2)),
+        (3, 2, (3, 6, 6)),
+        (4, 2, (4, 12, 12)),
+        (3, 3, (9, 9, 18)),
+        (4, 3, (12, 18, 36)),
+    ] {
+        let text = many(modalities, views);
+        let row = rows(&text).remove(0);
+        let found = compiler::time::pairs(&row, &row.loss);
+        let count = |family| found.iter().filter(|pair| pair.family == family).count();
+        use compiler::time::Family;
+        assert_eq!(
+            (
+                count(Family::Intra),
+                count(Family::Sync),
+                count(Family::Async)
+            ),
+            expected,
+            "{text}"
+        );
+        // Each family weighs a third, whatever it has.
+        let weights = pairs(&row.loss).expect("symmetric pairs only");
+        let weight = |name: &str| {
+            let found = weights.iter().find(|(pair, _)| pair == name);
+            found.map(|(_, weight)| *weight)
+        };
+        let third = |pairs: usize| Some(compiler::units::Exact::new(1, 3 * pairs as i128));
+        assert_eq!(weights.len(), found.len());
+        assert_eq!(weight("v1v2"), third(expected.0), "{weights:?}");
+        assert_eq!(weight("v2a2"), third(expected.1), "{weights:?}");
+        assert_eq!(weight("v1a2"), third(expected.2), "{weights:?}");
+    }
+}
+
+/// A pretraining of the first of `v`, `a`, text and flow, the last two under names of several letters.
+fn many(modalities: usize, views: u32) -> String {
+    let names = ["v", "a", "words", "flow_of_v"];
+    format!(
+        "use paper
+         modality words = text(clip: 1s, tokens: 8tokens, from: captions)
+         modality flow_of_v = flow(of: v, method: tvl1)
+         data talk = videos(train: 9K, classes: 10, requires: [v, a, captions], short: skip)
+         pretrain x = crisscross with {{
+           data = talk   modalities = [{}]   views = {views}   relax = none
+           words.augment = drop_words(p: 0.1)   words.f = bag_of_words(vocab: 30K, width: 512) - proj   words.h = pred
+           flow_of_v.augment = follow(v)   flow_of_v.f = r2plus1d18 - proj   flow_of_v.h = pred
+         }}",
+        names[..modalities].join(", ")
+    )
+}
+
+/// Flow lies where its video does under every policy, and words have the law of sound that is as long.
+#[test]
+fn windows_of_words_and_flow() {
+    use compiler::time::{Windows, pairs, source};
+    for policy in [
+        "none",
+        "mild",
+        "medium",
+        "extreme",
+        "mixed",
+        "windows(within: independent, v: same, across: start)",
+    ] {
+        let with = |modalities: &str, clip: &str| {
+            let text = many(4, 2)
+                .replace("[v, a, words, flow_of_v]", modalities)
+                .replace("relax = none", &format!("relax = {policy}"))
+                .replace("text(clip: 1s", &format!("text(clip: {clip}"));
+            rows(&text).remove(0)
+        };
+        let all = with("[flow_of_v, words, a, v]", "2s");
+        let windows = Windows::new(&all, source(&all)).expect("10 s are enough");
+        for pair in pairs(&all, &all.loss) {
+            let ((x, i), (y, j)) = &pair.views;
+            let as_video = |name: &str| if name == "flow_of_v" { "v" } else { name }.to_owned();
+            let law = windows.overlap(&pair).expect("a law of few digits");
+            let (x, y) = (as_video(x), as_video(y));
+            let of_video = if (&x, i) == (&y, j) {
+                let one = compiler::units::Exact::whole(1);
+                assert_eq!((law.mean, law.inside), (one, one), "{policy} {pair}");
+                continue;
+            } else {
+                let views = ((x, *i), (y, *j));
+                let family = pair.family;
+                compiler::time::Pair { family, views }
+            };
+            assert_eq!(windows.overlap(&of_video), Some(law), "{policy} {pair}");
+        }
+        // What the other modalities see does not change with a flow beside them.
+        let without = with("[words, a, v]", "2s");
+        let alone = Windows::new(&without, source(&without)).expect("10 s are enough");
+        for pair in pairs(&without, &without.loss) {
+            assert_eq!(
+                alone.overlap(&pair),
+                windows.overlap(&pair),
+                "{policy} {pair}"
+            );
+        }
+    }
+}
+
+#[test]
+fn plan_of_trimodal() {
+    let plan = plan_of("trimodal.cc", TRIMODAL, Profile::Full);
+    insta::assert_snapshot!("plan_trimodal", printed(&plan));
+    // What no run can read is told before anything is trained.
+    let left = plan::executable(&plan);
+    let refused: Vec<(&str, usize)> = left.refused.into_iter().collect();
+    assert_eq!(refused, [("optical flow", 4), ("text of captions", 4)]);
+    let expected = ["trimodal:3", "trimodal:4", "trimodal:5", "trimodal:6"];
+    assert_eq!(left.rows, expected);
+    // The rows that are left are those of the paper's own table.
+    let table2 = plan_of(
+        "table2.cc",
+        include_str!("../../experiments/table2.cc"),
+        Profile::Full,
+    );
+    let known: BTreeSet<_> = table2.stages.into_iter().map(|stage| stage.id).collect();
+    let rows = left.plan.tables.into_iter().flat_map(|table| table.rows);
+    for row in rows {
+        assert!(known.contains(&row.pretrain), "{}", row.label);
     }
 }
 

@@ -222,14 +222,17 @@ impl<'a> Walk<'a> {
         if let Some(finished) = self.runs.find_made_of(&stage.id, &data)? {
             return Ok(finished);
         }
+        if let Some(what) = plan::refusal(&stage.work) {
+            return Err(Error::Unsupported {
+                message: format!("this version cannot run {what}"),
+            });
+        }
         self.progress.begin(number, &stage.label);
         let attempt = self.runs.begin(stage, &self.context)?.made_of(&data)?;
         match &stage.work {
             Work::Pretrain(work) => self.pretrain(work, attempt),
             Work::Extract(work) => self.extract(work, attempt),
-            Work::Finetune(_) => Err(Error::Unsupported {
-                message: "this version cannot run full finetuning".to_owned(),
-            }),
+            Work::Finetune(_) => unreachable!("plan: a finetuning is refused"),
             Work::Score(work) => self.score(work, attempt),
         }
     }

@@ -81,6 +81,7 @@ fn settings() -> Pretrain {
                 Layer::R2plus1d {
                     depth: 10,
                     width: 4,
+                    strides: vec![],
                 },
             ),
             modality(
@@ -90,6 +91,7 @@ fn settings() -> Pretrain {
                     depth: 10,
                     width: 4,
                     channels: 1,
+                    strides: vec![],
                 },
             ),
         ],
@@ -262,6 +264,7 @@ fn a_checkpoint_opens_as_the_backbone_of_an_evaluation() {
         settings.modalities[0].f.layers[0] = Layer::R2plus1d {
             depth: 10,
             width: 8,
+            strides: vec![],
         };
         Backbone::of_modality(&settings, "v", Device::Cpu)
             .unwrap()

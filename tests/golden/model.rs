@@ -87,6 +87,7 @@ fn settings(optim: Optimiser) -> Pretrain {
                 Layer::R2plus1d {
                     depth: 18,
                     width: 64,
+                    strides: vec![],
                 },
             ),
             modality(
@@ -96,6 +97,7 @@ fn settings(optim: Optimiser) -> Pretrain {
                     depth: 18,
                     width: 64,
                     channels: 1,
+                    strides: vec![],
                 },
             ),
         ],

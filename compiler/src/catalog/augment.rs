@@ -186,17 +186,23 @@ pub(super) const OPERATORS: &[Operator] = &[
             "the most columns by which it moves",
         )],
     ),
-    later(
+    op(
         "drop_words",
         Family::Augment,
-        "words of a text left out at random",
-        "App. H (future work)",
+        "words of a text left out at random, each by itself",
+        "ours",
+        &[needs(
+            "p",
+            Type::Quantity(PROBABILITY),
+            "the probability that a word is left out",
+        )],
     ),
-    later(
+    op(
         "follow",
         Family::Augment,
-        "the draws of another modality taken over, so that flow is cropped as its video",
-        "App. H (future work)",
+        "the crops and flips of the view that a flow is computed from, with the same draws",
+        "ours",
+        &[needs("view", Type::Modality, "the modality of that view")],
     ),
     op(
         "consistent",

@@ -126,6 +126,10 @@ pub const FREQUENCY: Measure = Measure::real(
 pub const SAMPLES: Measure = Measure::whole("a count of samples", Dimension::SAMPLES, 1, 1 << 24);
 /// Pixels.
 pub const LENGTH: Measure = Measure::whole("a length in pixels", Dimension::LENGTH, 1, 16_384);
+/// Places for words.
+pub const TOKENS: Measure = Measure::whole("a count of tokens", Dimension::TOKENS, 1, 1 << 16);
+/// A stride of a convolution.
+pub const STRIDE: Measure = Measure::whole("a stride", NUMBER, 1, 8);
 /// Columns or bands.
 pub const BINS: Measure = Measure::whole("a count of bins", Dimension::BINS, 1, 1 << 20);
 /// Epochs as a place on the axis of training.

@@ -65,17 +65,46 @@ pub(super) const OPERATORS: &[Operator] = &[
             needs("spectrogram", Type::Spectrogram, "what the wave becomes"),
         ],
     ),
-    later(
+    op(
         "text",
         Family::Modality,
-        "words with times, such as captions",
+        "the words that fall into a window, numbered; checked and planned, not decoded yet",
         "App. H (future work)",
+        &[
+            needs(
+                "clip",
+                Type::Quantity(DURATION),
+                "the length of the window, such as `2s`: words come at no rate",
+            ),
+            needs(
+                "tokens",
+                Type::Quantity(TOKENS),
+                "the places for words, such as `16tokens`; more words are left out, places left over are empty",
+            ),
+            needs(
+                "from",
+                Type::Word(&["captions"]),
+                "the stream of the data set that has the words",
+            ),
+        ],
     ),
-    later(
+    op(
         "flow",
         Family::Modality,
-        "optical flow of a video",
+        "the optical flow in the views of a video: two channels, as many frames; checked and planned, not computed yet",
         "App. H (future work)",
+        &[
+            needs(
+                "of",
+                Type::Modality,
+                "the modality of video; its windows are those of the flow",
+            ),
+            needs(
+                "method",
+                Type::Word(&["tvl1"]),
+                "how the motion from a frame to the next is found",
+            ),
+        ],
     ),
     op(
         "logmel",
@@ -115,8 +144,8 @@ pub(super) const OPERATORS: &[Operator] = &[
             CLASSES,
             needs(
                 "requires",
-                Type::Modalities,
-                "the streams that a file must have to be used",
+                Type::Streams,
+                "the streams that a file must have to be used, by the modalities that read them; `captions` for timed words",
             ),
             SPLITS,
             SHORT_SOURCES,

@@ -12,6 +12,16 @@ const BACKBONE_WIDTH: Parameter = needs(
     Type::Quantity(WIDTH),
     "the channels of the first stage; eight times as many come out, 512 for 64",
 );
+const BACKBONE_STRIDES: Parameter = may(
+    "strides",
+    Type::Strides,
+    "the stride of each stage, or of each convolution of the blocks; `(1, 2, 2, 2)` where nothing is said",
+);
+const BACKBONE_MAPS: Parameter = may(
+    "maps",
+    Type::Maps,
+    "the sizes after each stage, such as `[(20, 50), (10, 25), (5, 13), (3, 7)]`: a claim that is checked",
+);
 
 pub(super) const OPERATORS: &[Operator] = &[
     op(
@@ -19,7 +29,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         Family::Layer,
         "the backbone for video: R(2+1)D, convolutions over space and over time in turn",
         "Table S5",
-        &[BACKBONE_DEPTH, BACKBONE_WIDTH],
+        &[
+            BACKBONE_DEPTH,
+            BACKBONE_WIDTH,
+            BACKBONE_STRIDES,
+            BACKBONE_MAPS,
+        ],
     ),
     op(
         "resnet",
@@ -34,6 +49,8 @@ pub(super) const OPERATORS: &[Operator] = &[
                 Type::Quantity(WIDTH),
                 "the channels of the input, 1 for a spectrogram",
             ),
+            BACKBONE_STRIDES,
+            BACKBONE_MAPS,
         ],
     ),
     op(
@@ -79,10 +96,18 @@ pub(super) const OPERATORS: &[Operator] = &[
             "the network whose parameters it shares",
         )],
     ),
-    later(
+    op(
         "bag_of_words",
         Family::Layer,
         "the backbone for text: the mean of the vectors of its words",
         "ours",
+        &[
+            needs(
+                "vocab",
+                Type::Quantity(WIDTH),
+                "the words that have a vector; others count as empty places",
+            ),
+            needs("width", Type::Quantity(WIDTH), "the values of a vector"),
+        ],
     ),
 ];

@@ -19,6 +19,9 @@ impl Type {
             | Type::Text
             | Type::Modality
             | Type::Modalities
+            | Type::Streams
+            | Type::Strides
+            | Type::Maps
             | Type::Clip
             | Type::Spectrogram
             | Type::Data

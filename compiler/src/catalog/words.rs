@@ -59,6 +59,12 @@ pub const WORDS: &[(&str, &str, &str)] = &[
         "same",
         "`a: same` takes one of the windows so drawn, with equal chance, for all views of `a`",
     ),
+    (
+        "from",
+        "captions",
+        "captions or subtitles: words with their times, beside each file",
+    ),
+    ("method", "tvl1", "the duality-based TV-L1 method"),
     ("of", "each", "of the clip of each modality"),
     ("of", "clips", "the clips of a sample"),
     ("width", "classes", "as many as the data set has classes"),

@@ -1,10 +1,10 @@
 //! Warnings and notes about settings that can be run and are perhaps not meant.
 
-use super::layers::conv5_map;
 use super::record::Record;
 use super::{Checker, Env, Slot, counted, name_of, named_call};
 use crate::catalog;
 use crate::codes;
+use crate::graph::networks;
 use crate::hir::{self, Chain, Clip, Data, FeatureStep, Link, Row, Schedule};
 use crate::plan::StageId;
 use grammar::ast::{self, Body, ExprKind, Kind};
@@ -163,15 +163,11 @@ impl<'a> Checker<'a> {
         let Some(stated) = self.whole(&slot, &catalog::COUNT) else {
             return;
         };
-        let mut map = conv5_map(clip);
-        for step in features {
-            if let FeatureStep::MaxPool { kernel, stride } = step {
-                let pooled = map.iter().zip(kernel).zip(stride);
-                map = pooled
-                    .map(|((size, window), stride)| (size - window) / stride + 1)
-                    .collect();
-            }
-        }
+        let Some(conv5) = networks::usual_conv5(clip) else {
+            return;
+        };
+        let maps = networks::pooled(conv5.clone(), features).unwrap_or_default();
+        let map = maps.last().unwrap_or(&conv5);
         let derived = map
             .iter()
             .fold(512, |values, size| values * u64::from(*size));

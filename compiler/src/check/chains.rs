@@ -74,12 +74,32 @@ impl<'a> Checker<'a> {
                         is_right = false;
                     }
                 }
-                Domain::Frames => {}
+                Domain::Frames | Domain::Words | Domain::Flow => {}
             }
             if let Some(clip) = clip {
                 is_right &= self.check_domain(part, &link, clip, &slot.place);
             }
+            let has_frames = !matches!(link.domain(), Domain::Words | Domain::Flow);
+            if per_frame && !has_frames && is_right {
+                let name = self.sources.text(part.at.span()).to_string();
+                let message = format!("`{name}` draws nothing for each frame");
+                let diagnostic = Diagnostic::error(codes::WRONG_DOMAIN, slot.span(), message)
+                    .help(format!("write `{name}` without `per_frame`"));
+                self.report(&slot.env, diagnostic);
+                is_right = false;
+            }
             links.push(link);
+        }
+        if let [_, _, ..] = links.as_slice()
+            && let Some(at) = links.iter().position(|link| link.domain() == Domain::Flow)
+        {
+            let part = &parts[at];
+            let name = self.sources.text(part.at.span()).to_string();
+            let message = format!("`{name}` stands alone: crops and flips are those of its view");
+            let diagnostic = Diagnostic::error(codes::WRONG_DOMAIN, part.at.span(), message)
+                .help(format!("write `{name}` and nothing else"));
+            self.report(&part.at.env, diagnostic);
+            is_right = false;
         }
         is_right.then_some(Chain { per_frame, links })
     }
@@ -96,22 +116,56 @@ impl<'a> Checker<'a> {
     }
 
     fn check_domain(&mut self, part: &Part<'a>, link: &Link, clip: &Clip, place: &str) -> bool {
-        let (works_on, is_video) = match link.domain() {
-            Domain::Frames => ("pictures", true),
-            Domain::Wave | Domain::Spectrogram => ("sound", false),
+        let name = self.sources.text(part.at.span()).to_string();
+        let works_on = match link.domain() {
+            Domain::Frames => "pictures",
+            Domain::Wave | Domain::Spectrogram => "sound",
+            Domain::Words => "words",
+            Domain::Flow => "optical flow",
         };
-        let (has, expects_video) = match clip {
-            Clip::Video { .. } => ("video", true),
-            Clip::Audio { .. } => ("sound", false),
+        let (has, fits) = match clip {
+            Clip::Video { .. } => ("video", link.domain() == Domain::Frames),
+            Clip::Audio { .. } => (
+                "sound",
+                matches!(link.domain(), Domain::Wave | Domain::Spectrogram),
+            ),
+            Clip::Text { .. } => ("text", link.domain() == Domain::Words),
+            Clip::Flow { of, .. } => {
+                if let Link::Follow { modality } = link
+                    && modality != of
+                {
+                    self.follows_another(part, modality, of, place);
+                    return false;
+                }
+                let fits = link.domain() == Domain::Flow || link.is_geometric();
+                ("optical flow", fits)
+            }
         };
-        if is_video == expects_video {
+        if fits {
             return true;
         }
-        let name = self.sources.text(part.at.span()).to_string();
         let message = format!("`{name}` works on {works_on}, `{place}` is for {has}");
-        let diagnostic = Diagnostic::error(codes::WRONG_DOMAIN, part.at.span(), message);
+        let mut diagnostic = Diagnostic::error(codes::WRONG_DOMAIN, part.at.span(), message);
+        if let Clip::Flow { of, .. } = clip {
+            diagnostic = diagnostic.help(format!(
+                "write `follow({of})`, or crops and flips of its own"
+            ));
+        }
         self.report(&part.at.env, diagnostic);
         false
+    }
+
+    /// `follow(a)` where the flow is that of `v`.
+    fn follows_another(&mut self, part: &Part<'a>, named: &str, of: &str, place: &str) {
+        let message = format!("`{place}` is for the flow of `{of}`, this follows `{named}`");
+        let fixed = format!("follow({of})");
+        let mut diagnostic = Diagnostic::error(codes::NOT_ITS_FLOW, part.at.span(), message)
+            .here(format!("the frames are those of `{of}`"))
+            .help(format!("write `{fixed}`"));
+        if part.at.span() == part.slot.span() {
+            diagnostic = diagnostic.edit(part.at.span(), fixed);
+        }
+        self.report(&part.at.env, diagnostic);
     }
 
     fn link(&mut self, part: &Part<'a>) -> Option<Link> {
@@ -235,6 +289,15 @@ impl<'a> Checker<'a> {
                 Link::RandomCrop {
                     range: range?,
                     canvas: canvas?,
+                }
+            }
+            "drop_words" => Link::DropWords {
+                p: self.number_of(call, "p")?,
+            },
+            "follow" => {
+                let view = call.get("view")?.clone();
+                Link::Follow {
+                    modality: self.modality_name(&view)?,
                 }
             }
             _ => Link::TimeWarp {

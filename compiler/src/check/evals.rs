@@ -1,6 +1,6 @@
 //! A record of fields to a closed evaluation (App. E).
 
-use super::media::{self, WrittenClip};
+use super::media::WrittenClip;
 use super::record::Record;
 use super::{Checker, Env, Slot, Wanted, named_call};
 use crate::catalog::{self, Family, Type};
@@ -166,7 +166,10 @@ impl<'a> Checker<'a> {
         };
         let (train, test) = (clips(self, "train"), clips(self, "test"));
         let augment = match record.slot("augment") {
-            Some(slot) => self.chain(&slot, clip.as_ref()),
+            Some(slot) => {
+                let chain = self.chain(&slot, clip.as_ref());
+                chain.filter(|chain| !self.follows_nothing(&slot, chain))
+            }
             None => Some(Chain {
                 per_frame: false,
                 links: vec![],
@@ -189,7 +192,7 @@ impl<'a> Checker<'a> {
             (&data, &uses, &clip, record.slot("data"))
         {
             let user = format!("`{}`", record.name);
-            self.check_stream(&slot, data, uses, &user, media::stream_of(clip));
+            self.check_stream(&slot, data, uses, &user, clip.stream());
         }
         if let (Some(uses), Some(clip), Some(augment)) = (&uses, &clip, &augment) {
             self.advise_on_cutout(record, uses, clip, augment);
@@ -212,6 +215,18 @@ impl<'a> Checker<'a> {
             caps.bound_eval(&mut eval);
         }
         Some(eval)
+    }
+
+    /// `follow(v)` in an evaluation: it sees one modality.
+    fn follows_nothing(&mut self, slot: &Slot<'a>, chain: &Chain) -> bool {
+        let Some(view) = chain.follows() else {
+            return false;
+        };
+        let message = format!("an evaluation has no view of `{view}` to follow");
+        let diagnostic = Diagnostic::error(codes::NOT_ITS_FLOW, slot.span(), message)
+            .help("give the flow crops and flips of its own: `MSC-HF`");
+        self.report(&slot.env, diagnostic);
+        true
     }
 
     /// `fuse = concat(fusion_v, fusion_a)`: the parts on the data set of the whole.
@@ -392,14 +407,45 @@ impl<'a> Checker<'a> {
     fn eval_clip(&mut self, record: &Rc<Record<'a>>, uses: &str) -> Option<Clip> {
         let uses_slot = record.slot("uses")?;
         let view = self.modality_clip(&uses_slot, uses)?;
+        if let Clip::Text { .. } = view {
+            let message = format!(
+                "an evaluation reads the last map of convolutions, and the network of text `{uses}` has none"
+            );
+            let diagnostic = Diagnostic::error(codes::BAD_LAYER, uses_slot.span(), message)
+                .help("evaluate a modality of video or sound");
+            self.report(&uses_slot.env, diagnostic);
+            return None;
+        }
         let slot = record.slot("clip")?;
-        let clip = match (self.clip(&slot)?, view) {
+        let clip = match (self.clip(&slot)?, view.clone()) {
             (WrittenClip::Video { frames, size, fps }, Clip::Video { .. }) => {
                 Clip::Video { frames, size, fps }
+            }
+            (WrittenClip::Video { frames, size, fps }, Clip::Flow { of, method, .. }) => {
+                if frames < 2 {
+                    let message = "one frame has no flow";
+                    self.error(&slot, codes::NOT_ITS_FLOW, message);
+                    return None;
+                }
+                Clip::Flow {
+                    frames,
+                    size,
+                    fps,
+                    of,
+                    method,
+                }
             }
             (WrittenClip::Audio { samples, rate }, Clip::Audio { mel, rate: own, .. })
                 if rate == own =>
             {
+                if samples < mel.fft {
+                    let message = format!(
+                        "a clip of {samples} samples is shorter than one window of {} samples",
+                        mel.fft
+                    );
+                    self.error(&slot, codes::OUT_OF_RANGE, message);
+                    return None;
+                }
                 Clip::Audio { samples, rate, mel }
             }
             (WrittenClip::Audio { rate, .. }, Clip::Audio { rate: own, .. }) => {
@@ -411,9 +457,12 @@ impl<'a> Checker<'a> {
                 self.error(&slot, codes::WRONG_KIND_OF_VALUE, message);
                 return None;
             }
-            (WrittenClip::Video { .. }, Clip::Audio { .. })
-            | (WrittenClip::Audio { .. }, Clip::Video { .. }) => {
-                let example = if media::stream_of(&self.modality_clip(&uses_slot, uses)?) == "v" {
+            (WrittenClip::Video { .. }, Clip::Audio { .. } | Clip::Text { .. })
+            | (
+                WrittenClip::Audio { .. },
+                Clip::Video { .. } | Clip::Flow { .. } | Clip::Text { .. },
+            ) => {
+                let example = if view.stream() == "v" {
                     "8x224px @ 16fps"
                 } else {
                     "2s @ 16kHz"

@@ -3,6 +3,7 @@
 use super::{Checker, Slot, Wanted};
 use crate::catalog::Family;
 use crate::codes;
+use crate::graph::networks;
 use crate::hir::{Clip, FeatureStep, Layer, Network};
 use grammar::ast::{Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
@@ -50,7 +51,7 @@ impl<'a> Checker<'a> {
         let mut layers = vec![];
         let mut is_right = true;
         for (position, part) in parts.iter().enumerate() {
-            let Some(layer) = self.layer(&part.at, &part.slot) else {
+            let Some(layer) = self.layer(&part.at, &part.slot, role) else {
                 is_right = false;
                 continue;
             };
@@ -69,7 +70,7 @@ impl<'a> Checker<'a> {
         is_right.then_some(Network { layers, same: None })
     }
 
-    fn layer(&mut self, at: &Slot<'a>, slot: &Slot<'a>) -> Option<Layer> {
+    fn layer(&mut self, at: &Slot<'a>, slot: &Slot<'a>, role: Role<'_>) -> Option<Layer> {
         let call = self.operator_call(slot, Family::Layer).ok()?;
         let Some(call) = call.filter(|call| call.operator.name != "same") else {
             if Self::is_shared(slot) {
@@ -96,7 +97,7 @@ impl<'a> Checker<'a> {
             );
             None
         };
-        Some(match call.operator.name {
+        let layer = match call.operator.name {
             "fc" => Layer::Fc {
                 width: self.whole_of(&call, "width")?,
             },
@@ -105,21 +106,45 @@ impl<'a> Checker<'a> {
             "l2" => Layer::L2,
             "r2plus1d" => {
                 let (depth, width) = (depth(self), self.whole_of(&call, "width"));
+                let depth = depth?;
+                let strides = self.strides(at, &call, depth, role, &|strides| Layer::R2plus1d {
+                    depth,
+                    width: 1,
+                    strides,
+                });
                 Layer::R2plus1d {
-                    depth: depth?,
+                    depth,
+                    width: width?,
+                    strides: strides?,
+                }
+            }
+            "bag_of_words" => {
+                let (vocab, width) = (self.whole_of(&call, "vocab"), self.whole_of(&call, "width"));
+                Layer::BagOfWords {
+                    vocab: vocab?,
                     width: width?,
                 }
             }
             _ => {
                 let (depth, width) = (depth(self), self.whole_of(&call, "width"));
                 let channels = self.whole_of(&call, "channels");
+                let depth = depth?;
+                let strides = self.strides(at, &call, depth, role, &|strides| Layer::Resnet {
+                    depth,
+                    width: 1,
+                    channels: 1,
+                    strides,
+                });
                 Layer::Resnet {
-                    depth: depth?,
+                    depth,
                     width: width?,
                     channels: channels?,
+                    strides: strides?,
                 }
             }
-        })
+        };
+        self.check_maps(at, &call, &layer, role)?;
+        Some(layer)
     }
 
     /// `conv5 - maxpool(1, 4, 4, stride: 1) - l2`, checked against the map that a backbone gives for `clip`.
@@ -131,7 +156,7 @@ impl<'a> Checker<'a> {
         let parts = self.parts(slot, None)?;
         let mut steps = vec![];
         let mut is_right = true;
-        let mut map = clip.map(conv5_map);
+        let mut map = clip.and_then(networks::usual_conv5);
         for (position, part) in parts.iter().enumerate() {
             let Some(call) = self.operator_call(&part.slot, Family::Feature).ok()? else {
                 let wanted = Wanted::new("a chain of features", &[Kind::Let], &[Family::Feature]);
@@ -185,9 +210,9 @@ impl<'a> Checker<'a> {
     ) -> Option<FeatureStep> {
         let mut kernel = self.sizes(&call.positional)?;
         let axes = match clip {
-            Some(Clip::Video { .. }) => 3,
+            Some(Clip::Video { .. } | Clip::Flow { .. }) => 3,
             Some(Clip::Audio { .. }) => 2,
-            None => kernel.len(),
+            Some(Clip::Text { .. }) | None => kernel.len(),
         };
         if kernel.is_empty() {
             self.wrong_count(at, axes, 0);
@@ -233,13 +258,12 @@ impl<'a> Checker<'a> {
                 .zip(sizes.iter())
                 .find(|(window, size)| window > size)
             {
-                let shape: Vec<String> = sizes.iter().map(u32::to_string).collect();
                 let message = format!("window {window} larger than map {size}");
                 let diagnostic = Diagnostic::error(codes::WINDOW_TOO_LARGE, at.span(), message)
                     .note(format!(
                         "after `conv5` the map of `{}` is {}",
                         clip_text(clip),
-                        shape.join(" x ")
+                        sizes_text(sizes)
                     ));
                 self.report(&at.env, diagnostic);
                 return None;
@@ -254,7 +278,7 @@ impl<'a> Checker<'a> {
 
 /// The message for a layer that does not fit its place, and what to write.
 fn misplaced(layer: &Layer, position: usize, role: Role<'_>) -> Option<(String, &'static str)> {
-    let is_backbone = matches!(layer, Layer::R2plus1d { .. } | Layer::Resnet { .. });
+    let is_backbone = layer.is_backbone();
     match role {
         Role::Any if is_backbone && position > 0 => Some((
             "a backbone is the first layer of its network".into(),
@@ -267,45 +291,56 @@ fn misplaced(layer: &Layer, position: usize, role: Role<'_>) -> Option<(String, 
                 "write `v.h = fc(512)-bn-relu - fc(2048)`",
             )
         }),
-        Role::Encoder(_) if is_backbone != (position == 0) => Some(if is_backbone {
+        Role::Encoder(clip) if is_backbone != (position == 0) => Some(if is_backbone {
             (
                 "a backbone is the first layer of its network".into(),
-                "write `r2plus1d18 - proj`",
+                encoder_of(clip),
             )
         } else {
             (
                 "a linear layer needs a vector; a network of clips starts with its backbone".into(),
-                "write `r2plus1d18 - proj`",
+                encoder_of(clip),
             )
         }),
-        Role::Encoder(clip) => match (layer, clip) {
-            (Layer::R2plus1d { .. }, Clip::Audio { .. }) => Some((
-                "`r2plus1d` works on frames, this modality is sound".into(),
-                "write `resnet18 - proj`",
-            )),
-            (Layer::Resnet { .. }, Clip::Video { .. }) => Some((
-                "`resnet` works on one spectrogram, this modality is video".into(),
-                "write `r2plus1d18 - proj`",
-            )),
-            (Layer::Resnet { channels, .. }, Clip::Audio { .. }) if *channels != 1 => Some((
-                format!("a spectrogram has 1 channel, this network takes {channels}"),
-                "write `channels: 1`",
-            )),
-            _ => None,
-        },
+        Role::Encoder(clip) => {
+            let is = match clip {
+                Clip::Video { .. } => "video",
+                Clip::Audio { .. } => "sound",
+                Clip::Text { .. } => "text",
+                Clip::Flow { .. } => "optical flow",
+            };
+            let message = match (layer, clip) {
+                (Layer::R2plus1d { .. }, Clip::Audio { .. } | Clip::Text { .. }) => {
+                    format!("`r2plus1d` works on frames, this modality is {is}")
+                }
+                (
+                    Layer::Resnet { .. },
+                    Clip::Video { .. } | Clip::Text { .. } | Clip::Flow { .. },
+                ) => {
+                    format!("`resnet` works on one spectrogram, this modality is {is}")
+                }
+                (
+                    Layer::BagOfWords { .. },
+                    Clip::Video { .. } | Clip::Audio { .. } | Clip::Flow { .. },
+                ) => format!("`bag_of_words` works on words, this modality is {is}"),
+                (Layer::Resnet { channels, .. }, Clip::Audio { .. }) if *channels != 1 => {
+                    let message =
+                        format!("a spectrogram has 1 channel, this network takes {channels}");
+                    return Some((message, "write `channels: 1`"));
+                }
+                _ => return None,
+            };
+            Some((message, encoder_of(clip)))
+        }
     }
 }
 
-/// The map after the last convolution (Tables S5 and S6): `[T, H, W]` for video, `[F, T]` for sound.
-pub(super) fn conv5_map(clip: &Clip) -> Vec<u32> {
-    let halved = |size: u32, times: u32| (0..times).fold(size, |n, _| n.div_ceil(2));
+/// A network for views of this clip.
+fn encoder_of(clip: &Clip) -> &'static str {
     match clip {
-        Clip::Video { frames, size, .. } => {
-            vec![halved(*frames, 3), halved(*size, 5), halved(*size, 5)]
-        }
-        Clip::Audio { samples, mel, .. } => {
-            vec![halved(mel.bands, 5), halved(mel.columns(*samples), 5)]
-        }
+        Clip::Video { .. } | Clip::Flow { .. } => "write `r2plus1d18 - proj`",
+        Clip::Audio { .. } => "write `resnet18 - proj`",
+        Clip::Text { .. } => "write `bag_of_words(vocab: 30K, width: 512) - proj`",
     }
 }
 
@@ -330,10 +365,22 @@ fn stride_sizes(kernel: &[u32], map: Option<&[u32]>) -> String {
     )
 }
 
+/// `1 x 4 x 4`.
+pub(super) fn sizes_text(sizes: &[u32]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(u32::to_string).collect();
+    sizes.join(" x ")
+}
+
 /// A clip as written: `8x112px @ 16fps`.
 pub(super) fn clip_text(clip: &Clip) -> String {
     match clip {
-        Clip::Video { frames, size, fps } => format!("{frames}x{size}px @ {}fps", fps.decimal()),
+        Clip::Video {
+            frames, size, fps, ..
+        }
+        | Clip::Flow {
+            frames, size, fps, ..
+        } => format!("{frames}x{size}px @ {}fps", fps.decimal()),
+        Clip::Text { seconds, .. } => format!("{}s", seconds.decimal()),
         Clip::Audio { rate, .. } => format!("{}s @ {}Hz", clip.seconds().decimal(), rate.decimal()),
     }
 }
@@ -343,6 +390,10 @@ mod tests {
     use super::*;
     use crate::hir::LogMel;
     use crate::units::Exact;
+
+    fn conv5_map(clip: &Clip) -> Vec<u32> {
+        networks::usual_conv5(clip).unwrap()
+    }
 
     /// Shapes that the released networks gave for these inputs.
     #[test]

@@ -1,12 +1,14 @@
 //! Modalities, clips, spectrograms and data sets.
 
-use super::{Checker, Slot, Wanted};
+use super::{Call, Checker, Slot, Wanted, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
-use crate::hir::{Clip, Data, Files, LogMel, Short, Synthetic};
+use crate::hir::{Clip, Data, Files, FlowMethod, LogMel, Short, Synthetic, Words};
+use crate::time;
 use crate::units::{Dimension, Exact, Quantity};
-use grammar::ast::{Body, ExprKind, Kind};
+use grammar::ast::{Body, Decl, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
+use std::collections::BTreeSet;
 
 /// A clip as written, before it is known whether a spectrogram belongs to it.
 pub(super) enum WrittenClip {
@@ -113,6 +115,11 @@ impl<'a> Checker<'a> {
             );
             return None;
         };
+        match call.operator.name {
+            "text" => return self.text_clip(&call),
+            "flow" => return self.flow_clip(&call),
+            _ => {}
+        }
         let clip = self.clip(call.get("clip")?);
         if call.operator.name == "video" {
             return match clip? {
@@ -148,6 +155,82 @@ impl<'a> Checker<'a> {
                 self.wrong_clip(&at, "a clip of sound has a duration", "2s @ 16kHz");
                 None
             }
+        }
+    }
+
+    /// `text(clip: 2s, tokens: 16tokens, from: captions)`.
+    fn text_clip(&mut self, call: &Call<'a>) -> Option<Clip> {
+        let slot = call.get("clip")?.clone();
+        let reduced = self.reduce(&slot)?;
+        let seconds = if let ExprKind::At(length, _) = &reduced.expr.kind {
+            let length = self.sources.text(length.span).to_string();
+            let message = "words come at no rate: a clip of text is a duration";
+            let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+                .help(format!("write `clip: {length}`"));
+            self.report(&slot.env, diagnostic);
+            None
+        } else {
+            self.number_of(call, "clip")
+        };
+        let tokens = self.whole_of(call, "tokens");
+        let from = self.word_of(call, "from").map(|_| Words::Captions);
+        Some(Clip::Text {
+            seconds: seconds?,
+            tokens: tokens?,
+            from: from?,
+        })
+    }
+
+    /// `flow(of: v, method: tvl1)`: as many frames as the clip of the video.
+    fn flow_clip(&mut self, call: &Call<'a>) -> Option<Clip> {
+        let slot = call.get("of")?.clone();
+        let method = self.word_of(call, "method").map(|_| FlowMethod::Tvl1);
+        let of = self.modality_name(&slot)?;
+        self.step(&slot)?;
+        let clip = self.modality_clip(&slot, &of)?;
+        let Clip::Video { frames, size, fps } = clip else {
+            let message = format!(
+                "optical flow is computed from video, `{of}` is {}",
+                time::medium(&clip)
+            );
+            let mut diagnostic = Diagnostic::error(codes::NOT_ITS_FLOW, slot.span(), message);
+            if let Some(video) = self.a_video(slot.env.module) {
+                diagnostic = diagnostic.help(format!("write `of: {video}`"));
+            }
+            self.report(&slot.env, diagnostic);
+            return None;
+        };
+        if frames < 2 {
+            let message = format!("one frame has no flow, and a clip of `{of}` has no second");
+            let diagnostic = Diagnostic::error(codes::NOT_ITS_FLOW, slot.span(), message)
+                .help(format!("give `{of}` two frames at least: `2x{size}px`"));
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        Some(Clip::Flow {
+            frames,
+            size,
+            fps,
+            of,
+            method: method?,
+        })
+    }
+
+    /// A modality of video that the module knows, if there is one alone.
+    fn a_video(&self, module: usize) -> Option<&'a str> {
+        let is_video = |decl: &&Decl| {
+            let Body::Expr(expr) = &decl.body else {
+                return false;
+            };
+            decl.kind.value == Kind::Modality
+                && named_call(expr).is_some_and(|(name, _)| name == "video")
+        };
+        let mut known = self.names[module]
+            .iter()
+            .filter(|(_, (_, decl))| is_video(decl));
+        match (known.next(), known.next()) {
+            (Some((name, _)), None) => Some(name),
+            _ => None,
         }
     }
 
@@ -446,7 +529,7 @@ impl<'a> Checker<'a> {
         }
         let is_video = call.operator.name == "videos";
         let requires = match call.get("requires") {
-            Some(list) if is_video => self.modality_names(&list.clone()),
+            Some(list) if is_video => self.streams(&list.clone()),
             _ => Some(vec!["a".to_string()]),
         };
         if let Some(whole) = call.get("part_of").cloned() {
@@ -484,6 +567,41 @@ impl<'a> Checker<'a> {
         })
     }
 
+    /// The streams that a list of modalities reads, each once; `captions` may stand for itself.
+    fn streams(&mut self, slot: &Slot<'a>) -> Option<Vec<String>> {
+        let members = self.list(slot, "a list of modalities")?;
+        let is_stream: Vec<bool> = members
+            .iter()
+            .map(|member| {
+                member.word() == Some("captions")
+                    && self.declared(member.env.module, "captions").is_none()
+            })
+            .collect();
+        if !is_stream.contains(&true) {
+            let names = self.modality_names(slot)?;
+            let streams = names
+                .iter()
+                .map(|name| Some(self.modality_clip(slot, name)?.stream().to_owned()));
+            let streams: Vec<String> = streams.collect::<Option<_>>()?;
+            return Some(once(streams));
+        }
+        let mut streams = vec![];
+        let mut is_right = true;
+        for (member, is_stream) in members.iter().zip(is_stream) {
+            if is_stream {
+                streams.push("captions".to_owned());
+                continue;
+            }
+            let name = self.modality_name(member);
+            let clip = name.and_then(|name| self.modality_clip(member, &name));
+            match clip {
+                Some(clip) => streams.push(clip.stream().to_owned()),
+                None => is_right = false,
+            }
+        }
+        is_right.then(|| once(streams))
+    }
+
     /// A stream of `data` is needed that it does not have: `linear8 on ESC50`.
     pub(super) fn check_stream(
         &mut self,
@@ -496,10 +614,14 @@ impl<'a> Checker<'a> {
         let has = match data {
             Data::Synthetic(s) => s.streams.iter().any(|s| s == stream),
             Data::Sounds(_) => stream == "a",
-            Data::Videos(f) => stream == "v" || f.requires.iter().any(|s| s == "a"),
+            Data::Videos(f) => stream == "v" || f.requires.iter().any(|s| s == stream),
         };
         if !has {
-            let what = if stream == "v" { "video" } else { "sound" };
+            let what = match stream {
+                "v" => "video",
+                "a" => "sound",
+                other => other,
+            };
             let named = match data {
                 Data::Synthetic(_) => "this data set".to_string(),
                 Data::Videos(f) | Data::Sounds(f) => format!("`{}`", f.name),
@@ -509,10 +631,18 @@ impl<'a> Checker<'a> {
                 slot.span(),
                 format!("{user} uses `{modality}`, {named} has no {what}"),
             );
-            if let (Data::Videos(f), "a") = (data, stream) {
+            if let Data::Videos(f) = data {
+                let requires: Vec<&str> = f.requires.iter().map(String::as_str).collect();
+                let declared = self.declared(slot.env.module, &f.name);
+                let is_shipped = declared.is_some_and(|(owner, _)| self.modules[owner].is_shipped);
+                let set = if is_shipped {
+                    "a data set of your own".to_owned()
+                } else {
+                    format!("`{}`", f.name)
+                };
                 diagnostic = diagnostic.help(format!(
-                    "if its files have sound, declare `{}` with `requires: [v, a]`",
-                    f.name
+                    "if its files have {what}, declare {set} with `requires: [{}, {stream}]`",
+                    requires.join(", ")
                 ));
             }
             self.report(&slot.env, diagnostic);
@@ -521,10 +651,9 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// `v` for pictures, `a` for sound: how data sets name their streams, whatever a file calls its modalities.
-pub(super) fn stream_of(clip: &Clip) -> &'static str {
-    match clip {
-        Clip::Video { .. } => "v",
-        Clip::Audio { .. } => "a",
-    }
+/// Names in their order, each once.
+fn once(names: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let names = names.into_iter();
+    names.filter(|name| seen.insert(name.clone())).collect()
 }

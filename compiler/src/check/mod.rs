@@ -19,6 +19,7 @@ mod pretrain;
 mod profile;
 mod record;
 mod rows;
+mod strides;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -2,11 +2,12 @@
 
 use super::layers::Role;
 use super::loss::Context;
-use super::record::Record;
-use super::{Checker, Env, Slot, media};
+use super::record::{Entry, Record};
+use super::{Checker, Env, Slot};
 use crate::catalog;
 use crate::codes;
-use crate::hir::{BatchNorm, Clip, Data, Modality, Network, Precision, Pretrain, Schedule};
+use crate::graph;
+use crate::hir::{BatchNorm, Clip, Data, Layer, Modality, Network, Precision, Pretrain, Schedule};
 use crate::loss::{EmbeddingOp, Loss};
 use crate::units::Exact;
 use grammar::ast::Kind;
@@ -78,6 +79,9 @@ impl<'a> Checker<'a> {
         }
         if let (Some(bs), Some(es), Some(ep)) = (bs, es, ep) {
             self.check_steps(record, bs, es, ep, &closed);
+            if let (Some(bn), true) = (bn, ep > 0) {
+                self.check_rows(record, bs, (bn, networks.context.views), &closed);
+            }
             if ep > 0 {
                 self.advise_on_epoch(record, bs, es, data.as_ref());
             }
@@ -163,8 +167,10 @@ impl<'a> Checker<'a> {
             clips: BTreeMap::new(),
             networks: BTreeMap::new(),
         };
+        self.sets_no_modality(record, &modalities);
         let mut shared: Vec<(String, Slot<'a>)> = vec![];
         for name in &modalities {
+            self.lacks_its_video(&modalities_slot, name, &modalities)?;
             if let Some(clip) = self.modality_clip(&modalities_slot, name) {
                 networks.clips.insert(name.clone(), self.capped_clip(clip));
             }
@@ -210,6 +216,66 @@ impl<'a> Checker<'a> {
         Some(networks)
     }
 
+    /// `o.augment = ...` where the run keeps the modalities of a shipped module, and `o` is none of them: it was forgotten.
+    fn sets_no_modality(&mut self, record: &Rc<Record<'a>>, modalities: &[String]) {
+        let Some(entry) = record.entry("modalities").filter(|_| !record.is_unsure) else {
+            return;
+        };
+        if entry
+            .places
+            .iter()
+            .any(|place| !self.is_shipped(place.file))
+        {
+            return;
+        }
+        let own = |(path, entry): (&String, &Entry<'a>)| {
+            let (name, _) = path.split_once('.')?;
+            let is_known = modalities.iter().any(|m| m == name);
+            let place = entry.places.last().copied()?;
+            (!is_known && !self.is_shipped(place.file))
+                .then(|| (path.clone(), name.to_owned(), place))
+        };
+        let Some((path, name, _)) = record.entries.iter().find_map(own) else {
+            return;
+        };
+        let Some(slot) = record.slot(&path) else {
+            return;
+        };
+        let list = [modalities, std::slice::from_ref(&name)].concat();
+        let message = format!("`{path}` is set, but `{name}` is no modality of this run");
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, slot.span(), message).help(
+            format!("write `modalities = [{}]` beside it", list.join(", ")),
+        );
+        self.report(&slot.env, diagnostic);
+    }
+
+    /// A flow is computed from the frames of another modality's views, so the run has that one too.
+    fn lacks_its_video(
+        &mut self,
+        slot: &Slot<'a>,
+        name: &str,
+        modalities: &[String],
+    ) -> Option<()> {
+        let clip = self.modality_clip(slot, name);
+        let Some(of) = clip.as_ref().and_then(Clip::derived_from) else {
+            return Some(());
+        };
+        if modalities.iter().any(|m| m == of) {
+            return Some(());
+        }
+        let message = format!("`{name}` is the flow of `{of}`, but the run has no `{of}`");
+        let all: Vec<&str> = std::iter::once(of)
+            .chain(modalities.iter().map(String::as_str))
+            .collect();
+        let fixed = format!("[{}]", all.join(", "));
+        let diagnostic = Diagnostic::error(codes::NEEDS_MODALITY, slot.span(), message)
+            .note("its frames are those of the views of the video; a loss may leave these unread")
+            .help(format!("write `modalities = {fixed}`"))
+            .edit(slot.span(), fixed);
+        self.report(&slot.env, diagnostic);
+        None
+    }
+
     /// `a.h = same(v.h)`: the other network's layers and group.
     fn share_network(&mut self, networks: &mut Networks, path: &str, slot: &Slot<'a>) {
         let part = path.rsplit('.').next().unwrap_or(path);
@@ -242,6 +308,11 @@ impl<'a> Checker<'a> {
             self.error(slot, codes::BAD_LAYER, message);
             return;
         }
+        if self.takes_other_inputs(networks, (path, &group), slot) {
+            let own = (path.to_string(), None);
+            networks.context.groups.insert(path.to_string(), own);
+            return;
+        }
         networks
             .context
             .groups
@@ -255,6 +326,68 @@ impl<'a> Checker<'a> {
                 },
             );
         }
+    }
+
+    /// A network is shared by two modalities that give it different forms of input: frames and spectrograms, or embeddings of
+    /// two widths.
+    fn takes_other_inputs(
+        &mut self,
+        networks: &Networks,
+        (path, group): (&str, &str),
+        slot: &Slot<'a>,
+    ) -> bool {
+        let (Some((own, part)), Some((other, _))) = (path.split_once('.'), group.split_once('.'))
+        else {
+            return false;
+        };
+        let (own_form, other_form) = if part == "f" {
+            let (Some(x), Some(y)) = (networks.clips.get(own), networks.clips.get(other)) else {
+                return false;
+            };
+            // Pictures and sounds may be of any size: the pool behind the last map takes it. Channels and axes may not differ.
+            let form = |clip: &Clip| {
+                let input = graph::networks::input(clip);
+                let channels = input.first().copied().filter(|_| input.len() > 1);
+                (clip.stream(), input.len(), channels)
+            };
+            if form(x) == form(y) {
+                return false;
+            }
+            let noun = |clip: &Clip| match clip {
+                Clip::Video { .. } => "frames of 3 channels",
+                Clip::Flow { .. } => "flow of 2 channels",
+                Clip::Audio { .. } => "spectrograms",
+                Clip::Text { .. } => "words",
+            };
+            (noun(x).to_owned(), noun(y).to_owned())
+        } else {
+            let width = |name: &str| networks.context.groups.get(&format!("{name}.f"))?.1;
+            let (Some(x), Some(y)) = (width(own), width(other)) else {
+                return false;
+            };
+            let takes = networks.networks.get(group);
+            let counts = takes.is_some_and(|network| {
+                let counts = |layer: &Layer| matches!(layer, Layer::Fc { .. } | Layer::Bn);
+                network.layers.iter().any(counts)
+            });
+            if x == y || !counts {
+                return false;
+            }
+            (format!("embeddings of {x} values"), format!("of {y}"))
+        };
+        let message = format!(
+            "`{path}` cannot be `{group}`: `{own}` gives it {own_form}, `{other}` {other_form}"
+        );
+        let help = if part == "f" {
+            format!(
+                "give `{own}` a network of its own; `{own}.h = same({other}.h)` shares a predictor"
+            )
+        } else {
+            format!("let `{own}.f` and `{other}.f` end in one width")
+        };
+        let diagnostic = Diagnostic::error(codes::OTHER_INPUTS, slot.span(), message).help(help);
+        self.report(&slot.env, diagnostic);
+        true
     }
 
     /// The loss in normal form, weighed as `weights` says.
@@ -323,7 +456,7 @@ impl<'a> Checker<'a> {
         };
         for (name, clip) in &networks.clips {
             let user = format!("`{}`", record.name);
-            self.check_stream(&slot, data, name, &user, media::stream_of(clip));
+            self.check_stream(&slot, data, name, &user, clip.stream());
         }
     }
 
@@ -377,6 +510,37 @@ impl<'a> Checker<'a> {
             }
             self.report(&slot.env, diagnostic);
         }
+    }
+
+    /// BatchNorm of one row: every value is its own mean, and nothing is left of it.
+    fn check_rows(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        bs: u64,
+        (bn, views): (BatchNorm, u32),
+        modalities: &[Option<Modality>],
+    ) {
+        let is_joint = bn == BatchNorm::Joint && views > 1;
+        if bs != 1 || is_joint {
+            return;
+        }
+        let heads = modalities.iter().flatten().flat_map(|m| {
+            std::iter::once((&m.name, "f", &m.f)).chain(m.h.iter().map(|h| (&m.name, "h", h)))
+        });
+        let has_norm = |network: &Network| network.layers.contains(&Layer::Bn);
+        let Some((name, part, _)) = heads.into_iter().find(|(.., network)| has_norm(network))
+        else {
+            return;
+        };
+        let Some(slot) = record.slot("bs") else {
+            return;
+        };
+        let message = format!(
+            "the `bn` of `{name}.{part}` has one row in a batch of one, and leaves nothing of it"
+        );
+        let diagnostic =
+            Diagnostic::error(codes::ONE_ROW, slot.span(), message).help("write `bs = 2` or more");
+        self.report(&slot.env, diagnostic);
     }
 
     /// The pretrainings that a module declares.

@@ -8,6 +8,7 @@ use super::load::{self, TOY};
 use super::record::Record;
 use super::{Checker, Env, Slot, layers::Role};
 use crate::catalog;
+use crate::graph::networks;
 use crate::hir::{Clip, Clips, Data, Eval, Head, Layer, Pretrain, Schedule, Synthetic};
 use crate::units::Exact;
 use grammar::ast::{Body, Kind};
@@ -158,6 +159,40 @@ impl Caps {
                     size: size.min(*s),
                     fps,
                 },
+                (
+                    Clip::Flow {
+                        frames,
+                        size,
+                        fps,
+                        of,
+                        method,
+                    },
+                    Clip::Video {
+                        frames: f, size: s, ..
+                    },
+                ) => Clip::Flow {
+                    frames: frames.min(*f),
+                    size: size.min(*s),
+                    fps,
+                    of,
+                    method,
+                },
+                (
+                    Clip::Text {
+                        seconds,
+                        tokens,
+                        from,
+                    },
+                    Clip::Text {
+                        seconds: s,
+                        tokens: n,
+                        ..
+                    },
+                ) => Clip::Text {
+                    seconds: seconds.min(*s),
+                    tokens: tokens.min(*n),
+                    from,
+                },
                 (Clip::Audio { samples, rate, mel }, Clip::Audio { samples: s, .. }) => {
                     Clip::Audio {
                         samples: samples.min(*s),
@@ -177,21 +212,43 @@ impl Caps {
             match (&mut *layer, cap) {
                 (Layer::Fc { width }, Layer::Fc { width: most }) => *width = (*width).min(*most),
                 (
-                    Layer::R2plus1d { depth, width },
+                    Layer::R2plus1d {
+                        depth,
+                        width,
+                        strides,
+                    },
                     Layer::R2plus1d {
                         depth: deepest,
                         width: most,
+                        ..
                     },
                 )
                 | (
-                    Layer::Resnet { depth, width, .. },
+                    Layer::Resnet {
+                        depth,
+                        width,
+                        strides,
+                        ..
+                    },
                     Layer::Resnet {
                         depth: deepest,
                         width: most,
                         ..
                     },
                 ) => {
-                    *depth = (*depth).min(*deepest);
+                    let shallower = (*depth).min(*deepest);
+                    *strides = networks::at_depth(strides, *depth, shallower);
+                    *depth = shallower;
+                    *width = (*width).min(*most);
+                }
+                (
+                    Layer::BagOfWords { vocab, width },
+                    Layer::BagOfWords {
+                        vocab: words,
+                        width: most,
+                    },
+                ) => {
+                    *vocab = (*vocab).min(*words);
                     *width = (*width).min(*most);
                 }
                 _ => {}

@@ -6,7 +6,7 @@ use super::{Checker, Slot};
 use crate::catalog::Family;
 use crate::codes;
 use crate::graph::relaxation;
-use crate::hir::{Across, Clip, Data, Modality, Pretrain, Relaxation, Within};
+use crate::hir::{Across, Data, Modality, Pretrain, Relaxation, Within};
 use crate::time::{self, Pair, Windows};
 use crate::units::Exact;
 use grammar::ast::{Body, Kind};
@@ -21,6 +21,7 @@ impl<'a> Checker<'a> {
             return;
         };
         if self.lacks_modality(&slot, pretrain)
+            || self.names_a_flow(&slot, pretrain)
             || self.is_too_long(record, &slot, pretrain)
             || self.does_not_fit(record, &slot, pretrain)
         {
@@ -51,6 +52,24 @@ impl<'a> Checker<'a> {
         };
         let message = format!("this policy {does} `{name}`, which the run does not have");
         self.error(slot, codes::NEEDS_MODALITY, message);
+        true
+    }
+
+    /// The policy places the windows of a flow, which are those of its video.
+    fn names_a_flow(&mut self, slot: &Slot<'a>, pretrain: &Pretrain) -> bool {
+        let kept = pretrain.relax.same.iter();
+        let derived = kept.filter_map(|name| {
+            let of = pretrain.modality(name)?.clip.derived_from()?;
+            Some((name, of))
+        });
+        let Some((name, of)) = derived.into_iter().next() else {
+            return false;
+        };
+        let message = format!("the windows of `{name}` are those of `{of}`");
+        let diagnostic = Diagnostic::error(codes::NOT_ITS_FLOW, slot.span(), message).help(
+            format!("write `{of}: same`, and `{name}` has one window too"),
+        );
+        self.report(&slot.env, diagnostic);
         true
     }
 
@@ -144,14 +163,14 @@ impl<'a> Checker<'a> {
         if pretrain.relax.across != Across::Inside {
             return false;
         }
-        let of = |is_video: bool| {
-            let like = move |m: &&Modality| matches!(m.clip, Clip::Video { .. }) == is_video;
+        let of = |medium: &'static str| {
+            let like = move |m: &&Modality| time::medium(&m.clip) == medium;
             pretrain.modalities.iter().filter(like)
         };
-        let Some(video) = of(true).max_by_key(|m| m.clip.seconds()) else {
+        let Some(video) = of("video").max_by_key(|m| m.clip.seconds()) else {
             return false;
         };
-        let Some(audio) = of(false).min_by_key(|m| m.clip.seconds()) else {
+        let Some(audio) = of("audio").min_by_key(|m| m.clip.seconds()) else {
             return false;
         };
         let (inner, outer) = (video.clip.seconds(), audio.clip.seconds());
@@ -188,7 +207,10 @@ impl<'a> Checker<'a> {
     /// `async` has the windows of `sync`.
     fn warn_one_window(&mut self, slot: &Slot<'a>, pretrain: &Pretrain, pairs: &[Pair]) {
         let relax = &pretrain.relax;
-        let is_one = |name: &String| relax.within == Within::Same || relax.same.contains(name);
+        let is_one = |name: &String| {
+            let placed = time::placed_as(pretrain, name);
+            relax.within == Within::Same || relax.same.iter().any(|same| same == placed)
+        };
         let asynchronous = |pair: &&Pair| pair.family == time::Family::Async;
         let alike = pairs.iter().filter(asynchronous).find_map(|pair| {
             let ((x, _), (y, _)) = &pair.views;

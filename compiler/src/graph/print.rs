@@ -3,13 +3,15 @@
 use super::shapes::{network, shape};
 use super::{Graph, Id, Node, term_name};
 use crate::hir::{
-    Across, BatchNorm, Chain, Clip, Data, Layer, LogMel, Modality, Network, Optimiser, Pretrain,
-    Relaxation, Schedule, Within,
+    Across, BatchNorm, Chain, Clip, Data, FlowMethod, Layer, LogMel, Modality, Network, Optimiser,
+    Pretrain, Relaxation, Schedule, Within, Words,
 };
 use crate::loss::{Embedding, EmbeddingOp, Loss, TermOp};
 use crate::passes::build;
 use crate::units::Exact;
+use crate::written;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The training step of `pretrain` as the passes leave it, a line for each node and one for each parameter group.
@@ -154,7 +156,13 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
             modality, length, ..
         } => {
             let remark = clip(modality).map_or(String::new(), |clip| match clip {
-                Clip::Video { fps, .. } => format!("{length} frames, {}fps", fps.decimal()),
+                Clip::Video { fps, .. } | Clip::Flow { fps, .. } => {
+                    format!("{length} frames, {}fps", fps.decimal())
+                }
+                Clip::Text {
+                    from: Words::Captions,
+                    ..
+                } => format!("{length} words of captions"),
                 Clip::Audio { rate, .. } => format!("{length} samples, {}Hz", rate.decimal()),
             });
             (format!("decode {modality}"), remark)
@@ -165,7 +173,9 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
         Node::Augment { modality, view } => {
             let m = pretrain.modality(modality);
             let chain = m.map_or(String::new(), |m| chain(&m.augment, &m.clip));
-            (chain, format!("rng {modality}/{view}"))
+            // What follows another view draws nothing itself.
+            let draws = m.and_then(|m| m.augment.follows()).unwrap_or(modality);
+            (chain, format!("rng {draws}/{view}"))
         }
         Node::Encode { group } | Node::Predict { group } => (group.clone(), String::new()),
         Node::StopGradient => ("stopgrad".to_owned(), String::new()),
@@ -232,21 +242,12 @@ fn layers(network: &Network) -> String {
     let mut text = String::new();
     for (i, layer) in network.layers.iter().enumerate() {
         let (name, starts) = match layer {
-            Layer::R2plus1d { depth, width } => {
-                (format!("r2plus1d(depth: {depth}, width: {width})"), true)
-            }
-            Layer::Resnet {
-                depth,
-                width,
-                channels,
-            } => (
-                format!("resnet(depth: {depth}, width: {width}, channels: {channels})"),
-                true,
-            ),
-            Layer::Fc { width } => (format!("fc({width})"), true),
-            Layer::Bn => ("bn".to_owned(), false),
-            Layer::Relu => ("relu".to_owned(), false),
-            Layer::L2 => ("l2".to_owned(), true),
+            Layer::R2plus1d { .. }
+            | Layer::Resnet { .. }
+            | Layer::BagOfWords { .. }
+            | Layer::Fc { .. }
+            | Layer::L2 => (written::layer(layer), true),
+            Layer::Bn | Layer::Relu => (written::layer(layer), false),
         };
         let joint = match (i, starts) {
             (0, _) => "",
@@ -286,11 +287,31 @@ fn chain(chain: &Chain, clip: &Clip) -> String {
                 .collect::<Vec<_>>()
                 .join(" -> ")
         }
+        Clip::Text {
+            from: Words::Captions,
+            ..
+        } => joined("captions", &names(&[Domain::Words])),
+        Clip::Flow {
+            method: FlowMethod::Tvl1,
+            ..
+        } => {
+            let follow = chain.follows().map(|view| format!("follow({view})"));
+            joined("tvl1", &follow.unwrap_or_else(|| names(&[Domain::Frames])))
+        }
     };
     match (chain.per_frame, clip) {
         (true, _) => format!("per_frame({links})"),
         (false, Clip::Video { .. }) => format!("consistent({links})"),
-        (false, Clip::Audio { .. }) => links,
+        (false, Clip::Audio { .. } | Clip::Text { .. } | Clip::Flow { .. }) => links,
+    }
+}
+
+/// `first -> then`, where there is something then.
+fn joined(first: &str, then: &str) -> String {
+    if then.is_empty() {
+        first.to_owned()
+    } else {
+        format!("{first} -> {then}")
     }
 }
 
@@ -394,7 +415,7 @@ fn schedule(rate: &Schedule) -> String {
 
 /// The loss as weights of pairs of views, `v1v2 1/6`, where it is nothing but symmetric pairs of equation 1.
 pub fn pairs(loss: &Loss) -> Option<Vec<(String, Exact)>> {
-    let mut directed: BTreeMap<(String, String), Exact> = BTreeMap::new();
+    let mut directed: BTreeMap<(&Embedding, &Embedding), Exact> = BTreeMap::new();
     for (term, weight) in &loss.terms {
         let [first, second] = term.args.as_slice() else {
             return None;
@@ -411,53 +432,48 @@ pub fn pairs(loss: &Loss) -> Option<Vec<(String, Exact)>> {
     }
     let mut pairs = vec![];
     for ((x, y), weight) in &directed {
-        let back = directed.get(&(y.clone(), x.clone()))?;
+        let back = directed.get(&(*y, *x))?;
         if back != weight {
             return None;
         }
         // `pair` is -1/2 cos in each direction. The modality that comes first in the paper's names is `v`.
-        let (x_key, y_key) = (pair_key(x), pair_key(y));
-        if x_key <= y_key {
-            pairs.push((format!("{x}{y}"), weight.times(Exact::whole(-2))?));
+        let (x, y) = (x.view(), y.view());
+        if pair_key(x) <= pair_key(y) {
+            let is_cross = x.0 != y.0;
+            let name = format!("{}{}{}{}", x.0, x.1, y.0, y.1);
+            let key = (is_cross, Reverse(x.0), Reverse(y.0), x.1, y.1);
+            pairs.push((key, (name, weight.times(Exact::whole(-2))?)));
         }
     }
-    pairs.sort_by_key(|(name, _)| {
-        let is_cross = name.chars().next() != name.chars().filter(char::is_ascii_alphabetic).nth(1);
-        (
-            is_cross,
-            std::cmp::Reverse(name.chars().next()),
-            name.clone(),
-        )
-    });
-    Some(pairs)
+    pairs.sort_by_key(|(key, _)| *key);
+    Some(pairs.into_iter().map(|(_, pair)| pair).collect())
 }
 
 /// `v1` before `a1`, as the paper writes pairs; then by view.
-fn pair_key(view: &str) -> (std::cmp::Reverse<String>, String) {
-    let modality: String = view.chars().take_while(|c| !c.is_ascii_digit()).collect();
-    (std::cmp::Reverse(modality), view.to_owned())
+fn pair_key((modality, view): (&str, u32)) -> (Reverse<&str>, u32) {
+    (Reverse(modality), view)
 }
 
-/// `v1` of `p(v[1])`.
-fn predicted(embedding: &Embedding) -> Option<String> {
+/// `v[1]` of `p(v[1])`.
+fn predicted(embedding: &Embedding) -> Option<&Embedding> {
     match embedding {
         Embedding::Apply(EmbeddingOp::Predict(_), inner) => encoded(inner),
         Embedding::Apply(..) | Embedding::View { .. } => None,
     }
 }
 
-/// `v1` of `sg(z(v[1]))`.
-fn detached(embedding: &Embedding) -> Option<String> {
+/// `v[1]` of `sg(z(v[1]))`.
+fn detached(embedding: &Embedding) -> Option<&Embedding> {
     match embedding {
         Embedding::Apply(EmbeddingOp::StopGradient, inner) => encoded(inner),
         Embedding::Apply(..) | Embedding::View { .. } => None,
     }
 }
 
-fn encoded(embedding: &Embedding) -> Option<String> {
+fn encoded(embedding: &Embedding) -> Option<&Embedding> {
     match embedding {
         Embedding::Apply(EmbeddingOp::Encode(_), inner) => match inner.as_ref() {
-            Embedding::View { modality, view } => Some(format!("{modality}{view}")),
+            view @ Embedding::View { .. } => Some(view),
             Embedding::Apply(..) => None,
         },
         Embedding::Apply(..) | Embedding::View { .. } => None,

@@ -1,6 +1,6 @@
 //! Shapes and number types of what the nodes make.
 
-use super::{Graph, Id, Node};
+use super::{Graph, Id, Node, networks};
 use crate::hir::{Clip, Network, Precision, Pretrain};
 use crate::loss::EmbeddingOp;
 use std::fmt;
@@ -114,7 +114,8 @@ pub fn shape(graph: &Graph, pretrain: &Pretrain, id: Id) -> Option<Shape> {
 /// Decoded frames are bytes of the source's size, decoded sound is float.
 fn decoded(clip: &Clip, length: u32) -> Shape {
     match clip {
-        Clip::Video { .. } => {
+        // The frames that a flow is computed from are those of its video.
+        Clip::Video { .. } | Clip::Flow { .. } => {
             let dims = vec![
                 Dim::Known(length),
                 Dim::Source('h'),
@@ -127,17 +128,22 @@ fn decoded(clip: &Clip, length: u32) -> Shape {
             dtype: "f32",
             dims: vec![Dim::Known(length)],
         },
+        // Numbers of words.
+        Clip::Text { .. } => Shape {
+            dtype: "i64",
+            dims: vec![Dim::Known(length)],
+        },
     }
 }
 
 /// One view as the network takes it.
 fn view(clip: &Clip) -> Shape {
-    let dims = match clip {
-        Clip::Video { frames, size, .. } => vec![3, *frames, *size, *size],
-        Clip::Audio { samples, mel, .. } => vec![1, mel.bands, mel.columns(*samples)],
+    let dtype = match clip {
+        Clip::Video { .. } | Clip::Flow { .. } | Clip::Audio { .. } => "f32",
+        Clip::Text { .. } => "i64",
     };
     Shape {
-        dtype: "f32",
-        dims: dims.into_iter().map(Dim::Known).collect(),
+        dtype,
+        dims: networks::input(clip).into_iter().map(Dim::Known).collect(),
     }
 }

@@ -183,7 +183,8 @@ impl Interpreter<'_> {
             } => {
                 let decode = |sample| {
                     let start = self.world.start(self.pretrain, sample, modality, views[0]);
-                    self.world.decode(sample, modality, start, *length)
+                    self.world
+                        .decode(sample, self.modality(modality), start, *length)
                 };
                 Made::Ticks(samples.map(decode).collect())
             }
@@ -269,14 +270,14 @@ impl Interpreter<'_> {
     fn augment(&mut self, modality: &str, view: u32, input: Id) -> Value {
         let modality = self.modality(modality);
         let world = self.world;
-        let between = augment::before_conversion(modality);
-        let all = modality.augment.links.len();
         let one = |(sample, ticks): (usize, &Ticks)| {
-            let of = (sample, view);
-            let x = augment::links(world, modality, of, 0..between, ticks.content.clone());
-            let x = augment::convert(&x);
-            let x = augment::links(world, modality, of, between..all, x);
-            augment::inputs(world, &modality.name, &x)
+            augment::view(
+                world,
+                self.pretrain,
+                modality,
+                (sample, view),
+                &ticks.content,
+            )
         };
         let rows: Vec<Vec<f64>> = self.ticks(input).iter().enumerate().map(one).collect();
         let matrix = Matrix::from_fn(rows.len(), augment::INPUTS, |i, j| rows[i][j]);

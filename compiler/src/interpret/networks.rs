@@ -118,6 +118,10 @@ impl Parameters<'_> {
         for (index, layer) in network.layers.iter().enumerate() {
             let name = format!("{group}.{index}");
             x = match layer {
+                Layer::BagOfWords { width, .. } => {
+                    // The mean of embeddings is the share of each word times its embedding.
+                    self.linear(tape, &name, x, (*width as usize, false, learns))
+                }
                 // A convolutional backbone is here what it is to the loss: a map without bias, a BatchNorm and a bend.
                 Layer::R2plus1d { width, .. } | Layer::Resnet { width, .. } => {
                     debug_assert_eq!(tape.of(x).cols, INPUTS);

@@ -12,6 +12,8 @@ use crate::passes::{
 };
 use crate::units::Exact;
 
+mod modalities;
+
 const WORLD: World = World { batch: 5, seed: 7 };
 
 /// Numbers for tests: SplitMix64.
@@ -48,6 +50,7 @@ fn tiny(loss: Loss) -> Pretrain {
                 Layer::R2plus1d {
                     depth: 10,
                     width: 1,
+                    strides: vec![],
                 }
             }
             Clip::Audio { samples, rate, .. } => {
@@ -56,8 +59,10 @@ fn tiny(loss: Loss) -> Pretrain {
                     depth: 10,
                     width: 1,
                     channels: 1,
+                    strides: vec![],
                 }
             }
+            Clip::Text { .. } | Clip::Flow { .. } => unreachable!("the paper has neither"),
         };
         let mut layers = vec![backbone];
         layers.extend(head(&[5], true));

@@ -1,7 +1,8 @@
 //! Made-up contents, times and weights: each number is a function of what it belongs to, as in training.
 
 use super::tape::Matrix;
-use crate::hir::{Pretrain, Within};
+use crate::hir::{Clip, Modality, Pretrain, Within};
+use crate::units::Exact;
 
 /// A tiny training step to interpret graphs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,9 @@ impl World {
                 let of = clip(of.as_deref().unwrap_or(modality))
                     .expect("interpret: an overlap is of a declared modality");
                 let seconds = (1.0 - share.to_f64()) * of.seconds().to_f64();
-                first + (later as f64 * seconds * own.rate().to_f64()).round() as i64
+                // Words have no rate; their windows lie as those of sound at 64 Hz would.
+                let rate = own.rate().unwrap_or(Exact::whole(64));
+                first + (later as f64 * seconds * rate.to_f64()).round() as i64
             }
             Within::Halves | Within::OffsetMax | Within::Independent => {
                 drawn(&format!("{sample}/t/{modality}/{view}"))
@@ -71,9 +74,16 @@ impl World {
         }
     }
 
-    /// `length` ticks of a sample from `first` on. Content depends on the absolute time alone, so a wrong cut shows.
-    pub(super) fn decode(&self, sample: usize, modality: &str, first: i64, length: u32) -> Ticks {
-        let tick = |i: i64| self.number(&format!("{sample}/{modality}/at/{}", first + i));
+    /// `length` ticks of a sample from `first` on. Content depends on the absolute time alone, so a wrong cut shows; what words
+    /// a window holds depends on where it begins.
+    pub(super) fn decode(&self, sample: usize, of: &Modality, first: i64, length: u32) -> Ticks {
+        let modality = &of.name;
+        let tick = |i: i64| match of.clip {
+            Clip::Video { .. } | Clip::Audio { .. } | Clip::Flow { .. } => {
+                self.number(&format!("{sample}/{modality}/at/{}", first + i))
+            }
+            Clip::Text { .. } => self.number(&format!("{sample}/{modality}/from/{first}/{i}")),
+        };
         Ticks {
             first,
             content: (0..i64::from(length)).map(tick).collect(),

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 /// `mild` decodes 12 frames instead of 16 and 48,000 samples instead of 64,000; `none` half.
 ///
 /// Preserves every frame and sample. Legal where the windows lie at fixed whole ticks from each other, `same` and `overlap`;
-/// drawn distances (`halves`, `independent`) and those that are no whole number of ticks stay as they are. Numeric class:
+/// drawn distances (`halves`, `independent`) and those that are no whole number of ticks stay as they are, and so do different
+/// windows of words, which come at no rate. Numeric class:
 /// *exact*.
 pub fn share_decodes(graph: &Graph, pretrain: &Pretrain) -> Graph {
     let mut views: BTreeMap<String, Vec<u32>> = BTreeMap::new();
@@ -108,6 +109,10 @@ fn span(pretrain: &Pretrain, modality: &str, mut views: Vec<u32>) -> Option<Span
 
 /// Ticks from the start of one view's window to the next one's; `None` where that is drawn.
 pub(crate) fn offset(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
-    let rate = pretrain.modality(modality)?.clip.rate();
-    time::step(pretrain, modality)?.times(rate)
+    let step = time::step(pretrain, modality)?;
+    match pretrain.modality(modality)?.clip.rate() {
+        Some(rate) => step.times(rate),
+        // Words lie anywhere, so only one and the same window is one decode.
+        None => Some(step).filter(|step| *step == Exact::whole(0)),
+    }
 }

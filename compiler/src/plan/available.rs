@@ -3,7 +3,7 @@
 use super::passes::shared_data;
 use super::{CellPlan, Plan, StageId, Work};
 use crate::graph::Node;
-use crate::hir::{Head, Pretrain};
+use crate::hir::{Clip, Data, Head, Pretrain, Words};
 use crate::loss::EmbeddingOp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,24 +95,26 @@ fn refuse(
 }
 
 /// What of a stage cannot be executed.
-fn refusal(work: &Work) -> Option<&'static str> {
+pub fn refusal(work: &Work) -> Option<&'static str> {
     match work {
-        Work::Pretrain(work) => work.steps.iter().find_map(|step| match &step.node {
-            Node::Operator { operator } => Some(operator_loss(operator)),
-            Node::Source
-            | Node::Sample
-            | Node::Decode { .. }
-            | Node::Slice { .. }
-            | Node::Augment { .. }
-            | Node::Encode { .. }
-            | Node::Predict { .. }
-            | Node::StopGradient
-            | Node::L2
-            | Node::Scale { .. }
-            | Node::Term { .. }
-            | Node::Sum { .. } => None,
+        Work::Pretrain(work) => unread(work).or_else(|| {
+            work.steps.iter().find_map(|step| match &step.node {
+                Node::Operator { operator } => Some(operator_loss(operator)),
+                Node::Source
+                | Node::Sample
+                | Node::Decode { .. }
+                | Node::Slice { .. }
+                | Node::Augment { .. }
+                | Node::Encode { .. }
+                | Node::Predict { .. }
+                | Node::StopGradient
+                | Node::L2
+                | Node::Scale { .. }
+                | Node::Term { .. }
+                | Node::Sum { .. } => None,
+            })
         }),
-        Work::Extract(_) => None,
+        Work::Extract(work) => clip(&work.eval.clip).or_else(|| captions(&work.eval.data)),
         Work::Finetune(_) => Some("full finetuning"),
         Work::Score(work) if !work.beside.is_empty() => Some("late fusion"),
         Work::Score(work) => match &work.head {
@@ -122,6 +124,35 @@ fn refusal(work: &Work) -> Option<&'static str> {
             Head::Finetune(_) => Some("full finetuning"),
         },
     }
+}
+
+/// A stream that a pretraining needs and no run can read. It counts for clips of which no term is too: the sampler places the
+/// windows of all declared modalities.
+fn unread(work: &super::Pretrain) -> Option<&'static str> {
+    let modalities = work.settings.modalities.iter();
+    let clips = modalities.map(|modality| &modality.clip);
+    clips
+        .into_iter()
+        .find_map(clip)
+        .or_else(|| captions(&work.settings.data))
+}
+
+/// A clip that no run can decode.
+fn clip(clip: &Clip) -> Option<&'static str> {
+    match clip {
+        Clip::Video { .. } | Clip::Audio { .. } => None,
+        Clip::Text {
+            from: Words::Captions,
+            ..
+        } => Some("text of captions"),
+        Clip::Flow { .. } => Some("optical flow"),
+    }
+}
+
+/// A data set whose clips no run can choose: it does not see which of them have captions.
+fn captions(data: &Data) -> Option<&'static str> {
+    let is_asked = data.requires().iter().any(|stream| stream == "captions");
+    is_asked.then_some("a data set that requires captions")
 }
 
 /// A loss with an operator that no step can execute.

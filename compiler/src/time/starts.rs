@@ -5,8 +5,8 @@
 //! equal chance, serves all views: the released code's `v_far_a_same` and `v_same_a_far`.
 
 use super::draws::{Draw, Position};
-use super::{Family, Overlap, Pair, View, drawn_step, needed};
-use crate::hir::{Across, Pretrain, Within};
+use super::{Family, Overlap, Pair, View, drawn_step, needed, placed_as};
+use crate::hir::{Across, Modality, Pretrain, Within};
 use crate::units::Exact;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,10 +28,12 @@ pub enum Unplaced {
 #[derive(Clone, Debug)]
 pub struct Windows {
     lengths: BTreeMap<String, Exact>,
-    /// By modality, then by view from the first.
+    /// By modality, then by view from the first; of what has windows of its own.
     starts: BTreeMap<String, Vec<Position>>,
     /// Modalities of which one window, picked with equal chance, serves all views.
     same: BTreeSet<String>,
+    /// The modality of video whose windows a flow has.
+    placed_as: BTreeMap<String, String>,
 }
 
 impl Windows {
@@ -47,19 +49,33 @@ impl Windows {
                 return Err(Unplaced::TooShort { modality, needs });
             }
         }
-        let starts = starts(pretrain, source).ok_or(Unplaced::TooFine)?;
+        let drawn = drawn(pretrain);
+        let starts = starts(pretrain, &drawn, source).ok_or(Unplaced::TooFine)?;
         let names = pretrain.modalities.iter().map(|m| m.name.clone());
         let lengths = pretrain.modalities.iter().map(|m| m.clip.seconds());
+        let placed_as = names.clone().map(|name| {
+            let own = placed_as(pretrain, &name).to_owned();
+            (name, own)
+        });
         Ok(Windows {
             lengths: names.clone().zip(lengths).collect(),
-            starts: names.zip(starts).collect(),
+            starts: drawn.iter().map(|m| m.name.clone()).zip(starts).collect(),
             same: pretrain.relax.same.iter().cloned().collect(),
+            placed_as: placed_as.collect(),
         })
+    }
+
+    /// The modality whose windows are drawn for this one.
+    fn placed_as<'a>(&'a self, modality: &'a str) -> &'a str {
+        self.placed_as
+            .get(modality)
+            .map_or(modality, String::as_str)
     }
 
     /// Where the window of a view, numbered from 1, starts: one position, or those of which one is picked with equal chance.
     /// Empty: no such view.
     pub fn starts(&self, modality: &str, view: u32) -> &[Position] {
+        let modality = self.placed_as(modality);
         let Some(drawn) = self.starts.get(modality) else {
             return &[];
         };
@@ -84,7 +100,8 @@ impl Windows {
 
     /// The times from the start of the window of `y` to that of `x`, of which one is picked with equal chance.
     fn distances(&self, x: &View, y: &View) -> Option<Vec<Position>> {
-        if x.0 == y.0 && self.same.contains(&x.0) {
+        let placed = (self.placed_as(&x.0), self.placed_as(&y.0));
+        if placed.0 == placed.1 && self.same.contains(placed.0) {
             return Some(vec![Position::new(Exact::whole(0))]);
         }
         let (xs, ys) = (self.starts(&x.0, x.1), self.starts(&y.0, y.1));
@@ -145,30 +162,37 @@ fn mean(numbers: &[Exact]) -> Option<Exact> {
     total.over(Exact::whole(numbers.len() as i128))
 }
 
-/// By modality, then by view. `None`: too fine.
-fn starts(pretrain: &Pretrain, source: Exact) -> Option<Vec<Vec<Position>>> {
-    let lengths: Vec<Exact> = pretrain
-        .modalities
-        .iter()
-        .map(|m| m.clip.seconds())
-        .collect();
+/// The modalities that have windows of their own.
+fn drawn(pretrain: &Pretrain) -> Vec<&Modality> {
+    let modalities = pretrain.modalities.iter();
+    modalities
+        .filter(|m| placed_as(pretrain, &m.name) == m.name)
+        .collect()
+}
+
+/// By modality with windows of its own, then by view. `None`: too fine.
+fn starts(
+    pretrain: &Pretrain,
+    modalities: &[&Modality],
+    source: Exact,
+) -> Option<Vec<Vec<Position>>> {
+    let lengths: Vec<Exact> = modalities.iter().map(|m| m.clip.seconds()).collect();
     let across = pretrain.relax.across;
     let zero = Exact::whole(0);
     let views = i128::from(pretrain.views);
     let mut drawn: Vec<Vec<Position>> = vec![];
     match &pretrain.relax.within {
         Within::Same | Within::Overlap { .. } => {
-            let spans: Vec<Exact> = pretrain
-                .modalities
+            let spans: Vec<Exact> = modalities
                 .iter()
                 .map(|m| needed(pretrain, &m.name))
                 .collect::<Option<_>>()?;
             let firsts = one_draw(&spans, (zero, source), across, 0)?;
             for view in 0..views {
-                let start = |(first, modality): (&Position, &crate::hir::Modality)| {
+                let start = |(first, modality): (&Position, &&Modality)| {
                     first.later(drawn_step(pretrain, &modality.name)?.times(Exact::whole(view))?)
                 };
-                let starts = firsts.iter().zip(&pretrain.modalities).map(start);
+                let starts = firsts.iter().zip(modalities).map(start);
                 drawn.push(starts.collect::<Option<_>>()?);
             }
         }

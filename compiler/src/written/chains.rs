@@ -1,13 +1,20 @@
 //! Chains of augmentations as one would write them.
 
 use super::number;
-use crate::hir::{Chain, Fill, Levels, Link, Pair, Widths};
+use crate::hir::{Chain, Domain, Fill, Levels, Link, Pair, Widths};
 
 /// `per_frame(a - b)`, `a - b`: the links by what they do. One draw for a clip is what is meant without a word.
 pub(super) fn chain(chain: &Chain) -> String {
     let links: Vec<String> = chain.links.iter().map(link).collect();
+    let is_of_frames = |link: &Link| match link.domain() {
+        Domain::Frames | Domain::Wave | Domain::Spectrogram => true,
+        Domain::Words | Domain::Flow => false,
+    };
+    let are_of_frames = chain.links.iter().all(is_of_frames);
     let links = links.join(" - ");
-    if chain.per_frame {
+    if !are_of_frames {
+        links
+    } else if chain.per_frame {
         format!("per_frame({links})")
     } else {
         format!("consistent({links})")
@@ -82,6 +89,8 @@ fn link(link: &Link) -> String {
             number(*time)
         ),
         Link::TimeWarp { window } => format!("time_warp(window: {window}bins)"),
+        Link::DropWords { p } => format!("drop_words(p: {})", number(*p)),
+        Link::Follow { modality } => format!("follow({modality})"),
     }
 }
 

@@ -83,7 +83,9 @@ fn augment_link(link: &Link, name: &str, batch: &Tensor, keys: &[Key]) -> Tensor
         | Link::ColorJitter { .. }
         | Link::GrayScale { .. }
         | Link::GaussianBlur { .. }
-        | Link::Cutout { .. } => unreachable!("check: a chain of sound has no links of frames"),
+        | Link::Cutout { .. }
+        | Link::DropWords { .. }
+        | Link::Follow { .. } => unreachable!("check: a chain of sound has links of sound alone"),
     }
 }
 

@@ -159,7 +159,9 @@ fn augment_link(link: &Link, name: &str, batch: Tensor, size: u32, keys: &[Key])
         | Link::TimeMask { .. }
         | Link::FreqMask { .. }
         | Link::RandomCrop { .. }
-        | Link::TimeWarp { .. } => {
+        | Link::TimeWarp { .. }
+        | Link::DropWords { .. }
+        | Link::Follow { .. } => {
             unreachable!("check: a chain of frames has links of frames alone")
         }
     }

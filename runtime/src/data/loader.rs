@@ -260,6 +260,7 @@ pub(super) fn make_view(
         (Clip::Video { .. }, Ticks::Wave(_)) | (Clip::Audio { .. }, Ticks::Frames(_)) => {
             unreachable!("ClipSource: a request is answered in its own kind")
         }
+        (Clip::Text { .. } | Clip::Flow { .. }, _) => unreachable!("{REFUSED}"),
     }
 }
 
@@ -276,8 +277,12 @@ pub(super) fn request(clip: &Clip, start: f64, ticks: u32) -> Request {
             samples: ticks,
             rate: *rate,
         },
+        Clip::Text { .. } | Clip::Flow { .. } => unreachable!("{REFUSED}"),
     }
 }
+
+/// Why there are no words and no flow to read.
+const REFUSED: &str = "stages: a stage of text or flow is refused before anything is read";
 
 /// The clips in the order of one epoch and round.
 type Permutation = Arc<Vec<u32>>;

@@ -173,8 +173,9 @@ fn views(
 /// The limits of the stream that the clip is cut from, and what it is called.
 fn limits(streams: &Streams, clip: &Clip) -> std::result::Result<(Limits, &'static str), Unfit> {
     let (limits, stream) = match clip {
-        Clip::Video { .. } => (streams.video, "pictures"),
+        Clip::Video { .. } | Clip::Flow { .. } => (streams.video, "pictures"),
         Clip::Audio { .. } => (streams.audio, "sound"),
+        Clip::Text { .. } => (None, "captions"),
     };
     limits
         .map(|limits| (limits, stream))

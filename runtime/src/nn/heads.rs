@@ -55,7 +55,9 @@ impl Head {
                 hir::Layer::Bn => Layer::Bn(BatchNorm::new(parameters, &name, width)),
                 hir::Layer::Relu => Layer::Relu,
                 hir::Layer::L2 => Layer::L2,
-                hir::Layer::R2plus1d { .. } | hir::Layer::Resnet { .. } => {
+                hir::Layer::R2plus1d { .. }
+                | hir::Layer::Resnet { .. }
+                | hir::Layer::BagOfWords { .. } => {
                     return Err(Error::Unsupported {
                         message: format!(
                             "`{name}`: a backbone can only be the first layer of an `f`"

@@ -47,23 +47,28 @@ impl Backbone {
     /// The backbone that `layer` describes; tensors are called `NAME.conv1.0.weight` and so on.
     fn new(parameters: &mut Parameters, name: &str, layer: Option<&Layer>) -> Result<Self> {
         match layer {
-            Some(&Layer::R2plus1d { depth, width }) => Ok(Self::R2plus1d(R2plus1d::new(
-                parameters,
-                name,
+            Some(Layer::R2plus1d {
                 depth,
-                i64::from(width),
-            )?)),
-            Some(&Layer::Resnet {
+                width,
+                strides,
+            }) => {
+                let width = i64::from(*width);
+                let network = R2plus1d::new(parameters, name, *depth, width, strides)?;
+                Ok(Self::R2plus1d(network))
+            }
+            Some(Layer::Resnet {
                 depth,
                 width,
                 channels,
-            }) => Ok(Self::Resnet(Resnet::new(
-                parameters,
-                name,
-                depth,
-                i64::from(width),
-                i64::from(channels),
-            )?)),
+                strides,
+            }) => {
+                let channels = (i64::from(*channels), i64::from(*width));
+                let network = Resnet::new(parameters, name, *depth, channels, strides)?;
+                Ok(Self::Resnet(network))
+            }
+            Some(Layer::BagOfWords { .. }) => Err(Error::Unsupported {
+                message: format!("`{name}`: this version cannot train a network of words"),
+            }),
             Some(Layer::Fc { .. } | Layer::Bn | Layer::Relu | Layer::L2) | None => {
                 Err(Error::Unsupported {
                     message: format!("`{name}`: an `f` begins with a backbone"),

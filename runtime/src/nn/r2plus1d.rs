@@ -20,8 +20,15 @@ pub struct R2plus1d {
 }
 
 impl R2plus1d {
-    /// `depth` is 10, 18 or 34; `width` the channels of the stem. Names start with `name`.
-    pub fn new(parameters: &mut Parameters, name: &str, depth: u32, width: i64) -> Result<Self> {
+    /// `depth` is 10, 18 or 34; `width` the channels of the stem; `strides` those of the blocks, empty for the paper's. Names start
+    /// with `name`.
+    pub fn new(
+        parameters: &mut Parameters,
+        name: &str,
+        depth: u32,
+        width: i64,
+        strides: &[u32],
+    ) -> Result<Self> {
         let stem_shape = [[3, 7, 7], [1, 2, 2], [1, 3, 3]];
         let stem = Conv::new(
             parameters,
@@ -31,7 +38,7 @@ impl R2plus1d {
             ConvInit::Default,
         );
         let stem_bn = BatchNorm::new(parameters, &format!("{name}.conv1.1"), width);
-        let stages = Stages::new(depth, width, |place| {
+        let stages = Stages::new(depth, width, strides, |place| {
             Block::new(
                 parameters,
                 &format!("{name}.conv{}x.{}", place.stage + 2, place.block),

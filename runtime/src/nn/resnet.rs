@@ -19,13 +19,14 @@ pub struct Resnet {
 }
 
 impl Resnet {
-    /// `depth` is 10, 18 or 34; `width` the channels of the stem, `channels` those of the input. Names start with `name`.
+    /// `depth` is 10, 18 or 34; `channels` those of the input and `width` those of the stem; `strides` those of the blocks, empty
+    /// for the paper's. Names start with `name`.
     pub fn new(
         parameters: &mut Parameters,
         name: &str,
         depth: u32,
-        width: i64,
-        channels: i64,
+        (channels, width): (i64, i64),
+        strides: &[u32],
     ) -> Result<Self> {
         let stem = conv(
             parameters,
@@ -35,7 +36,7 @@ impl Resnet {
             2,
         );
         let stem_bn = BatchNorm::new(parameters, &format!("{name}.conv1.1"), width);
-        let stages = Stages::new(depth, width, |place| {
+        let stages = Stages::new(depth, width, strides, |place| {
             Block::new(
                 parameters,
                 &format!("{name}.block{}.{}", place.stage + 1, place.block),

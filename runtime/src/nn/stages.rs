@@ -1,6 +1,7 @@
-//! What both residual networks share: four stages of blocks, each stage after the first at half the resolution.
+//! What both residual networks share: four stages of blocks, each stage after the first at half the resolution unless the file says otherwise.
 
 use crate::error::{Error, Result};
+use compiler::graph::networks;
 use tch::Tensor;
 
 /// The four stages of a network, `conv2x` to `conv5x` in the paper's tables.
@@ -18,7 +19,7 @@ pub struct Place {
     pub inputs: i64,
     /// Channels that go out.
     pub outputs: i64,
-    /// 2 in the first block of every stage but the first, 1 elsewhere.
+    /// As the file says; without a word of it 2 in the first block of every stage but the first, 1 elsewhere.
     pub stride: i64,
 }
 
@@ -30,26 +31,27 @@ impl Place {
 }
 
 impl<B> Stages<B> {
-    /// Stages of `width`, 2, 4 and 8 `width` channels. `depth` is 10 (one block a stage), 18 or 34.
-    pub fn new(depth: u32, width: i64, mut block: impl FnMut(Place) -> B) -> Result<Self> {
-        let counts = match depth {
-            10 => [1, 1, 1, 1],
-            18 => [2, 2, 2, 2],
-            34 => [3, 4, 6, 3],
-            _ => {
-                let message =
-                    format!("a backbone of depth {depth} is not known; write 10, 18 or 34");
-                return Err(Error::Unsupported { message });
-            }
+    /// Stages of `width`, 2, 4 and 8 `width` channels. `depth` is 10 (one block a stage), 18 or 34; `strides` has one for each
+    /// block, or is empty for those of the paper.
+    pub fn new(
+        depth: u32,
+        width: i64,
+        strides: &[u32],
+        mut block: impl FnMut(Place) -> B,
+    ) -> Result<Self> {
+        let Some(counts) = networks::blocks(depth) else {
+            let message = format!("a backbone of depth {depth} is not known; write 10, 18 or 34");
+            return Err(Error::Unsupported { message });
         };
+        let mut strides = networks::strides(depth, strides).into_iter();
         let mut inputs = width;
         let stage = |(stage, count)| {
             let outputs = width << stage;
             let place = |index| {
-                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
+                let stride = strides.next().map_or(1, i64::from);
                 let place = Place {
                     stage,
-                    block: index,
+                    block: index as usize,
                     inputs,
                     outputs,
                     stride,

@@ -1,2 +1,4 @@
 use paper
-modality t = text(clip: 2s, tokens: 16tokens, from: captions)
+let clusters = kmeans(z)
+loss grouped = xent(z(v[1]), clusters(v[2]))
+pretrain small = crisscross with { loss = grouped }

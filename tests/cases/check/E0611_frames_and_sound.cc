@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { a.f = same(v.f) }

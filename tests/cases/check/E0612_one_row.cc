@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { bs = 1   es = 100 }

@@ -37,6 +37,8 @@ pub enum Command {
     Run(Run),
     /// Print the tables: measured, expected, difference
     Report(Report),
+    /// Write modules and files as HTML pages that link to each other
+    Doc(Doc),
     /// Look at data sets on this machine
     #[command(subcommand, arg_required_else_help = true)]
     Data(Data),
@@ -183,6 +185,17 @@ pub enum ReportFormat {
     Tex,
     /// One line per number
     Csv,
+}
+
+/// `crisscross doc`.
+#[derive(Debug, Args)]
+pub struct Doc {
+    /// Files, beside the shipped modules (`paper`, `released`, `toy`), which are always there
+    #[arg(value_name = "FILE|MODULE")]
+    pub what: Vec<PathBuf>,
+    /// The folder of the pages: new, empty, or written by `doc` before
+    #[arg(long, value_name = "DIR", default_value = "doc")]
+    pub out: PathBuf,
 }
 
 /// Where things are on this machine.

@@ -175,7 +175,7 @@ fn not_found_help(path: &Path) -> String {
 }
 
 /// Finds a module that the file `importer` names by `path`, relative to itself.
-fn resolve(importer: &str, path: &str) -> Option<(String, String)> {
+pub fn resolve(importer: &str, path: &str) -> Option<(String, String)> {
     let full = Path::new(importer).parent()?.join(path);
     let name = full.display().to_string();
     let text = read(&full, &name).ok()?;

@@ -576,3 +576,47 @@ fn windows_are_explained_for_a_pretraining_of_the_prelude_and_a_row_of_a_file() 
         none.err
     );
 }
+
+#[test]
+fn doc_writes_a_folder_whole_and_overwrites_nothing_of_others() {
+    let folder = folder(&[("t.cc", TABLE), ("bad.cc", b"use paper\nloss x = synch\n")]);
+    let pages = folder.path().join("doc");
+    let bad = crisscross(folder.path(), &["doc", "bad.cc"]);
+    assert_eq!(bad.code, 1, "{}", bad.err);
+    assert!(!pages.exists(), "pages of a file with a mistake");
+    for _ in 0..2 {
+        let good = crisscross(folder.path(), &["doc", "t.cc", "paper"]);
+        assert_eq!(
+            (good.code, good.out.as_str()),
+            (0, "wrote 7 pages: open doc/index.html\n")
+        );
+    }
+    // What `doc` wrote before goes: a page of a file that is no longer asked for is no page.
+    crisscross(folder.path(), &["doc"]);
+    let mut names: Vec<String> = std::fs::read_dir(&pages)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "codes.html",
+            "index.html",
+            "paper.html",
+            "reference.html",
+            "released.html",
+            "toy.html"
+        ]
+    );
+    std::fs::write(pages.join("own.html"), "<p>mine</p>").unwrap();
+    let refused = crisscross(folder.path(), &["doc"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("`own.html`"), "{}", refused.err);
+    assert!(pages.join("own.html").exists() && pages.join("index.html").exists());
+    let file = crisscross(folder.path(), &["doc", "--out", "t.cc"]);
+    assert_eq!(file.code, 1);
+    assert!(file.err.contains("`t.cc` is a file"), "{}", file.err);
+    // Nothing is left beside the folder.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+}

@@ -22,7 +22,7 @@ use grammar::ast::Kind;
 pub use fields::{EVAL, FIGURE, PER_MODALITY, PRETRAIN, TABLE};
 pub use habits::{ELSEWHERE, HABITS};
 pub use measure::*;
-pub use reference::{code_table, kinds_and_operators, reference};
+pub use reference::{code_table, kinds_and_operators, reference, sources};
 pub use words::{BUILT_IN, RESERVED, UNITS, WORDS, word};
 
 /// What a field or parameter takes.

@@ -2,6 +2,7 @@
 //!
 //! [`check`] reads a file and what it uses and closes every experiment in it; `lower`, `passes` and `plan` go on from there.
 
+pub mod book;
 pub mod catalog;
 mod check;
 pub mod codes;

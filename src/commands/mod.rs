@@ -2,6 +2,7 @@
 
 mod check;
 mod data;
+mod doc;
 mod doctor;
 pub mod explain;
 mod graph;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Report(arguments) => report::report(&arguments),
+        Command::Doc(arguments) => doc::doc(&arguments),
         Command::Data(arguments) => data::data(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
     };

@@ -20,7 +20,7 @@ mod words;
 use grammar::ast::Kind;
 
 pub use fields::{EVAL, FIGURE, PER_MODALITY, PRETRAIN, TABLE};
-pub use habits::{ELSEWHERE, HABITS};
+pub use habits::{CLOSE, ELSEWHERE, HABITS};
 pub use measure::*;
 pub use reference::{code_table, kinds_and_operators, reference, sources};
 pub use words::{BUILT_IN, RESERVED, UNITS, WORDS, word};
@@ -105,6 +105,49 @@ pub enum Type {
 }
 
 impl Type {
+    /// A value as one may write it, for messages; `None` where none is likelier than others.
+    pub fn example(&self) -> Option<String> {
+        let text = match self {
+            Type::Word(words) => return words.first().map(|word| (*word).to_owned()),
+            Type::Modalities | Type::Streams => "[v, a]",
+            Type::Clip => "8x112px @ 16fps",
+            Type::Spectrogram => "logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: no)",
+            Type::YesNo => "no",
+            Type::Within => "overlap(50%, of: each)",
+            Type::Best => "best(costs, split: val(10%))",
+            Type::Split => "val(10%)",
+            Type::Range => "0.0002 -> 0",
+            Type::Quantity(_)
+            | Type::Pair(_)
+            | Type::Numbers(_)
+            | Type::Text
+            | Type::Modality
+            | Type::Data
+            | Type::Chain
+            | Type::Layers
+            | Type::Policy
+            | Type::Loss
+            | Type::Schedule
+            | Type::Optimiser
+            | Type::Clips
+            | Type::Features
+            | Type::Head
+            | Type::Score
+            | Type::Keep
+            | Type::Fuse
+            | Type::Neighbours
+            | Type::Scores
+            | Type::Pretrain
+            | Type::Path
+            | Type::Tensor
+            | Type::Function
+            | Type::Strides
+            | Type::Maps
+            | Type::Later => return None,
+        };
+        Some(text.to_owned())
+    }
+
     /// What the place takes, for messages.
     pub fn noun(&self) -> String {
         match self {

@@ -31,7 +31,19 @@ pub const HABITS: &[(&str, &[&str])] = &[
     ("policy", &["relax"]),
     ("batchnorm", &["bn"]),
     ("num_classes", &["classes"]),
+    ("C", &["cost"]),
+    ("fp16", &["amp"]),
+    ("float16", &["amp"]),
+    ("half", &["amp"]),
+    ("bfloat16", &["bf16"]),
+    ("float32", &["fp32"]),
+    ("float64", &["fp64"]),
+    ("adamw", &["adam"]),
+    ("AdamW", &["adam"]),
 ];
+
+/// Words of other tools that mean something close to a word of this language, and not the same: it is named, never put in.
+pub const CLOSE: &[&str] = &["adamw", "AdamW", "fp16", "float16", "half"];
 
 /// Fields that other tools have and this language says in another way.
 pub const ELSEWHERE: &[(&str, &str)] = &[

@@ -117,11 +117,11 @@ impl<'a> Checker<'a> {
 
     fn check_domain(&mut self, part: &Part<'a>, link: &Link, clip: &Clip, place: &str) -> bool {
         let name = self.sources.text(part.at.span()).to_string();
-        let works_on = match link.domain() {
-            Domain::Frames => "pictures",
-            Domain::Wave | Domain::Spectrogram => "sound",
-            Domain::Words => "words",
-            Domain::Flow => "optical flow",
+        let (works_on, other) = match link.domain() {
+            Domain::Frames => ("pictures", "video"),
+            Domain::Wave | Domain::Spectrogram => ("sound", "sound"),
+            Domain::Words => ("words", "text"),
+            Domain::Flow => ("optical flow", "optical flow"),
         };
         let (has, fits) = match clip {
             Clip::Video { .. } => ("video", link.domain() == Domain::Frames),
@@ -145,12 +145,12 @@ impl<'a> Checker<'a> {
             return true;
         }
         let message = format!("`{name}` works on {works_on}, `{place}` is for {has}");
-        let mut diagnostic = Diagnostic::error(codes::WRONG_DOMAIN, part.at.span(), message);
-        if let Clip::Flow { of, .. } = clip {
-            diagnostic = diagnostic.help(format!(
-                "write `follow({of})`, or crops and flips of its own"
-            ));
-        }
+        let help = if let Clip::Flow { of, .. } = clip {
+            format!("write `follow({of})`, or crops and flips of its own")
+        } else {
+            format!("leave `{name}` out, or move it to a chain for {other}")
+        };
+        let diagnostic = Diagnostic::error(codes::WRONG_DOMAIN, part.at.span(), message).help(help);
         self.report(&part.at.env, diagnostic);
         false
     }

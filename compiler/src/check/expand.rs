@@ -303,8 +303,18 @@ impl<'a> Checker<'a> {
                 .filter(|p| p.is_required && !named.contains_key(p.name))
                 .map(|p| format!("`{}` takes {}", p.name, p.takes.noun()))
                 .collect();
-            let diagnostic = Diagnostic::error(codes::MISSING_FIELD, slot.span(), message)
+            let mut diagnostic = Diagnostic::error(codes::MISSING_FIELD, slot.span(), message)
                 .note(kinds.join("; "));
+            let missing = operator
+                .parameters
+                .iter()
+                .filter(|p| p.is_required && !named.contains_key(p.name));
+            let examples: Option<Vec<String>> = missing
+                .map(|p| Some(format!("{}: {}", p.name, p.takes.example()?)))
+                .collect();
+            if let Some(examples) = examples {
+                diagnostic = diagnostic.help(format!("for example `{}`", examples.join(", ")));
+            }
             self.report(&slot.env, diagnostic);
             is_right = false;
         }

@@ -29,6 +29,8 @@ pub(super) struct Context {
     pub views_at: Option<Span>,
     /// For each of `v.f`, `v.h`, ...: the group that owns the parameters and, where the network is right, its width.
     pub groups: BTreeMap<String, (String, Option<u32>)>,
+    /// Where each of them is written.
+    pub groups_at: BTreeMap<String, Span>,
 }
 
 /// A value inside a loss.

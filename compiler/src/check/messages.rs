@@ -317,6 +317,9 @@ pub(crate) fn suggest<'n>(
 ) -> Diagnostic {
     match nearest(name, candidates).as_slice() {
         [] => diagnostic,
+        [one] if catalog::CLOSE.contains(&name) => {
+            diagnostic.help(format!("`{one}` is the closest, and not the same"))
+        }
         [one] => diagnostic
             .here(format!("did you mean `{one}`?"))
             .help(format!("replace with `{one}`"))

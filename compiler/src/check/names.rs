@@ -191,9 +191,17 @@ impl<'a> Checker<'a> {
                 edges
             })
             .collect();
+        // A second definition of a name that means the first one is that mistake alone.
+        let is_first: Vec<bool> = decls
+            .iter()
+            .map(|own| {
+                let declared = self.declared(module, &own.name.value);
+                declared.is_some_and(|(_, decl)| std::ptr::eq(decl, *own))
+            })
+            .collect();
         let mut in_ring: BTreeSet<usize> = BTreeSet::new();
         for start in 0..decls.len() {
-            if in_ring.contains(&start) {
+            if in_ring.contains(&start) || !is_first[start] {
                 continue;
             }
             let Some(ring) = ring_through(start, &edges) else {

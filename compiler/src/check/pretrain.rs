@@ -163,6 +163,7 @@ impl<'a> Checker<'a> {
                 views,
                 views_at: place("views"),
                 groups: BTreeMap::new(),
+                groups_at: BTreeMap::new(),
             },
             clips: BTreeMap::new(),
             networks: BTreeMap::new(),
@@ -179,6 +180,8 @@ impl<'a> Checker<'a> {
                 let Some(slot) = record.slot(&path) else {
                     continue;
                 };
+                let at = &mut networks.context.groups_at;
+                at.extend(place(&path).map(|place| (path.clone(), place)));
                 if Self::is_shared(&slot) {
                     shared.push((path, slot));
                     continue;

@@ -1,6 +1,6 @@
 //! Schedules, optimisers and relaxation policies.
 
-use super::{Checker, Slot, Wanted};
+use super::{Checker, Slot, Wanted, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
 use crate::hir::{Across, Optimiser, Relaxation, Schedule, Within};
@@ -160,6 +160,19 @@ impl<'a> Checker<'a> {
                 &[Family::Policy],
             )
             .example("mild");
+            if named_call(reduced.expr)
+                .is_some_and(|(name, _)| catalog::operator(Family::Within, name).is_some())
+            {
+                let message = format!(
+                    "`{}` takes a relaxation policy, this is one part of it",
+                    slot.place
+                );
+                let help = "for example `windows(within: overlap(50%, of: each), across: inside)`, which is `mild`";
+                let diagnostic =
+                    Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message).help(help);
+                self.report(&slot.env, diagnostic);
+                return None;
+            }
             self.wrong(slot, &reduced, &wanted);
             return None;
         };

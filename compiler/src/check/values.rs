@@ -248,6 +248,10 @@ impl<'a> Checker<'a> {
             quantity.dimension.noun()
         );
         let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, span, message);
+        let is_share = self.sources.text(span).ends_with('%');
+        if is_share && measure.dimension == Dimension::EPOCHS {
+            return diagnostic.help("epochs are counted: of `ep = 100`, 10 % are `10ep`");
+        }
         if quantity.dimension == Dimension::NUMBER && is_literal {
             let written = format!("{digits}{}", measure.dimension.unit());
             return diagnostic
@@ -327,6 +331,7 @@ impl<'a> Checker<'a> {
         let members = match &slot.expr.kind {
             ExprKind::Tuple(_) => written.strip_prefix('(').and_then(|w| w.strip_suffix(')')),
             ExprKind::Name(name) if self.declared(slot.env.module, name).is_some() => Some(written),
+            ExprKind::On(..) => Some(written),
             ExprKind::Name(_)
             | ExprKind::Number(_)
             | ExprKind::Dims(..)
@@ -336,7 +341,6 @@ impl<'a> Checker<'a> {
             | ExprKind::Binary(..)
             | ExprKind::Compare(..)
             | ExprKind::Arrow(..)
-            | ExprKind::On(..)
             | ExprKind::At(..)
             | ExprKind::With(..)
             | ExprKind::Member(..)

@@ -74,6 +74,11 @@ impl Place<'_> {
         }
     }
 
+    /// Token `i` is the first on its line.
+    pub fn is_first_on_line(&self, i: usize) -> bool {
+        self.tokens.list.get(i).is_some_and(|t| t.first_on_line)
+    }
+
     /// An expression can end with token `i`.
     pub fn ends_value(&self, i: usize) -> bool {
         match self.shape(i) {

@@ -1,5 +1,6 @@
 //! The mistakes that people make, each with its message. The first that recognises the place speaks.
 
+use super::habits;
 use super::place::{Inside, Place};
 use super::{Mistake, Repair};
 use crate::ast::Kind;
@@ -20,10 +21,15 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     unknown_unit,
     wrong_allow,
     colon_after_for,
+    habits::colon_after_row,
+    habits::plus_before_field,
+    habits::quoted_field,
+    habits::row_for_loop,
     equals_or_colon,
     negative_expectation,
     slash_between_expectations,
     missing_comma_before_field,
+    habits::members_without_brackets,
     field_separator,
     import,
     row_outside_table,
@@ -153,9 +159,31 @@ fn unknown_unit(p: &Place) -> Option<Mistake> {
     if unit == "e" && p.at(p.i + 1) == "+" {
         return Some(p.skip(diagnostic.help("an exponent is written without `+`")));
     }
+    if let Some(diagnostic) = counted_already(p, p.i, unit) {
+        return Some(p.replace(diagnostic, p.i, p.i, digits));
+    }
+    let is_factor = p.value_word(p.i.saturating_sub(1)) == "a loss term";
     Some(match likely_unit(unit) {
+        _ if is_factor && unit.len() > 1 => {
+            p.replace(diagnostic, p.i, p.i, &format!("{digits} * {unit}"))
+        }
         Some(likely) => p.replace(diagnostic, p.i, p.i, &format!("{digits}{likely}")),
         None => p.skip(diagnostic.help(format!("the units are {}", quoted(&UNITS)))),
+    })
+}
+
+/// `ep = 100epochs`: the field is a count of what the word names.
+fn counted_already(p: &Place, number: usize, word: &str) -> Option<Diagnostic> {
+    let field = number.checked_sub(2).map(|i| p.at(i))?;
+    let is_count = p.at(number - 1) == "=" && field == "ep" && likely_unit(word) == Some("ep");
+    is_count.then(|| {
+        let message = format!("`{field}` counts epochs already, its number has no unit");
+        let last = if p.shape(number + 1) == Some(Shape::Word) && p.at(number + 1) == word {
+            number + 1
+        } else {
+            number
+        };
+        Diagnostic::error(codes::UNKNOWN_UNIT, p.span_of(number, last), message)
     })
 }
 
@@ -797,6 +825,9 @@ fn missing_operator(p: &Place) -> Option<Mistake> {
             return Some(p.replace(diagnostic, before, i + 2, &whole));
         }
         let is_plain = left.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if let Some(diagnostic) = counted_already(p, before, right).filter(|_| is_plain) {
+            return Some(p.replace(diagnostic, before, i, left));
+        }
         if let Some(unit) = likely_unit(right).filter(|_| is_plain && right.len() > 1) {
             let message = format!("there is no unit `{right}`");
             let diagnostic = Diagnostic::error(codes::UNKNOWN_UNIT, p.span_of(before, i), message);

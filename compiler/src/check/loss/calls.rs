@@ -340,8 +340,23 @@ impl<'a> Checker<'a> {
             return Some(());
         }
         let message = format!("widths differ: {first} ends in {a}, {second} in {b}");
-        let diagnostic = Diagnostic::error(codes::WIDTHS_DIFFER, slot.span(), message)
+        // The networks are what can be changed: the one that the file sets is shown, and the operator beside it.
+        let own = [(first, a), (second, b)]
+            .into_iter()
+            .find_map(|(name, width)| {
+                let place = *context.groups_at.get(name.trim_matches('`'))?;
+                (!self.is_shipped(place.file)).then_some((place, width))
+            });
+        let (place, text) = own.map_or_else(
+            || (slot.span(), String::new()),
+            |(place, width)| (place, format!("{width} values")),
+        );
+        let mut diagnostic = Diagnostic::error(codes::WIDTHS_DIFFER, place, message)
+            .here(text)
             .help("give both networks a last layer of the same width");
+        if place != slot.span() {
+            diagnostic = diagnostic.label(slot.span(), "compared here");
+        }
         self.report(&slot.env, diagnostic);
         None
     }

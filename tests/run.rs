@@ -391,3 +391,95 @@ fn a_loss_that_is_no_number_ends_its_training() {
     assert!(message.contains("the loss became NaN at step"), "{message}");
     assert!(message.contains("5 of 10 stages are done"), "{message}");
 }
+
+/// The states of one run, asked for in a figure over its epochs.
+const CURVE: &str = "
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+eval hear = linear2s with { train = random(2)   test = uniform(2) }
+figure curve {
+  of     = tiny
+  scores = [hear on toy]
+  x      = checkpoint
+  for checkpoint in [0ep, 1ep, 2ep] { row }
+}
+";
+
+/// The stages of a plan that pretrain.
+fn pretrainings(plan: &Plan) -> Vec<&Stage> {
+    let is_pretraining = |stage: &&Stage| matches!(stage.work, Work::Pretrain(_));
+    plan.stages.iter().filter(is_pretraining).collect()
+}
+
+#[test]
+fn a_run_keeps_the_states_that_are_asked_for_and_a_finished_one_is_repeated_for_them() {
+    let curve = Lab::new(CURVE);
+    let [stage] = pretrainings(&curve.plan)[..] else {
+        panic!("one run for three rows")
+    };
+    let (whole, _) = said(&mut curve.engine("runs"));
+    let kept = curve.finished("runs", stage).unwrap();
+    let read = |run: &Finished, epoch| std::fs::read(run.state(epoch)).unwrap();
+    let states = [Some(0), Some(1), None].map(|epoch| read(&kept, epoch));
+    assert!(states[0] != states[1] && states[1] != states[2]);
+
+    // The same run as it is made where nobody asks for a state: the same end, and nothing beside it.
+    let plain = Lab::new(&CURVE.replace("[0ep, 1ep, 2ep]", "[2ep]"));
+    let [other] = pretrainings(&plain.plan)[..] else {
+        panic!("one run for one row")
+    };
+    assert_eq!(other.id, stage.id);
+    said(&mut plain.engine("runs"));
+    let bare = plain.finished("runs", other).unwrap();
+    assert!(read(&bare, None) == states[2]);
+    assert_eq!(bare.lacks(&stage.work), [0, 1]);
+
+    // Asked for later, they are those that a run would have kept, and nothing else of it changes.
+    let arguments = curve.arguments("runs");
+    let runs = plain.path("runs").display().to_string();
+    let later = || {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
+        command.args(&arguments[..6]).arg(&runs);
+        command
+    };
+    let (table, log) = said(&mut later());
+    assert_eq!(table, whole);
+    assert!(
+        log.contains("finished, but its state after 0ep, 1ep was not kept"),
+        "{log}"
+    );
+    let repeated = plain.finished("runs", other).unwrap();
+    assert_eq!(repeated.path, bare.path);
+    assert!(states == [Some(0), Some(1), None].map(|epoch| read(&repeated, epoch)));
+    let names: Vec<String> = folders(&plain.path("runs"));
+    assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
+    assert_eq!(said(&mut later()).1, "");
+
+    // A course that is not that of the run gives no state of it.
+    std::fs::remove_file(repeated.state(Some(1))).unwrap();
+    let metrics = repeated.path.join(METRICS);
+    let lines = std::fs::read_to_string(&metrics).unwrap();
+    let spoilt: Vec<String> = lines
+        .lines()
+        .map(|line| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            if line["step"] == 2 {
+                line["loss"] = 0.25.into();
+            }
+            line.to_string()
+        })
+        .collect();
+    std::fs::write(&metrics, spoilt.join("\n")).unwrap();
+    for folder in folders(&plain.path("runs")) {
+        if !folder.starts_with("pretrain") {
+            std::fs::remove_dir_all(plain.path("runs").join(folder)).unwrap();
+        }
+    }
+    let message = complaint(&mut later(), 1);
+    assert!(
+        message.contains("cannot be repeated here: the loss of step 2 is ")
+            && message.contains(", and was 0.25"),
+        "{message}"
+    );
+    assert!(message.contains("= help: run on the device"), "{message}");
+    assert!(!repeated.state(Some(1)).is_file());
+}

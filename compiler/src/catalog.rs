@@ -19,7 +19,7 @@ mod words;
 
 use grammar::ast::Kind;
 
-pub use fields::{EVAL, FIGURE, PER_MODALITY, PRETRAIN, TABLE};
+pub use fields::{EVAL, FIGURE, OF_ROWS, PER_MODALITY, PRETRAIN, TABLE};
 pub use habits::{CLOSE, ELSEWHERE, HABITS};
 pub use measure::*;
 pub use reference::{code_table, kinds_and_operators, reference, sources};

@@ -75,6 +75,7 @@ codes! {
     CHOSEN_ON_TEST = "W0705": "a setting is chosen on the test split";
     NO_STREAM = "E0706": "the data set lacks a stream that is needed";
     SEEN_BEFORE = "W0707": "the data that are scored were seen in pretraining";
+    BEHIND_THE_END = "E0708": "a checkpoint lies behind the end of the run";
     NO_WHOLE_BATCH = "E0709": "an epoch is smaller than one batch";
     WARM_UP_TOO_LONG = "E0710": "the warm-up is longer than the run";
     SAME_RUN = "W0801": "two rows of a table are the same run";

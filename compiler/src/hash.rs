@@ -90,19 +90,21 @@ pub fn pretrain(settings: &Pretrain) -> StageId {
     )
 }
 
-/// The id of an extraction by the backbone of `model`. Evaluations that differ in head and score alone share it.
-pub fn extract(model: &StageId, eval: &Eval, seed: u64) -> StageId {
+/// The id of an extraction by the backbone of `model` after the epoch `checkpoint`, or at its end. Evaluations that differ in
+/// head and score alone share it.
+pub fn extract(model: &StageId, checkpoint: Option<u32>, eval: &Eval, seed: u64) -> StageId {
     let eval_text = canonical::text(eval, &["head", "score"]);
+    let state = of_state(checkpoint);
     stage(
         "extract",
-        &format!("{{\"eval\":{eval_text},\"seed\":{seed}}}"),
+        &format!("{{{state}\"eval\":{eval_text},\"seed\":{seed}}}"),
         &[model],
         &extract_operators(eval),
     )
 }
 
-/// The id of a finetuning of the backbone of `model`.
-pub fn finetune(model: &StageId, eval: &Eval, seed: u64) -> StageId {
+/// The id of a finetuning of the backbone of `model` after the epoch `checkpoint`, or at its end.
+pub fn finetune(model: &StageId, checkpoint: Option<u32>, eval: &Eval, seed: u64) -> StageId {
     let mut used = extract_operators(eval);
     used.remove("extract");
     used.extend([head_operator(&eval.head), score_operator(eval.score)]);
@@ -111,7 +113,8 @@ pub fn finetune(model: &StageId, eval: &Eval, seed: u64) -> StageId {
         used.insert(optimiser(&recipe.optim));
     }
     let eval = canonical::text(eval, &[]);
-    let settings = format!("{{\"eval\":{eval},\"seed\":{seed}}}");
+    let state = of_state(checkpoint);
+    let settings = format!("{{{state}\"eval\":{eval},\"seed\":{seed}}}");
     stage("finetune", &settings, &[model], &used)
 }
 
@@ -128,6 +131,12 @@ pub fn score(features: &[&StageId], head: &Head, score: Score, seed: u64) -> Sta
     let score = canonical::text(&score, &[]);
     let settings = format!("{{\"head\":{head},\"score\":{score},\"seed\":{seed}}}");
     stage("score", &settings, features, &used)
+}
+
+/// The field of a state of a training, before all others of its settings in their order. The end has none, so that a state that is
+/// not asked for changes nothing.
+fn of_state(checkpoint: Option<u32>) -> String {
+    checkpoint.map_or(String::new(), |epoch| format!("\"checkpoint\":{epoch},"))
 }
 
 fn head_operator(head: &Head) -> &'static str {
@@ -473,8 +482,8 @@ mod tests {
             head: head(2),
             ..eval.clone()
         };
-        let features = extract(&model, &eval, 0);
-        assert_eq!(features, extract(&model, &other, 0));
+        let features = extract(&model, None, &eval, 0);
+        assert_eq!(features, extract(&model, None, &other, 0));
         assert_ne!(
             score(&[&features], &eval.head, Score::Top1, 0),
             score(&[&features], &other.head, Score::Top1, 0)
@@ -483,6 +492,7 @@ mod tests {
             features,
             extract(
                 &model,
+                None,
                 &Eval {
                     test: Clips::Uniform(3),
                     ..eval.clone()
@@ -490,8 +500,13 @@ mod tests {
                 0
             )
         );
-        assert_ne!(features, extract(&model, &eval, 1));
-        assert_ne!(features, extract(&features, &eval, 0));
+        assert_ne!(features, extract(&model, None, &eval, 1));
+        assert_ne!(features, extract(&model, Some(1), &eval, 0));
+        assert_ne!(
+            extract(&model, Some(1), &eval, 0),
+            extract(&model, Some(2), &eval, 0)
+        );
+        assert_ne!(features, extract(&features, None, &eval, 0));
     }
 
     #[test]
@@ -513,7 +528,7 @@ mod tests {
             score: Score::Top1,
         };
         let ids = |eval: &Eval| {
-            let features = extract(&model, eval, 0);
+            let features = extract(&model, None, eval, 0);
             let score = score(&[&features], &eval.head, eval.score, 0);
             (features, score)
         };

@@ -957,6 +957,8 @@ pub struct Row {
     pub pretrain: Arc<Pretrain>,
     /// Its [`crate::hash::pretrain`], made once.
     pub id: StageId,
+    /// The epoch after which its weights are scored; `None` is the end.
+    pub checkpoint: Option<u32>,
     /// The published number of each score as printed.
     pub expect: Vec<Option<String>>,
     /// Where it is written.

@@ -89,6 +89,10 @@ pub struct Pretrain {
     /// One training step in an order in which it can be executed; pretrainings with equal steps share the list.
     #[serde(with = "shared")]
     pub steps: Arc<Vec<Step>>,
+    /// The epochs, sorted, whose state is kept beside the end, for evaluations of this plan; 0 is before the first step. They
+    /// are no part of the run's identity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<u32>,
 }
 
 /// A group of pretrainings that differ in their loss alone, and can train side by side in one process: each batch is decoded and
@@ -138,6 +142,9 @@ pub struct Step {
 pub struct Extract {
     /// The pretraining whose weights are used.
     pub model: StageId,
+    /// After this epoch of it; `None` at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<u32>,
     /// The protocol; `head` and `score` are left out of this stage's hash.
     pub eval: hir::Eval,
     /// Seed of clip times and augmentations: that of the pretraining.
@@ -149,6 +156,9 @@ pub struct Extract {
 pub struct Finetune {
     /// The pretraining whose weights it starts from.
     pub model: StageId,
+    /// After this epoch of it; `None` at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<u32>,
     /// The protocol; its head is a [`hir::Head::Finetune`].
     pub eval: hir::Eval,
     /// Seed of all random numbers: that of the pretraining.

@@ -126,6 +126,7 @@ fn tables_share_their_pretrainings() {
         ("table6.cc", "table6", 3, 0),
         ("table7.cc", "table7", 1, 0),
         ("table8.cc", "table8", 2, 0),
+        ("fig4.cc", "fig4_left", 2, 0),
         ("fig4.cc", "fig4_right", 5, 4),
         ("fig5.cc", "fig5_left", 3, 0),
         ("fig5.cc", "fig5_right", 3, 0),
@@ -134,11 +135,70 @@ fn tables_share_their_pretrainings() {
     for (file, name, mentioned, new) in tables {
         let before = known.len();
         let rows = table(file, name).rows;
-        assert_eq!(rows.len(), mentioned, "{name}");
-        known.extend(rows.iter().map(|row| hash::pretrain(&row.pretrain)));
+        // Rows that score several states of one run mention it once.
+        let runs: BTreeSet<_> = rows
+            .iter()
+            .map(|row| hash::pretrain(&row.pretrain))
+            .collect();
+        assert_eq!(runs.len(), mentioned, "{name}");
+        known.extend(runs);
         assert_eq!(known.len() - before, new, "{name}");
     }
     assert_eq!(known.len(), 31);
+}
+
+/// The left half of Figure 4: twenty points are ten states of each of two runs. Asking for them makes no run another one, the last
+/// state is the end that Table 2 scores, and each earlier one has features of its own.
+#[test]
+fn twenty_points_are_two_runs() {
+    let left = table("fig4.cc", "fig4_left");
+    assert_eq!(
+        (left.x.as_deref(), left.rows.len()),
+        (Some("checkpoint"), 20)
+    );
+    let plan = plan_of(&["fig4.cc", "table2.cc"], Profile::Full);
+    let ids = |name: &str| -> Vec<_> {
+        let table = plan.tables.iter().find(|table| table.name == name).unwrap();
+        table
+            .rows
+            .iter()
+            .map(|row| (row.pretrain.clone(), row.cells[..2].to_vec()))
+            .collect()
+    };
+    let (points, ends) = (ids("fig4_left"), ids("table2_k400"));
+    for (half, (run, cells)) in points.chunks(10).zip(&ends) {
+        assert!(half.iter().all(|(own, _)| own == run));
+        let stages = |cells: &[plan::CellPlan]| -> Vec<_> {
+            cells.iter().map(|cell| cell.stage.clone()).collect()
+        };
+        let (last, earlier) = half.split_last().unwrap();
+        assert_eq!(stages(&last.1), stages(cells));
+        let distinct: BTreeSet<_> = earlier
+            .iter()
+            .flat_map(|(_, cells)| stages(cells))
+            .collect();
+        assert_eq!(distinct.len(), 18);
+        let Some(Work::Pretrain(work)) = plan.stage(run).map(|stage| &stage.work) else {
+            panic!("a row names its pretraining");
+        };
+        assert_eq!(work.keep, [10, 20, 30, 40, 50, 60, 70, 80, 90]);
+    }
+    // A file that asks for no state keeps none.
+    for stage in &plan_of(&["table2.cc"], Profile::Full).stages {
+        assert!(!matches!(&stage.work, Work::Pretrain(work) if !work.keep.is_empty()));
+    }
+}
+
+/// A profile that shortens a run keeps the share of it, rounded up: of 3 epochs instead of 100, the states after 1, 2 and 3.
+#[test]
+fn toy_states_are_shares_of_a_toy_run() {
+    let rows = program("fig4.cc", Profile::Toy).tables.remove(0).rows;
+    let states: Vec<_> = rows[..10].iter().map(|row| row.checkpoint).collect();
+    let (one, two) = (Some(1), Some(2));
+    assert_eq!(
+        states,
+        [one, one, one, two, two, two, None, None, None, None]
+    );
 }
 
 /// Late fusion reads the features of the two protocols that it fuses, which other columns score alone.

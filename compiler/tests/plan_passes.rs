@@ -4,7 +4,8 @@
 
 use compiler::hir::Program;
 use compiler::plan::passes::{
-    Why, extract_once, gang, joined, optimise, order, outside, score_once, share_pretrainings,
+    Why, extract_once, gang, joined, optimise, order, outside, reuse_checkpoints, score_once,
+    share_pretrainings,
 };
 use compiler::plan::{self, Ask, Draft, Plan, StageId, Work, literal};
 use compiler::{Profile, check, sources};
@@ -60,18 +61,28 @@ fn outcomes(draft: &Draft<'_>) -> BTreeMap<StageId, String> {
     for stage in &draft.asked {
         let needs: Vec<&String> = stage.work.needs().iter().map(|id| &known[id]).collect();
         let own = match &stage.work {
-            Ask::Pretrain { settings, made } => {
+            Ask::Pretrain { settings, made, .. } => {
                 serde_json::to_string(&(settings.as_ref(), made.steps.as_ref()))
             }
-            Ask::Extract { eval, seed, .. } => {
+            Ask::Extract {
+                eval,
+                checkpoint,
+                seed,
+                ..
+            } => {
                 // Head and score are those of the score.
                 let mut eval = serde_json::to_value(eval).unwrap();
                 let fields = eval.as_object_mut().unwrap();
                 fields.remove("head");
                 fields.remove("score");
-                serde_json::to_string(&("features", eval, seed))
+                serde_json::to_string(&("features", eval, checkpoint, seed))
             }
-            Ask::Finetune { eval, seed, .. } => serde_json::to_string(&("finetuned", eval, seed)),
+            Ask::Finetune {
+                eval,
+                checkpoint,
+                seed,
+                ..
+            } => serde_json::to_string(&("finetuned", eval, checkpoint, seed)),
             Ask::Score {
                 head, score, seed, ..
             } => serde_json::to_string(&("score", head, score, seed)),
@@ -100,10 +111,11 @@ fn cells(draft: &Draft<'_>) -> Vec<Result<String, String>> {
 
 type Pass = for<'p> fn(Draft<'p>) -> (Draft<'p>, Why);
 
-const PASSES: [(&str, Pass); 5] = [
+const PASSES: [(&str, Pass); 6] = [
     ("share_pretrainings", share_pretrainings),
     ("extract_once", extract_once),
     ("score_once", score_once),
+    ("reuse_checkpoints", reuse_checkpoints),
     ("order", order),
     ("gang", gang),
 ];

@@ -73,6 +73,18 @@ pub enum Error {
         /// The value.
         value: f64,
     },
+    /// A finished training, trained again for a state that it did not keep, takes another course.
+    #[error("`{}` cannot be repeated here: the loss of step {step} is {now}, and was {then}", run.display())]
+    NotRepeated {
+        /// The run folder.
+        run: PathBuf,
+        /// The first step that differs.
+        step: u64,
+        /// Its loss in the finished run.
+        then: String,
+        /// Its loss now.
+        now: String,
+    },
     /// Stopped by a signal; nothing that looks finished is left.
     #[error("interrupted")]
     Interrupted,
@@ -115,6 +127,11 @@ impl Error {
             Error::NotFinite { .. } => Some(
                 "the training diverged: lower `lr_b`, lengthen its warm-up, or train with `precision = fp32`".to_owned(),
             ),
+            Error::NotRepeated { run, .. } => Some(format!(
+                "run on the device and with the versions that its `run.json` names, or remove the folder `{}` and run the same \
+                 command again: it is then trained anew, and keeps all states that are asked for",
+                run.display()
+            )),
             Error::Records(error) => Some(error.help()),
             Error::Device { .. } | Error::Unsupported { .. } | Error::Interrupted | Error::Torch(_) => None,
         }

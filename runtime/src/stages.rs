@@ -220,6 +220,11 @@ impl<'a> Walk<'a> {
     fn stage(&mut self, number: usize, stage: &Stage) -> Result<Finished> {
         let data = self.data_of(&stage.work);
         if let Some(finished) = self.runs.find_made_of(&stage.id, &data)? {
+            let missing = finished.lacks(&stage.work);
+            if let (Work::Pretrain(work), false) = (&stage.work, missing.is_empty()) {
+                self.progress.begin(number, &stage.label);
+                self.repeat(stage, work, &missing, &finished)?;
+            }
             return Ok(finished);
         }
         if let Some(what) = plan::refusal(&stage.work) {
@@ -241,15 +246,8 @@ impl<'a> Walk<'a> {
         let settings = &work.settings;
         let mut loader = match settings.ep {
             0 => None,
-            _ => Some(Loader::new(
-                self.source(&settings.data)?,
-                work,
-                &self.reading(),
-            )?),
+            _ => Some(self.loader(work)?),
         };
-        for note in loader.iter().flat_map(|loader| loader.admission().notes()) {
-            self.progress.print(&format!("  {note}"));
-        }
         let batches: &mut dyn Batches = match &mut loader {
             Some(loader) => loader,
             None => &mut NoBatches,
@@ -296,6 +294,46 @@ impl<'a> Walk<'a> {
         })?)
     }
 
+    /// Keeps the states `missing` of a finished run beside its end: they were asked for when it was made already.
+    fn repeat(
+        &mut self,
+        stage: &Stage,
+        work: &Pretrain,
+        missing: &[u32],
+        finished: &Finished,
+    ) -> Result<()> {
+        let epochs: Vec<String> = missing.iter().map(|epoch| format!("{epoch}ep")).collect();
+        self.progress.print(&format!(
+            "  finished, but its state after {} was not kept: it is trained again as far as that, each loss compared",
+            epochs.join(", ")
+        ));
+        // What is not proved yet lies in a folder that goes with this attempt.
+        let attempt = self.runs.begin(stage, &self.context)?;
+        let mut loader = self.loader(work)?;
+        let Options { device, stop, .. } = *self.options;
+        train::repeat(
+            work,
+            missing,
+            &mut loader,
+            device,
+            [attempt.path(), &finished.path],
+            &mut |line, steps| self.progress.step(line, steps, work.settings.bs),
+            stop,
+        )?;
+        self.progress.end("the same course, kept");
+        Ok(())
+    }
+
+    /// The batches of a pretraining; what was left out of its data is said.
+    fn loader(&mut self, work: &Pretrain) -> Result<Loader> {
+        let source = self.source(&work.settings.data)?;
+        let loader = Loader::new(source, work, &self.reading())?;
+        for note in loader.admission().notes() {
+            self.progress.print(&format!("  {note}"));
+        }
+        Ok(loader)
+    }
+
     fn extract(&mut self, work: &Extract, attempt: Attempt) -> Result<Finished> {
         let start = Instant::now();
         let source = self.source(&work.eval.data)?;
@@ -303,7 +341,7 @@ impl<'a> Walk<'a> {
         let Options { device, stop, .. } = *self.options;
         let model = Trained {
             settings: settings_of(self.plan, &work.model),
-            weights: &self.done[&work.model].checkpoint(),
+            weights: &self.done[&work.model].state(work.checkpoint),
         };
         let (set, clips) = features::extract(
             work,

@@ -8,13 +8,14 @@ use crate::nn::{self, Model};
 use crate::optim::{Optimiser, schedule};
 use compiler::hir;
 use compiler::plan::Pretrain;
+use records::folder::checkpoint_after;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
 /// The file of a training's numbers in its run folder: one JSON object for each step.
@@ -54,15 +55,16 @@ pub struct TrainSummary {
     pub data_wait: f64,
 }
 
-/// Trains the networks of `work` and leaves [`METRICS`] and [`checkpoint::FILE`] in the folder `out`.
+/// Trains the networks of `work` and leaves [`METRICS`] and [`checkpoint::FILE`] in the folder `out`, and beside them the states
+/// after the epochs that `work` keeps.
 ///
 /// `progress` is called after each step with its numbers and the number of all steps. With `ep = 0` no batch is asked for and
 /// the checkpoint holds the first values.
 ///
-/// On the CPU the checkpoint is a function of the plan, the batches and the number of libtorch's threads.
+/// On the CPU the checkpoints are a function of the plan, the batches and the number of libtorch's threads.
 ///
 /// Errors: [`Error::NotFinite`] at the first loss that is no number, [`Error::Interrupted`] before the next step once `stop`
-/// is set; no checkpoint is left then.
+/// is set; no [`checkpoint::FILE`] is left then.
 pub fn pretrain(
     work: &Pretrain,
     batches: &mut dyn Batches,
@@ -71,63 +73,180 @@ pub fn pretrain(
     progress: &mut dyn FnMut(&StepMetrics, u64),
     stop: &AtomicBool,
 ) -> Result<TrainSummary> {
-    let settings = &work.settings;
-    let program = Program::new(work)?;
-    let model = Model::new(settings, program.groups(), device)?;
-    let mut groups = groups(settings, &model)?;
-    let steps = settings.steps_per_epoch() * u64::from(settings.ep);
+    let mut training = Training::new(work, device)?;
+    let steps = training.steps;
     let mut metrics = Metrics::create(out)?;
     let start = Instant::now();
-    let mut waited = Duration::ZERO;
+    let mut data_wait = 0.0;
     let mut last_loss = None;
 
     for step in 0..steps {
+        if let Some(epoch) = training.epoch_before(step, &work.keep) {
+            checkpoint::save(&out.join(checkpoint_after(epoch)), training.model.entries())?;
+        }
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
-        let step_start = Instant::now();
-        let batch = on_device(batches.next(step)?, nn::kind(settings.precision), device)?;
-        let outputs = program.forward(&model, &batch, device)?;
-        let loss = outputs.objective.double_value(&[]);
-        if !loss.is_finite() {
-            return Err(Error::NotFinite { step, value: loss });
-        }
-        descend(&outputs.objective, &mut groups, |group| {
-            group.rates[step as usize]
-        })?;
-
-        waited += batch.waited;
-        last_loss = Some(loss);
-        let line = StepMetrics {
-            step,
-            epoch: step / settings.steps_per_epoch(),
-            loss,
-            terms: program.terms(&outputs),
-            rates: groups
-                .iter()
-                .map(|group| (group.name.clone(), group.rates[step as usize]))
-                .collect(),
-            samples_per_s: f64::from(settings.bs) / step_start.elapsed().as_secs_f64(),
-            data_wait: batch.waited.as_secs_f64(),
-        };
+        let line = training.step(step, batches)?;
+        data_wait += line.data_wait;
+        last_loss = Some(line.loss);
         metrics.write(&line)?;
         progress(&line, steps);
     }
 
     metrics.finish()?;
     let seconds = start.elapsed().as_secs_f64();
-    checkpoint::save(&out.join(checkpoint::FILE), model.entries())?;
+    checkpoint::save(&out.join(checkpoint::FILE), training.model.entries())?;
+    let parameters = training.groups.iter().flat_map(|group| &group.parameters);
     Ok(TrainSummary {
         steps,
         last_loss,
-        parameters: groups
-            .iter()
-            .flat_map(|group| &group.parameters)
-            .map(|parameter| parameter.numel() as u64)
-            .sum(),
+        parameters: parameters.map(|parameter| parameter.numel() as u64).sum(),
         seconds,
-        data_wait: waited.as_secs_f64(),
+        data_wait,
     })
+}
+
+/// Trains a finished run again, as far as the last of the epochs `missing`, and leaves their states in its folder `run`.
+///
+/// Nothing is left of a course that is not that of the run: each loss is held against that of its [`METRICS`], and a state
+/// counts once the loss of the step behind it agrees too. Until then it lies in the folder `scratch`, on the same disk.
+/// `progress` is called with the number of steps to be repeated.
+///
+/// Errors: [`Error::NotRepeated`] at the first loss that differs, as it does on other devices and versions; those of [`pretrain`].
+pub fn repeat(
+    work: &Pretrain,
+    missing: &[u32],
+    batches: &mut dyn Batches,
+    device: Device,
+    [scratch, run]: [&Path; 2],
+    progress: &mut dyn FnMut(&StepMetrics, u64),
+    stop: &AtomicBool,
+) -> Result<()> {
+    let mut training = Training::new(work, device)?;
+    let Some(last) = missing.iter().max() else {
+        return Ok(());
+    };
+    // The state after an epoch is proved by the first step of the next one.
+    let steps = (u64::from(*last) * work.settings.steps_per_epoch() + 1).min(training.steps);
+    let recorded = losses(&run.join(METRICS))?;
+    for step in 0..steps {
+        let state = training.epoch_before(step, missing).map(checkpoint_after);
+        if let Some(name) = &state {
+            checkpoint::save(&scratch.join(name), training.model.entries())?;
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        let line = training.step(step, batches)?;
+        let now = number(line.loss);
+        let then = usize::try_from(step).ok().and_then(|at| recorded.get(at));
+        if then != Some(&now) {
+            return Err(Error::NotRepeated {
+                run: run.to_owned(),
+                step,
+                then: then.map_or_else(|| "not recorded".to_owned(), ToString::to_string),
+                now: now.to_string(),
+            });
+        }
+        if let Some(name) = state {
+            let (from, to) = (scratch.join(&name), run.join(&name));
+            std::fs::rename(&from, &to).map_err(|cause| Error::Io {
+                action: "write",
+                path: to,
+                cause,
+            })?;
+        }
+        progress(&line, steps);
+    }
+    Ok(())
+}
+
+/// The loss of each step in a file of metrics.
+fn losses(metrics: &Path) -> Result<Vec<serde_json::Number>> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        loss: serde_json::Number,
+    }
+    let text = std::fs::read_to_string(metrics).map_err(|cause| Error::Io {
+        action: "read",
+        path: metrics.to_owned(),
+        cause,
+    })?;
+    // A line that cannot be read is one that was not recorded, and so are those behind it.
+    let lines = text
+        .lines()
+        .map_while(|line| serde_json::from_str(line).ok());
+    Ok(lines.map(|line: Line| line.loss).collect())
+}
+
+/// A loss as it is read from a file of metrics: what was written and read again is compared with what was written and read
+/// again.
+fn number(loss: f64) -> serde_json::Number {
+    let written = serde_json::to_string(&loss).expect("a number is plain data");
+    serde_json::from_str(&written).expect("a loss that is finite is written as a number")
+}
+
+/// A training between two steps.
+struct Training<'w> {
+    work: &'w Pretrain,
+    program: Program,
+    model: Model,
+    groups: Vec<Group>,
+    device: Device,
+    /// Of the whole run.
+    steps: u64,
+}
+
+impl<'w> Training<'w> {
+    /// Before the first step.
+    fn new(work: &'w Pretrain, device: Device) -> Result<Self> {
+        let settings = &work.settings;
+        let program = Program::new(work)?;
+        let model = Model::new(settings, program.groups(), device)?;
+        let groups = groups(settings, &model)?;
+        Ok(Self {
+            work,
+            program,
+            model,
+            groups,
+            device,
+            steps: settings.steps_per_epoch() * u64::from(settings.ep),
+        })
+    }
+
+    /// The epoch of `wanted` that ends before `step`.
+    fn epoch_before(&self, step: u64, wanted: &[u32]) -> Option<u32> {
+        let per_epoch = self.work.settings.steps_per_epoch();
+        let ends = |epoch: &&u32| u64::from(**epoch) * per_epoch == step;
+        wanted.iter().find(ends).copied()
+    }
+
+    /// One step down the gradient of its batch.
+    fn step(&mut self, step: u64, batches: &mut dyn Batches) -> Result<StepMetrics> {
+        let settings = &self.work.settings;
+        let start = Instant::now();
+        let kind = nn::kind(settings.precision);
+        let batch = on_device(batches.next(step)?, kind, self.device)?;
+        let outputs = self.program.forward(&self.model, &batch, self.device)?;
+        let loss = outputs.objective.double_value(&[]);
+        if !loss.is_finite() {
+            return Err(Error::NotFinite { step, value: loss });
+        }
+        descend(&outputs.objective, &mut self.groups, |group| {
+            group.rates[step as usize]
+        })?;
+        let rate = |group: &Group| (group.name.clone(), group.rates[step as usize]);
+        Ok(StepMetrics {
+            step,
+            epoch: step / settings.steps_per_epoch(),
+            loss,
+            terms: self.program.terms(&outputs),
+            rates: self.groups.iter().map(rate).collect(),
+            samples_per_s: f64::from(settings.bs) / start.elapsed().as_secs_f64(),
+            data_wait: batch.waited.as_secs_f64(),
+        })
+    }
 }
 
 /// A parameter group in training.

@@ -155,6 +155,7 @@ fn work(settings: Pretrain) -> plan::Pretrain {
     plan::Pretrain {
         settings: settings.into(),
         steps: steps.into(),
+        keep: vec![],
     }
 }
 

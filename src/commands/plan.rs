@@ -1,11 +1,11 @@
 //! `plan`: the stages that some files need.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use compiler::hir::Program;
-use compiler::plan::{self, Plan};
+use compiler::plan::{self, Plan, StageId};
 
-use super::{finished, profile, rows, site_and_runs};
+use super::{finished, lacking, profile, rows, site_and_runs};
 use crate::cli;
 use crate::failure::{Failure, Result};
 use crate::load::{Compiled, compile_or_stop};
@@ -20,12 +20,25 @@ pub fn plan(arguments: &cli::Plan) -> Result<()> {
                 arguments.place.site.as_deref(),
                 arguments.place.runs.as_deref(),
             )?;
-            plan::text(&plan, finished(&runs)?)
+            plan::text(&plan, finished(&plan, &runs)?) + &repeated(&plan, &runs)?
         }
         Format::Json => plan::json(&plan),
     };
     write_out(&(text.trim_end().to_owned() + "\n"));
     Ok(())
+}
+
+/// One line for each finished pretraining that did not keep a state that the plan reads: what a run does about it.
+fn repeated(plan: &Plan, runs: &Path) -> Result<String> {
+    let line = |(id, epochs): (StageId, Vec<u32>)| {
+        let epochs: Vec<String> = epochs.iter().map(|epoch| format!("{epoch}ep")).collect();
+        format!(
+            "\n  {} is finished, but its state after {} was not kept: a run trains it again as far as that, each loss compared\n",
+            id.short(),
+            epochs.join(", ")
+        )
+    };
+    Ok(lacking(plan, runs)?.into_iter().map(line).collect())
 }
 
 /// The plan of `files`, or of the rows among them that `only` names.

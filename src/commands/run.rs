@@ -28,7 +28,7 @@ pub fn run(arguments: &Run) -> Result<()> {
         arguments.place.site.as_deref(),
         arguments.place.runs.as_deref(),
     )?;
-    let is_done = finished(&runs)?;
+    let is_done = finished(&plan, &runs)?;
     // Files may have changed since; only the engine looks at them.
     let needs_files = plan.stages.iter().any(|stage| reads_files(&stage.work));
     if !needs_files && plan.stages.iter().all(|stage| is_done(&stage.id)) {

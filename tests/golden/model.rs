@@ -179,6 +179,7 @@ impl Setup {
         let work = plan::Pretrain {
             settings: settings.clone().into(),
             steps: steps.into(),
+            keep: vec![],
         };
         let program = Program::new(&work).unwrap();
         let model = Model::new(&settings, program.groups(), Device::Cpu).unwrap();

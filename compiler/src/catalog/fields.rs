@@ -196,6 +196,12 @@ const OF: Parameter = may(
     "the pretraining that each row starts from; a row may set it",
 )
 .from("the paper's tables");
+const CHECKPOINT_OF: Parameter = may(
+    "checkpoint",
+    Type::Quantity(CHECKPOINT),
+    "the state of each run that is scored, its end where nothing is said; a row may set it",
+)
+.from("Fig. 4");
 const SCORES: Parameter = may(
     "scores",
     Type::Scores,
@@ -210,11 +216,12 @@ const CURVES: Parameter = may(
 .from("Fig. 5");
 
 /// Fields of a table.
-pub const TABLE: &[Parameter] = &[OF, SCORES, CURVES];
+pub const TABLE: &[Parameter] = &[OF, CHECKPOINT_OF, SCORES, CURVES];
 
 /// Fields of a figure.
 pub const FIGURE: &[Parameter] = &[
     OF,
+    CHECKPOINT_OF,
     SCORES,
     CURVES,
     needs(
@@ -224,3 +231,6 @@ pub const FIGURE: &[Parameter] = &[
     )
     .from("the paper's figures"),
 ];
+
+/// What a row says beside the fields of its pretraining: which one it starts from, and the state of it that is scored.
+pub const OF_ROWS: &[&str] = &["of", "checkpoint"];

@@ -91,6 +91,10 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
         "num_workers",
         "what is local stands on the command line or in `crisscross.toml`: `run --loader-threads 4`",
     ),
+    (
+        "checkpoint",
+        "a state of a training is named where it is scored, in a row: `row checkpoint = 40ep`",
+    ),
     ("root", "where data lie stands in `crisscross.toml`"),
     ("path", "where data lie stands in `crisscross.toml`"),
     (

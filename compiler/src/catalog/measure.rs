@@ -135,3 +135,5 @@ pub const BINS: Measure = Measure::whole("a count of bins", Dimension::BINS, 1, 
 /// Epochs as a place on the axis of training.
 pub const EPOCHS: Measure =
     Measure::real("a count of epochs", Dimension::EPOCHS, (0, 1), (MILLION, 1));
+/// A state of a training: the whole epochs behind it.
+pub const CHECKPOINT: Measure = Measure::whole("a count of epochs", Dimension::EPOCHS, 0, MILLION);

@@ -202,11 +202,11 @@ impl<'a> Checker<'a> {
         if self.caps.is_some() {
             return;
         }
-        let mut runs: BTreeMap<&StageId, usize> = BTreeMap::new();
+        let mut runs: BTreeMap<(&StageId, Option<u32>), usize> = BTreeMap::new();
         let mut known: BTreeMap<String, usize> = BTreeMap::new();
         for (at, (row, tree)) in rows.iter().zip(written).enumerate() {
             let (here, place) = (at + 1, row_place(tree));
-            let first = *runs.entry(&row.id).or_insert(at);
+            let first = *runs.entry((&row.id, row.checkpoint)).or_insert(at);
             if first != at {
                 let message = format!("rows {} and {here} are the same run", first + 1);
                 let diagnostic = Diagnostic::warning(codes::SAME_RUN, place, message)

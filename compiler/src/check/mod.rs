@@ -6,6 +6,7 @@
 mod advice;
 mod allow;
 mod chains;
+mod checkpoints;
 mod claims;
 mod evals;
 mod expand;

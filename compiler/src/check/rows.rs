@@ -60,6 +60,7 @@ impl<'a> Checker<'a> {
                 of: name.clone(),
                 pretrain: Arc::clone(&pretrain),
                 id: hash::pretrain(&pretrain),
+                checkpoint: None,
                 expect: vec![],
                 span,
                 provenance: provenance.clone(),
@@ -286,7 +287,7 @@ impl<'a> Checker<'a> {
         };
         let is_field = |name: &str| catalog::PRETRAIN.iter().any(|field| field.name == name);
         let is_known = match names.as_slice() {
-            ["of"] => true,
+            ["of"] | ["checkpoint"] => true,
             ["of", name, ..] => is_field(name),
             [modality, name, ..] if is_modality(modality) => catalog::PER_MODALITY
                 .iter()
@@ -300,7 +301,8 @@ impl<'a> Checker<'a> {
         let message = "`x` takes a field of a pretraining, or what lies below one";
         let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
             .help("for example `x = relax` or `x = of.data.train`");
-        let fields = catalog::PRETRAIN.iter().map(|f| f.name).chain(["of"]);
+        let fields = catalog::PRETRAIN.iter().map(|f| f.name);
+        let fields = fields.chain(catalog::OF_ROWS.iter().copied());
         let diagnostic = match names.as_slice() {
             [name] => suggest(diagnostic, slot.span(), name, fields),
             _ => diagnostic,
@@ -422,14 +424,6 @@ impl<'a> Checker<'a> {
         env: &Env<'a>,
     ) -> Option<Vec<(Vec<Setting<'a>>, Env<'a>)>> {
         for path in &each.paths {
-            if path.names.len() == 1 && path.names[0].value == "checkpoint" {
-                let message = "this version scores a run at its end, not at its checkpoints";
-                self.report(
-                    env,
-                    Diagnostic::error(codes::NOT_AVAILABLE, path.span, message),
-                );
-                return None;
-            }
             let is_variable =
                 path.names.len() == 1 && is_mentioned(&each.body, &path.names[0].value);
             if !self.is_swept(path) && !is_variable {
@@ -493,13 +487,13 @@ impl<'a> Checker<'a> {
 
     /// Can a row set it?
     fn is_swept(&self, path: &Path) -> bool {
-        path.names.len() == 1 && path.names[0].value == "of"
-            || self.is_field(Kind::Pretrain, 0, path)
+        of_rows(path).is_some() || self.is_field(Kind::Pretrain, 0, path)
     }
 
     fn not_sweepable(&mut self, path: &Path, env: &Env<'a>) {
         let written = path.to_string();
-        let fields = catalog::PRETRAIN.iter().map(|f| f.name).chain(["of"]);
+        let fields = catalog::PRETRAIN.iter().map(|f| f.name);
+        let fields = fields.chain(catalog::OF_ROWS.iter().copied());
         // A field that only begins with the name is as likely as one a letter away.
         let begins: Vec<&str> = fields
             .clone()
@@ -655,19 +649,19 @@ impl<'a> Checker<'a> {
         lacks_base: &mut bool,
     ) -> Option<hir::Row> {
         let (row, env) = (unrolled.row, &unrolled.env);
-        let (of_fields, fields): (Vec<&'a Field>, Vec<&'a Field>) = row
-            .fields
-            .iter()
-            .partition(|f| f.path.names.len() == 1 && f.path.names[0].value == "of");
-        if let [first, second, ..] = of_fields.as_slice() {
-            let diagnostic = Diagnostic::error(
-                codes::SET_TWICE,
-                second.path.span,
-                "`of` is set twice in one row",
-            )
-            .label(first.path.span, "first here");
-            self.report(env, diagnostic);
-            return None;
+        let (own, fields): (Vec<&'a Field>, Vec<&'a Field>) =
+            row.fields.iter().partition(|f| of_rows(&f.path).is_some());
+        let (of_fields, checkpoints): (Vec<&'a Field>, Vec<&'a Field>) = own
+            .into_iter()
+            .partition(|f| of_rows(&f.path) == Some("of"));
+        for twice in [&of_fields, &checkpoints] {
+            if let [first, second, ..] = twice.as_slice() {
+                let message = format!("`{}` is set twice in one row", second.path);
+                let diagnostic = Diagnostic::error(codes::SET_TWICE, second.path.span, message)
+                    .label(first.path.span, "first here");
+                self.report(env, diagnostic);
+                return None;
+            }
         }
         let swept = unrolled.settings.iter().rev().find(|s| s.path == "of");
         let of = match (of_fields.first(), swept) {
@@ -693,6 +687,10 @@ impl<'a> Checker<'a> {
         let name = one_line(self.sources.text(of.span()));
         let mut record = self.record(&of, Kind::Pretrain)?;
         record.used_at = row.span;
+        if let Some(entry) = table.entry("checkpoint") {
+            let place = entry.places.last().copied().unwrap_or(entry.value.span);
+            record.set("checkpoint".into(), entry.value, entry.env.clone(), place);
+        }
         for setting in unrolled.settings.iter().filter(|s| s.path != "of") {
             record.set(
                 setting.path.clone(),
@@ -702,6 +700,9 @@ impl<'a> Checker<'a> {
             );
         }
         let is_right = self.set_all(&mut record, &fields, env);
+        for field in checkpoints {
+            record.set("checkpoint".into(), &field.value, env.clone(), field.span);
+        }
         let record = Rc::new(Record {
             // A row is no declaration; those that it is built on keep their own state.
             is_unsure: record.is_unsure || record.declared.iter().any(|d| self.wrong.contains(d)),
@@ -721,11 +722,13 @@ impl<'a> Checker<'a> {
             .map(|cell| cell.value.as_ref().map(printed))
             .collect::<Vec<_>>();
         let pretrain = pretrain.filter(|_| is_right)?;
+        let checkpoint = self.checkpoint(&record, &pretrain).ok()?;
         Some(hir::Row {
             label,
             of: name,
             id: hash::pretrain(&pretrain),
             pretrain: Arc::new(pretrain),
+            checkpoint,
             expect,
             span: row.span,
             provenance: record.provenance(),
@@ -759,6 +762,17 @@ impl<'a> Checker<'a> {
             parts.join(", ")
         }
     }
+}
+
+/// The name of what a row says beside the fields of its pretraining, if `path` is one.
+fn of_rows(path: &Path) -> Option<&'static str> {
+    let [name] = path.names.as_slice() else {
+        return None;
+    };
+    catalog::OF_ROWS
+        .iter()
+        .copied()
+        .find(|own| *own == name.value)
 }
 
 /// It stems from how something is written, and not from what is missing or does not fit.

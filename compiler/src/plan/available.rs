@@ -1,6 +1,6 @@
 //! What a plan asks for and no run can execute yet.
 
-use super::passes::shared_data;
+use super::passes::{shared_data, states};
 use super::{CellPlan, Plan, StageId, Work};
 use crate::graph::Node;
 use crate::hir::{Clip, Data, Head, Pretrain, Words};
@@ -52,10 +52,26 @@ pub fn executable(plan: &Plan) -> Executable {
     let needed = needed(&left);
     left.stages.retain(|stage| needed.contains(&stage.id));
     regroup(&mut left);
+    keep_what_is_read(&mut left);
     Executable {
         plan: left,
         refused,
         rows,
+    }
+}
+
+/// Lets each pretraining keep the states that are still read.
+fn keep_what_is_read(plan: &mut Plan) {
+    let readers = plan.stages.iter().filter_map(|stage| match &stage.work {
+        Work::Extract(work) => Some((&work.model, work.checkpoint?)),
+        Work::Finetune(work) => Some((&work.model, work.checkpoint?)),
+        Work::Pretrain(_) | Work::Score(_) => None,
+    });
+    let mut read = states(readers);
+    for stage in &mut plan.stages {
+        if let Work::Pretrain(work) = &mut stage.work {
+            work.keep = read.remove(&stage.id).unwrap_or_default();
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use grammar::diagnostic::Diagnostic;
 use std::sync::Arc;
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The stages and tables of `files`: each file's name as the user wrote it, and what it closes to.
 ///
@@ -45,17 +45,34 @@ fn finished(draft: Draft<'_>) -> Plan {
 
 fn stage(asked: Asked<'_>) -> Stage {
     let work = match asked.work {
-        Ask::Pretrain { settings, made } => Work::Pretrain(Box::new(Pretrain {
+        Ask::Pretrain {
+            settings,
+            made,
+            keep,
+        } => Work::Pretrain(Box::new(Pretrain {
             settings: Arc::clone(settings),
             steps: Arc::clone(&made.steps),
+            keep,
         })),
-        Ask::Extract { model, eval, seed } => Work::Extract(Box::new(Extract {
+        Ask::Extract {
             model,
+            checkpoint,
+            eval,
+            seed,
+        } => Work::Extract(Box::new(Extract {
+            model,
+            checkpoint,
             eval: eval.clone(),
             seed,
         })),
-        Ask::Finetune { model, eval, seed } => Work::Finetune(Box::new(Finetune {
+        Ask::Finetune {
             model,
+            checkpoint,
+            eval,
+            seed,
+        } => Work::Finetune(Box::new(Finetune {
+            model,
+            checkpoint,
             eval: eval.clone(),
             seed,
         })),

@@ -41,11 +41,15 @@ pub enum Ask<'p> {
         settings: &'p Arc<hir::Pretrain>,
         /// Its training step.
         made: Arc<Made>,
+        /// The epochs whose state is kept beside the end.
+        keep: Vec<u32>,
     },
     /// Turns a data set into features.
     Extract {
         /// The pretraining whose weights are used.
         model: StageId,
+        /// After this epoch of it; `None` at its end.
+        checkpoint: Option<u32>,
         /// The protocol.
         eval: &'p Eval,
         /// Seed of clip times and augmentations.
@@ -55,6 +59,8 @@ pub enum Ask<'p> {
     Finetune {
         /// The pretraining whose weights it starts from.
         model: StageId,
+        /// After this epoch of it; `None` at its end.
+        checkpoint: Option<u32>,
         /// The protocol.
         eval: &'p Eval,
         /// Seed of all random numbers.
@@ -160,12 +166,16 @@ fn of_row<'p>(
         work: Ask::Pretrain {
             settings: &row.pretrain,
             made,
+            keep: vec![],
         },
     });
-    let seed = row.pretrain.seed;
+    let state = State {
+        model: &pretrain,
+        checkpoint: row.checkpoint,
+        seed: row.pretrain.seed,
+    };
     let cells = cells.into_iter().map(|(stage, expect)| CellPlan {
-        stage: stage
-            .map(|(heading, protocol)| score(asked, name, heading, (&pretrain, seed), protocol)),
+        stage: stage.map(|(heading, protocol)| score(asked, name, heading, state, protocol)),
         expect,
     });
     let cells = cells.collect();
@@ -176,14 +186,29 @@ fn of_row<'p>(
     }
 }
 
+/// The state of a pretraining that a row scores.
+#[derive(Clone, Copy)]
+struct State<'s> {
+    model: &'s StageId,
+    /// The epochs behind it; `None` is the end.
+    checkpoint: Option<u32>,
+    /// The seed of the pretraining, which is that of what is made of it.
+    seed: u64,
+}
+
 /// The score of one evaluation, and before it the features that it needs.
 fn score<'p>(
     asked: &mut Vec<Asked<'p>>,
     name: &str,
     heading: &str,
-    (model, seed): (&StageId, u64),
+    state: State<'_>,
     protocol: &'p Protocol,
 ) -> StageId {
+    let State {
+        model,
+        checkpoint,
+        seed,
+    } = state;
     let mut ask = |id: StageId, label: String, work| {
         asked.push(Asked {
             id: id.clone(),
@@ -197,10 +222,11 @@ fn score<'p>(
     {
         let work = Ask::Finetune {
             model: model.clone(),
+            checkpoint,
             eval,
             seed,
         };
-        let id = hash::finetune(model, eval, seed);
+        let id = hash::finetune(model, checkpoint, eval, seed);
         return ask(id, format!("{name} finetune {heading}"), work);
     }
     let mut features = vec![];
@@ -211,11 +237,13 @@ fn score<'p>(
         };
         let work = Ask::Extract {
             model: model.clone(),
+            checkpoint,
             eval,
             seed,
         };
         let label = format!("{name} extract{part} {}", without_rank(heading));
-        features.push(ask(hash::extract(model, eval, seed), label, work));
+        let id = hash::extract(model, checkpoint, eval, seed);
+        features.push(ask(id, label, work));
     }
     let (head, score) = (protocol.head(), protocol.score());
     let id = hash::score(&features.iter().collect::<Vec<_>>(), head, score, seed);

@@ -4,10 +4,13 @@
 //! several times, earlier or beside others has the outcome that it would have had. Their tests hold them to it: what each
 //! cell of each table comes to, written out down to the settings, is the same before and after.
 
+mod checkpoints;
 mod gang;
 mod order;
 mod share;
 
+pub use checkpoints::reuse_checkpoints;
+pub(crate) use checkpoints::states;
 pub(crate) use gang::shared_data;
 pub use gang::{gang, joined, outside};
 pub use order::order;
@@ -29,7 +32,11 @@ pub fn optimise(draft: Draft<'_>) -> (Draft<'_>, Vec<Why>) {
     let (draft, shared) = share_pretrainings(draft);
     let (draft, extracted) = extract_once(draft);
     let (draft, scored) = score_once(draft);
+    let (draft, kept) = reuse_checkpoints(draft);
     let (draft, ordered) = order(draft);
     let (draft, ganged) = gang(draft);
-    (draft, vec![shared, extracted, scored, ordered, ganged])
+    (
+        draft,
+        vec![shared, extracted, scored, kept, ordered, ganged],
+    )
 }

@@ -188,8 +188,17 @@ fn amount(stage: &Stage) -> String {
         Work::Pretrain(work) if work.settings.ep == 0 => "random weights".to_owned(),
         Work::Pretrain(work) => {
             let settings = &work.settings;
+            let kept: Vec<String> = work
+                .keep
+                .iter()
+                .map(|epoch| format!(" {epoch}ep"))
+                .collect();
+            let kept = match kept.as_slice() {
+                [] => String::new(),
+                kept => format!(", kept after{}", kept.concat()),
+            };
             format!(
-                "{} of {} steps, bs {}",
+                "{} of {} steps, bs {}{kept}",
                 count(settings.ep as usize, "epoch"),
                 settings.steps_per_epoch(),
                 settings.bs

@@ -39,6 +39,7 @@ fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
         of: "crisscross".to_owned(),
         id: crate::hash::pretrain(&pretrain),
         pretrain: Arc::new(pretrain),
+        checkpoint: None,
         expect: vec![Some("69.1".to_owned()), None, None],
         span: here(i),
         provenance: Default::default(),

@@ -3,6 +3,7 @@
 //! ```text
 //! runs/
 //!   pretrain-quickstart-2-7c1e09ab/   run.json plan.json metrics.jsonl checkpoint.safetensors result.json
+//!                                     checkpoint-40.safetensors, where the state after 40 epochs was asked for
 //!   extract-quickstart-2-see-91d00c12/  run.json plan.json features.safetensors result.json
 //!   score-quickstart-2-see-4be1f07d/  run.json plan.json result.json
 //!   .part-pretrain-...                an attempt under way
@@ -15,7 +16,7 @@
 
 use crate::record::{Environment, FORMAT, Kind, Run, Status};
 use crate::{Error, Result};
-use compiler::plan::{Plan, Stage, StageId};
+use compiler::plan::{Plan, Stage, StageId, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,11 @@ pub const PLAN: &str = "plan.json";
 pub const METRICS: &str = "metrics.jsonl";
 /// Weights of a pretraining.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// Weights of a pretraining after so many of its epochs.
+pub fn checkpoint_after(epoch: u32) -> String {
+    format!("checkpoint-{epoch}.safetensors")
+}
+
 /// Features of an extraction.
 pub const FEATURES: &str = "features.safetensors";
 /// The outcome: `ScoreResult`, `PretrainResult` or `ExtractResult`.
@@ -264,6 +270,24 @@ impl Finished {
     /// Where its weights are.
     pub fn checkpoint(&self) -> PathBuf {
         self.path.join(CHECKPOINT)
+    }
+
+    /// Where its weights after this epoch are, or at its end.
+    pub fn state(&self, checkpoint: Option<u32>) -> PathBuf {
+        match checkpoint {
+            Some(epoch) => self.path.join(checkpoint_after(epoch)),
+            None => self.checkpoint(),
+        }
+    }
+
+    /// Of the epochs that `work` keeps, those whose state this run did not keep: it was made before they were asked for.
+    pub fn lacks(&self, work: &Work) -> Vec<u32> {
+        let Work::Pretrain(work) = work else {
+            return vec![];
+        };
+        let kept = work.keep.iter().copied();
+        kept.filter(|epoch| !self.state(Some(*epoch)).is_file())
+            .collect()
     }
 
     /// Where its features are.

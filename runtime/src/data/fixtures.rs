@@ -163,5 +163,6 @@ pub fn mild(data: Data, bs: u32, es: u64, ep: u32) -> plan::Pretrain {
     plan::Pretrain {
         settings: settings.into(),
         steps: steps.into(),
+        keep: vec![],
     }
 }

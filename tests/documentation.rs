@@ -13,40 +13,168 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
 }
 
-/// The blocks of a Markdown text that are marked as `language`, each with the line it begins at.
-fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
-    let fence = format!("```{language}");
+/// A block of a Markdown text.
+#[derive(Clone, Debug, PartialEq)]
+struct Block {
+    /// The first word behind its fence: `cc`, `cc-error`, `console`.
+    language: String,
+    /// The second one: the name of the file that it is.
+    file: Option<String>,
+    /// The line that it begins at.
+    line: usize,
+    /// Its text, each line with its end.
+    text: String,
+}
+
+/// The blocks of a Markdown text in order.
+fn blocks(text: &str) -> Vec<Block> {
     let mut found = Vec::new();
-    let mut open: Option<(usize, String)> = None;
+    let mut open: Option<Block> = None;
     for (number, line) in text.lines().enumerate() {
-        match &mut open {
-            Some(_) if line.trim_end() == "```" => found.extend(open.take()),
-            Some((_, block)) => *block += &format!("{line}\n"),
-            None if line.trim_end() == fence => open = Some((number + 2, String::new())),
-            None => {}
+        match (&mut open, line.trim_end().strip_prefix("```")) {
+            (Some(_), Some("")) => found.extend(open.take()),
+            (Some(block), _) => block.text += &format!("{line}\n"),
+            (None, Some(fence)) => {
+                let mut words = fence.split_whitespace().map(str::to_owned);
+                open = Some(Block {
+                    language: words.next().unwrap_or_default(),
+                    file: words.next(),
+                    line: number + 2,
+                    text: String::new(),
+                });
+            }
+            (None, None) => {}
         }
     }
     found
 }
 
 #[test]
-fn every_block_of_the_documentation_compiles() {
+fn every_block_of_the_documentation_compiles_or_shows_its_mistake() {
     let mut seen = 0;
     for file in ["README.md", "docs/language.md", "docs/paper.md"] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
-        for (line, block) in blocks(&text, "cc") {
+        for block in blocks(&text) {
+            let must_compile = match block.language.as_str() {
+                "cc" => true,
+                "cc-error" => false,
+                _ => continue,
+            };
+            let line = block.line;
             let mut sources = compiler::sources();
-            let id = sources.add(format!("{file}:{line}"), block);
+            let id = sources.add(format!("{file}:{line}"), block.text);
             let (program, found) = compiler::check(&mut sources, id, &|_, _| None, Profile::Full);
             let drawn: String = found
                 .iter()
                 .map(|d| render::draw(&sources, d, false))
                 .collect();
-            assert!(program.is_some(), "{file}:{line} does not compile\n{drawn}");
+            match must_compile {
+                true => assert!(program.is_some(), "{file}:{line} does not compile\n{drawn}"),
+                false => assert!(
+                    found.iter().any(|d| !d.is_quiet),
+                    "{file}:{line} is marked as a mistake and has none"
+                ),
+            }
             seen += 1;
         }
     }
-    assert!(seen >= 6, "only {seen} blocks were found");
+    assert!(seen >= 15, "only {seen} blocks were found");
+}
+
+/// A command and what it prints.
+#[derive(Clone, Debug, PartialEq)]
+struct Call {
+    command: String,
+    lines: Vec<String>,
+}
+
+/// The commands of a transcript.
+fn calls(transcript: &str) -> Vec<Call> {
+    let mut calls: Vec<Call> = vec![];
+    for line in transcript.lines() {
+        match (line.strip_prefix("$ "), calls.last_mut()) {
+            (Some(command), _) => calls.push(Call {
+                command: command.to_owned(),
+                lines: vec![],
+            }),
+            (None, Some(call)) => call.lines.push(line.to_owned()),
+            (None, None) => {}
+        }
+    }
+    calls
+}
+
+/// Whether these lines were printed, `...` standing for any.
+fn fits(shown: &[String], printed: &[String]) -> bool {
+    match shown {
+        [] => printed.is_empty(),
+        [first, rest @ ..] if first == "..." => {
+            (0..=printed.len()).any(|skipped| fits(rest, &printed[skipped..]))
+        }
+        [first, rest @ ..] => printed.first() == Some(first) && fits(rest, &printed[1..]),
+    }
+}
+
+/// Runs a command line of a transcript in `folder`; what goes to standard error comes first.
+fn printed(folder: &Path, command: &str) -> Vec<String> {
+    let mut words = command.split_whitespace();
+    assert_eq!(words.next(), Some("crisscross"), "{command}");
+    let output = assert_cmd::Command::cargo_bin("crisscross")
+        .unwrap()
+        .current_dir(folder)
+        .args(words)
+        .output()
+        .unwrap();
+    let text = [output.stderr, output.stdout].concat();
+    let text = String::from_utf8(text).unwrap();
+    text.trim_end()
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn transcripts_are_what_the_commands_print() {
+    for file in ["README.md", "docs/language.md"] {
+        let path = root().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut renewed = text.clone();
+        let mut wrong = vec![];
+        for block in blocks(&text) {
+            if let Some(name) = &block.file {
+                std::fs::write(folder.path().join(name), &block.text).unwrap();
+            }
+            if block.language != "console" {
+                continue;
+            }
+            let mut fresh = String::new();
+            for call in calls(&block.text) {
+                let printed = printed(folder.path(), &call.command);
+                let fits = fits(&call.lines, &printed);
+                let lines = if fits { &call.lines } else { &printed };
+                fresh += &format!("$ {}\n{}\n", call.command, lines.join("\n"));
+                if !fits {
+                    wrong.push(format!(
+                        "{file}:{}: `{}` prints\n{}",
+                        block.line,
+                        call.command,
+                        printed.join("\n")
+                    ));
+                }
+            }
+            renewed = renewed.replacen(&block.text, &fresh, 1);
+        }
+        if !wrong.is_empty() && std::env::var_os("RENEW").is_some() {
+            std::fs::write(path, renewed).unwrap();
+            continue;
+        }
+        assert!(
+            wrong.is_empty(),
+            "{}\n\n`RENEW=1 cargo test --no-default-features --test documentation` renews them",
+            wrong.join("\n\n")
+        );
+    }
 }
 
 /// Puts `made` between the marks `<!-- made from NAME -->` and `<!-- end -->` of a text.

@@ -55,10 +55,11 @@ impl Type {
 /// `1 to 10^12`, `16fps to 30fps`.
 fn range(measure: &Measure) -> String {
     let short = |text: String| {
-        let zeros = text.len().saturating_sub(1);
-        let is_power = text.starts_with('1') && text[1..].bytes().all(|digit| digit == b'0');
+        let digits = text.trim_end_matches(char::is_alphabetic);
+        let zeros = digits.len().saturating_sub(1);
+        let is_power = digits.starts_with('1') && digits[1..].bytes().all(|digit| digit == b'0');
         match is_power && zeros >= 6 {
-            true => format!("10^{zeros}"),
+            true => format!("10^{zeros}{}", &text[digits.len()..]),
             false => text,
         }
     };

@@ -162,7 +162,7 @@ fn unknown_unit(p: &Place) -> Option<Mistake> {
     if let Some(diagnostic) = counted_already(p, p.i, unit) {
         return Some(p.replace(diagnostic, p.i, p.i, digits));
     }
-    let is_factor = p.value_word(p.i.saturating_sub(1)) == "a loss term";
+    let is_factor = p.at(0) != "assert" && p.value_word(p.i.saturating_sub(1)) == "a loss term";
     Some(match likely_unit(unit) {
         _ if is_factor && unit.len() > 1 => {
             p.replace(diagnostic, p.i, p.i, &format!("{digits} * {unit}"))

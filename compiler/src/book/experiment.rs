@@ -23,6 +23,8 @@ pub(super) struct TableView {
     /// Empty where the file declares no table.
     anchor: String,
     x: Option<String>,
+    /// What all rows start from; empty where they differ in it.
+    of_html: String,
     columns: Vec<String>,
     rows: Vec<RowView>,
     /// All its fields are shown for this many rows.
@@ -68,6 +70,10 @@ pub(super) fn tables(
             false => String::new(),
         },
         x: table.x.clone(),
+        of_html: match common(table) {
+            Some(of) => code::html(library, position, of, None),
+            None => String::new(),
+        },
         columns: table
             .scores
             .iter()
@@ -79,10 +85,9 @@ pub(super) fn tables(
                 number,
                 label_html: code::html(library, position, &row.label, None),
                 of_html: code::html(library, position, &row.of, None),
-                expect: row
-                    .expect
-                    .iter()
-                    .map(|number| number.clone().unwrap_or_else(|| "–".into()))
+                expect: (0..table.scores.len())
+                    .map(|column| row.expect.get(column).cloned().flatten())
+                    .map(|number| number.unwrap_or_else(|| "–".into()))
                     .collect(),
                 fields: match number <= MOST_CLOSED {
                     true => fields(library, position, &row.pretrain, &row.provenance, sources),
@@ -93,6 +98,16 @@ pub(super) fn tables(
         closed: table.rows.len().min(MOST_CLOSED),
     };
     program.tables.iter().map(view).collect()
+}
+
+/// The pretraining that all rows start from, if it is one.
+fn common(table: &Table) -> Option<&str> {
+    let first = &table.rows.first()?.of;
+    table
+        .rows
+        .iter()
+        .all(|row| row.of == *first)
+        .then_some(first)
 }
 
 /// The training steps that differ, and how many more there are among the rows that were looked at.
@@ -144,9 +159,12 @@ fn step(number: usize, rows: &[String], pretrain: &Pretrain) -> Step {
     }
 }
 
-/// A picture that may stand among others on one page: without its head, its names told apart by `number`.
+/// A picture that may stand among others on one page: without its head, its names told apart by `number`, and no smaller on a
+/// narrow page than can be read.
 fn inline_svg(picture: &str, number: usize) -> String {
-    let picture = picture.find("<svg").map_or(picture, |at| &picture[at..]);
+    let inside = picture.find("<svg ").map_or("", |at| &picture[at + 5..]);
+    let width = inside.split('"').nth(1).unwrap_or("0");
+    let picture = format!("<svg style=\"min-width: min({width}px, 104rem)\" {inside}");
     picture
         .replace("id=\"", &format!("id=\"g{number}-"))
         .replace("url(#", &format!("url(#g{number}-"))

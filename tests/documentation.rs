@@ -115,6 +115,29 @@ fn fits(shown: &[String], printed: &[String]) -> bool {
     }
 }
 
+/// What a transcript is to show of these lines: all of them, or, where it leaves some out, the lines that begin with the same
+/// words as those shown.
+fn refreshed(shown: &[String], printed: &[String]) -> Vec<String> {
+    let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
+    let mut rest = printed;
+    let mut fresh = vec![];
+    for line in shown {
+        if line == "..." {
+            fresh.push(line.clone());
+            continue;
+        }
+        let Some(at) = rest.iter().position(|p| first(p) == first(line)) else {
+            return printed.to_vec();
+        };
+        fresh.push(rest[at].clone());
+        rest = &rest[at + 1..];
+    }
+    match fits(&fresh, printed) {
+        true => fresh,
+        false => printed.to_vec(),
+    }
+}
+
 /// Runs a command line of a transcript in `folder`; what goes to standard error comes first.
 fn printed(folder: &Path, command: &str) -> Vec<String> {
     let mut words = command.split_whitespace();
@@ -152,7 +175,10 @@ fn transcripts_are_what_the_commands_print() {
             for call in calls(&block.text) {
                 let printed = printed(folder.path(), &call.command);
                 let fits = fits(&call.lines, &printed);
-                let lines = if fits { &call.lines } else { &printed };
+                let lines = match fits {
+                    true => call.lines.clone(),
+                    false => refreshed(&call.lines, &printed),
+                };
                 fresh += &format!("$ {}\n{}\n", call.command, lines.join("\n"));
                 if !fits {
                     wrong.push(format!(

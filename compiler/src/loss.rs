@@ -37,6 +37,9 @@ pub enum TermOp {
     InfoNce {
         /// Temperature.
         t: Exact,
+        /// Rows of the second argument's memory bank that a sample is compared with; `None`: the rest of the batch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        negatives: Option<u64>,
     },
     /// Mean over dimensions of `max(0, 1 - std)` (VICReg).
     HingeStd,
@@ -267,7 +270,10 @@ impl fmt::Display for Term {
             TermOp::Mse => "mse".to_string(),
             TermOp::Dot => "dot".to_string(),
             TermOp::Xent => "xent".to_string(),
-            TermOp::InfoNce { t } => format!("info_nce[t: {}]", t.decimal()),
+            TermOp::InfoNce { t, negatives } => {
+                let negatives = negatives.map_or_else(String::new, |n| format!(", negatives: {n}"));
+                format!("info_nce[t: {}{negatives}]", t.decimal())
+            }
             TermOp::HingeStd => "hinge_std".to_string(),
             TermOp::Cov => "cov".to_string(),
         };

@@ -284,3 +284,20 @@ fn a_name_or_a_function_written_out_does_not_change_a_stage() {
     }
     assert_ne!(row("pair(v[1], a[1])"), known);
 }
+
+#[test]
+fn the_negatives_of_a_bank_are_part_of_a_run() {
+    let loss = |negatives: &str| {
+        format!(
+            "use paper\nlet bank = memory(z, momentum: 0.5)\npretrain x = crisscross with {{ loss = info_nce(z(v[1]), bank(a[1]), t: 0.07{negatives}) }}"
+        )
+    };
+    let id = |text: &str| {
+        let mut sources = compiler::sources();
+        let root = sources.add("x.cc", text);
+        let (program, _) = compiler::check(&mut sources, root, &|_, _| None, Profile::Full);
+        compiler::hash::pretrain(&program.expect("it compiles").pretrains[0].pretrain)
+    };
+    let all = ["", ", negatives: 1024", ", negatives: 4096"].map(|n| id(&loss(n)));
+    assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
+}

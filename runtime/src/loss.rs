@@ -19,7 +19,7 @@ pub fn term(op: TermOp, arguments: &[&Tensor]) -> Tensor {
         (TermOp::Mse, [x, y]) => mse(x, y),
         (TermOp::Dot, [x, y]) => dot(x, y),
         (TermOp::Xent, [x, target]) => xent(x, target),
-        (TermOp::InfoNce { t }, [x, y]) => info_nce(x, y, t.to_f64()),
+        (TermOp::InfoNce { t, .. }, [x, y]) => info_nce(x, y, t.to_f64()),
         (TermOp::HingeStd, [x]) => hinge_std(x),
         (TermOp::Cov, [x]) => cov(x),
         (op, arguments) => panic!(
@@ -128,7 +128,13 @@ mod tests {
         // Similarities [[24, 3], [6, 0]] / 3: the own pairs are 8 of (8, 1) and 0 of (2, 0).
         let rows = (1.0 + (-7f64).exp()).ln() + (1.0 + 2f64.exp()).ln();
         near(
-            value(TermOp::InfoNce { t: Exact::whole(3) }, &[&x(), &y()]),
+            value(
+                TermOp::InfoNce {
+                    t: Exact::whole(3),
+                    negatives: None,
+                },
+                &[&x(), &y()],
+            ),
             rows / 2.0,
         );
         // Variances 9/2 and 2 are above 1; a tenth of x has 0.045 and 0.02.

@@ -183,8 +183,14 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
         Node::Scale { by } => (format!("scale {by}"), String::new()),
         Node::Operator { operator } => (operator_text(operator), String::new()),
         Node::Term {
-            term: TermOp::InfoNce { t },
-        } => (format!("info_nce(t: {})", t.decimal()), String::new()),
+            term: TermOp::InfoNce { t, negatives },
+        } => {
+            let negatives = negatives.map_or_else(String::new, |n| format!(", negatives: {n}"));
+            (
+                format!("info_nce(t: {}{negatives})", t.decimal()),
+                String::new(),
+            )
+        }
         Node::Term { term } => (term_name(*term).to_owned(), String::new()),
         Node::Sum { .. } => ("sum".to_owned(), String::new()),
     }

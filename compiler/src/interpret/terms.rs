@@ -27,7 +27,7 @@ pub fn term(tape: &mut Tape, op: TermOp, inputs: &[Value]) -> Value {
             let agreement = mean_dot(tape, inputs[1], logs);
             tape.scale(agreement, -1.0)
         }
-        TermOp::InfoNce { t } => {
+        TermOp::InfoNce { t, .. } => {
             let other = tape.transpose(inputs[1]);
             let similarities = tape.product(x, other);
             let scaled = tape.scale(similarities, 1.0 / t.to_f64());

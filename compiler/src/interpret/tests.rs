@@ -127,7 +127,14 @@ fn gradients_are_those_of_differences() {
         ("xent", binary(TermOp::Xent, x.clone(), l2(y.clone()))),
         (
             "info_nce",
-            binary(TermOp::InfoNce { t: tenth }, l2(x.clone()), l2(y.clone())),
+            binary(
+                TermOp::InfoNce {
+                    t: tenth,
+                    negatives: None,
+                },
+                l2(x.clone()),
+                l2(y.clone()),
+            ),
         ),
         (
             "hinge_std",
@@ -275,6 +282,7 @@ fn random(draws: &mut Draws) -> Pretrain {
             TermOp::Xent,
             TermOp::InfoNce {
                 t: Exact::new(1, 2),
+                negatives: None,
             },
             TermOp::HingeStd,
             TermOp::Cov,

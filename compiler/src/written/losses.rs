@@ -34,8 +34,9 @@ fn term(term: &Term) -> String {
         TermOp::Mse => "mse",
         TermOp::Dot => "dot",
         TermOp::Xent => "xent",
-        TermOp::InfoNce { t } => {
+        TermOp::InfoNce { t, negatives } => {
             args.push(format!("t: {}", number(t)));
+            args.extend(negatives.map(|n| format!("negatives: {n}")));
             "info_nce"
         }
         TermOp::HingeStd => "hinge_std",

@@ -1,7 +1,7 @@
 //! Calls inside a loss: its own functions, operators, and functions of a view.
 
 use super::{Context, Function, LOSS, Value};
-use crate::catalog::Family;
+use crate::catalog::{self, Family};
 use crate::check::{Bound, Checker, Slot, counted};
 use crate::codes;
 use crate::hir::Schedule;
@@ -179,15 +179,34 @@ impl<'a> Checker<'a> {
                         "xent" => TermOp::Xent,
                         "hinge_std" => TermOp::HingeStd,
                         "cov" => TermOp::Cov,
-                        _ => TermOp::InfoNce {
-                            t: self.number_of(&call, "t")?,
-                        },
+                        _ => {
+                            let t = self.number_of(&call, "t");
+                            let negatives = match call.get("negatives").cloned() {
+                                Some(slot) => Some(self.negatives(&slot, &args)?),
+                                None => None,
+                            };
+                            TermOp::InfoNce { t: t?, negatives }
+                        }
                     };
                     return Some(Value::Loss(Loss::of(Term::new(op, args))));
                 }
             }
         }
         self.wrong(slot, slot, &LOSS);
+        None
+    }
+
+    /// How many rows of its memory bank the second of `args` is compared with.
+    fn negatives(&mut self, slot: &Slot<'a>, args: &[Embedding]) -> Option<u64> {
+        let mut operators = args.last()?.operators();
+        if operators.any(|op| matches!(op, EmbeddingOp::Memory { .. })) {
+            return self.whole(slot, &catalog::COUNT);
+        }
+        let message =
+            "`negatives` counts rows of a memory bank, and the second embedding comes from none";
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+            .help("leave it out, and the other samples of the batch are the negatives; or write `memory(z, momentum: 0.5)` for `z`");
+        self.report(&slot.env, diagnostic);
         None
     }
 

@@ -620,3 +620,32 @@ fn doc_writes_a_folder_whole_and_overwrites_nothing_of_others() {
     // Nothing is left beside the folder.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
 }
+
+#[test]
+fn a_plan_says_which_finished_runs_lack_a_state_that_it_reads() {
+    let text = "use paper\ntable t {\n  of = crisscross\n  scores = [linear8 on UCF101]\n  row checkpoint = 40ep\n}\n";
+    let place = folder(&[("t.cc", text.as_bytes())]);
+    let json = crisscross(place.path(), &["plan", "--format", "json", "t.cc"]).out;
+    let plan: compiler::plan::Plan = serde_json::from_str(&json).unwrap();
+    let runs = records::folder::Runs::open(place.path().join("runs")).unwrap();
+    let context = records::folder::Context {
+        plan: String::new(),
+        toy: false,
+        code: String::new(),
+        environment: records::record::Environment::default(),
+    };
+    let attempt = runs.begin(&plan.stages[0], &context).unwrap();
+    let kept = records::folder::checkpoint_after(40);
+    let finished = attempt.finish(&0).unwrap();
+    let left = crisscross(place.path(), &["plan", "t.cc"]);
+    let line = "is finished, but its state after 40ep was not kept: a run trains it again as far as that, each loss compared";
+    assert!(left.out.contains(line), "{}", left.out);
+    assert!(left.out.contains("0 done, 1 to do"), "{}", left.out);
+    std::fs::write(finished.path.join(kept), "").unwrap();
+    let left = crisscross(place.path(), &["plan", "t.cc"]);
+    assert!(
+        !left.out.contains(line) && left.out.contains("1 done, 0 to do"),
+        "{}",
+        left.out
+    );
+}

@@ -187,7 +187,7 @@ fn a_plan_becomes_a_table_once_and_threads_change_nothing() {
                 assert_eq!(lines.lines().count() as u64, result.steps);
             }
             Work::Extract(_) => assert_eq!(done.result::<ExtractResult>().unwrap().samples, 24),
-            Work::Finetune(_) => unreachable!("no row is finetuned"),
+            Work::Finetune(_) | Work::Draw(_) => unreachable!("no row is finetuned or drawn"),
             Work::Score(_) => {
                 let result: ScoreResult = done.result().unwrap();
                 assert!((0.0..=100.0).contains(&result.value));
@@ -331,7 +331,7 @@ fn a_failed_stage_leaves_the_others_their_turn() {
         let done = lab.finished("runs", stage).unwrap();
         match &stage.work {
             Work::Pretrain(_) => pretrained.push(done),
-            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) => {
+            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) | Work::Draw(_) => {
                 std::fs::remove_dir_all(done.path).unwrap();
             }
         }

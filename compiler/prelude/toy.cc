@@ -3,7 +3,7 @@
 #
 # A profile states upper bounds, in the language. A declaration here bounds all declarations of its kind, wherever they stand
 # and whatever they are called: a number becomes the smaller of the two, and what a bound does not name stays as it is. So
-# rows that differ still differ, and `ep = 0` stays random weights. Every value here is ours.
+# rows that differ still differ, and `ep = 0` stays random weights; a checkpoint keeps its share of the run. Every value here is ours.
 
 # ---- clips: of views and of evaluations, by what they are made of --------------------------
 modality v = video(clip: 4x112px @ 16fps)                      # 4 x 4 after conv5, which the prelude pools by 4

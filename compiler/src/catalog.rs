@@ -5,6 +5,7 @@
 mod augment;
 mod evaluation;
 mod fields;
+mod figures;
 mod habits;
 mod loss;
 mod measure;
@@ -92,6 +93,16 @@ pub enum Type {
     Neighbours,
     /// A list of `eval on data`.
     Scores,
+    /// `eval on data`.
+    Evaluation,
+    /// What a figure draws, or a list of it: `gallery(...)`.
+    Drawing,
+    /// `tsne(...)` or `pca`.
+    Projection,
+    /// `gradcam(...)`.
+    Highlight,
+    /// A list of curves of a training: `[train.loss]`.
+    Curves,
     /// A pretraining.
     Pretrain,
     /// A path to a value of the rows: `relax`, `of.data.train`.
@@ -117,6 +128,11 @@ impl Type {
             Type::Best => "best(costs, split: val(10%))",
             Type::Split => "val(10%)",
             Type::Range => "0.0002 -> 0",
+            Type::Evaluation => "linear8 on UCF101",
+            Type::Drawing => "gallery(retrieval on K400, queries: 6, top: 5)",
+            Type::Projection => "tsne(perplexity: 30)",
+            Type::Highlight => "gradcam(target: agreement)",
+            Type::Curves => "[train.loss]",
             Type::Quantity(_)
             | Type::Pair(_)
             | Type::Numbers(_)
@@ -186,6 +202,11 @@ impl Type {
             Type::Fuse => "evaluations to fuse".into(),
             Type::Neighbours => "`knn(distance: cosine)`".into(),
             Type::Scores => "a list of evaluations".into(),
+            Type::Evaluation => "an evaluation on a data set".into(),
+            Type::Drawing => "what is drawn".into(),
+            Type::Projection => "`tsne(...)` or `pca`".into(),
+            Type::Highlight => "`gradcam(...)`".into(),
+            Type::Curves => "a list of curves".into(),
             Type::Pretrain => "a pretraining".into(),
             Type::Path => "a path to a value of the rows".into(),
             Type::Tensor => "an embedding".into(),
@@ -256,6 +277,9 @@ pub enum Family {
     Fuse,
     Split,
     Score,
+    Drawing,
+    Projection,
+    Highlight,
     Term,
     Tensor,
     Sum,
@@ -284,6 +308,9 @@ impl Family {
             Family::Fuse => "a fusion",
             Family::Split => "a split",
             Family::Score => "a score",
+            Family::Drawing => "a drawing",
+            Family::Projection => "a projection",
+            Family::Highlight => "a method of saliency",
             Family::Term => "a loss",
             Family::Tensor => "an embedding",
             Family::Sum => "a loss",
@@ -378,6 +405,10 @@ pub const SUBJECTS: &[Subject] = &[
     Subject {
         title: "Evaluation",
         operators: evaluation::OPERATORS,
+    },
+    Subject {
+        title: "Figures",
+        operators: figures::OPERATORS,
     },
     Subject {
         title: "Losses",

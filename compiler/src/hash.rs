@@ -6,8 +6,8 @@
 pub(crate) mod canonical;
 
 use crate::hir::{
-    Chain, Clip, Data, Eval, FeatureStep, FlowMethod, Head, Layer, Link, Network, Optimiser,
-    Pretrain, Schedule, Score, Words,
+    Chain, Clip, Data, Drawing, Eval, FeatureStep, FlowMethod, Head, Layer, Link, Network,
+    Optimiser, Pretrain, Projection, Sampled, Schedule, Score, Words,
 };
 use crate::loss::{Embedding, EmbeddingOp, TermOp};
 use crate::plan::StageId;
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of each operator. A change of what an operator computes raises its number, and with it the hash of the stages
 /// that use it and of no others.
-const OPERATORS: [(&str, u32); 56] = [
+const OPERATORS: [(&str, u32); 60] = [
     // Data.
     ("synthetic", 1),
     ("decode", 1),
@@ -78,6 +78,11 @@ const OPERATORS: [(&str, u32); 56] = [
     ("top1", 1),
     ("recall", 1),
     ("fuse", 1),
+    // Figures.
+    ("tsne", 1),
+    ("pca", 1),
+    ("gradcam", 1),
+    ("gallery", 1),
 ];
 
 /// The id of a pretraining.
@@ -116,6 +121,39 @@ pub fn finetune(model: &StageId, checkpoint: Option<u32>, eval: &Eval, seed: u64
     let state = of_state(checkpoint);
     let settings = format!("{{{state}\"eval\":{eval},\"seed\":{seed}}}");
     stage("finetune", &settings, &[model], &used)
+}
+
+/// The id of a panel that shows the stage `from` after the epoch `checkpoint`, or at its end.
+pub fn draw(from: &StageId, checkpoint: Option<u32>, drawing: &Drawing, seed: u64) -> StageId {
+    let mut used = BTreeSet::new();
+    let sampled = |of: &Sampled, used: &mut BTreeSet<&'static str>| {
+        data(&of.data, used);
+        clip(&of.clip, used);
+    };
+    let drawn = match drawing {
+        Drawing::Embedding(embedded) => {
+            sampled(&embedded.of, &mut used);
+            used.extend(embedded.features.iter().map(feature_operator));
+            used.insert(match embedded.by {
+                Projection::Tsne { .. } => "tsne",
+                Projection::Pca => "pca",
+            });
+            canonical::text(drawing, &[])
+        }
+        Drawing::Saliency(saliency) => {
+            sampled(&saliency.of, &mut used);
+            used.insert("gradcam");
+            canonical::text(drawing, &[])
+        }
+        // What is searched is the extraction that it reads.
+        Drawing::Gallery(gallery) => {
+            used.extend(["knn", "gallery"]);
+            canonical::text(gallery.as_ref(), &["eval"])
+        }
+    };
+    let state = of_state(checkpoint);
+    let settings = format!("{{{state}\"drawing\":{drawn},\"seed\":{seed}}}");
+    stage("draw", &settings, &[from], &used)
 }
 
 /// The id of a score on `features`, of which several are fused.
@@ -212,13 +250,17 @@ fn extract_operators(eval: &Eval) -> BTreeSet<&'static str> {
     data(&eval.data, &mut used);
     clip(&eval.clip, &mut used);
     chain(&eval.augment, &mut used);
-    used.extend(eval.features.iter().map(|step| match step {
+    used.extend(eval.features.iter().map(feature_operator));
+    used
+}
+
+fn feature_operator(step: &FeatureStep) -> &'static str {
+    match step {
         FeatureStep::MaxPool { .. } => "maxpool",
         FeatureStep::L2 => "l2",
         FeatureStep::Bn => "bn",
         FeatureStep::MeanClips => "mean_clips",
-    }));
-    used
+    }
 }
 
 fn data(data: &Data, used: &mut BTreeSet<&'static str>) {
@@ -570,7 +612,9 @@ mod tests {
     ];
 
     /// Operators that compute nothing themselves: they set what another one does, or stand for what is written out.
-    const SETTINGS: [&str; 20] = [
+    const SETTINGS: [&str; 22] = [
+        "embedding",
+        "saliency",
         "video",
         "audio",
         "consistent",

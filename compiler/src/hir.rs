@@ -926,6 +926,126 @@ impl Protocol {
     }
 }
 
+/// What a figure draws of each of its rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drawing {
+    /// Where samples lie beside each other in a plane (Figure 1).
+    Embedding(Box<Embedded>),
+    /// What of a sample the networks look at (Figure 3).
+    Saliency(Box<Saliency>),
+    /// Samples with their nearest neighbours, right and wrong (Figures S1 and S2).
+    Gallery(Box<Gallery>),
+}
+
+/// Samples as points.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Embedded {
+    /// The samples.
+    pub of: Sampled,
+    /// From the last convolution's map to the vector that is projected.
+    pub features: Vec<FeatureStep>,
+    /// From the vector to the plane.
+    pub by: Projection,
+}
+
+/// Samples with a map of what the networks look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Saliency {
+    /// The samples.
+    pub of: Sampled,
+    /// Of what Grad-CAM takes the gradient at the last convolution's map.
+    pub target: Target,
+}
+
+/// Queries from the test samples, each with the training samples nearest to it; a neighbour of the query's class is right.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gallery {
+    /// The retrieval whose features are searched; its score is not used.
+    pub eval: Eval,
+    /// Test samples drawn as queries.
+    pub queries: u32,
+    /// Neighbours shown of each.
+    pub top: u32,
+}
+
+/// Samples drawn from a data set by the seed of the pretraining, and their clips, none of them augmented.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// The data set.
+    pub data: Data,
+    /// The modality whose backbone is used.
+    pub uses: String,
+    /// The clip that it sees.
+    pub clip: Clip,
+    /// Clips of each sample.
+    pub clips: Clips,
+    /// The part of the data set that they come from.
+    pub split: Part,
+    /// How many.
+    pub samples: u32,
+}
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Part {
+    Train,
+    Test,
+}
+
+/// From features to the plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Projection {
+    /// t-SNE.
+    Tsne {
+        /// The effective number of neighbours.
+        perplexity: Exact,
+    },
+    /// The two directions of largest variance.
+    Pca,
+}
+
+/// Of what a saliency map takes the gradient: without labels there is no class to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The cosine similarity of the embedding with that of the other modality at the same moment.
+    Agreement,
+    /// The length of the backbone's output.
+    Activation,
+}
+
+/// A curve over the steps of a training, a column of its `metrics.jsonl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Curve {
+    /// The objective.
+    #[serde(rename = "train.loss")]
+    Loss,
+    /// Each term of it.
+    #[serde(rename = "train.terms")]
+    Terms,
+    /// The learning rate of each group.
+    #[serde(rename = "train.rates")]
+    Rates,
+}
+
+impl Curve {
+    /// All curves.
+    pub const ALL: [Curve; 3] = [Curve::Loss, Curve::Terms, Curve::Rates];
+
+    /// As a file writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Curve::Loss => "train.loss",
+            Curve::Terms => "train.terms",
+            Curve::Rates => "train.rates",
+        }
+    }
+}
+
 /// Where a value came from, for `explain`: kept beside a closed record, never hashed. Paths such as `v.lr_b`.
 pub type Provenance = BTreeMap<String, Vec<grammar::span::Span>>;
 
@@ -942,6 +1062,10 @@ pub struct Table {
     pub span: grammar::span::Span,
     /// The columns: `linear8 on UCF101`, and the protocol.
     pub scores: Vec<(String, Protocol)>,
+    /// What a figure draws, each with its heading.
+    pub drawings: Vec<(String, Drawing)>,
+    /// The curves of its trainings.
+    pub curves: Vec<Curve>,
     /// The rows in order, `for` unrolled.
     pub rows: Vec<Row>,
 }

@@ -9,7 +9,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use available::{Executable, executable, refusal};
+pub use available::{Executable, executable, refusal, with_reasons};
 pub use build::{FORMAT, plan, planned};
 pub use draft::{Ask, Asked, Draft, literal};
 pub use print::{json, text};
@@ -78,6 +78,8 @@ pub enum Work {
     Finetune(Box<Finetune>),
     /// Fits classifiers on features and scores them.
     Score(Box<ScoreWork>),
+    /// Draws a panel of a figure.
+    Draw(Box<Draw>),
 }
 
 /// A pretraining: the settings, and the training step as the passes left it.
@@ -181,6 +183,20 @@ pub struct ScoreWork {
     pub seed: u64,
 }
 
+/// A panel of a figure: what one row of it draws.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Draw {
+    /// What is read: for a gallery the extraction of its features, else the pretraining whose networks are used.
+    pub from: StageId,
+    /// After this epoch of it; `None` at its end, and where an extraction has read the state already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<u32>,
+    /// What is drawn.
+    pub drawing: hir::Drawing,
+    /// Seed of the samples drawn: that of the pretraining.
+    pub seed: u64,
+}
+
 /// A table as it will be printed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TablePlan {
@@ -190,8 +206,14 @@ pub struct TablePlan {
     pub title: Option<String>,
     /// The file it stands in, as the user wrote it.
     pub file: String,
-    /// Headings of the scores.
+    /// Headings of the scores, then of what is drawn.
     pub columns: Vec<String>,
+    /// What a figure is drawn against: a path of its rows, such as `relax`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// The curves of its trainings, columns of the `metrics.jsonl` of each row's pretraining.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<hir::Curve>,
     /// The rows.
     pub rows: Vec<RowPlan>,
 }
@@ -203,6 +225,9 @@ pub struct RowPlan {
     pub label: String,
     /// The pretraining of the row.
     pub pretrain: StageId,
+    /// Where the row lies on the axis of its figure, as a file would write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     /// One for each column.
     pub cells: Vec<CellPlan>,
 }
@@ -210,7 +235,7 @@ pub struct RowPlan {
 /// One number of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellPlan {
-    /// The score stage that makes it, or why there is none: `a is not trained by this row`.
+    /// The score or drawing that makes it, or why there is none: `a is not trained by this row`.
     pub stage: Result<StageId, String>,
     /// The published number as printed.
     pub expect: Option<String>,

@@ -6,7 +6,10 @@
 //! file declares one by one.
 
 mod chains;
+mod figures;
 mod losses;
+
+pub use figures::{at, drawing};
 
 use crate::hir::{
     Across, BatchNorm, Choose, Clip, Clips, Data, Eval, FeatureStep, Files, FlowMethod, Fusion,

@@ -1,11 +1,14 @@
 //! The shipped experiments as graphs and plans.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // whatever is not there, the test has failed
+
 use compiler::graph::{Node, pairs, text};
 use compiler::hir::{Pretrain, Program};
 use compiler::passes::build;
-use compiler::plan::{self, Plan};
+use compiler::plan::{self, Plan, Work};
 use compiler::{Profile, check, hash, sources};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 const TABLE1: &str = include_str!("../../experiments/table1.cc");
 const QUICKSTART: &str = include_str!("../../experiments/quickstart.cc");
@@ -366,4 +369,140 @@ fn hashes_are_of_meaning() {
         );
         assert!(seen.insert(id(&text)), "{change}");
     }
+}
+
+fn experiments() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments")
+}
+
+/// The files of `experiments` and of its folder `local`, by name without the suffix.
+fn files() -> Vec<String> {
+    let mut found = vec![];
+    for folder in ["", "local/"] {
+        for entry in std::fs::read_dir(experiments().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            found.extend(
+                name.strip_suffix(".cc")
+                    .map(|stem| format!("{folder}{stem}")),
+            );
+        }
+    }
+    found.sort();
+    found
+}
+
+fn program_of(file: &str, profile: Profile) -> Program {
+    let mut sources = sources();
+    let text = std::fs::read_to_string(experiments().join(format!("{file}.cc"))).unwrap();
+    let root = sources.add(format!("{file}.cc"), text);
+    let resolve = |_: &str, used: &str| {
+        let text = std::fs::read_to_string(experiments().join(used)).ok()?;
+        Some((used.to_owned(), text))
+    };
+    let (program, found) = check(&mut sources, root, &resolve, profile);
+    program.unwrap_or_else(|| panic!("{file}: {found:#?}"))
+}
+
+const PROFILES: [(Profile, &str); 2] = [(Profile::Full, "full"), (Profile::Toy, "toy")];
+
+/// The training step of each pretraining of a file: the largest as a whole, of the others the lines in which they differ from it.
+fn steps(program: &Program) -> String {
+    let mut known: Vec<(String, Pretrain, Vec<String>)> = vec![];
+    for table in &program.tables {
+        for (number, row) in (1..).zip(&table.rows) {
+            let (id, name) = (
+                hash::pretrain(&row.pretrain),
+                format!("{}:{number}", table.name),
+            );
+            match known.iter_mut().find(|(other, ..)| *other == id.0) {
+                Some((_, _, names)) => names.push(name),
+                None => known.push((id.0, row.pretrain.as_ref().clone(), vec![name])),
+            }
+        }
+    }
+    // Names are alike, so that lines differ in what they say of the step alone.
+    let lines = |pretrain: &Pretrain| -> Vec<String> {
+        text(pretrain, "step").lines().map(str::to_owned).collect()
+    };
+    let Some(largest) = (0..known.len())
+        .rev()
+        .max_by_key(|at| lines(&known[*at].1).len())
+    else {
+        return String::new();
+    };
+    let whole = lines(&known[largest].1);
+    let mut out = format!("{}\n{}\n", known[largest].2.join(", "), whole.join("\n"));
+    // How wide the columns are says nothing.
+    let squeezed = |lines: &[String]| -> Vec<String> {
+        let words = lines.iter().map(|line| line.split_whitespace());
+        words
+            .map(|words| words.collect::<Vec<_>>().join(" "))
+            .collect()
+    };
+    let whole = squeezed(&whole);
+    for (at, (_, pretrain, names)) in known.iter().enumerate() {
+        if at == largest {
+            continue;
+        }
+        let own = squeezed(&lines(pretrain));
+        out += &format!("\n{}\n", names.join(", "));
+        let gone = whole.iter().filter(|line| !own.contains(line));
+        out.extend(gone.map(|line| format!("- {line}\n")));
+        let new = own.iter().filter(|line| !whole.contains(line));
+        out.extend(new.map(|line| format!("+ {line}\n")));
+    }
+    out
+}
+
+#[test]
+fn graphs_of_every_file_in_both_profiles() {
+    for file in files() {
+        for (profile, word) in PROFILES {
+            let name = format!("graphs_{}_{word}", file.replace('/', "_"));
+            insta::assert_snapshot!(name, steps(&program_of(&file, profile)));
+        }
+    }
+}
+
+/// One line for each file: what it asks for, and what of it can be executed.
+#[test]
+fn plans_of_every_file_in_both_profiles() {
+    let mut lines = vec![];
+    for file in files() {
+        for (profile, word) in PROFILES {
+            let program = program_of(&file, profile);
+            let plan = plan::plan(&[(&file, &program)]).expect("the file can be run");
+            let count = |plan: &Plan| {
+                let kinds = ["pretrain", "extract", "score", "finetune", "draw"];
+                let of = |kind: &str| {
+                    let is_of = |work: &Work| match work {
+                        Work::Pretrain(_) => "pretrain" == kind,
+                        Work::Extract(_) => "extract" == kind,
+                        Work::Score(_) => "score" == kind,
+                        Work::Finetune(_) => "finetune" == kind,
+                        Work::Draw(_) => "draw" == kind,
+                    };
+                    plan.stages
+                        .iter()
+                        .filter(|stage| is_of(&stage.work))
+                        .count()
+                };
+                let rows: usize = plan.tables.iter().map(|table| table.rows.len()).sum();
+                let counts = kinds.into_iter().map(|kind| (kind, of(kind)));
+                let some = counts
+                    .filter(|(_, n)| *n > 0)
+                    .map(|(kind, n)| format!(" {n} {kind}"));
+                format!("{rows} rows{}", some.collect::<String>())
+            };
+            let left = plan::executable(&plan).plan;
+            let (all, run) = (count(&plan), count(&left));
+            let run = if run == all {
+                "all of it".to_owned()
+            } else {
+                run
+            };
+            lines.push(format!("{file:22} {word:4}  {all}; can be run: {run}"));
+        }
+    }
+    insta::assert_snapshot!("plans_of_every_file", lines.join("\n"));
 }

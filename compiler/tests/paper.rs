@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // whatever is not there, the test has failed
 
-use compiler::hir::{Program, Table};
+use compiler::hir::{Curve, Program, Schedule, Table};
 use compiler::plan::{self, Plan, Work};
+use compiler::units::Quantity;
 use compiler::{Profile, check, hash, sources};
 use grammar::diagnostic::Severity;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,10 +59,12 @@ fn every_file_checks_and_plans_in_both_profiles() {
     for file in files() {
         for profile in [Profile::Full, Profile::Toy] {
             let plan = plan_of(&[&file], profile);
+            assert!(!plan.stages.is_empty(), "{file}");
             // Retrieval, finetuning and the like are planned, and what no run can execute is left out as a whole.
             let left = plan::executable(&plan).plan;
             for stage in &left.stages {
-                assert!(!matches!(stage.work, Work::Finetune(_)), "{file}");
+                let is_left = matches!(stage.work, Work::Finetune(_) | Work::Draw(_));
+                assert!(!is_left, "{file}");
             }
         }
     }
@@ -130,7 +133,11 @@ fn tables_share_their_pretrainings() {
         ("fig4.cc", "fig4_right", 5, 4),
         ("fig5.cc", "fig5_left", 3, 0),
         ("fig5.cc", "fig5_right", 3, 0),
+        ("fig1.cc", "fig1", 2, 0),
+        ("fig3.cc", "fig3", 2, 0),
     ];
+    // The paper counted by hand: each row of each table, each run of each figure.
+    assert_eq!(tables.iter().map(|(_, _, rows, _)| rows).sum::<usize>(), 59);
     let mut known = BTreeSet::new();
     for (file, name, mentioned, new) in tables {
         let before = known.len();
@@ -145,6 +152,134 @@ fn tables_share_their_pretrainings() {
         assert_eq!(known.len() - before, new, "{name}");
     }
     assert_eq!(known.len(), 31);
+    // The galleries show one of them, and so do Tables S10 and S11.
+    for (file, name) in [
+        ("figS1.cc", "figS1"),
+        ("figS2.cc", "figS2"),
+        ("k400.cc", "pretrains"),
+        ("downstream.cc", "tableS11"),
+    ] {
+        let rows = table(file, name).rows;
+        assert_eq!(rows.len(), 1, "{name}");
+        assert!(known.contains(&hash::pretrain(&rows[0].pretrain)), "{name}");
+    }
+}
+
+/// Table S11 in full is what Table 6 does: the same four stages.
+#[test]
+fn table_s11_is_what_table_6_uses() {
+    let plan = plan_of(&["downstream.cc", "table6.cc"], Profile::Full);
+    let cells = |table: usize, row: usize| {
+        let cells = plan.tables[table].rows[row].cells.iter();
+        cells
+            .map(|cell| cell.stage.clone().unwrap())
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        (plan.tables[0].name.as_str(), plan.tables[1].name.as_str()),
+        ("tableS11", "table6")
+    );
+    assert_eq!(cells(0, 0).len(), 4);
+    assert_eq!(cells(0, 0), cells(1, 1));
+}
+
+/// Figures without numbers: what is drawn of which runs, from how many samples. Both panels of a figure show the same samples, and each
+/// panel is a stage behind the run of a table.
+#[test]
+fn figures_are_drawn_of_the_runs_of_tables() {
+    let runs: BTreeSet<_> = [("table2.cc", "table2_k400"), ("table4.cc", "table4")]
+        .iter()
+        .flat_map(|(file, name)| table(file, name).rows)
+        .map(|row| hash::pretrain(&row.pretrain))
+        .collect();
+    let mut drawn = vec![];
+    for file in ["fig1.cc", "fig3.cc", "figS1.cc", "figS2.cc"] {
+        let plan = plan_of(&[file], Profile::Full);
+        for row in &plan.tables[0].rows {
+            assert!(runs.contains(&row.pretrain), "{file}");
+            assert!(row.cells.iter().all(|cell| cell.stage.is_ok()), "{file}");
+        }
+        let is_drawn = |stage: &&plan::Stage| matches!(stage.work, Work::Draw(_));
+        assert_eq!(
+            plan.stages.iter().filter(is_drawn).count(),
+            plan.tables[0]
+                .rows
+                .iter()
+                .map(|row| row.cells.len())
+                .sum::<usize>()
+        );
+        // Nothing of it can be executed, so nothing is trained for it.
+        assert_eq!(plan::executable(&plan).plan.stages, []);
+        for (heading, drawing) in &table(file, &plan.tables[0].name).drawings {
+            drawn.push(format!(
+                "{heading}\n  {}",
+                compiler::written::drawing(drawing)
+            ));
+        }
+    }
+    insta::assert_snapshot!("drawings", drawn.join("\n"));
+}
+
+/// The curves of Figure 5 are those of three rows of Table 3, a column of their metrics.
+#[test]
+fn curves_of_figure_5() {
+    let left = table("fig5.cc", "fig5_left");
+    assert_eq!(left.curves, [Curve::Loss]);
+    let ids = |table: &Table| -> Vec<_> {
+        table
+            .rows
+            .iter()
+            .map(|row| hash::pretrain(&row.pretrain))
+            .collect()
+    };
+    let third = ids(&table("table3.cc", "table3"));
+    assert_eq!(
+        ids(&left),
+        [third[0].clone(), third[1].clone(), third[3].clone()]
+    );
+    let plan = plan_of(&["fig5.cc"], Profile::Full);
+    assert_eq!(plan.tables[0].curves, [Curve::Loss]);
+    let at: Vec<_> = plan.tables[1]
+        .rows
+        .iter()
+        .map(|row| row.at.clone().unwrap())
+        .collect();
+    assert_eq!(at, ["22000", "240000", "1800000"]);
+}
+
+/// Numbers of the text that follow from a table: where, the number, the table, and the rows and the column whose difference it is.
+#[test]
+fn numbers_of_the_text_follow_from_the_tables() {
+    let number = |text: &str| Quantity::parse(text, None).unwrap().value;
+    let differences = [
+        ("Sec. 4.2", "4.7", "table1.cc", "table1", (11, 4), 1),
+        ("Sec. 4.2", "3.2", "table1.cc", "table1", (11, 4), 2),
+        ("Sec. 4.4", "2.4", "table3.cc", "table3", (4, 3), 1),
+        ("Sec. 4.4", "4", "table3.cc", "table3", (4, 3), 2),
+        ("Sec. 4.5", "6.8", "table5.cc", "table5_visual", (5, 1), 1),
+        // The text has 17.25, of numbers with one more place.
+        ("Sec. 4.5", "17.2", "table5.cc", "table5_audio", (4, 1), 1),
+    ];
+    for (place, printed, file, name, (better, worse), column) in differences {
+        let rows = table(file, name).rows;
+        let cell = |row: usize| number(rows[row - 1].expect[column - 1].as_deref().unwrap());
+        assert_eq!(
+            cell(better).minus(cell(worse)),
+            Some(number(printed)),
+            "{place}: {name}"
+        );
+    }
+    // Rates of the two unimodal variants, App. G.1.
+    let rows = table("table1.cc", "table1").rows;
+    for (row, base, predictor) in [(1, "0.0001", "0.001"), (2, "0.00001", "0.0001")] {
+        for modality in &rows[row - 1].pretrain.modalities {
+            let Schedule::Cosine { from, .. } = modality.lr_b else {
+                panic!("the base follows a cosine");
+            };
+            assert_eq!(from, number(base));
+            assert_eq!(modality.lr_p, Schedule::Constant(number(predictor)));
+        }
+    }
 }
 
 /// The left half of Figure 4: twenty points are ten states of each of two runs. Asking for them makes no run another one, the last

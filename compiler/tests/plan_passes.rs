@@ -83,6 +83,12 @@ fn outcomes(draft: &Draft<'_>) -> BTreeMap<StageId, String> {
                 seed,
                 ..
             } => serde_json::to_string(&("finetuned", eval, checkpoint, seed)),
+            Ask::Draw {
+                checkpoint,
+                drawing,
+                seed,
+                ..
+            } => serde_json::to_string(&("drawn", checkpoint, drawing, seed)),
             Ask::Score {
                 head, score, seed, ..
             } => serde_json::to_string(&("score", head, score, seed)),
@@ -152,7 +158,7 @@ fn counts(draft: &Draft<'_>) -> [usize; 4] {
             Ask::Pretrain { .. } => 0,
             Ask::Extract { .. } => 1,
             Ask::Score { .. } => 2,
-            Ask::Finetune { .. } => 3,
+            Ask::Finetune { .. } | Ask::Draw { .. } => 3,
         }] += 1;
     }
     counts
@@ -343,7 +349,9 @@ fn nine_rows_of_table1_are_one_gang() {
         .iter()
         .map(|id| match &plan.stage(id).unwrap().work {
             Work::Pretrain(work) => work.settings.as_ref(),
-            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) => panic!("{id:?}"),
+            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) | Work::Draw(_) => {
+                panic!("{id:?}")
+            }
         })
         .collect();
     let steps = joined(&settings).0.steps();

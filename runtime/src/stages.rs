@@ -15,7 +15,7 @@ use crate::eval::features::{self, Trained};
 use crate::eval::score;
 use crate::progress::Progress;
 use crate::train;
-use compiler::hir::{self, Data};
+use compiler::hir::{self, Data, Drawing};
 use compiler::plan::{self, Extract, Plan, Pretrain, ScoreWork, Stage, StageId, Work};
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
 use records::record::{ClipCounts, ExtractResult, PretrainResult, ScoreResult};
@@ -238,6 +238,7 @@ impl<'a> Walk<'a> {
             Work::Pretrain(work) => self.pretrain(work, attempt),
             Work::Extract(work) => self.extract(work, attempt),
             Work::Finetune(_) => unreachable!("plan: a finetuning is refused"),
+            Work::Draw(_) => unreachable!("plan: a drawing is refused"),
             Work::Score(work) => self.score(work, attempt),
         }
     }
@@ -429,6 +430,11 @@ fn reads(work: &Work) -> Option<&Data> {
         Work::Pretrain(work) => (work.settings.ep > 0).then_some(&work.settings.data),
         Work::Extract(work) => Some(&work.eval.data),
         Work::Finetune(work) => Some(&work.eval.data),
+        Work::Draw(work) => match &work.drawing {
+            Drawing::Embedding(embedded) => Some(&embedded.of.data),
+            Drawing::Saliency(saliency) => Some(&saliency.of.data),
+            Drawing::Gallery(gallery) => Some(&gallery.eval.data),
+        },
         Work::Score(_) => None,
     }
 }
@@ -442,7 +448,7 @@ fn key_of(data: &Data) -> String {
 fn settings_of<'a>(plan: &'a Plan, id: &StageId) -> &'a hir::Pretrain {
     match plan.stage(id).map(|stage| &stage.work) {
         Some(Work::Pretrain(work)) => &work.settings,
-        Some(Work::Extract(_) | Work::Finetune(_) | Work::Score(_)) | None => {
+        Some(Work::Extract(_) | Work::Finetune(_) | Work::Score(_) | Work::Draw(_)) | None => {
             unreachable!("plan: features are extracted with the weights of a pretraining")
         }
     }
@@ -454,6 +460,7 @@ fn needs(work: &Work) -> Option<&StageId> {
         Work::Pretrain(_) => None,
         Work::Extract(work) => Some(&work.model),
         Work::Finetune(work) => Some(&work.model),
+        Work::Draw(work) => Some(&work.from),
         Work::Score(work) => Some(&work.features),
     }
 }

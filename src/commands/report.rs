@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use compiler::plan::Plan;
+use compiler::plan::{Plan, with_reasons};
 use records::folder::Runs;
 use records::report;
 
@@ -14,7 +14,7 @@ use crate::render::write_out;
 
 /// Prints the tables of some files.
 pub fn report(arguments: &Report) -> Result<()> {
-    let plan = plan_of(&arguments.files, arguments.toy, &[])?;
+    let plan = with_reasons(&plan_of(&arguments.files, arguments.toy, &[])?);
     let place = &arguments.place;
     let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
     print(&plan, &runs, arguments.format)

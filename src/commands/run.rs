@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use compiler::hir::Data;
+use compiler::hir::{Data, Drawing};
 use compiler::plan::{Executable, Plan, Work};
 use records::folder::{plan_hash, write_json};
 use records::say;
@@ -97,6 +97,11 @@ fn reads_files(work: &Work) -> bool {
         Work::Pretrain(pretrain) => &pretrain.settings.data,
         Work::Extract(extract) => &extract.eval.data,
         Work::Finetune(finetune) => &finetune.eval.data,
+        Work::Draw(draw) => match &draw.drawing {
+            Drawing::Embedding(embedded) => &embedded.of.data,
+            Drawing::Saliency(saliency) => &saliency.of.data,
+            Drawing::Gallery(gallery) => &gallery.eval.data,
+        },
         Work::Score(_) => return false, // as its features do
     };
     match data {

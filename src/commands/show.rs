@@ -122,8 +122,11 @@ fn find<'p>(program: &'p Program, name: &str) -> Result<Option<Shown<'p>>> {
     }
     let (table, index) = super::rows::one(program, Some(&format!("{table}:{row}")))?;
     let row = &table.rows[index];
-    Ok(Some((
-        written::pretrain(&row.pretrain),
-        Some(&row.provenance),
-    )))
+    let mut fields = written::pretrain(&row.pretrain);
+    // What the row says beside its pretraining: the state that is read, and what is drawn of it.
+    let checkpoint = row.checkpoint.map(|epoch| format!("{epoch}ep"));
+    fields.extend(checkpoint.map(|text| ("checkpoint".to_owned(), text)));
+    let drawings = table.drawings.iter();
+    fields.extend(drawings.map(|(_, drawing)| ("draw".to_owned(), written::drawing(drawing))));
+    Ok(Some((fields, Some(&row.provenance))))
 }

@@ -210,8 +210,8 @@ const SCORES: Parameter = may(
 .from("the paper's tables");
 const CURVES: Parameter = may(
     "curves",
-    Type::Later,
-    "measurements along training that are drawn beside the scores",
+    Type::Curves,
+    "curves over the steps of each training: `train.loss`, `train.terms`, `train.rates`",
 )
 .from("Fig. 5");
 
@@ -224,10 +224,16 @@ pub const FIGURE: &[Parameter] = &[
     CHECKPOINT_OF,
     SCORES,
     CURVES,
-    needs(
+    may(
+        "draw",
+        Type::Drawing,
+        "what is drawn of each row, one or a list: `gallery(...)`",
+    )
+    .from("Figs. 1, 3, S1, S2"),
+    may(
         "x",
         Type::Path,
-        "the value of the rows that they are drawn against, such as `relax` or `of.data.train`",
+        "the value of the rows that scores are drawn against, such as `relax` or `checkpoint`",
     )
     .from("the paper's figures"),
 ];

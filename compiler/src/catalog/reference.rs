@@ -43,6 +43,11 @@ impl Type {
             | Type::Fuse
             | Type::Neighbours
             | Type::Scores
+            | Type::Evaluation
+            | Type::Drawing
+            | Type::Projection
+            | Type::Highlight
+            | Type::Curves
             | Type::Pretrain
             | Type::Path
             | Type::Tensor

@@ -68,6 +68,22 @@ pub const WORDS: &[(&str, &str, &str)] = &[
     ("of", "each", "of the clip of each modality"),
     ("of", "clips", "the clips of a sample"),
     ("width", "classes", "as many as the data set has classes"),
+    ("split", "train", "the training samples"),
+    (
+        "split",
+        "test",
+        "the test samples, or those of the first fold",
+    ),
+    (
+        "target",
+        "agreement",
+        "the cosine similarity with the embedding of the other modality at the same moment",
+    ),
+    (
+        "target",
+        "activation",
+        "the length of the backbone's output",
+    ),
     (
         "distance",
         "cosine",

@@ -4,10 +4,13 @@ use super::loss::Context;
 use super::{Checker, Env, Slot, Wanted, name_of};
 use crate::catalog::{self, Family};
 use crate::codes;
+use crate::hir::{Data, Synthetic};
 use crate::loss::Loss;
 use crate::units::Exact;
+use crate::written;
 use grammar::ast::{Assert, CompareOp, Expr, ExprKind, Item, Kind};
 use grammar::diagnostic::Diagnostic;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -120,13 +123,12 @@ impl<'a> Checker<'a> {
         self.report(&Env::of_module(0), diagnostic);
     }
 
-    /// The kind of the record that an expression names, if it names one.
+    /// The kind of the record that an expression names, if it names one: `k400`, `linear8 on UCF101`, `x with { ... }`.
     fn record_kind(&self, slot: &Slot<'a>) -> Option<Kind> {
-        let base: &Expr = if let ExprKind::With(base, _) = &slot.expr.kind {
-            base
-        } else {
-            slot.expr
-        };
+        let mut base: &Expr = slot.expr;
+        while let ExprKind::With(inner, _) | ExprKind::On(inner, _) = &base.kind {
+            base = inner;
+        }
         let name = name_of(base)?;
         let (_, decl) = self.declared(slot.env.module, name)?;
         Some(decl.kind.value).filter(|kind| matches!(kind, Kind::Pretrain | Kind::Eval))
@@ -185,24 +187,73 @@ impl<'a> Checker<'a> {
             return;
         };
         let (a, b) = (Rc::new(a), Rc::new(b));
-        let json = |value: Option<serde_json::Result<serde_json::Value>>| value?.ok();
-        let (a, b) = if kind == Kind::Pretrain {
+        // What two assertions build on may be what is wrong with both: it is said once.
+        let own: BTreeSet<_> = [&a, &b]
+            .into_iter()
+            .flat_map(|record| &record.declared)
+            .copied()
+            .collect();
+        let own: BTreeSet<_> = own
+            .into_iter()
+            .filter(|(module, _)| !self.modules[*module].is_shipped)
+            .collect();
+        if own.iter().any(|declared| self.disputed.contains(declared)) {
+            return;
+        }
+        let notes = if kind == Kind::Pretrain {
             let (a, b) = (self.pretrain(&a, &left.env), self.pretrain(&b, &right.env));
-            let (a, b) = (a.map(serde_json::to_value), b.map(serde_json::to_value));
-            (json(a), json(b))
+            let (Some(a), Some(b)) = (a, b) else { return };
+            differing_fields(&a, &b, written::pretrain)
         } else {
+            match [&a, &b].map(|record| record.entry("data").is_some()) {
+                [true, true] => {}
+                // Two protocols without data are compared on any set that has what they use.
+                [false, false] => self.stand_in = Some(any_set()),
+                [has, _] => {
+                    let side = if has { "left" } else { "right" };
+                    self.disputed.extend(own);
+                    let note = format!("`data` is set on the {side} alone");
+                    return self.failed(assert, vec![note]);
+                }
+            }
             let (a, b) = (self.eval(&a, &left.env), self.eval(&b, &right.env));
-            let (a, b) = (a.map(serde_json::to_value), b.map(serde_json::to_value));
-            (json(a), json(b))
+            self.stand_in = None;
+            let (Some(a), Some(b)) = (a, b) else { return };
+            let mut notes = vec![];
+            if a.len() != b.len() {
+                notes.push(format!(
+                    "`score` counts {} numbers on the left, {} on the right",
+                    a.len(),
+                    b.len()
+                ));
+            }
+            for ((_, a), (_, b)) in a.iter().zip(&b) {
+                notes.extend(differing_fields(a, b, written::protocol));
+            }
+            notes
         };
-        let (Some(a), Some(b)) = (a, b) else { return };
-        let mut notes = vec![];
-        differing_fields("", &a, &b, &mut notes);
         if !notes.is_empty() {
+            self.disputed.extend(own);
+            let mut seen = BTreeSet::new();
+            let mut notes = notes;
+            notes.retain(|note| seen.insert(note.clone()));
             notes.truncate(MOST_LINES);
             self.failed(assert, notes);
         }
     }
+}
+
+/// A set with every stream, of which nothing else matters.
+fn any_set() -> Data {
+    Data::Synthetic(Synthetic {
+        clips: 1,
+        classes: 1,
+        length: Exact::whole(86_400),
+        lag: Exact::whole(0),
+        seed: 0,
+        streams: vec!["v".to_owned(), "a".to_owned()],
+        splits: 1,
+    })
 }
 
 /// One line for each term whose weight differs.
@@ -241,44 +292,34 @@ fn differing_terms(a: &Loss, b: &Loss) -> Vec<String> {
     lines
 }
 
-/// One line for each field whose value differs.
-fn differing_fields(
-    path: &str,
-    a: &serde_json::Value,
-    b: &serde_json::Value,
-    lines: &mut Vec<String>,
-) {
-    use serde_json::Value::{Array, Object};
-    let inner = |key: &str| {
-        if path.is_empty() {
-            key.to_string()
-        } else {
-            format!("{path}.{key}")
-        }
-    };
-    match (a, b) {
-        _ if a == b => {}
-        (Object(x), Object(y)) => {
-            let keys: BTreeSet<&String> = x.keys().chain(y.keys()).collect();
-            for key in keys {
-                let null = serde_json::Value::Null;
-                differing_fields(
-                    &inner(key),
-                    x.get(key).unwrap_or(&null),
-                    y.get(key).unwrap_or(&null),
-                    lines,
-                );
-            }
-        }
-        (Array(x), Array(y)) if x.len() == y.len() => {
-            for (i, (x, y)) in x.iter().zip(y).enumerate() {
-                let key = x
-                    .get("name")
-                    .and_then(|n| n.as_str())
-                    .map_or_else(|| (i + 1).to_string(), str::to_string);
-                differing_fields(&inner(&key), x, y, lines);
-            }
-        }
-        _ => lines.push(format!("`{path}` is {a} on the left, {b} on the right")),
+/// One line for each field whose value differs, as one would write it.
+fn differing_fields<T: PartialEq + Serialize>(
+    a: &T,
+    b: &T,
+    fields: impl Fn(&T) -> Vec<(String, String)>,
+) -> Vec<String> {
+    if a == b {
+        return vec![];
     }
+    let (left, right) = (fields(a), fields(b));
+    let of = |side: &[(String, String)], path: &str| {
+        let field = side.iter().find(|(known, _)| known == path);
+        field.map_or_else(|| "not set".to_owned(), |(_, text)| text.clone())
+    };
+    let mut paths: Vec<&String> = left.iter().map(|(path, _)| path).collect();
+    let own = |path: &&String| !left.iter().any(|(known, _)| known == *path);
+    paths.extend(right.iter().map(|(path, _)| path).filter(own));
+    let mut lines = vec![];
+    for path in paths {
+        let (x, y) = (of(&left, path), of(&right, path));
+        if x != y {
+            lines.push(format!("`{path}` is {x} on the left, {y} on the right"));
+        }
+    }
+    if lines.is_empty() {
+        // What is not written as a field of its own, such as what a data set is made of.
+        let json = |value: &T| serde_json::to_string(value).unwrap_or_default();
+        lines.push(format!("the left is {}, the right is {}", json(a), json(b)));
+    }
+    lines
 }

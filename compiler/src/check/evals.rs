@@ -156,7 +156,10 @@ impl<'a> Checker<'a> {
 
     /// A protocol of one modality, with the first of its scores.
     fn single(&mut self, record: &Rc<Record<'a>>, form: &Form) -> Option<Eval> {
-        let data = record.slot("data").and_then(|slot| self.data(&slot));
+        let data = match record.slot("data") {
+            Some(slot) => self.data(&slot),
+            None => self.stand_in.clone(),
+        };
         let uses = record
             .slot("uses")
             .and_then(|slot| self.modality_name(&slot));

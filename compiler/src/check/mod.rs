@@ -8,6 +8,7 @@ mod allow;
 mod chains;
 mod checkpoints;
 mod claims;
+mod drawings;
 mod evals;
 mod expand;
 mod layers;
@@ -125,6 +126,8 @@ pub(crate) struct Checker<'a> {
     poisoned: BTreeSet<(usize, &'a str)>,
     /// Pretrainings and evaluations in which something is wrong, by module.
     wrong: BTreeSet<(usize, &'a str)>,
+    /// Declarations that a failed assertion builds on.
+    disputed: BTreeSet<(usize, &'a str)>,
     /// The bounds of `--toy`.
     caps: Option<profile::Caps>,
     /// What was found so far.
@@ -135,6 +138,8 @@ pub(crate) struct Checker<'a> {
     parted: BTreeMap<windows::Case, windows::Parted>,
     /// What the names of losses come to, for each kind of pretraining that they were read for.
     losses: loss::Known<'a>,
+    /// The data set of evaluations that name none, while an assertion compares two of them.
+    stand_in: Option<hir::Data>,
     /// Steps left before an experiment counts as too large to expand.
     budget: u32,
     /// One was too large, and that is reported: nothing is expanded any more.
@@ -294,11 +299,13 @@ impl<'a> Checker<'a> {
             names: vec![],
             poisoned: BTreeSet::new(),
             wrong: BTreeSet::new(),
+            disputed: BTreeSet::new(),
             caps,
             found,
             broken: vec![],
             parted: BTreeMap::new(),
             losses: loss::Known::default(),
+            stand_in: None,
             budget: MOST_STEPS,
             is_exhausted: false,
         };

@@ -111,6 +111,8 @@ impl<'a> Checker<'a> {
                 title: None,
                 span,
                 scores: vec![],
+                drawings: vec![],
+                curves: vec![],
                 rows,
             });
         }
@@ -126,7 +128,7 @@ impl<'a> Checker<'a> {
     /// Of what was found since `before` in a record, takes out what may be an echo of a mistake elsewhere: where a field of it, or a
     /// declaration that it is built on, is wrong, only what is misspelt is still said. Two widths or a missing predictor are said
     /// once for all terms.
-    fn silence_echoes(&mut self, record: &Record<'a>, before: usize) {
+    pub(super) fn silence_echoes(&mut self, record: &Record<'a>, before: usize) {
         let own = self.found.split_off(before);
         let is_unsure =
             record.is_unsure || record.declared.iter().any(|name| self.wrong.contains(name));
@@ -186,8 +188,17 @@ impl<'a> Checker<'a> {
         let mut record = Record::new(decl.kind.value, &decl.name.value, decl.name.span);
         self.set_fields(&mut record, block, &env);
         let record = Rc::new(record);
-        if decl.kind.value == Kind::Figure {
-            let message = "this version does not draw figures; its numbers are printed as a table";
+        // The curves of a figure that has nothing else have a message of their own.
+        let message = if record.entry("draw").is_some() {
+            Some(
+                "this version does not draw figures; what it draws is planned, and printed as dashes",
+            )
+        } else if Self::needs_axis(&record) {
+            Some("this version does not draw figures; its numbers are printed as a table")
+        } else {
+            None
+        };
+        if let (Kind::Figure, Some(message)) = (decl.kind.value, message) {
             self.report(
                 &env,
                 Diagnostic::warning(codes::NOT_AVAILABLE, decl.kind.span, message),
@@ -202,6 +213,8 @@ impl<'a> Checker<'a> {
             );
         }
         let x = self.axis(decl, &record);
+        let drawings = self.drawings(&record);
+        let curves = self.curves(&record);
         let scores = self.scores(&record);
         let mut unrolled = vec![];
         let is_right = self.unroll(&block.items, &[], &env, &mut unrolled);
@@ -246,15 +259,20 @@ impl<'a> Checker<'a> {
         let written: Vec<&'a Row> = unrolled.iter().map(|row| row.row).collect();
         self.advise_on_table(&record, &rows, &written, &scores);
         let title = decl.title.as_ref().map(|title| title.value.clone());
-        if decl.kind.value == Kind::Figure && x.is_none() {
+        let needs_axis = decl.kind.value == Kind::Figure && Self::needs_axis(&record);
+        if needs_axis && x.is_none() {
             return None;
         }
+        let drawn = |(heading, drawing): (String, Option<hir::Drawing>)| Some((heading, drawing?));
+        let drawings = drawings.into_iter().map(drawn).collect::<Option<_>>()?;
         Some(hir::Table {
             x,
             name: decl.name.value.clone(),
             title,
             span: decl.name.span,
             scores,
+            drawings,
+            curves: curves?,
             rows,
         })
     }
@@ -265,7 +283,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         let Some(slot) = record.slot("x") else {
-            if !record.is_unsure {
+            if !record.is_unsure && Self::needs_axis(record) {
                 let message = format!("figure `{}` has no `x`", decl.name.value);
                 let diagnostic = Diagnostic::error(codes::MISSING_FIELD, decl.name.span, message)
                     .help("name what its rows differ in, such as `x = relax`");
@@ -334,6 +352,7 @@ impl<'a> Checker<'a> {
                     let diagnostic =
                         Diagnostic::error(codes::MISSING_FIELD, used_at, message).help(help);
                     self.report(&member.env, diagnostic);
+                    self.wrong.extend(eval.declared.last());
                     return None;
                 }
                 let eval = Rc::new(Record {
@@ -722,6 +741,9 @@ impl<'a> Checker<'a> {
             .map(|cell| cell.value.as_ref().map(printed))
             .collect::<Vec<_>>();
         let pretrain = pretrain.filter(|_| is_right)?;
+        if self.checkpoint_of_nothing(table, &record) {
+            return None;
+        }
         let checkpoint = self.checkpoint(&record, &pretrain).ok()?;
         Some(hir::Row {
             label,

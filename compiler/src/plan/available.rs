@@ -3,7 +3,7 @@
 use super::passes::{shared_data, states};
 use super::{CellPlan, Plan, StageId, Work};
 use crate::graph::Node;
-use crate::hir::{Clip, Data, Head, Pretrain, Words};
+use crate::hir::{Clip, Data, Drawing, Head, Pretrain, Words};
 use crate::loss::EmbeddingOp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +21,7 @@ pub struct Executable {
 
 /// Takes out of `plan` what no run can execute yet.
 pub fn executable(plan: &Plan) -> Executable {
-    let reasons: BTreeMap<&StageId, &'static str> = plan
-        .stages
-        .iter()
-        .filter_map(|stage| Some((&stage.id, refusal(&stage.work)?)))
-        .collect();
+    let reasons = reasons(plan);
     let (mut refused, mut rows) = (BTreeMap::new(), vec![]);
     let mut left = plan.clone();
     for table in &mut left.tables {
@@ -65,6 +61,7 @@ fn keep_what_is_read(plan: &mut Plan) {
     let readers = plan.stages.iter().filter_map(|stage| match &stage.work {
         Work::Extract(work) => Some((&work.model, work.checkpoint?)),
         Work::Finetune(work) => Some((&work.model, work.checkpoint?)),
+        Work::Draw(work) => Some((&work.from, work.checkpoint?)),
         Work::Pretrain(_) | Work::Score(_) => None,
     });
     let mut read = states(readers);
@@ -82,7 +79,7 @@ fn regroup(plan: &mut Plan) {
         .iter()
         .filter_map(|stage| match &stage.work {
             Work::Pretrain(work) => Some((&stage.id, work.settings.as_ref())),
-            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) => None,
+            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) | Work::Draw(_) => None,
         })
         .collect();
     for gang in &mut plan.gangs {
@@ -96,6 +93,36 @@ fn regroup(plan: &mut Plan) {
     plan.gangs.retain(|gang| gang.members.len() > 1);
 }
 
+/// The plan with the reason in each cell that no run can fill yet, and nothing left out: what a report prints.
+pub fn with_reasons(plan: &Plan) -> Plan {
+    let reasons = reasons(plan);
+    let mut said = plan.clone();
+    let rows = said.tables.iter_mut().flat_map(|table| &mut table.rows);
+    for row in rows {
+        let whole = reasons.get(&row.pretrain);
+        for cell in &mut row.cells {
+            match whole {
+                Some(what) if cell.stage.is_ok() => cell.stage = Err(refused_as(what)),
+                Some(_) | None => drop(refuse(cell, &reasons, &mut BTreeMap::new())),
+            }
+        }
+    }
+    said
+}
+
+/// The stages that no run can execute, each with what it is.
+fn reasons(plan: &Plan) -> BTreeMap<&StageId, &'static str> {
+    let stages = plan.stages.iter();
+    stages
+        .filter_map(|stage| Some((&stage.id, refusal(&stage.work)?)))
+        .collect()
+}
+
+/// The reason of a cell that is refused.
+fn refused_as(what: &str) -> String {
+    format!("this version cannot run {what}")
+}
+
 /// Takes the stage of a cell away if it is refused.
 fn refuse(
     cell: &mut CellPlan,
@@ -106,7 +133,7 @@ fn refuse(
         return false;
     };
     *refused.entry(what).or_default() += 1;
-    cell.stage = Err(format!("this version cannot run {what}"));
+    cell.stage = Err(refused_as(what));
     true
 }
 
@@ -139,6 +166,11 @@ pub fn refusal(work: &Work) -> Option<&'static str> {
             Head::Neighbours => Some("retrieval"),
             Head::Finetune(_) => Some("full finetuning"),
         },
+        Work::Draw(work) => Some(match &work.drawing {
+            Drawing::Embedding(_) => "drawings of embeddings",
+            Drawing::Saliency(_) => "saliency maps",
+            Drawing::Gallery(_) => "galleries of neighbours",
+        }),
     }
 }
 
@@ -188,11 +220,16 @@ fn operator_loss(operator: &EmbeddingOp) -> &'static str {
 
 /// The stages that the rows of a plan need, directly or through others.
 fn needed(plan: &Plan) -> BTreeSet<StageId> {
-    let mut needed = BTreeSet::new();
+    let mut asked = BTreeSet::new();
     for row in plan.tables.iter().flat_map(|table| &table.rows) {
-        needed.insert(row.pretrain.clone());
-        needed.extend(row.cells.iter().filter_map(|cell| cell.stage.clone().ok()));
+        asked.insert(row.pretrain.clone());
+        asked.extend(row.cells.iter().filter_map(|cell| cell.stage.clone().ok()));
     }
+    with_needed(plan, asked)
+}
+
+/// These stages of a plan and all that they need.
+pub(crate) fn with_needed(plan: &Plan, mut needed: BTreeSet<StageId>) -> BTreeSet<StageId> {
     // Stages stand behind those that they need.
     for stage in plan.stages.iter().rev() {
         if !needed.contains(&stage.id) {
@@ -202,6 +239,7 @@ fn needed(plan: &Plan) -> BTreeSet<StageId> {
             Work::Pretrain(_) => {}
             Work::Extract(work) => drop(needed.insert(work.model.clone())),
             Work::Finetune(work) => drop(needed.insert(work.model.clone())),
+            Work::Draw(work) => drop(needed.insert(work.from.clone())),
             Work::Score(work) => {
                 needed.insert(work.features.clone());
                 needed.extend(work.beside.iter().cloned());

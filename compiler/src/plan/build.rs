@@ -2,7 +2,7 @@
 
 use super::draft::{Ask, Asked, Draft, literal};
 use super::passes::{Why, optimise};
-use super::{Extract, Finetune, Plan, Pretrain, ScoreWork, Stage, Work};
+use super::{Draw, Extract, Finetune, Plan, Pretrain, ScoreWork, Stage, Work};
 use crate::hir::Program;
 use grammar::diagnostic::Diagnostic;
 use std::sync::Arc;
@@ -74,6 +74,17 @@ fn stage(asked: Asked<'_>) -> Stage {
             model,
             checkpoint,
             eval: eval.clone(),
+            seed,
+        })),
+        Ask::Draw {
+            from,
+            checkpoint,
+            drawing,
+            seed,
+        } => Work::Draw(Box::new(Draw {
+            from,
+            checkpoint,
+            drawing: drawing.clone(),
             seed,
         })),
         Ask::Score {

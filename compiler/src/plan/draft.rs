@@ -4,7 +4,10 @@ use super::steps::{Made, Steps};
 use super::{CellPlan, Gang, RowPlan, StageId, TablePlan};
 use crate::codes::NOT_AVAILABLE;
 use crate::hash;
-use crate::hir::{self, Eval, Head, Optimiser, Program, Protocol, Row, Score};
+use crate::hir::{
+    self, Drawing, Eval, Head, Optimiser, Program, Protocol, Row, Score, Table, Target,
+};
+use crate::written;
 use grammar::diagnostic::Diagnostic;
 use std::sync::Arc;
 
@@ -77,6 +80,17 @@ pub enum Ask<'p> {
         /// Seed of held-out samples.
         seed: u64,
     },
+    /// Draws a panel of a figure.
+    Draw {
+        /// What is read: the extraction behind a gallery, else the pretraining.
+        from: StageId,
+        /// After this epoch of it; `None` at its end.
+        checkpoint: Option<u32>,
+        /// What is drawn.
+        drawing: &'p Drawing,
+        /// Seed of the samples drawn.
+        seed: u64,
+    },
 }
 
 impl Ask<'_> {
@@ -86,6 +100,7 @@ impl Ask<'_> {
             Ask::Pretrain { .. } => &[],
             Ask::Extract { model, .. } | Ask::Finetune { model, .. } => std::slice::from_ref(model),
             Ask::Score { features, .. } => features,
+            Ask::Draw { from, .. } => std::slice::from_ref(from),
         }
     }
 }
@@ -112,23 +127,19 @@ pub fn literal<'p>(files: &[(&str, &'p Program)]) -> Result<Draft<'p>, Vec<Diagn
             for (number, row) in (1..).zip(&table.rows) {
                 refused.extend(clips_twice(row));
                 let name = format!("{}:{number}", table.name);
-                rows.push(of_row(
-                    &mut draft.asked,
-                    &mut steps,
-                    &name,
-                    row,
-                    &table.scores,
-                ));
+                rows.push(of_row(&mut draft.asked, &mut steps, &name, row, table));
             }
             draft.tables.push(TablePlan {
                 name: table.name.clone(),
                 title: table.title.clone(),
                 file: (*file).to_owned(),
-                columns: table
-                    .scores
-                    .iter()
-                    .map(|(heading, _)| heading.clone())
-                    .collect(),
+                columns: {
+                    let scores = table.scores.iter().map(|(heading, _)| heading);
+                    let drawings = table.drawings.iter().map(|(heading, _)| heading);
+                    scores.chain(drawings).cloned().collect()
+                },
+                x: table.x.clone(),
+                curves: table.curves.clone(),
                 rows,
             });
         }
@@ -146,20 +157,28 @@ fn of_row<'p>(
     steps: &mut Steps,
     name: &str,
     row: &'p Row,
-    scores: &'p [(String, Protocol)],
+    table: &'p Table,
 ) -> RowPlan {
     let pretrain = row.id.clone();
     let made = steps.of(&row.pretrain);
     let mut cells = vec![];
-    for (column, (heading, protocol)) in scores.iter().enumerate() {
+    for (column, (heading, protocol)) in table.scores.iter().enumerate() {
         let mut parts = protocol.parts().iter();
-        let missing = parts.find_map(|eval| untrained(&made, row, eval));
+        let missing = parts.find_map(|eval| untrained(&made, row, &eval.uses));
         let stage = match missing {
             Some(reason) => Err(reason),
             None => Ok((heading, protocol)),
         };
         cells.push((stage, row.expect.get(column).cloned().flatten()));
     }
+    let panels: Vec<_> = table
+        .drawings
+        .iter()
+        .map(|(heading, drawing)| match unseen(&made, row, drawing) {
+            Some(reason) => Err(reason),
+            None => Ok((heading, drawing)),
+        })
+        .collect();
     asked.push(Asked {
         id: pretrain.clone(),
         label: format!("{name} pretrain"),
@@ -178,9 +197,17 @@ fn of_row<'p>(
         stage: stage.map(|(heading, protocol)| score(asked, name, heading, state, protocol)),
         expect,
     });
-    let cells = cells.collect();
+    let mut cells: Vec<CellPlan> = cells.collect();
+    for panel in panels {
+        let stage = panel.map(|(heading, drawing)| panel_of(asked, name, heading, state, drawing));
+        cells.push(CellPlan {
+            stage,
+            expect: None,
+        });
+    }
     RowPlan {
         label: row.label.clone(),
+        at: table.x.as_ref().and_then(|x| written::at(row, x)),
         pretrain,
         cells,
     }
@@ -256,6 +283,51 @@ fn score<'p>(
     ask(id, format!("{name} score {heading}"), work)
 }
 
+/// A panel, and before it the features that it shows, if it shows any.
+fn panel_of<'p>(
+    asked: &mut Vec<Asked<'p>>,
+    name: &str,
+    heading: &str,
+    state: State<'_>,
+    drawing: &'p Drawing,
+) -> StageId {
+    let State {
+        model,
+        checkpoint,
+        seed,
+    } = state;
+    let mut ask = |id: StageId, label: String, work| {
+        asked.push(Asked {
+            id: id.clone(),
+            label,
+            work,
+        });
+        id
+    };
+    let (from, checkpoint) = match drawing {
+        Drawing::Embedding(_) | Drawing::Saliency(_) => (model.clone(), checkpoint),
+        // The features are those of the state already.
+        Drawing::Gallery(gallery) => {
+            let id = hash::extract(model, checkpoint, &gallery.eval, seed);
+            let work = Ask::Extract {
+                model: model.clone(),
+                checkpoint,
+                eval: &gallery.eval,
+                seed,
+            };
+            (ask(id, format!("{name} extract {heading}"), work), None)
+        }
+    };
+    let id = hash::draw(&from, checkpoint, drawing, seed);
+    let work = Ask::Draw {
+        from,
+        checkpoint,
+        drawing,
+        seed,
+    };
+    ask(id, format!("{name} draw {heading}"), work)
+}
+
 /// A heading without the rank of its recall: neighbours of all ranks are searched in the same features.
 fn without_rank(heading: &str) -> &str {
     heading
@@ -263,10 +335,27 @@ fn without_rank(heading: &str) -> &str {
         .map_or(heading, |(whole, _)| whole)
 }
 
-/// Why `row` has no backbone for `eval`; `None` where it has one.
-fn untrained(made: &Made, row: &Row, eval: &Eval) -> Option<String> {
-    let Some(modality) = row.pretrain.modality(&eval.uses) else {
-        return Some(format!("`{}` is no modality of this row", eval.uses));
+/// Why `row` has not what `drawing` shows; `None` where it has.
+fn unseen(made: &Made, row: &Row, drawing: &Drawing) -> Option<String> {
+    let uses = match drawing {
+        Drawing::Embedding(embedded) => &embedded.of.uses,
+        Drawing::Saliency(saliency) => &saliency.of.uses,
+        Drawing::Gallery(gallery) => &gallery.eval.uses,
+    };
+    let needs_another =
+        matches!(drawing, Drawing::Saliency(map) if map.target == Target::Agreement);
+    untrained(made, row, uses).or_else(|| {
+        let mut others = row.pretrain.modalities.iter().filter(|m| m.name != *uses);
+        let has_another = others.any(|m| untrained(made, row, &m.name).is_none());
+        (needs_another && !has_another)
+            .then(|| format!("this row trains `{uses}` alone, and there is nothing to agree with"))
+    })
+}
+
+/// Why `row` has no backbone of the modality `uses`; `None` where it has one.
+fn untrained(made: &Made, row: &Row, uses: &str) -> Option<String> {
+    let Some(modality) = row.pretrain.modality(uses) else {
+        return Some(format!("`{uses}` is no modality of this row"));
     };
     // Without any training all networks are as they were drawn.
     if row.pretrain.ep == 0 {
@@ -275,7 +364,7 @@ fn untrained(made: &Made, row: &Row, eval: &Eval) -> Option<String> {
     let own = format!("{}.f", modality.name);
     let wanted = modality.f.same.as_ref().unwrap_or(&own);
     let is_trained = made.encoders.contains(wanted);
-    (!is_trained).then(|| format!("`{}` is not trained by this row", eval.uses))
+    (!is_trained).then(|| format!("`{uses}` is not trained by this row"))
 }
 
 /// E0901 where the optimiser of `row` clips twice.

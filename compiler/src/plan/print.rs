@@ -1,7 +1,7 @@
 //! A plan for people and for programs.
 
 use super::{CellPlan, Plan, RowPlan, Stage, StageId, TablePlan, Work};
-use crate::hir::Head;
+use crate::hir::{Drawing, Head};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The plan as JSON, complete: what the engine reads.
@@ -29,6 +29,8 @@ pub fn text(plan: &Plan, is_done: impl Fn(&StageId) -> bool) -> String {
     );
     out += &totals(plan, &is_done);
     let users = users(plan);
+    let is_drawn = |stage: &&Stage| matches!(stage.work, Work::Draw(_));
+    let drawn: BTreeSet<&StageId> = plan.stages.iter().filter(is_drawn).map(|s| &s.id).collect();
     for table in &plan.tables {
         out += "\n";
         let title = table.title.as_deref().unwrap_or_default();
@@ -36,8 +38,12 @@ pub fn text(plan: &Plan, is_done: impl Fn(&StageId) -> bool) -> String {
         out += "\n";
         let labels = table.rows.iter().map(|row| row.label.chars().count());
         let width = labels.max().unwrap_or(0);
+        if !table.curves.is_empty() {
+            let curves: Vec<&str> = table.curves.iter().map(|curve| curve.name()).collect();
+            out += &format!("    curves of each row: {}\n", curves.join(", "));
+        }
         for (number, row) in (1..).zip(&table.rows) {
-            out += &row_lines(plan, table, (number, width), row, &users);
+            out += &row_lines(plan, table, (number, width), row, &users, &drawn);
         }
     }
     if !plan.stages.is_empty() {
@@ -65,7 +71,7 @@ pub fn text(plan: &Plan, is_done: impl Fn(&StageId) -> bool) -> String {
 
 /// `3 pretrainings    3 asked for, 1 done, 2 to do`, for each kind of stage.
 fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
-    let mut counts = [(0usize, 0usize); 4];
+    let mut counts = [(0usize, 0usize); 5];
     for stage in &plan.stages {
         let kind = &mut counts[kind(stage)];
         kind.0 += 1;
@@ -78,7 +84,7 @@ fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
         .iter()
         .flat_map(|table| &table.rows)
         .flat_map(|row| &row.cells);
-    let (mut extractions, mut scores, mut finetunings) = (0, 0, 0);
+    let (mut extractions, mut scores, mut finetunings, mut drawings) = (0, 0, 0, 0);
     for stage in cells.filter_map(|cell| by_id.get(cell.stage.as_ref().ok()?)) {
         match &stage.work {
             Work::Score(work) => {
@@ -86,6 +92,10 @@ fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
                 extractions += 1 + work.beside.len();
             }
             Work::Finetune(_) => finetunings += 1,
+            Work::Draw(work) => {
+                drawings += 1;
+                extractions += usize::from(matches!(work.drawing, Drawing::Gallery(_)));
+            }
             Work::Pretrain(_) | Work::Extract(_) => {}
         }
     }
@@ -95,6 +105,7 @@ fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
         ("extraction", extractions),
         ("score", scores),
         ("finetuning", finetunings),
+        ("drawing", drawings),
     ]) {
         if all > 0 {
             let shared = if asked > all {
@@ -119,6 +130,7 @@ fn row_lines(
     (number, width): (usize, usize),
     row: &RowPlan,
     users: &BTreeMap<&StageId, Vec<String>>,
+    drawn: &BTreeSet<&StageId>,
 ) -> String {
     let me = format!("{}:{number}", table.name);
     let mut line = format!(
@@ -131,8 +143,14 @@ fn row_lines(
         Err(_) => "-".to_owned(),
     };
     if !row.cells.is_empty() {
+        let is_drawn = |cell: &CellPlan| matches!(&cell.stage, Ok(id) if drawn.contains(id));
+        let word = if row.cells.iter().all(is_drawn) {
+            "draw"
+        } else {
+            "score"
+        };
         line += &format!(
-            "  score {}",
+            "  {word} {}",
             row.cells.iter().map(score).collect::<Vec<_>>().join(" ")
         );
     }
@@ -179,6 +197,7 @@ fn kind(stage: &Stage) -> usize {
         Work::Extract(_) => 1,
         Work::Score(_) => 2,
         Work::Finetune(_) => 3,
+        Work::Draw(_) => 4,
     }
 }
 
@@ -212,6 +231,21 @@ fn amount(stage: &Stage) -> String {
                 recipe.bs
             ),
             Head::Svm { .. } | Head::Linear { .. } | Head::Neighbours => String::new(),
+        },
+        Work::Draw(work) => match &work.drawing {
+            Drawing::Embedding(embedded) => count(embedded.of.samples as usize, "sample"),
+            Drawing::Saliency(saliency) => count(saliency.of.samples as usize, "sample"),
+            Drawing::Gallery(gallery) => {
+                let queries = if gallery.queries == 1 {
+                    "query"
+                } else {
+                    "queries"
+                };
+                format!(
+                    "{} {queries}, {} nearest of each",
+                    gallery.queries, gallery.top
+                )
+            }
         },
         Work::Extract(_) | Work::Score(_) => String::new(),
     }

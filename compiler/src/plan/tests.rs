@@ -57,6 +57,8 @@ fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
         scores: scores
             .map(|(heading, eval)| (heading.to_owned(), Protocol::Single(Box::new(eval))))
             .to_vec(),
+        drawings: vec![],
+        curves: vec![],
         rows: (1..).zip(rows).map(row).collect(),
     };
     Program {
@@ -117,6 +119,7 @@ fn stages_come_after_what_they_need_and_cheap_ones_first() {
             Work::Extract(work) => assert!(seen.contains(&&work.model)),
             Work::Score(work) => assert!(seen.contains(&&work.features)),
             Work::Finetune(work) => assert!(seen.contains(&&work.model)),
+            Work::Draw(work) => assert!(seen.contains(&&work.from)),
         }
         seen.push(&stage.id);
     }

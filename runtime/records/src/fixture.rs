@@ -44,6 +44,7 @@ pub fn plan() -> Plan {
     let row = |label: &str, cells| RowPlan {
         label: label.to_owned(),
         pretrain: StageId("0".repeat(64)),
+        at: None,
         cells,
     };
     let rows = vec![
@@ -62,6 +63,8 @@ pub fn plan() -> Plan {
         title: Some("A, \"B\"".to_owned()),
         file: "t.cc".to_owned(),
         columns,
+        x: None,
+        curves: vec![],
         rows,
     };
     let stages = [(1, 1), (1, 2), (2, 1)]

@@ -47,6 +47,7 @@ pub enum Kind {
     Extract,
     Finetune,
     Score,
+    Draw,
 }
 
 impl Kind {
@@ -57,16 +58,18 @@ impl Kind {
             Work::Extract(_) => Kind::Extract,
             Work::Finetune(_) => Kind::Finetune,
             Work::Score(_) => Kind::Score,
+            Work::Draw(_) => Kind::Draw,
         }
     }
 
-    /// `pretrain`, `extract`, `finetune`, `score`.
+    /// `pretrain`, `extract`, `finetune`, `score`, `draw`.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Pretrain => "pretrain",
             Kind::Extract => "extract",
             Kind::Finetune => "finetune",
             Kind::Score => "score",
+            Kind::Draw => "draw",
         }
     }
 }

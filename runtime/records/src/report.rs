@@ -5,7 +5,7 @@ mod render;
 pub use render::Format;
 
 use crate::Result;
-use crate::folder::{Finished, Runs};
+use crate::folder::{Finished, METRICS, Runs};
 use crate::record::{ClipCounts, Environment, PretrainResult, ScoreResult};
 use compiler::plan::{CellPlan, Plan, RowPlan, StageId, TablePlan};
 use serde::Serialize;
@@ -156,7 +156,14 @@ fn table_report(
         };
         columns = vec![plain("steps"), plain("loss")];
     }
-    let notes = notes.in_words(plan.toy);
+    let mut notes = notes.in_words(plan.toy);
+    if !table.curves.is_empty() {
+        let curves: Vec<&str> = table.curves.iter().map(|curve| curve.name()).collect();
+        notes.push(format!(
+            "curves of {} are not drawn: they stand in `{METRICS}` of the pretraining of each row",
+            curves.join(", ")
+        ));
+    }
     Ok(TableReport {
         name: table.name.clone(),
         title: table.title.clone(),
@@ -320,6 +327,7 @@ impl Notes {
 mod tests {
     use super::*;
     use crate::fixture;
+    use compiler::hir::Curve;
 
     /// The report of the fixture after these stages were run.
     fn report_of(plan: &Plan, done: &[(StageId, &[f64])]) -> Report {
@@ -381,6 +389,19 @@ mod tests {
                 "[1] `a` is not trained by this row",
                 "linear8 on UCF101: mean of 2 folds"
             ]
+        );
+    }
+
+    #[test]
+    fn curves_that_are_not_drawn_are_said_to_be_somewhere() {
+        let mut plan = fixture::plan();
+        plan.tables[0].curves = vec![Curve::Loss, Curve::Rates];
+        let notes = report_of(&plan, &[]).tables.remove(0).notes;
+        assert_eq!(
+            notes.last().map(String::as_str),
+            Some(
+                "curves of train.loss, train.rates are not drawn: they stand in `metrics.jsonl` of the pretraining of each row"
+            )
         );
     }
 

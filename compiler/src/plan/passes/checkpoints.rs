@@ -18,6 +18,9 @@ pub fn reuse_checkpoints(mut draft: Draft<'_>) -> (Draft<'_>, Why) {
         | Ask::Finetune {
             model, checkpoint, ..
         } => Some((model, (*checkpoint)?)),
+        Ask::Draw {
+            from, checkpoint, ..
+        } => Some((from, (*checkpoint)?)),
         Ask::Pretrain { .. } | Ask::Score { .. } => None,
     });
     let read = states(readers);

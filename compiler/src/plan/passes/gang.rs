@@ -260,7 +260,7 @@ pub fn outside(plan: &Plan) -> Vec<(StageId, String)> {
         .iter()
         .filter_map(|stage| match &stage.work {
             Work::Pretrain(work) => Some((&stage.id, &work.settings)),
-            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) => None,
+            Work::Extract(_) | Work::Finetune(_) | Work::Score(_) | Work::Draw(_) => None,
         })
         .collect();
     let first = |gang: &Gang| Some(fields(pretrains.get(gang.members.first()?)?));

@@ -31,7 +31,7 @@ pub fn order(mut draft: Draft<'_>) -> (Draft<'_>, Why) {
                 });
                 branches.len() - 1
             }
-            Ask::Extract { .. } | Ask::Finetune { .. } | Ask::Score { .. } => {
+            Ask::Extract { .. } | Ask::Finetune { .. } | Ask::Score { .. } | Ask::Draw { .. } => {
                 let needs = stage.work.needs().first();
                 *needs
                     .and_then(|id| at.get(id))

@@ -24,12 +24,15 @@ pub fn extract_once(draft: Draft<'_>) -> (Draft<'_>, Why) {
     })
 }
 
-/// Scores the same features by the same head once, and finetunes the same backbone once.
+/// Scores the same features by the same head once, finetunes the same backbone once, and draws the same panel once.
 ///
 /// Two tables that show one number fit it once. Legal where the id is the same. Numeric class: *exact*.
 pub fn score_once(draft: Draft<'_>) -> (Draft<'_>, Why) {
     once("score_once", "scores and finetunings", draft, |work| {
-        matches!(work, Ask::Score { .. } | Ask::Finetune { .. })
+        matches!(
+            work,
+            Ask::Score { .. } | Ask::Finetune { .. } | Ask::Draw { .. }
+        )
     })
 }
 

@@ -1,0 +1,83 @@
+//! What a figure draws, and where its rows lie on its axis, as one would write them.
+
+use super::{clip, clips, data_name, features, pretrain, single};
+use crate::hir::{Drawing, Part, Projection, Row, Sampled, Target};
+
+/// What is drawn, on one line, the evaluation as what it comes to:
+/// `embedding(v of KS, clip: 8x112px @ 16fps, ..., samples: 1000, by: pca)`. It is for reading alone: a file names an evaluation.
+pub fn drawing(drawing: &Drawing) -> String {
+    match drawing {
+        Drawing::Embedding(embedded) => format!(
+            "embedding({}, features: {}, by: {})",
+            sampled(&embedded.of),
+            features(&embedded.features),
+            match embedded.by {
+                Projection::Tsne { perplexity } =>
+                    format!("tsne(perplexity: {})", perplexity.decimal()),
+                Projection::Pca => "pca".to_owned(),
+            }
+        ),
+        Drawing::Saliency(saliency) => {
+            let target = match saliency.target {
+                Target::Agreement => "agreement",
+                Target::Activation => "activation",
+            };
+            let of = sampled(&saliency.of);
+            format!("saliency({of}, by: gradcam(target: {target}))")
+        }
+        Drawing::Gallery(gallery) => {
+            let fields = single(&gallery.eval);
+            let text = |name: &str| {
+                let field = fields.iter().find(|(known, _)| *known == name);
+                field.map_or("", |(_, text)| text.as_str())
+            };
+            format!(
+                "gallery({} of {}, clip: {}, train: {}, test: {}, features: {}, queries: {}, top: {})",
+                gallery.eval.uses,
+                text("data"),
+                text("clip"),
+                text("train"),
+                text("test"),
+                text("features"),
+                gallery.queries,
+                gallery.top
+            )
+        }
+    }
+}
+
+fn sampled(of: &Sampled) -> String {
+    let split = match of.split {
+        Part::Train => "train",
+        Part::Test => "test",
+    };
+    format!(
+        "{} of {}, clip: {}, clips: {}, split: {split}, samples: {}",
+        of.uses,
+        data_name(&of.data),
+        clip(&of.clip),
+        clips(of.clips),
+        of.samples
+    )
+}
+
+/// Where a row lies on the axis `x` of its figure: a field of the pretraining, what lies below one, or what the row says itself.
+pub fn at(row: &Row, x: &str) -> Option<String> {
+    if x == "of" {
+        return Some(row.of.clone());
+    }
+    if x == "checkpoint" {
+        return Some(format!("{}ep", row.checkpoint.unwrap_or(row.pretrain.ep)));
+    }
+    let path = x.strip_prefix("of.").unwrap_or(x);
+    let fields = pretrain(&row.pretrain);
+    if let Some((_, text)) = fields.iter().find(|(known, _)| known == path) {
+        return Some(text.clone());
+    }
+    let mut value = &serde_json::to_value(row.pretrain.as_ref()).ok()?;
+    for name in path.split('.') {
+        value = value.get(name)?;
+    }
+    let text = value.as_str().map(str::to_owned);
+    Some(text.unwrap_or_else(|| value.to_string()))
+}

@@ -37,6 +37,8 @@ pub enum Command {
     Run(Run),
     /// Print the tables: measured, expected, difference
     Report(Report),
+    /// Ask what depends on what, or which rows are of a kind: `deps(table1)`, `rdeps(MSC)`, `rows where loss has async`
+    Query(Query),
     /// Write modules and files as HTML pages that link to each other
     Doc(Doc),
     /// Look at data sets on this machine
@@ -185,6 +187,20 @@ pub enum ReportFormat {
     Tex,
     /// One line per number
     Csv,
+}
+
+/// `crisscross query`.
+#[derive(Debug, Args)]
+pub struct Query {
+    /// The question: `deps(NAME)`, `rdeps(NAME)`, `shared(NAME, NAME)`, or `rows` or `pretrains`, `where` a condition holds, such as
+    /// `rows where loss has async and bs >= 1024`; NAME is a table, a row `table1:3`, a file `fig4`, or a declaration
+    pub question: String,
+    /// The files; by default those of the nearest folder `experiments`, here or above
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Text for people, or JSON
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
 }
 
 /// `crisscross doc`.

@@ -622,6 +622,44 @@ fn doc_writes_a_folder_whole_and_overwrites_nothing_of_others() {
 }
 
 #[test]
+fn a_question_is_answered_about_the_nearest_experiments() {
+    let place = folder(&[]);
+    let nested = place.path().join("experiments");
+    std::fs::create_dir(&nested).unwrap();
+    let text = "use paper\ntable t {\n  of = crisscross\n  scores = [linear8 on UCF101]\n  row loss = intra\n  row loss = intra + async\n}\n";
+    std::fs::write(nested.join("one.cc"), text).unwrap();
+    let question = "rows where loss has async";
+    for inside in [place.path(), nested.as_path()] {
+        let left = crisscross(inside, &["query", question]);
+        assert_eq!(left.code, 0, "{}", left.err);
+        assert!(
+            left.out.starts_with("row  t:2  ") && left.out.lines().count() == 1,
+            "{}",
+            left.out
+        );
+    }
+    let left = crisscross(place.path(), &["query", question, "--format", "json"]);
+    let answer: Value = serde_json::from_str(&left.out).unwrap();
+    assert_eq!(answer["items"][0]["note"], "loss = intra + async");
+    let left = crisscross(
+        place.path(),
+        &["query", "rows where loss has asynk", "experiments/one.cc"],
+    );
+    assert_eq!((left.code, left.out.as_str()), (1, ""));
+    assert!(left.err.contains("did you mean `async`?"), "{}", left.err);
+    let left = crisscross(place.path(), &["query", question, "two.cc"]);
+    assert_eq!(left.code, 1);
+    assert!(
+        left.err.contains("there is no file `two.cc`"),
+        "{}",
+        left.err
+    );
+    let left = crisscross(folder(&[]).path(), &["query", question]);
+    assert_eq!(left.code, 2);
+    assert!(left.err.contains("no folder `experiments`"), "{}", left.err);
+}
+
+#[test]
 fn a_plan_says_which_finished_runs_lack_a_state_that_it_reads() {
     let text = "use paper\ntable t {\n  of = crisscross\n  scores = [linear8 on UCF101]\n  row checkpoint = 40ep\n}\n";
     let place = folder(&[("t.cc", text.as_bytes())]);

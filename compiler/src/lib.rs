@@ -14,6 +14,7 @@ pub mod loss;
 pub mod lower;
 pub mod passes;
 pub mod plan;
+pub mod query;
 pub mod readings;
 pub mod time;
 pub mod units;

@@ -9,6 +9,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use available::with_needed;
 pub use available::{Executable, executable, refusal, with_reasons};
 pub use build::{FORMAT, plan, planned};
 pub use draft::{Ask, Asked, Draft, literal};

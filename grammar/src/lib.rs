@@ -9,6 +9,7 @@ pub mod codes;
 pub mod diagnostic;
 pub mod docs;
 mod mistakes;
+pub mod query;
 pub mod span;
 mod split;
 mod tokens;
@@ -102,6 +103,40 @@ fn recover(tokens: &Tokens, file: FileId, tree: &mut File) -> Vec<Diagnostic> {
         found.extend(stretch.mistakes);
     }
     found
+}
+
+/// Reads a place of a text as one expression; `None` where it is none.
+pub fn expression(sources: &Sources, place: Span) -> Option<ast::Expr> {
+    let text = sources.get(place.file).text.as_str();
+    expression_of(text, place.file, place.start as usize, place.end as usize).ok()
+}
+
+/// Reads bytes `start..end` of a text as one expression; the error is its first mistake.
+fn expression_of(
+    text: &str,
+    file: FileId,
+    start: usize,
+    end: usize,
+) -> Result<ast::Expr, Box<Diagnostic>> {
+    let wrong = |code, message: &str| {
+        Box::new(Diagnostic::error(
+            code,
+            Span::new(file, start, end),
+            message,
+        ))
+    };
+    if split::too_deep(&Tokens::new(&text[start..end])).is_some() {
+        return Err(wrong(
+            codes::TOO_DEEP,
+            "this is nested too deeply to be read",
+        ));
+    }
+    let mut stretch = read(&text[start..end], Form::File, file, start, "");
+    if !stretch.mistakes.is_empty() {
+        return Err(Box::new(stretch.mistakes.swap_remove(0)));
+    }
+    let bare = stretch.parts.bare;
+    bare.ok_or_else(|| wrong(codes::UNEXPECTED, "this is no value"))
 }
 
 /// What was read of one stretch of a file.

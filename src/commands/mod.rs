@@ -7,6 +7,7 @@ mod doctor;
 pub mod explain;
 mod graph;
 mod plan;
+mod query;
 mod relaxation;
 mod report;
 mod rows;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Report(arguments) => report::report(&arguments),
+        Command::Query(arguments) => query::query(&arguments),
         Command::Doc(arguments) => doc::doc(&arguments),
         Command::Data(arguments) => data::data(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),

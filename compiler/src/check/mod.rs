@@ -5,6 +5,7 @@
 
 mod advice;
 mod allow;
+mod ask;
 mod chains;
 mod checkpoints;
 mod claims;
@@ -16,7 +17,7 @@ pub(crate) mod load;
 mod loss;
 mod media;
 mod messages;
-mod names;
+pub(crate) mod names;
 mod pretrain;
 mod profile;
 mod record;
@@ -34,6 +35,7 @@ use crate::codes;
 use crate::hir;
 use grammar::ast::{Arg, Decl, Expr, ExprKind, Item};
 use grammar::diagnostic::{Diagnostic, Severity};
+use grammar::query::Condition;
 use grammar::span::{FileId, Sources, Span};
 use load::Module;
 use record::Record;
@@ -41,7 +43,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use expand::Call;
-use messages::{Wanted, counted, nearest, suggest};
+use messages::Wanted;
+pub(crate) use messages::{counted, nearest, suggest};
 
 pub use load::{PAPER, RELEASED, Resolver, SHIPPED, TOY};
 
@@ -52,6 +55,27 @@ pub(crate) fn check(
     resolve: &Resolver<'_>,
     profile: Profile,
 ) -> (Option<hir::Program>, Vec<Diagnostic>) {
+    let (program, found, _) = check_asking(sources, root, resolve, profile, None);
+    (program, found)
+}
+
+/// What a condition came to.
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// By the place of a table's name and the position of a row in it, or by the place of a pretraining's name.
+    pub by_place: BTreeMap<(Span, Option<usize>), bool>,
+    /// Mistakes in the condition.
+    pub mistakes: Vec<Diagnostic>,
+}
+
+/// [`check`], asking `condition` of each row and of each pretraining of the file.
+pub(crate) fn check_asking(
+    sources: &mut Sources,
+    root: FileId,
+    resolve: &Resolver<'_>,
+    profile: Profile,
+    condition: Option<&Condition>,
+) -> (Option<hir::Program>, Vec<Diagnostic>, Answers) {
     let mut found = vec![];
     let modules = load::load(sources, root, resolve, &mut found);
     let tree = &modules[0].tree;
@@ -71,13 +95,18 @@ pub(crate) fn check(
         Profile::Toy => Some(profile::caps(sources, &mut found)),
     };
     let mut checker = Checker::new(sources, &modules, caps, found);
+    checker.question.condition = condition;
     checker.find_rings_and_unknowns();
     let program = checker.program();
     let is_whole = checker.caps.is_none();
     let found = allow::silence(&modules, sources, checker.found, is_whole);
     let found = settle(found, root);
     let is_wrong = found.iter().any(|d| d.severity == Severity::Error);
-    (program.filter(|_| !is_wrong), found)
+    let answers = Answers {
+        by_place: std::mem::take(&mut checker.question.answers),
+        mistakes: checker.question.mistakes(),
+    };
+    (program.filter(|_| !is_wrong), found, answers)
 }
 
 /// A mistake of syntax, E01xx.
@@ -140,6 +169,8 @@ pub(crate) struct Checker<'a> {
     losses: loss::Known<'a>,
     /// The data set of evaluations that name none, while an assertion compares two of them.
     stand_in: Option<hir::Data>,
+    /// What is asked of the rows, by a query alone.
+    question: ask::Question<'a>,
     /// Steps left before an experiment counts as too large to expand.
     budget: u32,
     /// One was too large, and that is reported: nothing is expanded any more.
@@ -306,6 +337,7 @@ impl<'a> Checker<'a> {
             parted: BTreeMap::new(),
             losses: loss::Known::default(),
             stand_in: None,
+            question: ask::Question::default(),
             budget: MOST_STEPS,
             is_exhausted: false,
         };

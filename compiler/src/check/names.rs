@@ -295,6 +295,21 @@ fn ring_through(start: usize, edges: &[Vec<usize>]) -> Option<Vec<usize>> {
     None
 }
 
+/// The names in an expression that it does not bind itself.
+pub(crate) fn named_in(expr: &Expr) -> Vec<&str> {
+    let mut found = vec![];
+    in_expr(expr, &[], &mut found);
+    found.into_iter().map(|mention| mention.name).collect()
+}
+
+/// The names in a declaration that it does not bind itself.
+pub(crate) fn named_in_decl(decl: &Decl) -> Vec<&str> {
+    mentions(decl)
+        .into_iter()
+        .map(|mention| mention.name)
+        .collect()
+}
+
 fn mentions(decl: &Decl) -> Vec<Mention<'_>> {
     let bound: Vec<&str> = decl.params.iter().map(|p| p.value.as_str()).collect();
     let mut found = vec![];

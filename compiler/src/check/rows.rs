@@ -48,6 +48,11 @@ impl<'a> Checker<'a> {
             let pretrain = self.pretrain(&record, &env);
             self.silence_echoes(&record, before);
             let pretrain = pretrain.map(Arc::new);
+            if let Some(pretrain) = &pretrain {
+                self.ask(&record, pretrain, None, &decl.name.value);
+                let answer = self.question.holds;
+                self.question.answers.insert((decl.name.span, None), answer);
+            }
             closed.extend(pretrain.map(|pretrain| (decl.span, (decl, record, pretrain))));
         }
         let mut pretrains = vec![];
@@ -245,7 +250,11 @@ impl<'a> Checker<'a> {
             }
             self.check_expectations(row.row, scores.len(), is_unsure);
             match self.row(&record, row, &mut lacks_base) {
-                Some(row) => rows.push(row),
+                Some(row) => {
+                    let place = (decl.name.span, Some(rows.len()));
+                    self.question.answers.insert(place, self.question.holds);
+                    rows.push(row);
+                }
                 None => all_closed = false,
             }
         }
@@ -745,6 +754,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         let checkpoint = self.checkpoint(&record, &pretrain).ok()?;
+        self.ask(&record, &pretrain, checkpoint, &name);
         Some(hir::Row {
             label,
             of: name,

@@ -614,6 +614,8 @@ fn doc_writes_a_folder_whole_and_overwrites_nothing_of_others() {
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("`own.html`"), "{}", refused.err);
     assert!(pages.join("own.html").exists() && pages.join("index.html").exists());
+    let here = crisscross(folder.path(), &["doc", "--out", "."]);
+    assert_eq!(here.code, 2, "{}", here.err);
     let file = crisscross(folder.path(), &["doc", "--out", "t.cc"]);
     assert_eq!(file.code, 1);
     assert!(file.err.contains("`t.cc` is a file"), "{}", file.err);

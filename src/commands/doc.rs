@@ -67,6 +67,14 @@ fn may_be_written(out: &Path) -> Result<()> {
         }
         Err(cause) => return Err(cannot_read(cause)),
     };
+    let here = std::env::current_dir().and_then(fs::canonicalize);
+    if matches!((here, fs::canonicalize(out)), (Ok(here), Ok(out)) if here == out) {
+        return Err(
+            Failure::misuse(format!("`{}` is the folder that you are in", out.display())).help(
+                "name a folder for the pages alone, which need not be there yet: `--out DIR`",
+            ),
+        );
+    }
     let mut names = vec![];
     for entry in entries {
         names.push(entry.map_err(cannot_read)?.path());

@@ -454,11 +454,25 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// The program of the module's own text with `more` behind it.
+    /// The program of the module's own declarations with `more` behind them. Its tables, which may be long, are left out.
     fn program(&mut self, more: &str) -> Option<Program> {
         let module = &self.library.modules[self.position];
         let source = self.sources.get(module.file);
-        let (name, text) = (source.name.clone(), format!("{}\n{more}\n", source.text));
+        let name = source.name.clone();
+        let mut text = String::new();
+        let mut end = 0;
+        for item in &self.library.tree(self.position).items {
+            let is_left_out = match item {
+                Item::Decl(decl) => matches!(decl.kind.value, Kind::Table | Kind::Figure),
+                Item::Assert(_) | Item::Allow(_) => true,
+            };
+            let span = span_of(item);
+            if is_left_out {
+                text += &source.text[end..span.start as usize];
+                end = span.end as usize;
+            }
+        }
+        text += &format!("{}\n{more}\n", &source.text[end..]);
         // A copy: what a probe reads is no part of the book.
         let mut sources = self.sources.clone();
         let file = sources.add(name, text);

@@ -140,7 +140,12 @@ fn refreshed(shown: &[String], printed: &[String]) -> Vec<String> {
 
 /// Runs a command line of a transcript in `folder`; what goes to standard error comes first.
 fn printed(folder: &Path, command: &str) -> Vec<String> {
-    let mut words = command.split_whitespace();
+    // What stands in quotes is one word, as in a shell.
+    let parts = command.split('\'').enumerate();
+    let mut words = parts.flat_map(|(i, part)| match i % 2 {
+        0 => part.split_whitespace().collect::<Vec<_>>(),
+        _ => vec![part],
+    });
     assert_eq!(words.next(), Some("crisscross"), "{command}");
     let output = assert_cmd::Command::cargo_bin("crisscross")
         .unwrap()

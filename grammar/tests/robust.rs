@@ -101,10 +101,56 @@ fn pieces() -> impl Strategy<Value = String> {
     })
 }
 
+/// Questions of pieces that occur in questions.
+fn questions() -> impl Strategy<Value = String> {
+    const PIECES: [&str; 22] = [
+        "where",
+        "and",
+        "or",
+        "not",
+        "has",
+        "(",
+        ")",
+        "bs",
+        "loss",
+        "async",
+        ">=",
+        "==",
+        "=",
+        "3",
+        "100ep",
+        "intra + sync",
+        "v.augment",
+        "adn",
+        "&&",
+        "row",
+        ",",
+        ":",
+    ];
+    let rest = prop::collection::vec(0..PIECES.len(), 0..20);
+    rest.prop_map(|picks| {
+        let words = picks.into_iter().map(|i| PIECES[i]);
+        format!("rows {}", words.collect::<Vec<_>>().join(" "))
+    })
+}
+
 proptest! {
     #[test]
     fn any_text_is_read(text in any::<String>()) {
         read(&text);
+    }
+
+    #[test]
+    fn any_question_is_read(text in prop_oneof![any::<String>(), pieces(), questions()]) {
+        let mut sources = Sources::default();
+        let file = sources.add("question", text);
+        if let Err(wrong) = grammar::query::parse(&sources, file) {
+            let spans = [wrong.primary.span].into_iter().chain(wrong.edits.iter().map(|e| e.span));
+            for span in spans {
+                sources.text(span);
+            }
+            prop_assert!(!wrong.message.is_empty() && !wrong.message.ends_with('.'));
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) struct Question<'a> {
     /// What is asked; nothing where nothing is.
     pub condition: Option<&'a Condition>,
     /// Of the record that was closed last.
-    pub holds: bool,
+    holds: bool,
     /// The answers: by the place of a table's name and the position of a row in it, or by the place of a pretraining's name.
     pub answers: BTreeMap<(Span, Option<usize>), bool>,
     /// Mistakes in the question itself.
@@ -36,6 +36,13 @@ pub(crate) struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// Notes the answer for the record that was closed last, if anything is asked.
+    pub fn note(&mut self, place: (Span, Option<usize>)) {
+        if self.condition.is_some() {
+            self.answers.insert(place, self.holds);
+        }
+    }
+
     /// All mistakes: also of values that fitted no row.
     pub fn mistakes(self) -> Vec<Diagnostic> {
         let doubts = self

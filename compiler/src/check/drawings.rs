@@ -7,10 +7,11 @@ use super::{Checker, Slot, Wanted, nearest, suggest};
 use crate::catalog::Family;
 use crate::codes;
 use crate::hir::{
-    Curve, Drawing, Embedded, Eval, Gallery, Head, Part, Projection, Protocol, Saliency, Sampled,
-    Target,
+    Curve, Data, Drawing, Embedded, Eval, Gallery, Head, Part, Projection, Protocol, Saliency,
+    Sampled, Target,
 };
 use crate::units::Exact;
+use crate::written;
 use grammar::ast::{ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use std::rc::Rc;
@@ -69,9 +70,10 @@ impl<'a> Checker<'a> {
                 self.report(&of.env, diagnostic);
                 return None;
             }
+            let queries = self.enough(call, "queries", queries?, &eval.data, Part::Test)?;
             return Some(Drawing::Gallery(Box::new(Gallery {
                 eval,
-                queries: queries?,
+                queries,
                 top: top?,
             })));
         }
@@ -92,24 +94,77 @@ impl<'a> Checker<'a> {
             self.report(&of.env, diagnostic);
             return None;
         }
+        let (split, samples) = (split?, samples?);
+        let samples = self.enough(call, "samples", samples, &eval.data, split)?;
+        if let Some(Some(Target::Agreement)) = target
+            && eval.data.requires().len() < 2
+        {
+            let message = format!(
+                "`agreement` compares with another modality, and `{}` has `{}` alone",
+                written::data_name(&eval.data),
+                eval.uses
+            );
+            let diagnostic = Diagnostic::error(codes::NO_STREAM, of.span(), message)
+                .help("name a data set with both, or write `gradcam(target: activation)`");
+            self.report(&of.env, diagnostic);
+            return None;
+        }
         let of = Sampled {
             data: eval.data,
             uses: eval.uses,
             clip: eval.clip,
             clips: eval.test,
-            split: split?,
-            samples: samples?,
+            split,
+            samples,
         };
         match projection {
             Some(by) => Some(Drawing::Embedding(Box::new(Embedded {
                 of,
                 features: eval.features,
-                by: by?,
+                by: self.bounded(by?, samples),
             }))),
             None => Some(Drawing::Saliency(Box::new(Saliency {
                 of,
                 target: target??,
             }))),
+        }
+    }
+
+    /// No more samples than the data set has, as far as that is known; the stand-in of a profile lends what it has.
+    fn enough(
+        &mut self,
+        call: &Call<'a>,
+        name: &str,
+        asked: u32,
+        data: &Data,
+        split: Part,
+    ) -> Option<u32> {
+        let there = match (data, split) {
+            (Data::Synthetic(set), _) => u64::from(set.clips),
+            (Data::Videos(set) | Data::Sounds(set), Part::Train) => set.train,
+            // How many test samples there are is not declared.
+            (Data::Videos(_) | Data::Sounds(_), Part::Test) => u64::MAX,
+        };
+        if u64::from(asked) <= there {
+            return Some(asked);
+        }
+        if self.caps.is_some() {
+            return u32::try_from(there).ok();
+        }
+        let slot = call.get(name)?.clone();
+        let message = format!("`{name}` asks for {asked}, and the data set has {there} clips");
+        self.error(&slot, codes::OUT_OF_RANGE, message);
+        None
+    }
+
+    /// A projection that a profile with fewer samples can make.
+    fn bounded(&self, by: Projection, samples: u32) -> Projection {
+        let most = Exact::new(i128::from(samples.saturating_sub(1)), 3);
+        match by {
+            Projection::Tsne { perplexity } if self.caps.is_some() => Projection::Tsne {
+                perplexity: perplexity.min(most),
+            },
+            Projection::Tsne { .. } | Projection::Pca => by,
         }
     }
 

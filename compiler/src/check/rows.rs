@@ -50,8 +50,7 @@ impl<'a> Checker<'a> {
             let pretrain = pretrain.map(Arc::new);
             if let Some(pretrain) = &pretrain {
                 self.ask(&record, pretrain, None, &decl.name.value);
-                let answer = self.question.holds;
-                self.question.answers.insert((decl.name.span, None), answer);
+                self.question.note((decl.name.span, None));
             }
             closed.extend(pretrain.map(|pretrain| (decl.span, (decl, record, pretrain))));
         }
@@ -251,8 +250,7 @@ impl<'a> Checker<'a> {
             self.check_expectations(row.row, scores.len(), is_unsure);
             match self.row(&record, row, &mut lacks_base) {
                 Some(row) => {
-                    let place = (decl.name.span, Some(rows.len()));
-                    self.question.answers.insert(place, self.question.holds);
+                    self.question.note((decl.name.span, Some(rows.len())));
                     rows.push(row);
                 }
                 None => all_closed = false,

@@ -31,3 +31,14 @@ figure four {
   draw = saliency(found on K400, split: test)
   row
 }
+
+# More samples than there are, and sound where there is none.
+data few = synthetic(clips: 40, classes: 4, length: 4s, lag: 0s, seed: 1)
+figure five {
+  of   = crisscross
+  draw = [
+    embedding(found on few, split: test, samples: 100, by: pca),
+    saliency(found on UCF101, split: test, samples: 6, by: gradcam(target: agreement))
+  ]
+  row
+}

@@ -25,6 +25,8 @@ pub(super) struct TableView {
     x: Option<String>,
     /// What all rows start from; empty where they differ in it.
     of_html: String,
+    /// What a figure draws.
+    draws: Vec<String>,
     columns: Vec<String>,
     rows: Vec<RowView>,
     /// All its fields are shown for this many rows.
@@ -74,6 +76,12 @@ pub(super) fn tables(
             Some(of) => code::html(library, position, of, None),
             None => String::new(),
         },
+        draws: table
+            .drawings
+            .iter()
+            .map(|(name, _)| code::html(library, position, name, None))
+            .chain(table.curves.iter().map(|curve| curve.name().to_owned()))
+            .collect(),
         columns: table
             .scores
             .iter()

@@ -255,6 +255,39 @@ fn drawn(sources: &Sources, found: &[Diagnostic]) -> String {
     drawn.collect::<Vec<_>>().join("\n\n")
 }
 
+/// What the pairs of a family see under a policy of the prelude: mean, inside, apart.
+fn law(policy: &str, pair: &str) -> [String; 3] {
+    let mut sources = compiler::sources();
+    let text = format!("use paper\npretrain x = crisscross with {{ relax = {policy} }}");
+    let id = sources.add("x.cc", text);
+    let (program, _) = compiler::check(&mut sources, id, &|_, _| None, Profile::Full);
+    let json = compiler::time::json(&program.unwrap().pretrains[0].pretrain, policy);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let pairs = json["pairs"].as_array().unwrap();
+    let found = pairs.iter().find(|one| one["pair"] == pair).unwrap();
+    ["mean", "inside", "apart"].map(|part| found[part].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_fractions_of_the_policies_are_those_that_the_windows_have() {
+    let text = std::fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let (_, table) = text.split_once("| policy | v1v2 |").unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), 5);
+    for row in rows {
+        let policy = row[0].trim_matches('`');
+        assert_eq!(row[1], law(policy, "v1v2")[0], "{policy}");
+        assert_eq!(row[2], law(policy, "a1a2")[0], "{policy}");
+        assert_eq!(row[3], law(policy, "v1a1").join(", "), "{policy}");
+        assert_eq!(row[4], law(policy, "v1a2").join(", "), "{policy}");
+    }
+}
+
 #[test]
 fn the_page_of_a_code_shows_it_and_mends_it() {
     let mut wrong = vec![];

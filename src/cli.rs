@@ -81,8 +81,8 @@ pub struct Show {
 /// `crisscross explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The code of a message, such as `E0402`, or the windows of a pretraining, `FILE.cc:NAME.relax`; without one all codes are
-    /// listed
+    /// The code of a message, such as `E0402`; the windows of a pretraining, `FILE.cc:NAME.relax`; a network layer by layer,
+    /// `FILE.cc:NAME.v.f`, or what evaluations read, `FILE.cc:TABLE.features`; without one all codes are listed
     #[arg(value_name = "WHAT")]
     pub what: Option<String>,
     /// Text for people, or JSON

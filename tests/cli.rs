@@ -536,6 +536,46 @@ fn a_code_that_is_not_there_is_told_the_nearest() {
 }
 
 #[test]
+fn networks_and_features_are_listed_layer_by_layer() {
+    let folder = folder(&[(
+        "small.cc",
+        b"use paper\ntable t { of = crisscross   scores = [linear8 on UCF101]   row v.f = r2plus1d(depth: 10, width: 16) - proj }\n",
+    )]);
+    let video = crisscross(folder.path(), &["explain", "crisscross.v.f"]);
+    assert_eq!((video.code, video.err.as_str()), (0, ""));
+    for line in [
+        "  block5.2.2         512 x 1 x 4 x 4     3,147,776\n",
+        "  in all                                24,834,752\n",
+    ] {
+        assert!(video.out.contains(line), "{}", video.out);
+    }
+    let features = crisscross(folder.path(), &["explain", "small.cc:t.features"]);
+    assert!(features.out.starts_with("linear8 on UCF101, v\n"));
+    // A quarter of the paper's 8192: the network has a quarter of the channels.
+    assert!(
+        features
+            .out
+            .contains("  values                               2048\n")
+    );
+    let json = crisscross(
+        folder.path(),
+        &["explain", "small.cc:t:1.a.h", "--format", "json"],
+    );
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["parameters"], 2_100_736);
+    assert_eq!(json["layers"][1]["output"], serde_json::json!([512]));
+    for (wrong, says) in [
+        ("small.cc:t.x.f", "has no network `x.f`"),
+        ("crisscross.features", "the evaluations of a table"),
+        ("near.v.f", "the prelude has no pretraining `near`"),
+    ] {
+        let none = crisscross(folder.path(), &["explain", wrong]);
+        assert_eq!(none.code, 2, "{}", none.err);
+        assert!(none.err.contains(says), "{}", none.err);
+    }
+}
+
+#[test]
 fn windows_are_explained_for_a_pretraining_of_the_prelude_and_a_row_of_a_file() {
     let folder = folder(&[(
         "far.cc",

@@ -207,7 +207,12 @@ pub struct LogMel {
 impl LogMel {
     /// Columns of a spectrogram of so many samples.
     pub fn columns(&self, samples: u32) -> u32 {
-        samples / self.hop + u32::from(self.centre)
+        if self.centre {
+            // Half of an odd window is rounded down on both sides, so one sample is missing.
+            samples.saturating_sub(self.fft % 2) / self.hop + 1
+        } else {
+            samples / self.hop
+        }
     }
 }
 

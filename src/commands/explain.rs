@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::load;
 use crate::render::{self, Format, write_out};
 
-/// Prints the page of a code, the windows of a pretraining, or all codes.
+/// Prints the page of a code, the windows or a network of a pretraining, or all codes.
 pub fn explain(arguments: &Explain) -> Result<()> {
     let Some(what) = &arguments.what else {
         list(arguments.format);
@@ -20,6 +20,9 @@ pub fn explain(arguments: &Explain) -> Result<()> {
     };
     if let Some((file, name)) = super::relaxation::asked(what) {
         return super::relaxation::explain(file, name, arguments.format);
+    }
+    if let Some(asked) = super::layers::asked(what) {
+        return super::layers::explain(&asked, arguments.format);
     }
     let (code, meaning) = find(what)?;
     let page = codes::page(code).expect("explain: each code has a page");

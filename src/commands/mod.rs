@@ -6,6 +6,7 @@ mod doc;
 mod doctor;
 pub mod explain;
 mod graph;
+mod layers;
 mod plan;
 mod query;
 mod relaxation;

@@ -23,7 +23,22 @@ pub fn asked(what: &str) -> Option<(Option<&Path>, &str)> {
 
 /// Prints the law of windows of the pretraining or row `name` of `file`; without one, of a pretraining of the prelude.
 pub fn explain(file: Option<&Path>, name: &str, format: Format) -> Result<()> {
-    let text = match file {
+    let text = closed(file, name, ".relax", |sources, pretrain, provenance| {
+        Ok(printed(pretrain, &policy(sources, provenance), format))
+    })?;
+    write_out(&text);
+    Ok(())
+}
+
+/// What `then` makes of the pretraining or row `name` of `file`; without one, of a pretraining of the prelude. `path` is what
+/// was asked of it, for messages.
+pub fn closed<T>(
+    file: Option<&Path>,
+    name: &str,
+    path: &str,
+    then: impl FnOnce(&Sources, &Pretrain, &Provenance) -> Result<T>,
+) -> Result<T> {
+    match file {
         Some(file) => {
             let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full)?;
             let programs = compiled.programs().unwrap_or_default();
@@ -31,8 +46,7 @@ pub fn explain(file: Option<&Path>, name: &str, format: Format) -> Result<()> {
                 .first()
                 .expect("explain: one file gives one program");
             let (pretrain, provenance) = find(program, name)?;
-            let called = policy(&compiled.sources, provenance);
-            printed(pretrain, &called, format)
+            then(&compiled.sources, pretrain, provenance)
         }
         None => {
             let mut sources = compiler::sources();
@@ -43,16 +57,14 @@ pub fn explain(file: Option<&Path>, name: &str, format: Format) -> Result<()> {
                 .and_then(|program| program.pretrains.first())
             else {
                 return Err(
-                    Failure::misuse(format!("the prelude has no pretraining `{name}`"))
-                        .help("one of a file is `crisscross explain FILE.cc:NAME.relax`"),
+                    Failure::misuse(format!("the prelude has no pretraining `{name}`")).help(
+                        format!("one of a file is `crisscross explain FILE.cc:NAME{path}`"),
+                    ),
                 );
             };
-            let called = policy(&sources, &declared.provenance);
-            printed(&declared.pretrain, &called, format)
+            then(&sources, &declared.pretrain, &declared.provenance)
         }
-    };
-    write_out(&text);
-    Ok(())
+    }
 }
 
 fn printed(pretrain: &Pretrain, name: &str, format: Format) -> String {

@@ -169,6 +169,14 @@ impl<'a> Checker<'a> {
     }
 
     fn link(&mut self, part: &Part<'a>) -> Option<Link> {
+        if let Some(call) = self.operator_call(&part.slot, Family::Timing).ok()? {
+            let name = call.operator.name;
+            let message = format!("`{name}` is around a whole chain, not a part of one");
+            let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, part.at.span(), message)
+                .help(format!("write `{name}(MSC-HF-CJ)` around all of it"));
+            self.report(&part.at.env, diagnostic);
+            return None;
+        }
         let Some(call) = self.operator_call(&part.slot, Family::Augment).ok()? else {
             let wanted = Wanted::new(
                 "a chain of augmentations",

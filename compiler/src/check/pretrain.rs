@@ -8,7 +8,7 @@ use crate::catalog;
 use crate::codes;
 use crate::graph;
 use crate::hir::{BatchNorm, Clip, Data, Layer, Modality, Network, Precision, Pretrain, Schedule};
-use crate::loss::{EmbeddingOp, Loss};
+use crate::loss::{EmbeddingOp, Loss, TermOp};
 use crate::units::Exact;
 use grammar::ast::Kind;
 use grammar::diagnostic::Diagnostic;
@@ -69,6 +69,7 @@ impl<'a> Checker<'a> {
             .and_then(|n| self.loss_of(record, n, weights));
 
         let mut networks = networks?;
+        let views = networks.context.views;
         let mut closed = vec![];
         for name in networks.context.modalities.clone() {
             let modality = self.close_modality(record, &name, &mut networks, loss.as_ref());
@@ -80,7 +81,8 @@ impl<'a> Checker<'a> {
         if let (Some(bs), Some(es), Some(ep)) = (bs, es, ep) {
             self.check_steps(record, bs, es, ep, &closed);
             if let (Some(bn), true) = (bn, ep > 0) {
-                self.check_rows(record, bs, (bn, networks.context.views), &closed);
+                let networks = (closed.as_slice(), loss.as_ref());
+                self.check_rows(record, bs, (bn, views), networks);
             }
             if ep > 0 {
                 self.advise_on_epoch(record, bs, es, data.as_ref());
@@ -412,6 +414,7 @@ impl<'a> Checker<'a> {
             self.report(&slot.env, diagnostic);
             return None;
         }
+        self.linear_inputs(&slot, &exact, &networks.context)?;
         self.warn_about_loss(&slot, &exact, weights, &networks.context);
         match weights? {
             "unit" => exact.unit(),
@@ -515,32 +518,48 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// BatchNorm of one row: every value is its own mean, and nothing is left of it.
+    /// BatchNorm and variances of one row: every value is its own mean, and nothing is left of it.
     fn check_rows(
         &mut self,
         record: &Rc<Record<'a>>,
         bs: u64,
         (bn, views): (BatchNorm, u32),
-        modalities: &[Option<Modality>],
+        (modalities, loss): (&[Option<Modality>], Option<&Loss>),
     ) {
         let is_joint = bn == BatchNorm::Joint && views > 1;
         if bs != 1 || is_joint {
             return;
         }
-        let heads = modalities.iter().flatten().flat_map(|m| {
-            std::iter::once((&m.name, "f", &m.f)).chain(m.h.iter().map(|h| (&m.name, "h", h)))
+        let of_groups = modalities.iter().flatten().flat_map(|m| {
+            let h = m.h.iter().map(move |h| (format!("{}.h", m.name), m, h));
+            std::iter::once((format!("{}.f", m.name), m, &m.f)).chain(h)
         });
-        let has_norm = |network: &Network| network.layers.contains(&Layer::Bn);
-        let Some((name, part, _)) = heads.into_iter().find(|(.., network)| has_norm(network))
-        else {
+        // A backbone has one value of a channel where its last map has one place.
+        let is_one = |modality: &Modality, network: &Network| {
+            let last = network.layers.first();
+            let map = last.and_then(|layer| graph::networks::conv5(layer, &modality.clip));
+            map.is_some_and(|map| map.iter().product::<u32>() == 1)
+        };
+        let norm = of_groups
+            .into_iter()
+            .find_map(|(group, modality, network)| {
+                let has_norm = network.layers.contains(&Layer::Bn) || is_one(modality, network);
+                has_norm.then(|| format!("the BatchNorm of `{group}`"))
+            });
+        let variance = loss
+            .into_iter()
+            .flat_map(|loss| &loss.terms)
+            .find_map(|(term, _)| {
+                let is_over_rows = matches!(term.op, TermOp::HingeStd | TermOp::Cov);
+                is_over_rows.then(|| "a variance over the batch".to_owned())
+            });
+        let Some(what) = norm.or(variance) else {
             return;
         };
         let Some(slot) = record.slot("bs") else {
             return;
         };
-        let message = format!(
-            "the `bn` of `{name}.{part}` has one row in a batch of one, and leaves nothing of it"
-        );
+        let message = format!("{what} has one row in a batch of one, and nothing is left of it");
         let diagnostic =
             Diagnostic::error(codes::ONE_ROW, slot.span(), message).help("write `bs = 2` or more");
         self.report(&slot.env, diagnostic);

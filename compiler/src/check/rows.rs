@@ -263,6 +263,7 @@ impl<'a> Checker<'a> {
             .into_iter()
             .map(|(label, eval)| Some((label, eval?)))
             .collect::<Option<Vec<_>>>()?;
+        self.pools_fit(&record, &rows, &scores)?;
         let written: Vec<&'a Row> = unrolled.iter().map(|row| row.row).collect();
         self.advise_on_table(&record, &rows, &written, &scores);
         let title = decl.title.as_ref().map(|title| title.value.clone());

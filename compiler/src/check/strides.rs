@@ -1,13 +1,16 @@
 //! Strides of a backbone's blocks, and the sizes of its maps where a file states them (Tables S5 and S6).
 
 use super::layers::{Role, clip_text, sizes_text};
-use super::{Call, Checker, Slot, Wanted};
+use super::record::Record;
+use super::{Call, Checker, Env, Slot, Wanted, counted};
 use crate::catalog::{self, Measure};
 use crate::codes;
-use crate::graph::networks::{self, STAGES};
-use crate::hir::Layer;
+use crate::graph::networks::{self, STAGES, Unpooled};
+use crate::graph::shapes;
+use crate::hir::{Eval, Layer, Protocol, Row};
 use grammar::ast::ExprKind;
 use grammar::diagnostic::Diagnostic;
+use std::rc::Rc;
 
 impl<'a> Checker<'a> {
     /// The stride of each block of a backbone, nothing where they are the paper's. A file gives one for each stage,
@@ -120,8 +123,8 @@ impl<'a> Checker<'a> {
                 sizes_text(&derived[stage])
             ),
             None => format!(
-                "`maps` states {} sizes, there are {STAGES} stages",
-                stated.len()
+                "`maps` states {}, there are {STAGES} stages",
+                counted(stated.len(), "size")
             ),
         };
         let diagnostic = Diagnostic::error(codes::OTHER_MAPS, slot.span(), message)
@@ -137,6 +140,42 @@ impl<'a> Checker<'a> {
         };
         self.report(&place.env, diagnostic);
         None
+    }
+
+    /// The pools of each score against the maps of each row's own backbone, where its strides are not the paper's: an
+    /// evaluation by itself is read for these.
+    pub(super) fn pools_fit(
+        &mut self,
+        table: &Rc<Record<'a>>,
+        rows: &[Row],
+        scores: &[(String, Protocol)],
+    ) -> Option<()> {
+        for row in rows {
+            for (heading, protocol) in scores {
+                let misfit = protocol.parts().iter().find_map(|eval| misfit(row, eval));
+                let Some((eval, unpooled)) = misfit else {
+                    continue;
+                };
+                let Unpooled {
+                    window, size, map, ..
+                } = unpooled;
+                let message = format!("window {window} larger than map {size} in `{heading}`");
+                let mut diagnostic = Diagnostic::error(codes::WINDOW_TOO_LARGE, row.span, message)
+                    .note(format!(
+                        "the strides of this row's `{}.f` leave {} of `{}`",
+                        eval.uses,
+                        sizes_text(&map),
+                        clip_text(&eval.clip)
+                    ))
+                    .help("pool less, or take the strides of the other rows");
+                if let Some(slot) = table.slot("scores") {
+                    diagnostic = diagnostic.label(slot.span(), "the evaluations");
+                }
+                self.report(&Env::of_module(0), diagnostic);
+                return None;
+            }
+        }
+        Some(())
     }
 
     /// `(1, 2, 2, 2)`.
@@ -164,6 +203,14 @@ impl<'a> Checker<'a> {
             .collect();
         read.into_iter().collect()
     }
+}
+
+/// The evaluation of a row whose pools do not fit the row's own maps.
+fn misfit<'e>(row: &Row, eval: &'e Eval) -> Option<(&'e Eval, Unpooled)> {
+    let network = shapes::network(&row.pretrain, &format!("{}.f", eval.uses))?;
+    let map = networks::conv5(network.layers.first()?, &eval.clip)?;
+    let unpooled = networks::pooled(map, &eval.features).err()?;
+    Some((eval, unpooled))
 }
 
 /// `block3.1` of the block at this position.

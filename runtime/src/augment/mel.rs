@@ -106,16 +106,20 @@ mod tests {
 
     #[test]
     fn columns_are_as_many_as_the_plan_says() {
-        for (centre, samples, columns) in [
-            (true, 32_000, 201),
-            (false, 32_000, 200),
-            (true, 700, 5),
-            (false, 320, 2),
+        for (centre, samples, fft, columns) in [
+            (true, 32_000, 1024, 201),
+            (false, 32_000, 1024, 200),
+            (true, 700, 1024, 5),
+            (false, 320, 1024, 2),
+            (true, 32_000, 1025, 200),
+            (true, 32_001, 1025, 201),
+            (false, 32_000, 1025, 200),
+            (false, 32_159, 161, 200),
         ] {
             let mel = LogMel {
                 bands: 80,
                 hop: 160,
-                fft: 1024,
+                fft,
                 centre,
             };
             let spectrogram = log_mel(

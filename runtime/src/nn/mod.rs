@@ -7,6 +7,8 @@ pub mod parameters;
 pub mod r2plus1d;
 pub mod resnet;
 pub mod stages;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Result};
 use compiler::hir::{self, Layer, Precision};

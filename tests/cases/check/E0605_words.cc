@@ -6,7 +6,6 @@ pretrain heard = crisscross with {
   data = talk   modalities = [v, a, t]
   t.augment = VJ   t.f = bag_of_words(vocab: 30K, width: 512) - proj   t.h = pred
 }
-pretrain seen = crisscross with { v.augment = consistent(MSC-HF) - drop_words(p: 0.1) }
 pretrain dropped = crisscross with { v.augment = MSC - drop_words(p: 0.1) }
 pretrain followed = crisscross with { v.augment = follow(v) }
 pretrain coloured = crisscross with {

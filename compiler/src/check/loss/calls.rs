@@ -9,6 +9,7 @@ use crate::loss::{Embedding, EmbeddingOp, Loss, Term, TermOp};
 use crate::units::Exact;
 use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 impl<'a> Checker<'a> {
@@ -278,6 +279,7 @@ impl<'a> Checker<'a> {
                     self.report(&slot.env, diagnostic);
                     return None;
                 };
+                self.fits_predictor(slot, &tensor, context)?;
                 wrap(EmbeddingOp::Predict(group), tensor)
             }
             Function::Operator(name) => {
@@ -342,6 +344,66 @@ impl<'a> Checker<'a> {
         }
         self.report(&slot.env, diagnostic);
         None
+    }
+
+    /// A predictor takes embeddings as wide as those of its modality's encoder.
+    fn fits_predictor(
+        &mut self,
+        slot: &Slot<'a>,
+        tensor: &Embedding,
+        context: &Context,
+    ) -> Option<()> {
+        let (modality, _) = tensor.view();
+        let takes = context.groups.get(&format!("{modality}.f"))?.1;
+        let (Some(takes), Some((source, gives))) = (takes, width(tensor, context)) else {
+            return Some(());
+        };
+        if takes == gives {
+            return Some(());
+        }
+        let message = format!(
+            "widths differ: `{modality}.h` takes the {takes} values of `{modality}.f`, {source} ends in {gives}"
+        );
+        let diagnostic = Diagnostic::error(codes::WIDTHS_DIFFER, slot.span(), message)
+            .help("apply `h` to `z(v[1])`");
+        self.report(&slot.env, diagnostic);
+        None
+    }
+
+    /// A linear layer of a loss is one layer wherever it is written, so it takes embeddings of one width.
+    pub(in crate::check) fn linear_inputs(
+        &mut self,
+        slot: &Slot<'a>,
+        loss: &Loss,
+        context: &Context,
+    ) -> Option<()> {
+        let mut known: BTreeMap<u32, (String, u32)> = BTreeMap::new();
+        for embedding in loss.terms.iter().flat_map(|(term, _)| &term.args) {
+            let mut at = embedding;
+            while let Embedding::Apply(op, inner) = at {
+                at = inner;
+                let EmbeddingOp::Linear(layer) = op else {
+                    continue;
+                };
+                let Some((source, gives)) = width(inner, context) else {
+                    continue;
+                };
+                let (first, takes) = known
+                    .entry(*layer)
+                    .or_insert_with(|| (source.clone(), gives))
+                    .clone();
+                if takes != gives {
+                    let message = format!(
+                        "widths differ: `linear({layer})` takes the {takes} values of {first}, {source} ends in {gives}"
+                    );
+                    let diagnostic = Diagnostic::error(codes::WIDTHS_DIFFER, slot.span(), message)
+                        .help("give both networks a last layer of the same width");
+                    self.report(&slot.env, diagnostic);
+                    return None;
+                }
+            }
+        }
+        Some(())
     }
 
     pub(in crate::check) fn same_width(

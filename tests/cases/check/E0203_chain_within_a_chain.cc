@@ -1,0 +1,2 @@
+use paper
+pretrain seen = crisscross with { v.augment = consistent(MSC-HF) - GS }

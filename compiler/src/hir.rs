@@ -1057,7 +1057,8 @@ pub type Provenance = BTreeMap<String, Vec<grammar::span::Span>>;
 /// A table or figure: closed rows and the columns they are scored by.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// What the rows of a figure are drawn against, a path such as `relax` or `of.data.train`; `None` for a table.
+    /// What the rows of a figure are drawn against, a path such as `relax` or `of.data.train`; `None` for a table, and where there
+    /// are no points to draw.
     pub x: Option<String>,
     /// Its name.
     pub name: String,

@@ -8,7 +8,7 @@ mod graph;
 
 pub use answer::{Answer, Item};
 
-use crate::check::load::Resolver;
+use crate::check::load::{Module, Resolver};
 use crate::check::{self, Answers};
 use crate::hir::Program;
 use crate::plan::{self, Plan};
@@ -70,7 +70,7 @@ pub fn query(
     let view = View::of(sources, files, resolve, condition)?;
     let items = match &asked {
         Query::Select { kind, condition } => {
-            view.selected(sources, kind.value == "rows", condition.is_some())?
+            view.selected(sources, kind.value == "rows", condition.is_some())
         }
         Query::Call { function, targets } => view.called(sources, &function.value, targets)?,
     };
@@ -97,7 +97,7 @@ struct View {
     programs: Vec<(String, Program)>,
     answers: Vec<Answers>,
     plan: Plan,
-    graph: Graph,
+    modules: Vec<Vec<Module>>,
 }
 
 impl View {
@@ -133,22 +133,16 @@ impl View {
             .map(|(name, program)| (name.as_str(), program))
             .collect();
         let plan = plan::plan(&named)?;
-        let graph = Graph::of(sources, &modules, &programs);
         Ok(View {
             programs,
             answers,
             plan,
-            graph,
+            modules,
         })
     }
 
     /// `rows where ...`, `pretrains where ...`.
-    fn selected(
-        &self,
-        sources: &Sources,
-        wants_rows: bool,
-        has_condition: bool,
-    ) -> Result<Vec<Item>, Vec<Diagnostic>> {
+    fn selected(&self, sources: &Sources, wants_rows: bool, has_condition: bool) -> Vec<Item> {
         let mut items = vec![];
         let mut tables = self.plan.tables.iter();
         for ((_, program), answers) in self.programs.iter().zip(&self.answers) {
@@ -191,7 +185,7 @@ impl View {
                 }
             }
         }
-        Ok(items)
+        items
     }
 
     fn called(
@@ -200,46 +194,42 @@ impl View {
         function: &str,
         targets: &[Target],
     ) -> Result<Vec<Item>, Vec<Diagnostic>> {
+        let graph = &Graph::of(sources, &self.modules, &self.programs);
+        let find = |target| graph.find(&self.programs, target);
         let meant: Vec<Meant> = targets
             .iter()
-            .map(|target| {
-                self.graph
-                    .find(&self.programs, target)
-                    .map_err(|wrong| vec![*wrong])
-            })
+            .map(|target| find(target).map_err(|wrong| vec![*wrong]))
             .collect::<Result<_, _>>()?;
         match (function, meant.as_slice()) {
-            ("deps", [meant]) => Ok(self.deps(sources, meant)),
+            ("deps", [meant]) => Ok(self.deps(sources, graph, meant)),
             ("rdeps", [Meant::Rows(_)]) => {
                 let message = "nothing is made of a table";
                 let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, targets[0].span, message)
                     .help("`shared(table1, fig4)` says what two of them have in common, `rdeps(crisscross)` what uses a declaration");
                 Err(vec![diagnostic])
             }
-            ("rdeps", [Meant::Declarations(nodes)]) => Ok(self.rdeps(sources, nodes)),
-            (_, [a, b]) => Ok(self.shared(sources, a, b)),
+            ("rdeps", [Meant::Declarations(nodes)]) => Ok(self.rdeps(sources, graph, nodes)),
+            (_, [a, b]) => Ok(self.shared(sources, graph, a, b)),
             _ => unreachable!("query: the number of names was checked"),
         }
     }
 
     /// Down: rows, stages, declarations and modules.
-    fn deps(&self, sources: &Sources, meant: &Meant) -> Vec<Item> {
+    fn deps(&self, sources: &Sources, graph: &Graph, meant: &Meant) -> Vec<Item> {
         let mut items = vec![];
         let nodes = match meant {
             Meant::Rows(rows) => {
                 items.extend(rows.iter().map(|at| self.row_item(sources, *at)));
                 items.extend(self.stage_items(&self.stages_of(rows)));
-                rows.iter()
-                    .flat_map(|at| self.graph.rows[at].all())
-                    .collect()
+                rows.iter().flat_map(|at| graph.rows[at].all()).collect()
             }
             Meant::Declarations(nodes) => {
-                let mut below = self.graph.below(nodes.iter().cloned());
+                let mut below = graph.below(nodes.iter().cloned());
                 below.retain(|node| !nodes.contains(node));
                 below
             }
         };
-        items.extend(self.graph.items(sources, &nodes));
+        items.extend(graph.items(sources, &nodes));
         let modules: BTreeSet<&str> = nodes.iter().map(|node| node.file.as_str()).collect();
         items.extend(
             modules
@@ -250,11 +240,11 @@ impl View {
     }
 
     /// Up: declarations, tables, rows and the pretrainings of these.
-    fn rdeps(&self, sources: &Sources, nodes: &BTreeSet<Node>) -> Vec<Item> {
-        let users = self.graph.above(nodes);
-        let mut items = self.graph.items(sources, &users);
+    fn rdeps(&self, sources: &Sources, graph: &Graph, nodes: &BTreeSet<Node>) -> Vec<Item> {
+        let users = graph.above(nodes);
+        let mut items = graph.items(sources, &users);
         let (mut rows, mut trained) = (vec![], vec![]);
-        for (at, row) in &self.graph.rows {
+        for (at, row) in &graph.rows {
             let is_trained = row.training.iter().any(|node| nodes.contains(node));
             if is_trained {
                 trained.push(*at);
@@ -268,15 +258,10 @@ impl View {
             .map(|(file, table, _)| (*file, *table))
             .collect();
         tables.dedup();
-        for (file, table) in tables {
-            let table = &self.programs[file].1.tables[table];
+        for at in tables {
+            let table = &self.programs[at.0].1.tables[at.1];
             items.push(Item {
-                kind: if table.x.is_some() || !table.drawings.is_empty() || !table.curves.is_empty()
-                {
-                    "figure"
-                } else {
-                    "table"
-                },
+                kind: graph.kinds[&at].word(),
                 name: table.name.clone(),
                 place: answer::place(sources, table.span),
                 id: None,
@@ -295,7 +280,7 @@ impl View {
     }
 
     /// The stages of two tables, or the declarations below two declarations, that are the same.
-    fn shared(&self, sources: &Sources, a: &Meant, b: &Meant) -> Vec<Item> {
+    fn shared(&self, sources: &Sources, graph: &Graph, a: &Meant, b: &Meant) -> Vec<Item> {
         if let (Meant::Rows(a), Meant::Rows(b)) = (a, b) {
             let (left, right) = (self.stages_of(a), self.stages_of(b));
             let both: BTreeSet<_> = left.intersection(&right).cloned().collect();
@@ -319,15 +304,11 @@ impl View {
             return items;
         }
         let below = |meant: &Meant| match meant {
-            Meant::Rows(rows) => rows
-                .iter()
-                .flat_map(|at| self.graph.rows[at].all())
-                .collect(),
-            Meant::Declarations(nodes) => self.graph.below(nodes.iter().cloned()),
+            Meant::Rows(rows) => rows.iter().flat_map(|at| graph.rows[at].all()).collect(),
+            Meant::Declarations(nodes) => graph.below(nodes.iter().cloned()),
         };
         let (left, right) = (below(a), below(b));
-        self.graph
-            .items(sources, &left.intersection(&right).cloned().collect())
+        graph.items(sources, &left.intersection(&right).cloned().collect())
     }
 
     fn row_name(&self, (file, table, row): At) -> String {

@@ -115,6 +115,9 @@ fn a_value_that_a_row_replaces_is_not_used_by_it() {
     // Which rows name it.
     assert_eq!(rows("rdeps(async)"), [5, 7, 8, 9, 10, 11]);
     assert_eq!(rows("rdeps(v1v2)"), [1, 9]);
+    // Also where the pretraining of a row stands in another file of the user's: `visual` of table5.cc.
+    let users = names("rdeps(v1v2)", "row");
+    assert!(users.contains("temporal_consistency:1") && users.contains("table5_visual:1"));
     // By value, whatever the words: row 3 is equation 2 written out.
     assert_eq!(rows("rows where loss == v1v2 + a1a2"), [3]);
     assert_eq!(rows("rows where loss == 2 * (sync + async)"), [7]);

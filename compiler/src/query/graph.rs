@@ -51,6 +51,8 @@ pub(super) struct Graph {
     declared: BTreeMap<Node, (Kind, Span)>,
     made_of: BTreeMap<Node, Made>,
     pub rows: BTreeMap<At, Parts>,
+    /// Whether each table is one or a figure.
+    pub kinds: BTreeMap<(usize, usize), Kind>,
 }
 
 /// What a declaration is made of.
@@ -64,7 +66,6 @@ struct Made {
 
 /// One file with what its names mean.
 struct Scope<'m> {
-    modules: &'m [Module],
     names: Vec<BTreeMap<&'m str, (usize, &'m Decl)>>,
     files: Vec<String>,
 }
@@ -87,11 +88,7 @@ impl<'m> Scope<'m> {
             .iter()
             .map(|m| sources.get(m.file).name.clone())
             .collect();
-        Scope {
-            modules,
-            names,
-            files,
-        }
+        Scope { names, files }
     }
 
     fn node(&self, module: usize, decl: &Decl) -> Node {
@@ -109,10 +106,10 @@ impl<'m> Scope<'m> {
         known.map(|(owner, decl)| self.node(*owner, decl)).collect()
     }
 
-    fn module_of(&self, span: Span) -> Option<usize> {
-        self.modules
-            .iter()
-            .position(|module| module.file == span.file)
+    /// The module that a place stands in. A module of the user's is read once for each file that uses it, under one name.
+    fn module_of(&self, sources: &Sources, span: Span) -> Option<usize> {
+        let name = &sources.get(span.file).name;
+        self.files.iter().position(|file| file == name)
     }
 
     /// What a declaration is made of: for a record the records that it copies and the values of the fields that count.
@@ -193,7 +190,13 @@ impl<'m> Scope<'m> {
     }
 
     /// What a row is made of, the value that counts of each field found by the place that set it; and what its table scores.
-    fn row(&self, sources: &Sources, row: &Row, scored: &[&'m Expr]) -> (Made, BTreeSet<Node>) {
+    fn row(
+        &self,
+        sources: &Sources,
+        row: &Row,
+        scored: &[&'m Expr],
+        known: &mut BTreeMap<Span, BTreeSet<Node>>,
+    ) -> (Made, BTreeSet<Node>) {
         let mut made = Made::default();
         // The text of `of` is an expression of the root file.
         let mut texts = Sources::default();
@@ -207,12 +210,14 @@ impl<'m> Scope<'m> {
             }
         }
         for place in row.provenance.values().filter_map(|places| places.last()) {
-            let Some(module) = self.module_of(*place) else {
-                continue;
-            };
-            let expr = grammar::expression(sources, value_at(sources, *place));
-            let names = expr.iter().flat_map(named_in).collect();
-            made.values.extend(self.nodes(module, names));
+            // Most rows of a table have most values from one place.
+            let named = known.entry(*place).or_insert_with(|| {
+                let expr = grammar::expression(sources, value_at(sources, *place));
+                let module = self.module_of(sources, *place);
+                let names = |module| self.nodes(module, expr.iter().flat_map(named_in).collect());
+                module.map(names).unwrap_or_default()
+            });
+            made.values.extend(named.iter().cloned());
         }
         let named = scored.iter().map(|expr| self.nodes(0, named_in(expr)));
         (made, named.flatten().collect())
@@ -285,6 +290,7 @@ impl Graph {
             declared: BTreeMap::new(),
             made_of: BTreeMap::new(),
             rows: BTreeMap::new(),
+            kinds: BTreeMap::new(),
         };
         for (file, (modules, (_, program))) in modules.iter().zip(programs).enumerate() {
             let scope = Scope::of(sources, modules);
@@ -303,10 +309,17 @@ impl Graph {
                     graph.made_of.insert(node, scope.made_of(at, decl));
                 }
             }
+            let mut known = BTreeMap::new();
             for (number, table) in program.tables.iter().enumerate() {
+                let decl = decls(&modules[0]).find(|decl| decl.name.span == table.span);
+                let kind = decl.map_or(Kind::Table, |decl| decl.kind.value);
+                // A file without tables has one for its pretrainings.
+                let is_own = matches!(kind, Kind::Table | Kind::Figure);
+                let kind = if is_own { kind } else { Kind::Table };
+                graph.kinds.insert((file, number), kind);
                 let scored = scored(modules, table);
                 for (row, closed) in table.rows.iter().enumerate() {
-                    let (made, scored) = scope.row(sources, closed, &scored);
+                    let (made, scored) = scope.row(sources, closed, &scored, &mut known);
                     let mut training = graph.below(made.values);
                     training.extend(made.bases);
                     let parts = Parts {

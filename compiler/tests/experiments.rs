@@ -195,6 +195,28 @@ fn plan_of_trimodal() {
     }
 }
 
+/// Words and flow are refused wherever they stand: as a modality that no term reads, and as what the sampler must see of a set.
+/// Sounds and pictures of a set with captions are read as of any other.
+#[test]
+fn what_cannot_be_read_is_refused_before_a_run() {
+    let talk =
+        "data talk = videos(train: 9K, classes: 10, requires: [v, a, captions], short: skip)";
+    let refused = |pretrain: &str, scores: &str| {
+        let text = format!(
+            "use paper\nmodality o = flow(of: v, method: tvl1)\n{talk}\npretrain x = crisscross with {{ {pretrain} }}
+             table y {{ of = x   scores = [{scores}]   row seed = 0 }}"
+        );
+        let left = plan::executable(&plan_of("x.cc", &text, Profile::Full));
+        left.refused.into_keys().collect::<Vec<_>>()
+    };
+    let flow =
+        "modalities = [v, a, o]   loss = v1v2   o.augment = follow(v)   o.f = r2plus1d18 - proj";
+    assert_eq!(refused(flow, "linear2s on ESC50"), ["optical flow"]);
+    let captions = ["a data set that requires captions"];
+    assert_eq!(refused("data = talk", "linear2s on ESC50"), captions);
+    assert!(refused("seed = 0", "linear8 on talk, linear2s on talk").is_empty());
+}
+
 #[test]
 fn graphs_of_quickstart() {
     for (number, row) in (1..).zip(rows(QUICKSTART)) {

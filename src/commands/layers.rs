@@ -54,16 +54,15 @@ pub fn explain(asked: &Asked<'_>, format: Format) -> Result<()> {
     };
     write_out(&match format {
         Format::Text => {
-            let tables = tables
-                .iter()
-                .map(|(title, rows)| format!("{title}\n{}", networks::text(rows)));
+            let tables = tables.iter().map(|listed| {
+                let place = listed.place.as_ref();
+                let place = place.map_or(String::new(), |place| format!("    # {place}"));
+                format!("{}{place}\n{}", listed.name, networks::text(&listed.rows))
+            });
             tables.collect::<Vec<_>>().join("\n")
         }
         Format::Json => {
-            let tables: Vec<Value> = tables
-                .iter()
-                .map(|(title, rows)| json_of(title, rows))
-                .collect();
+            let tables: Vec<Value> = tables.iter().map(json_of).collect();
             let whole = match (asked.group, tables.as_slice()) {
                 (Some(_), [one]) => one.clone(),
                 _ => Value::from(tables),
@@ -74,16 +73,21 @@ pub fn explain(asked: &Asked<'_>, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// A title and the layers below it.
-type Listed = (String, Vec<Row>);
+/// Layers under their title.
+struct Listed {
+    name: String,
+    /// The line that sets the network: `trimodal.cc:33`.
+    place: Option<String>,
+    rows: Vec<Row>,
+}
 
 fn network(asked: &Asked<'_>, group: &str) -> Result<Listed> {
-    let title = format!("{}.{group}", asked.name);
+    let name = format!("{}.{group}", asked.name);
     relaxation::closed(
         asked.file,
         asked.name,
         &format!(".{group}"),
-        |_, pretrain, _| {
+        |sources, pretrain, provenance| {
             let rows = networks::of_group(pretrain, group).ok_or_else(|| {
                 let groups = pretrain.modalities.iter().flat_map(|m| {
                     let h = m.h.iter().map(|_| format!("`{}.h`", m.name));
@@ -93,7 +97,12 @@ fn network(asked: &Asked<'_>, group: &str) -> Result<Listed> {
                 let list: Vec<String> = groups.collect();
                 Failure::misuse(message).help(format!("it trains {}", list.join(", ")))
             })?;
-            Ok((title, rows))
+            let set = provenance.get(group).and_then(|places| places.last());
+            let place = set.map(|span| {
+                let (line, _) = sources.line_column(span.file, span.start);
+                format!("{}:{line}", sources.get(span.file).name)
+            });
+            Ok(Listed { name, place, rows })
         },
     )
 }
@@ -121,8 +130,11 @@ fn features(asked: &Asked<'_>) -> Result<Vec<Listed>> {
         .flat_map(|(heading, protocol)| protocol.parts().iter().map(move |eval| (heading, eval)));
     let listed: Vec<Listed> = parts
         .filter_map(|(heading, eval)| {
-            let title = format!("{heading}, {}", eval.uses);
-            Some((title, networks::of_features(pretrain, eval)?))
+            Some(Listed {
+                name: format!("{heading}, {}", eval.uses),
+                place: None,
+                rows: networks::of_features(pretrain, eval)?,
+            })
         })
         .collect();
     if listed.is_empty() {
@@ -133,11 +145,12 @@ fn features(asked: &Asked<'_>) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-fn json_of(title: &str, rows: &[Row]) -> Value {
+fn json_of(listed: &Listed) -> Value {
+    let rows = &listed.rows;
     let layers: Vec<Value> = rows
         .iter()
         .map(|row| json!({ "layer": row.name, "output": row.shape, "parameters": row.parameters }))
         .collect();
     let total: u64 = rows.iter().map(|row| row.parameters).sum();
-    json!({ "name": title, "layers": layers, "parameters": total })
+    json!({ "name": listed.name, "place": listed.place, "layers": layers, "parameters": total })
 }

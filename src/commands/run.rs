@@ -73,7 +73,11 @@ fn executable(plan: Plan) -> Result<Plan> {
     }
     let numbers: Vec<String> = refused
         .iter()
-        .map(|(what, cells)| format!("{what} ({cells} of the numbers)"))
+        .map(|(what, cells)| match cells {
+            // A pretraining that no table scores.
+            0 => (*what).to_owned(),
+            cells => format!("{what} ({cells} of the numbers)"),
+        })
         .collect();
     let message = format!("this version cannot run {}", numbers.join(", "));
     if plan.tables.is_empty() {

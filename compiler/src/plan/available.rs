@@ -110,12 +110,22 @@ pub fn with_reasons(plan: &Plan) -> Plan {
     said
 }
 
-/// The stages that no run can execute, each with what it is.
+/// The stages that no run can execute, each with what it is; a score on features that none can extract is one of them.
 fn reasons(plan: &Plan) -> BTreeMap<&StageId, &'static str> {
-    let stages = plan.stages.iter();
-    stages
-        .filter_map(|stage| Some((&stage.id, refusal(&stage.work)?)))
-        .collect()
+    let mut reasons = BTreeMap::new();
+    // Stages stand behind those that they need.
+    for stage in &plan.stages {
+        let own = refusal(&stage.work);
+        let what = own.or_else(|| match &stage.work {
+            Work::Score(work) => {
+                let mut features = std::iter::once(&work.features).chain(&work.beside);
+                features.find_map(|id| reasons.get(id).copied())
+            }
+            Work::Pretrain(_) | Work::Extract(_) | Work::Finetune(_) | Work::Draw(_) => None,
+        });
+        reasons.extend(what.map(|what| (&stage.id, what)));
+    }
+    reasons
 }
 
 /// The reason of a cell that is refused.
@@ -157,7 +167,7 @@ pub fn refusal(work: &Work) -> Option<&'static str> {
                 | Node::Sum { .. } => None,
             })
         }),
-        Work::Extract(work) => clip(&work.eval.clip).or_else(|| captions(&work.eval.data)),
+        Work::Extract(work) => clip(&work.eval.clip),
         Work::Finetune(_) => Some("full finetuning"),
         Work::Score(work) if !work.beside.is_empty() => Some("late fusion"),
         Work::Score(work) => match &work.head {

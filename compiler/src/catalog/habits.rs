@@ -92,6 +92,10 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
         "what is local stands on the command line or in `crisscross.toml`: `run --loader-threads 4`",
     ),
     (
+        "draw",
+        "what is drawn of each row is said in a figure: write `figure` in place of `table`",
+    ),
+    (
         "checkpoint",
         "a state of a training is named where it is scored, in a row: `row checkpoint = 40ep`",
     ),

@@ -75,10 +75,21 @@ impl<'a> Checker<'a> {
             return;
         };
         let (left, right) = (slot.with(left), slot.with(right));
-        if let Some(kind) = self.record_kind(&left).or_else(|| self.record_kind(&right)) {
+        let kind = self.record_kind(&left).or_else(|| self.record_kind(&right));
+        let is_loss = kind.is_none() && (self.is_loss(&left) || self.is_loss(&right));
+        if op.value != CompareOp::Equal && (kind.is_some() || is_loss) {
+            let what = kind.map_or("a loss", catalog::kind_noun);
+            let message = format!("{what} is equal to another one or not, and no less or more");
+            let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, op.span, message)
+                .help("write `==`")
+                .edit(op.span, "==");
+            self.report(&slot.env, diagnostic);
+            return;
+        }
+        if let Some(kind) = kind {
             return self.claim_records(assert, &left, &right, kind);
         }
-        if self.is_loss(&left) || self.is_loss(&right) {
+        if is_loss {
             for (name, context) in contexts {
                 if !self.claim_losses(assert, &left, &right, name, context) {
                     return;

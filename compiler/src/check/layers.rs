@@ -159,6 +159,21 @@ impl<'a> Checker<'a> {
         let mut map = clip.and_then(networks::usual_conv5);
         for (position, part) in parts.iter().enumerate() {
             let Some(call) = self.operator_call(&part.slot, Family::Feature).ok()? else {
+                let Ok(layer) = self.operator_call(&part.slot, Family::Layer) else {
+                    is_right = false;
+                    continue;
+                };
+                if let Some(layer) = layer {
+                    let name = layer.operator.name;
+                    let message = format!(
+                        "`{name}` is a layer of a network, a chain of features pools its map"
+                    );
+                    let diagnostic = Diagnostic::error(codes::BAD_LAYER, part.at.span(), message)
+                        .help("leave it out: what is fitted on the values is the `head`");
+                    self.report(&part.at.env, diagnostic);
+                    is_right = false;
+                    continue;
+                }
                 let wanted = Wanted::new("a chain of features", &[Kind::Let], &[Family::Feature]);
                 self.wrong(
                     &part.at,

@@ -570,14 +570,18 @@ impl<'a> Checker<'a> {
     /// The streams that a list of modalities reads, each once; `captions` may stand for itself.
     fn streams(&mut self, slot: &Slot<'a>) -> Option<Vec<String>> {
         let members = self.list(slot, "a list of modalities")?;
-        let is_stream: Vec<bool> = members
+        // A word that is no declared name: a stream, or a mistake for which a stream may be meant.
+        let undeclared: Vec<Option<&'a str>> = members
             .iter()
             .map(|member| {
-                member.word() == Some("captions")
-                    && self.declared(member.env.module, "captions").is_none()
+                let word = member.word()?;
+                let is_known = member.env.bound(word).is_some()
+                    || self.declared(member.env.module, word).is_some()
+                    || self.is_poisoned(member.env.module, word);
+                (!is_known).then_some(word)
             })
             .collect();
-        if !is_stream.contains(&true) {
+        if undeclared.iter().all(Option::is_none) {
             let names = self.modality_names(slot)?;
             let streams = names
                 .iter()
@@ -587,15 +591,25 @@ impl<'a> Checker<'a> {
         }
         let mut streams = vec![];
         let mut is_right = true;
-        for (member, is_stream) in members.iter().zip(is_stream) {
-            if is_stream {
-                streams.push("captions".to_owned());
-                continue;
-            }
-            let name = self.modality_name(member);
-            let clip = name.and_then(|name| self.modality_clip(member, &name));
-            match clip {
-                Some(clip) => streams.push(clip.stream().to_owned()),
+        for (member, word) in members.iter().zip(undeclared) {
+            let stream = match word {
+                Some("captions") => Some("captions"),
+                Some(word) => {
+                    let wanted = Wanted {
+                        words: &["captions"],
+                        ..Wanted::new("a modality", &[Kind::Modality], &[])
+                    };
+                    self.unknown(member, word, &wanted);
+                    None
+                }
+                None => {
+                    let name = self.modality_name(member);
+                    let clip = name.and_then(|name| self.modality_clip(member, &name));
+                    clip.map(|clip| clip.stream())
+                }
+            };
+            match stream {
+                Some(stream) => streams.push(stream.to_owned()),
                 None => is_right = false,
             }
         }

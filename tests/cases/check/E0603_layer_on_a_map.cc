@@ -1,0 +1,2 @@
+use paper
+eval wide = linear8 with { features = conv5 - fc(512) }

@@ -1,15 +1,17 @@
-//! Strides of a backbone's blocks, and the sizes of its maps where a file states them (Tables S5 and S6).
+//! Strides of a backbone, the sizes of its maps where a file states them (Tables S5 and S6), and what is pooled from them.
 
 use super::layers::{Role, clip_text, sizes_text};
 use super::record::Record;
+use super::rows::one_line;
 use super::{Call, Checker, Env, Slot, Wanted, counted};
 use crate::catalog::{self, Measure};
 use crate::codes;
 use crate::graph::networks::{self, STAGES, Unpooled};
 use crate::graph::shapes;
-use crate::hir::{Eval, Layer, Protocol, Row};
-use grammar::ast::ExprKind;
+use crate::hir::{Eval, Layer, Network, Protocol, Row};
+use grammar::ast::{ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 impl<'a> Checker<'a> {
@@ -150,32 +152,88 @@ impl<'a> Checker<'a> {
         rows: &[Row],
         scores: &[(String, Protocol)],
     ) -> Option<()> {
+        let stated = self.stated_values(table);
         for row in rows {
             for (heading, protocol) in scores {
-                let misfit = protocol.parts().iter().find_map(|eval| misfit(row, eval));
-                let Some((eval, unpooled)) = misfit else {
-                    continue;
-                };
-                let Unpooled {
-                    window, size, map, ..
-                } = unpooled;
-                let message = format!("window {window} larger than map {size} in `{heading}`");
-                let mut diagnostic = Diagnostic::error(codes::WINDOW_TOO_LARGE, row.span, message)
-                    .note(format!(
-                        "the strides of this row's `{}.f` leave {} of `{}`",
-                        eval.uses,
-                        sizes_text(&map),
-                        clip_text(&eval.clip)
-                    ))
-                    .help("pool less, or take the strides of the other rows");
-                if let Some(slot) = table.slot("scores") {
-                    diagnostic = diagnostic.label(slot.span(), "the evaluations");
+                for eval in protocol.parts() {
+                    self.pool_fits(table, row, (heading, eval))?;
                 }
-                self.report(&Env::of_module(0), diagnostic);
-                return None;
+                if let (Some(stated), Protocol::Single(eval)) = (stated.get(heading), protocol) {
+                    self.has_values(row, (heading, eval), *stated)?;
+                }
             }
         }
         Some(())
+    }
+
+    fn pool_fits(
+        &mut self,
+        table: &Rc<Record<'a>>,
+        row: &Row,
+        (heading, eval): (&str, &Eval),
+    ) -> Option<()> {
+        let Some(Err(Unpooled {
+            window, size, map, ..
+        })) = pooled(row, eval)
+        else {
+            return Some(());
+        };
+        let message = format!("window {window} larger than map {size} in `{heading}`");
+        let mut diagnostic = Diagnostic::error(codes::WINDOW_TOO_LARGE, row.span, message)
+            .note(format!(
+                "the strides of this row's `{}.f` leave {} of `{}`",
+                eval.uses,
+                sizes_text(&map),
+                clip_text(&eval.clip)
+            ))
+            .help("pool less, or take the strides of the other rows");
+        if let Some(slot) = table.slot("scores") {
+            diagnostic = diagnostic.label(slot.span(), "the evaluations");
+        }
+        self.report(&Env::of_module(0), diagnostic);
+        None
+    }
+
+    /// `dim` of an evaluation against the values that this row's own backbone gives.
+    fn has_values(&mut self, row: &Row, (heading, eval): (&str, &Eval), stated: u64) -> Option<()> {
+        let Some(Ok((channels, map))) = pooled(row, eval).filter(|_| self.caps.is_none()) else {
+            return Some(());
+        };
+        let sizes = map.iter().map(|size| u64::from(*size));
+        let derived = u64::from(channels) * sizes.product::<u64>();
+        if derived == stated {
+            return Some(());
+        }
+        let message = format!(
+            "`dim` of `{heading}` states {stated} values, this row gives {derived} = {channels} x {}",
+            sizes_text(&map)
+        );
+        let diagnostic = Diagnostic::error(codes::OTHER_DIMENSION, row.span, message)
+            .note(format!(
+                "the backbone of its `{}.f` has {channels} channels in the end",
+                eval.uses
+            ))
+            .help("leave `dim` out, or take the width of the other rows");
+        self.report(&Env::of_module(0), diagnostic);
+        None
+    }
+
+    /// The number of values that evaluations of a table state by `dim`, by their headings.
+    fn stated_values(&mut self, table: &Rc<Record<'a>>) -> BTreeMap<String, u64> {
+        let before = self.found.len();
+        let members = table
+            .slot("scores")
+            .and_then(|slot| self.list(&slot, "a list of evaluations"));
+        let mut stated = BTreeMap::new();
+        for member in members.unwrap_or_default() {
+            let record = self.record(&member, Kind::Eval).map(Rc::new);
+            let slot = record.and_then(|record| record.slot("dim"));
+            let values = slot.and_then(|slot| self.whole(&slot, &catalog::COUNT));
+            let heading = one_line(self.sources.text(member.span()));
+            stated.extend(values.map(|values| (heading, values)));
+        }
+        self.found.truncate(before);
+        stated
     }
 
     /// `(1, 2, 2, 2)`.
@@ -205,12 +263,21 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The evaluation of a row whose pools do not fit the row's own maps.
-fn misfit<'e>(row: &Row, eval: &'e Eval) -> Option<(&'e Eval, Unpooled)> {
+/// What the chain of `eval` leaves of the map of the row's own backbone: channels and sizes, or the pool that does not fit.
+/// `None`: the row has no such map.
+fn pooled(row: &Row, eval: &Eval) -> Option<Result<(u32, Vec<u32>), Unpooled>> {
     let network = shapes::network(&row.pretrain, &format!("{}.f", eval.uses))?;
-    let map = networks::conv5(network.layers.first()?, &eval.clip)?;
-    let unpooled = networks::pooled(map, &eval.features).err()?;
-    Some((eval, unpooled))
+    let backbone = network.layers.first()?;
+    let map = networks::conv5(backbone, &eval.clip)?;
+    let backbone = Network {
+        layers: vec![backbone.clone()],
+        same: None,
+    };
+    let channels = backbone.width()?;
+    Some(networks::pooled(map.clone(), &eval.features).map(|maps| {
+        let last = maps.last().cloned().unwrap_or(map);
+        (channels, last)
+    }))
 }
 
 /// `block3.1` of the block at this position.

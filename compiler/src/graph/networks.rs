@@ -141,11 +141,10 @@ pub fn maps(backbone: &Layer, clip: &Clip) -> Option<Vec<Vec<u32>>> {
     };
     let mut map = after_stem(backbone, input(clip).get(1..)?);
     let mut maps = vec![];
-    for (at, ((stage, block), stride)) in places(depth).into_iter().zip(strides).enumerate() {
-        if block == 0 && at > 0 {
+    for ((stage, block), stride) in places(depth).into_iter().zip(strides) {
+        if block == 0 && stage > 0 {
             maps.push(map.clone());
         }
-        debug_assert!(stage < STAGES);
         map = shrunk(&map, stride);
     }
     maps.push(map);
@@ -366,22 +365,17 @@ pub struct Unpooled {
 pub fn of_features(pretrain: &Pretrain, eval: &Eval) -> Option<Vec<Row>> {
     let f = network(pretrain, &format!("{}.f", eval.uses))?;
     let backbone = f.layers.first()?;
-    let map = conv5(backbone, &eval.clip)?;
+    conv5(backbone, &eval.clip)?;
     let mut rows = vec![Row {
         name: content(&eval.clip).to_owned(),
         shape: input(&eval.clip),
         parameters: 0,
     }];
     rows.extend(of_layer(backbone, &rows[0].shape));
+    // Features are read in front of the mean over the map.
     rows.pop();
-    let channels = f
-        .layers
-        .first()
-        .map(|layer| Network {
-            layers: vec![layer.clone()],
-            same: None,
-        })
-        .and_then(|network| network.width())?;
+    let (channels, map) = rows.last()?.shape.split_first()?;
+    let (channels, map) = (*channels, map.to_vec());
     let maps = pooled(map.clone(), &eval.features).ok()?;
     for (step, map) in eval.features.iter().zip(&maps) {
         rows.push(Row {

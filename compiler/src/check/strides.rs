@@ -55,8 +55,11 @@ impl<'a> Checker<'a> {
         };
         let name = block_name(depth, block);
         let stride = given[2 * block + 1];
-        let message =
-            format!("the second convolution of {name} has stride {stride}, its shortcut has not");
+        let first = strides[block];
+        let message = format!(
+            "{name} shrinks its map by {}, its shortcut by {first}",
+            first * stride
+        );
         let mut diagnostic = Diagnostic::error(codes::OTHER_MAPS, slot.span(), message)
             .note("a block adds its shortcut, which has the stride of the first convolution, to what the two convolutions make")
             .help("write `1` for the second convolution of each block: `strides: (1, 2, 2, 2)` is the stride of each stage");

@@ -3,7 +3,7 @@
 //!
 //! Times are in seconds, rates in hertz or frames per second, lengths in pixels, shares in 0..=1.
 
-use crate::loss::Loss;
+use crate::loss::{Loss, Written};
 use crate::plan::StageId;
 use crate::units::Exact;
 use serde::{Deserialize, Serialize};
@@ -146,6 +146,16 @@ impl Clip {
                 Exact(Exact::whole(i128::from(*samples)).0 / rate.0)
             }
             Clip::Text { seconds, .. } => *seconds,
+        }
+    }
+
+    /// What its ticks are.
+    pub fn domain(&self) -> Domain {
+        match self {
+            Clip::Video { .. } => Domain::Frames,
+            Clip::Audio { .. } => Domain::Wave,
+            Clip::Text { .. } => Domain::Words,
+            Clip::Flow { .. } => Domain::Flow,
         }
     }
 
@@ -1089,6 +1099,8 @@ pub struct Row {
     pub id: StageId,
     /// The epoch after which its weights are scored; `None` is the end.
     pub checkpoint: Option<u32>,
+    /// Its objective as written; kept beside, never hashed.
+    pub written: Written,
     /// The published number of each score as printed.
     pub expect: Vec<Option<String>>,
     /// Where it is written.

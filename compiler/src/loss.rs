@@ -1,5 +1,9 @@
 //! The normal form of a loss: a map from term to exact weight.
 
+mod written;
+
+pub use written::{Part, Written};
+
 use crate::units::Exact;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,6 +143,19 @@ impl Embedding {
         }
     }
 
+    /// The chain of operators alone: the same on view 0, which there is none of.
+    pub(crate) fn without_view(&self) -> Embedding {
+        match self {
+            Embedding::View { modality, .. } => Embedding::View {
+                modality: modality.clone(),
+                view: 0,
+            },
+            Embedding::Apply(op, inner) => {
+                Embedding::Apply(op.clone(), Box::new(inner.without_view()))
+            }
+        }
+    }
+
     /// The operators, the outermost first.
     pub fn operators(&self) -> impl Iterator<Item = &EmbeddingOp> {
         let mut here = self;
@@ -194,26 +211,31 @@ impl Loss {
     /// view (sync), of two modalities at two views (async). So the released code weighs: its sum over pairs is divided by
     /// twice the enabled families, and a pair that is left out of a family still counts in the divisor.
     pub fn per_family(&self) -> Option<Loss> {
+        self.scaled(self.per_family_factor()?)
+    }
+
+    /// What [`Loss::per_family`] multiplies by.
+    pub fn per_family_factor(&self) -> Option<Exact> {
         let families: BTreeSet<(bool, bool)> = self.terms.iter().map(|(t, _)| t.family()).collect();
         let count = i128::try_from(families.len()).ok().filter(|n| *n > 0)?;
-        let terms = self.terms.iter();
-        let divided =
-            terms.map(|(term, weight)| Some((term.clone(), weight.times(Exact::new(1, count))?)));
-        Some(Loss {
-            terms: divided.collect::<Option<_>>()?,
-        })
+        Some(Exact::new(1, count))
     }
 
     /// Divided by the sum of absolute weights, so that no sign changes. A loss without terms stays as it is.
     pub fn unit(&self) -> Option<Loss> {
+        self.scaled(self.unit_factor()?)
+    }
+
+    /// What [`Loss::unit`] multiplies by.
+    pub fn unit_factor(&self) -> Option<Exact> {
         let total = self
             .terms
             .iter()
             .try_fold(Exact::whole(0), |sum, (_, weight)| sum.plus(weight.abs()))?;
         if self.terms.is_empty() {
-            Some(self.clone())
+            Some(Exact::whole(1))
         } else {
-            self.scaled(Exact::whole(1).over(total)?)
+            Exact::whole(1).over(total)
         }
     }
 

@@ -9,7 +9,7 @@ pub(super) use known::Known;
 use super::{Bound, Checker, Slot, Wanted, counted, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
-use crate::loss::{Embedding, EmbeddingOp, Loss};
+use crate::loss::{Embedding, EmbeddingOp, Loss, Part};
 use crate::units::{Exact, Quantity};
 use grammar::ast::{BinaryOp, Body, Decl, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
@@ -37,7 +37,8 @@ pub(super) struct Context {
 #[derive(Clone)]
 pub(super) enum Value<'a> {
     Number(Exact),
-    Loss(Loss),
+    /// The normal form, and the place of the part as written.
+    Loss(Loss, usize),
     /// A view, or something computed from one.
     Tensor(Embedding),
     Modality(String),
@@ -65,17 +66,33 @@ const LOSS: Wanted<'_> = Wanted::new(
 impl<'a> Checker<'a> {
     /// The normal form of a loss in the context of a pretraining.
     pub(super) fn normal_form(&mut self, slot: &Slot<'a>, context: &Context) -> Option<Loss> {
+        self.read_loss(slot, context).map(|(loss, _)| loss)
+    }
+
+    /// The normal form of a loss in the context of a pretraining, and the place of the whole among the parts as written.
+    pub(super) fn read_loss(
+        &mut self,
+        slot: &Slot<'a>,
+        context: &Context,
+    ) -> Option<(Loss, usize)> {
         self.budget = super::MOST_STEPS;
         self.losses.open(context);
+        self.parts.clear();
         let value = self.loss_value(slot, context);
         self.losses.close();
         let value = value?;
-        let Value::Loss(loss) = value else {
+        let Value::Loss(loss, whole) = value else {
             let message = format!("`{}` takes a loss, this is {}", slot.place, value.noun());
             self.error(slot, codes::WRONG_KIND_OF_VALUE, message);
             return None;
         };
-        Some(loss)
+        Some((loss, whole))
+    }
+
+    /// Keeps a part of the loss that is being read: its place.
+    pub(super) fn part(&mut self, part: Part) -> usize {
+        self.parts.push(part);
+        self.parts.len() - 1
     }
 
     pub(in crate::check) fn loss_value(
@@ -295,7 +312,11 @@ impl<'a> Checker<'a> {
     ) -> Option<Value<'a>> {
         let sum = match (&left, &right) {
             (Value::Number(a), Value::Number(b)) => a.plus(*b).map(Value::Number),
-            (Value::Loss(a), Value::Loss(b)) => a.plus(b).map(Value::Loss),
+            (Value::Loss(a, first), Value::Loss(b, second)) => {
+                let one = Exact::whole(1);
+                let part = self.part(Part::Sum(vec![(one, *first), (one, *second)]));
+                a.plus(b).map(|sum| Value::Loss(sum, part))
+            }
             _ => {
                 let message = format!(
                     "{} and {} do not add; losses add to losses",
@@ -323,8 +344,9 @@ impl<'a> Checker<'a> {
     ) -> Option<Value<'a>> {
         let product = match (left, right) {
             (Value::Number(a), Value::Number(b)) => a.times(b).map(Value::Number),
-            (Value::Number(a), Value::Loss(l)) | (Value::Loss(l), Value::Number(a)) => {
-                l.scaled(a).map(Value::Loss)
+            (Value::Number(a), Value::Loss(l, part)) | (Value::Loss(l, part), Value::Number(a)) => {
+                let part = self.part(Part::Sum(vec![(a, part)]));
+                l.scaled(a).map(|scaled| Value::Loss(scaled, part))
             }
             (Value::Number(a), Value::Tensor(t)) | (Value::Tensor(t), Value::Number(a)) => {
                 let tensor = self.embedding(slot, Value::Tensor(t))?;
@@ -333,7 +355,7 @@ impl<'a> Checker<'a> {
                     Box::new(tensor),
                 )))
             }
-            (Value::Loss(_), Value::Loss(_)) => {
+            (Value::Loss(..), Value::Loss(..)) => {
                 return self.not_linear(slot, "losses can be added and scaled, not multiplied");
             }
             (left, right) => {
@@ -401,7 +423,7 @@ impl Value<'_> {
     pub(in crate::check) fn noun(&self) -> &'static str {
         match self {
             Value::Number(_) => "a number",
-            Value::Loss(_) => "a loss",
+            Value::Loss(..) => "a loss",
             Value::Tensor(Embedding::View { .. }) => "a view",
             Value::Tensor(Embedding::Apply(..)) => "an embedding",
             Value::Modality(_) => "a modality",

@@ -33,6 +33,7 @@ mod windows;
 use crate::Profile;
 use crate::codes;
 use crate::hir;
+use crate::loss::{Part, Written};
 use grammar::ast::{Arg, Decl, Expr, ExprKind, Item};
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::query::Condition;
@@ -171,6 +172,10 @@ pub(crate) struct Checker<'a> {
     stand_in: Option<hir::Data>,
     /// What is asked of the rows, by a query alone.
     question: ask::Question<'a>,
+    /// Parts of the loss that is being read, as written.
+    parts: Vec<Part>,
+    /// The objective that was closed last, as written.
+    objective: Written,
     /// Steps left before an experiment counts as too large to expand.
     budget: u32,
     /// One was too large, and that is reported: nothing is expanded any more.
@@ -340,6 +345,8 @@ impl<'a> Checker<'a> {
             question: ask::Question::default(),
             budget: MOST_STEPS,
             is_exhausted: false,
+            parts: vec![],
+            objective: Written::default(),
         };
         let syntax = checker.found.iter().filter(|d| is_syntax(d));
         checker.broken = syntax.map(|d| d.primary.span).collect();

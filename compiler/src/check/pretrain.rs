@@ -8,7 +8,7 @@ use crate::catalog;
 use crate::codes;
 use crate::graph;
 use crate::hir::{BatchNorm, Clip, Data, Layer, Modality, Network, Precision, Pretrain, Schedule};
-use crate::loss::{EmbeddingOp, Loss, TermOp};
+use crate::loss::{EmbeddingOp, Loss, Part, TermOp, Written};
 use crate::units::Exact;
 use grammar::ast::Kind;
 use grammar::diagnostic::Diagnostic;
@@ -403,7 +403,8 @@ impl<'a> Checker<'a> {
         weights: Option<&str>,
     ) -> Option<Loss> {
         let slot = record.slot("loss")?;
-        let exact = self.normal_form(&slot, &networks.context)?;
+        let (exact, whole) = self.read_loss(&slot, &networks.context)?;
+        let mut parts = std::mem::take(&mut self.parts);
         if exact.terms.is_empty() {
             let diagnostic = Diagnostic::error(
                 codes::NOTHING_TO_MINIMISE,
@@ -416,11 +417,19 @@ impl<'a> Checker<'a> {
         }
         self.linear_inputs(&slot, &exact, &networks.context)?;
         self.warn_about_loss(&slot, &exact, weights, &networks.context);
-        match weights? {
-            "unit" => exact.unit(),
-            "per_family" => exact.per_family(),
-            _ => Some(exact),
-        }
+        let factor = match weights? {
+            "unit" => exact.unit_factor()?,
+            "per_family" => exact.per_family_factor()?,
+            _ => Exact::whole(1),
+        };
+        let whole = if factor == Exact::whole(1) {
+            whole
+        } else {
+            parts.push(Part::Sum(vec![(factor, whole)]));
+            parts.len() - 1
+        };
+        self.objective = Written::of(&parts, whole);
+        exact.scaled(factor)
     }
 
     fn close_modality(

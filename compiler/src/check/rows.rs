@@ -46,17 +46,18 @@ impl<'a> Checker<'a> {
             let env = Env::of_module(0).used_at(decl.name.span);
             let before = self.found.len();
             let pretrain = self.pretrain(&record, &env);
+            let written = std::mem::take(&mut self.objective);
             self.silence_echoes(&record, before);
             let pretrain = pretrain.map(Arc::new);
             if let Some(pretrain) = &pretrain {
                 self.ask(&record, pretrain, None, &decl.name.value);
                 self.question.note((decl.name.span, None));
             }
-            closed.extend(pretrain.map(|pretrain| (decl.span, (decl, record, pretrain))));
+            closed.extend(pretrain.map(|pretrain| (decl.span, (decl, record, pretrain, written))));
         }
         let mut pretrains = vec![];
         let mut rows = vec![];
-        for (decl, record, pretrain) in closed.into_values() {
+        for (decl, record, pretrain, written) in closed.into_values() {
             let (name, span, provenance) =
                 (decl.name.value.clone(), decl.name.span, record.provenance());
             rows.push(hir::Row {
@@ -65,6 +66,7 @@ impl<'a> Checker<'a> {
                 pretrain: Arc::clone(&pretrain),
                 id: hash::pretrain(&pretrain),
                 checkpoint: None,
+                written,
                 expect: vec![],
                 span,
                 provenance: provenance.clone(),
@@ -738,6 +740,7 @@ impl<'a> Checker<'a> {
         });
         let before = self.found.len();
         let pretrain = self.pretrain(&record, &env.used_at(row.span));
+        let written = std::mem::take(&mut self.objective);
         self.silence_echoes(&record, before);
         let label = match &row.label {
             Some(label) => label.value.clone(),
@@ -760,6 +763,7 @@ impl<'a> Checker<'a> {
             id: hash::pretrain(&pretrain),
             pretrain: Arc::new(pretrain),
             checkpoint,
+            written,
             expect,
             span: row.span,
             provenance: record.provenance(),

@@ -5,7 +5,7 @@ use crate::catalog::{self, Family};
 use crate::check::{Bound, Checker, Slot, counted};
 use crate::codes;
 use crate::hir::Schedule;
-use crate::loss::{Embedding, EmbeddingOp, Loss, Term, TermOp};
+use crate::loss::{Embedding, EmbeddingOp, Loss, Part, Term, TermOp};
 use crate::units::Exact;
 use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
@@ -105,17 +105,17 @@ impl<'a> Checker<'a> {
             match (family, call.operator.name) {
                 (Family::Sum, name) => {
                     let value = arg("of")?;
-                    let Value::Loss(loss) = value else {
+                    let Value::Loss(loss, part) = value else {
                         let message = format!("`{name}` takes a loss, this is {}", value.noun());
                         self.error(slot, codes::WRONG_KIND_OF_VALUE, message);
                         return None;
                     };
-                    let loss = if name == "unit" {
-                        loss.unit()
-                    } else {
-                        Some(loss)
-                    };
-                    return loss.map(Value::Loss);
+                    if name != "unit" {
+                        return Some(Value::Loss(loss, part));
+                    }
+                    let factor = loss.unit_factor()?;
+                    let part = self.part(Part::Sum(vec![(factor, part)]));
+                    return loss.scaled(factor).map(|loss| Value::Loss(loss, part));
                 }
                 (Family::Tensor, "linear") => {
                     return self
@@ -189,7 +189,9 @@ impl<'a> Checker<'a> {
                             TermOp::InfoNce { t: t?, negatives }
                         }
                     };
-                    return Some(Value::Loss(Loss::of(Term::new(op, args))));
+                    let term = Term::new(op, args);
+                    let part = self.part(Part::Term(term.clone()));
+                    return Some(Value::Loss(Loss::of(term), part));
                 }
             }
         }

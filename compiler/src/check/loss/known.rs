@@ -6,8 +6,10 @@
 
 use super::{Context, Value};
 use crate::check::{Checker, Slot};
+use crate::loss::{Part, Written};
 use grammar::ast::{Decl, Expr};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Kinds of pretraining that are remembered at a time.
 const MOST: usize = 64;
@@ -15,8 +17,8 @@ const MOST: usize = 64;
 /// Modalities, views, and the groups of the networks.
 type Kind = (Vec<String>, u32, BTreeMap<String, (String, Option<u32>)>);
 
-/// What a name came to, and the steps of expansion that it took.
-type Read<'a> = HashMap<*const Decl, (Value<'a>, u32)>;
+/// What a name came to, as written too where it is a loss, and the steps of expansion that it took.
+type Read<'a> = HashMap<*const Decl, (Value<'a>, Option<Arc<Written>>, u32)>;
 
 /// Names of losses that were read.
 #[derive(Default)]
@@ -62,11 +64,12 @@ impl<'a> Checker<'a> {
     ) -> Option<Value<'a>> {
         let key = std::ptr::from_ref(decl);
         let open = self.losses.open.as_ref();
-        if let Some((value, steps)) = open.and_then(|(_, read)| read.get(&key))
+        if let Some((value, written, steps)) = open.and_then(|(_, read)| read.get(&key))
             && *steps <= self.budget
         {
             self.budget -= steps;
-            return Some(value.clone());
+            let (value, written) = (value.clone(), written.clone());
+            return Some(self.placed(value, written));
         }
         let (said, budget) = (self.found.len(), self.budget);
         let inner = Slot {
@@ -75,10 +78,27 @@ impl<'a> Checker<'a> {
             place: slot.place.clone(),
         };
         let value = self.loss_value(&inner, context)?;
+        let written = if let Value::Loss(_, part) = &value {
+            Some(Arc::new(Written::of(&self.parts, *part)))
+        } else {
+            None
+        };
         let is_silent = self.found.len() == said;
         if let Some((_, read)) = self.losses.open.as_mut().filter(|_| is_silent) {
-            read.insert(key, (value.clone(), budget - self.budget));
+            let steps = budget - self.budget;
+            read.insert(key, (value.clone(), written.clone(), steps));
         }
-        Some(value)
+        Some(self.placed(value, written))
+    }
+
+    /// The value of a name, its parts as one among those of the loss that is being read.
+    fn placed(&mut self, value: Value<'a>, written: Option<Arc<Written>>) -> Value<'a> {
+        match (value, written) {
+            (Value::Loss(loss, _), Some(written)) => {
+                let part = self.part(Part::Name(written));
+                Value::Loss(loss, part)
+            }
+            (value, _) => value,
+        }
     }
 }

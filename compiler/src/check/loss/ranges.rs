@@ -3,6 +3,7 @@
 use super::{Context, LOSS, Value};
 use crate::check::{Bound, Checker, Env, Slot, Wanted, counted, name_of};
 use crate::codes;
+use crate::loss::Part;
 use crate::units::Exact;
 use grammar::ast::{Binder, Comprehension, Expr, ExprKind, Kind, PairRelation};
 use grammar::diagnostic::Diagnostic;
@@ -53,6 +54,7 @@ impl<'a> Checker<'a> {
         }
         let count = envs.len();
         let mut total: Option<Value<'a>> = None;
+        let mut addends = vec![];
         for env in envs {
             let element = Slot {
                 expr: &comprehension.element,
@@ -60,7 +62,9 @@ impl<'a> Checker<'a> {
                 place: slot.place.clone(),
             };
             let value = self.loss_value(&element, context)?;
-            if !matches!(value, Value::Loss(_)) {
+            if let Value::Loss(_, part) = value {
+                addends.push((Exact::whole(1), part));
+            } else {
                 let message = format!("`{name}` adds losses, this is {}", value.noun());
                 self.error(&element, codes::WRONG_KIND_OF_VALUE, message);
                 return None;
@@ -70,7 +74,11 @@ impl<'a> Checker<'a> {
                 Some(sum) => self.add(slot, sum, value)?,
             });
         }
-        let total = total?;
+        let mut total = total?;
+        // As written it is one sum, not a sum of sums of two.
+        if let Value::Loss(_, part) = &mut total {
+            *part = self.part(Part::Sum(addends));
+        }
         if name == "sum" {
             return Some(total);
         }

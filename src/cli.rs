@@ -101,6 +101,13 @@ pub struct Graph {
     /// How it is drawn
     #[arg(long, value_enum, default_value = "text")]
     pub format: GraphFormat,
+    /// The graph after this pass and those before it: `none`, the step as written, or a pass by name; one that is not part of
+    /// every step (`move_domain`, `batch_views`, `fuse_terms`) comes on top of those that are, and may be repeated
+    #[arg(long, value_name = "PASS")]
+    pub pass: Vec<String>,
+    /// Say what each pass did, and what it left as it is and why, instead of drawing the graph
+    #[arg(long)]
+    pub why: bool,
     /// The row of the toy profile
     #[arg(long)]
     pub toy: bool,
@@ -153,6 +160,10 @@ pub struct Run {
     /// Threads that decode and augment; by default one for each core. It never changes a result
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub loader_threads: Option<u16>,
+    /// Train with this pass as well, which is not part of every step: `move_domain`, `batch_views` or `fuse_terms`; may be
+    /// repeated. It changes speed and the last digits, not what is trained
+    #[arg(long, value_name = "PASS")]
+    pub pass: Vec<String>,
     /// Synthetic data and narrow networks under the same names: minutes on a laptop
     #[arg(long)]
     pub toy: bool,

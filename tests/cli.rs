@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a call left: exit code, standard output, standard error.
 struct Left {
@@ -104,6 +104,69 @@ fn the_one_line_experiment_is_checked_drawn_and_planned() {
             &left.out[..left.out.len().min(200)]
         );
     }
+}
+
+#[test]
+fn the_graph_after_a_pass_and_what_the_passes_did() {
+    let folder = folder(&[("one.cc", b"intra + sync + async\n")]);
+    let graph = |arguments: &[&str]| {
+        let left = crisscross(folder.path(), &[&["graph", "one.cc"], arguments].concat());
+        assert_eq!((left.code, left.err.as_str()), (0, ""), "{arguments:?}");
+        left.out
+    };
+    // As written: the three names are sums of their own, and each term has its own calls.
+    let literal = graph(&["--pass", "none"]);
+    assert!(
+        literal.contains("%sum") && literal.contains("%z.v1#6"),
+        "{literal}"
+    );
+    let expanded = graph(&["--pass", "expand_and_fold"]);
+    assert!(!expanded.contains("%sum") && expanded.contains("%z.v1#6"));
+    assert!(!graph(&["--pass", "merge_duplicates"]).contains('#'));
+    assert_eq!(graph(&["--pass", "share_decodes"]), graph(&[]));
+    let all = graph(&["--pass", "fuse_terms", "--pass", "batch_views"]);
+    assert!(all.contains("%z.v1+v2") && all.contains("%cosines") && !all.contains("batch ->"));
+    for format in ["dot", "mermaid", "svg"] {
+        graph(&["--pass", "move_domain", "--format", format]);
+    }
+    let why = graph(&["--why", "--pass", "move_domain"]);
+    assert!(
+        why.contains("encode 24 -> 4, predict 12 -> 4, stopgrad 12 -> 4"),
+        "{why}"
+    );
+    assert!(why.contains("not: `MSC` of `v` stays on the host"), "{why}");
+    let log: Value = serde_json::from_str(&graph(&["--why", "--format", "json"])).unwrap();
+    assert_eq!(log.as_array().unwrap().len(), 5);
+    assert_eq!(
+        (&log[1]["pass"], &log[1]["class"]),
+        (&json!("merge_duplicates"), &json!("reassociating"))
+    );
+    let step: Value =
+        serde_json::from_str(&graph(&["--pass", "move_domain", "--format", "json"])).unwrap();
+    let steps = step["steps"].as_array().unwrap();
+    let place = |name: &str| &steps.iter().find(|step| step["name"] == name).unwrap()["place"];
+    assert_eq!(
+        (place("v1.MSC"), place("v1.HF")),
+        (&json!("host"), &json!("device"))
+    );
+    for wrong in [
+        &["--pass", "gang"][..],
+        &["--pass", "none", "--pass", "fuse_terms"],
+    ] {
+        let left = crisscross(folder.path(), &[&["graph", "one.cc"], wrong].concat());
+        assert_eq!((left.code, left.out.as_str()), (2, ""));
+        assert!(
+            left.err
+                .contains("`merge_duplicates`, `share_stop_gradients`"),
+            "{}",
+            left.err
+        );
+    }
+    let left = crisscross(
+        folder.path(),
+        &["graph", "one.cc", "--why", "--format", "svg"],
+    );
+    assert!(left.err.contains("no drawing"), "{}", left.err);
 }
 
 #[test]

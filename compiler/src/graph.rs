@@ -7,8 +7,8 @@ pub mod shapes;
 #[cfg(test)]
 mod tests;
 
-pub use draw::{dot, mermaid, svg};
-pub use print::{json, pairs, relaxation, text};
+pub use draw::{dot, dot_of, mermaid, mermaid_of, svg, svg_of};
+pub use print::{json, json_of, nodes, pairs, relaxation, text, text_of};
 
 use crate::loss::{EmbeddingOp, TermOp};
 use crate::plan::Step;
@@ -46,22 +46,47 @@ pub enum Node {
         /// Number of ticks.
         length: u32,
     },
-    /// The view augmented and converted: `[B, 3, T, H, W]` or `[B, 1, bands, columns]`. Random numbers at `v/1/...`. Input: the slice.
+    /// One link of a view's chain. Random numbers at `v/1/MSC`. Input: the view so far.
     Augment {
         /// Modality.
         modality: String,
         /// View.
         view: u32,
+        /// Its place in the chain, from 0.
+        link: u32,
+        /// Its short name: `MSC`.
+        name: String,
     },
-    /// `z = f(x)`: `[B, D]`. Input: an augmented view.
+    /// Sound to a spectrogram, or frames to the numbers that a network takes. Input: the view so far.
+    Convert {
+        /// Modality.
+        modality: String,
+        /// View.
+        view: u32,
+    },
+    /// The samples of a view as one batch, where the networks are: what stands before it is done sample by sample on the host,
+    /// what stands behind it for all samples at once. Input: the view so far.
+    Batch {
+        /// Modality.
+        modality: String,
+        /// View.
+        view: u32,
+    },
+    /// `z = f(x)`: `[B, D]`. Inputs: a view, or several of one modality in one call on `[n B, ...]`, with `bn per_view` each
+    /// with BatchNorm statistics of its own and in this order.
     Encode {
         /// Parameter group, `v.f`.
         group: String,
     },
-    /// `p = h(z)`: `[B, D]`. Input: an embedding.
+    /// `p = h(z)`: `[B, D]`. Inputs: an embedding, or several as for an encoder.
     Predict {
         /// Parameter group, `v.h`.
         group: String,
+    },
+    /// What a call on several inputs made of one of them. Input: the call.
+    Part {
+        /// Which of its inputs, from 1.
+        part: u32,
     },
     /// The identity forwards, no gradient backwards. Input: an embedding.
     StopGradient,
@@ -82,11 +107,103 @@ pub enum Node {
         /// The operator.
         term: TermOp,
     },
-    /// The objective, a scalar: the weighted sum of the inputs.
+    /// Cosines as entries of one matrix, normalised first arguments times normalised second ones: `[n]`. Inputs: the first
+    /// arguments, then the second ones, each once.
+    Cosines {
+        /// How many of the inputs are first arguments.
+        firsts: u32,
+        /// Row and column of each cosine, from 0.
+        pairs: Vec<(u32, u32)>,
+    },
+    /// A weighted sum, a scalar: of terms, cosines and other sums. What no other sum reads is the objective.
     Sum {
-        /// A weight for each input.
+        /// A weight for each input, as many as there are entries for [`Node::Cosines`].
         weights: Vec<Exact>,
     },
+}
+
+impl Node {
+    /// The view whose ticks the node cuts, changes or gathers: modality and number.
+    pub fn view(&self) -> Option<(&str, u32)> {
+        match self {
+            Node::Slice { modality, view, .. }
+            | Node::Augment { modality, view, .. }
+            | Node::Convert { modality, view }
+            | Node::Batch { modality, view } => Some((modality, *view)),
+            Node::Source
+            | Node::Sample
+            | Node::Decode { .. }
+            | Node::Encode { .. }
+            | Node::Predict { .. }
+            | Node::Part { .. }
+            | Node::StopGradient
+            | Node::L2
+            | Node::Scale { .. }
+            | Node::Operator { .. }
+            | Node::Term { .. }
+            | Node::Cosines { .. }
+            | Node::Sum { .. } => None,
+        }
+    }
+
+    /// Whether it is a step of a view's chain behind the slice: a link, the conversion or the batch.
+    pub fn is_chain(&self) -> bool {
+        matches!(
+            self,
+            Node::Augment { .. } | Node::Convert { .. } | Node::Batch { .. }
+        )
+    }
+
+    /// Whether it is about clips, times and views: what a loader may do.
+    pub fn is_data(&self) -> bool {
+        self.view().is_some() || matches!(self, Node::Source | Node::Sample | Node::Decode { .. })
+    }
+
+    /// The network that the node calls: 0 for an encoder or 1 for a predictor, and its group.
+    pub fn network(&self) -> Option<(u8, &str)> {
+        match self {
+            Node::Encode { group } => Some((0, group)),
+            Node::Predict { group } => Some((1, group)),
+            Node::Source
+            | Node::Sample
+            | Node::Decode { .. }
+            | Node::Slice { .. }
+            | Node::Augment { .. }
+            | Node::Convert { .. }
+            | Node::Batch { .. }
+            | Node::Part { .. }
+            | Node::StopGradient
+            | Node::L2
+            | Node::Scale { .. }
+            | Node::Operator { .. }
+            | Node::Term { .. }
+            | Node::Cosines { .. }
+            | Node::Sum { .. } => None,
+        }
+    }
+
+    /// Whether its parameters learn from the gradient of what reads it.
+    fn has_parameters(&self) -> bool {
+        self.network().is_some()
+            || matches!(
+                self,
+                Node::Operator {
+                    operator: EmbeddingOp::Linear(_)
+                }
+            )
+    }
+
+    /// Whether no gradient goes from its readers to its inputs.
+    fn blocks(&self) -> bool {
+        self.is_data()
+            || matches!(
+                self,
+                Node::StopGradient
+                    | Node::Operator {
+                        operator: EmbeddingOp::Ema { .. } | EmbeddingOp::Memory { .. }
+                    }
+            )
+    }
 }
 
 /// An input of a node.
@@ -94,6 +211,9 @@ pub enum Node {
 pub struct Edge {
     /// Which argument it is, from 0.
     pub argument: u32,
+    /// Whether a gradient flows back along it: what it comes from depends on parameters otherwise than through a stop-gradient,
+    /// and what it leads to hands gradients on.
+    pub gradient: bool,
 }
 
 /// A node of one graph.
@@ -109,11 +229,37 @@ pub struct Graph {
 impl Graph {
     /// Adds `node` with its arguments in order.
     pub fn add(&mut self, node: Node, inputs: &[Id]) -> Id {
+        let passes = !node.blocks();
         let id = self.inner.add_node(node);
         for (argument, input) in (0..).zip(inputs) {
-            self.inner.add_edge(input.0, id, Edge { argument });
+            let gradient = passes && self.learns(*input);
+            self.inner
+                .add_edge(input.0, id, Edge { argument, gradient });
         }
         Id(id)
+    }
+
+    /// Whether a gradient of what `id` makes reaches a parameter.
+    pub fn learns(&self, id: Id) -> bool {
+        self.node(id).has_parameters() || self.edges(id).iter().any(|(edge, _)| edge.gradient)
+    }
+
+    /// The edges into `id` in the order of the arguments, with what they come from.
+    pub fn edges(&self, id: Id) -> Vec<(Edge, Id)> {
+        let mut edges: Vec<(Edge, Id)> = self
+            .inner
+            .edges_directed(id.0, petgraph::Direction::Incoming)
+            .map(|edge| (*edge.weight(), Id(edge.source())))
+            .collect();
+        edges.sort();
+        edges
+    }
+
+    /// The nodes that read `id`.
+    pub fn readers(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
+        self.inner
+            .edges_directed(id.0, petgraph::Direction::Outgoing)
+            .map(|edge| Id(edge.target()))
     }
 
     /// What `id` does.
@@ -123,13 +269,7 @@ impl Graph {
 
     /// The arguments of `id` in order.
     pub fn inputs(&self, id: Id) -> Vec<Id> {
-        let mut edges: Vec<(Edge, Id)> = self
-            .inner
-            .edges_directed(id.0, petgraph::Direction::Incoming)
-            .map(|edge| (*edge.weight(), Id(edge.source())))
-            .collect();
-        edges.sort();
-        edges.into_iter().map(|(_, input)| input).collect()
+        self.edges(id).into_iter().map(|(_, input)| input).collect()
     }
 
     /// Number of nodes.
@@ -147,19 +287,28 @@ impl Graph {
         self.inner.node_indices().map(Id)
     }
 
-    /// The name of each node, from what it computes: `v1`, `z.v1`, `p.a2`, `s.v1`, `cos(p.v1,s.a2)`, `L`. Equal nodes that
-    /// are not merged are numbered: `z.v1#2`.
+    /// The name of each node, from what it computes: `v1.MSC`, `v1` for the end of its chain, `z.v1`, `p.a2`, `s.v1`,
+    /// `cos(p.v1,s.a2)`, `L`. Equal nodes that are not merged are numbered: `z.v1#2`. What a call on several views made of one
+    /// has the name of a call on that view alone.
     pub fn names(&self) -> BTreeMap<Id, String> {
         let mut names: BTreeMap<Id, String> = BTreeMap::new();
         let mut content: BTreeMap<Id, String> = BTreeMap::new();
         let mut used: BTreeMap<String, u32> = BTreeMap::new();
         for id in self.ids() {
-            let inputs: Vec<&str> = self
-                .inputs(id)
-                .iter()
-                .map(|input| content[input].as_str())
-                .collect();
-            let name = content_name(self.node(id), &inputs);
+            let node = self.node(id);
+            let name = if let Node::Part { part } = node {
+                let call = self.inputs(id)[0];
+                let own = self.inputs(call)[*part as usize - 1];
+                content_name(self.node(call), &[content[&own].as_str()])
+            } else if let Some((modality, view)) = node.view().filter(|_| self.ends_chain(id)) {
+                format!("{modality}{view}")
+            } else if matches!(node, Node::Sum { .. }) && !self.is_objective(id) {
+                "sum".to_owned()
+            } else {
+                let inputs = self.inputs(id);
+                let inputs: Vec<&str> = inputs.iter().map(|i| content[i].as_str()).collect();
+                content_name(node, &inputs)
+            };
             let count = used.entry(name.clone()).or_default();
             *count += 1;
             let number = if *count > 1 {
@@ -173,6 +322,37 @@ impl Graph {
         names
     }
 
+    /// Whether `id` is the last step of a view's chain: what an encoder reads.
+    pub fn ends_chain(&self, id: Id) -> bool {
+        self.node(id).is_chain() && !self.readers(id).any(|reader| self.node(reader).is_chain())
+    }
+
+    /// Whether `id` is the sum that no other reads.
+    pub fn is_objective(&self, id: Id) -> bool {
+        matches!(self.node(id), Node::Sum { .. }) && self.readers(id).next().is_none()
+    }
+
+    /// How many weights a sum has for `id`.
+    pub fn addends(&self, id: Id) -> usize {
+        if let Node::Cosines { pairs, .. } = self.node(id) {
+            pairs.len()
+        } else {
+            1
+        }
+    }
+
+    /// The steps of the chain that ends with `id`, from the slice on: the slice itself first.
+    pub fn chain(&self, id: Id) -> Vec<Id> {
+        let mut chain = vec![id];
+        let mut here = id;
+        while self.node(here).is_chain() {
+            here = self.inputs(here)[0];
+            chain.push(here);
+        }
+        chain.reverse();
+        chain
+    }
+
     /// All nodes in an order in which they can be executed: level by level, and by name within a level.
     pub fn topological(&self) -> Vec<Id> {
         let names = self.names();
@@ -183,11 +363,7 @@ impl Graph {
         let mut order = Vec::with_capacity(self.len());
         while let Some((_, _, id)) = ready.pop_first() {
             order.push(id);
-            for edge in self
-                .inner
-                .edges_directed(id.0, petgraph::Direction::Outgoing)
-            {
-                let reader = Id(edge.target());
+            for reader in self.readers(id) {
                 let count = missing
                     .get_mut(&reader)
                     .expect("graph: every reader is a node");
@@ -236,13 +412,18 @@ impl Graph {
 
     /// The copy of this graph that has the nodes for which `keep` holds; it holds for the inputs of each of them too.
     pub(crate) fn retained(&self, keep: impl Fn(Id) -> bool) -> Graph {
+        self.retained_with(keep).0
+    }
+
+    /// [`Graph::retained`], and where each node of the copy comes from.
+    pub(crate) fn retained_with(&self, keep: impl Fn(Id) -> bool) -> (Graph, BTreeMap<Id, Id>) {
         let mut new = Graph::default();
         let mut moved: BTreeMap<Id, Id> = BTreeMap::new();
         for id in self.ids().filter(|id| keep(*id)) {
             let inputs: Vec<Id> = self.inputs(id).iter().map(|input| moved[input]).collect();
             moved.insert(id, new.add(self.node(id).clone(), &inputs));
         }
-        new
+        (new, moved)
     }
 
     /// The nodes that the objective depends on.
@@ -251,10 +432,8 @@ impl Graph {
         let mut ids: Vec<Id> = self.ids().collect();
         ids.reverse();
         for id in ids {
-            let is_root = matches!(
-                self.node(id),
-                Node::Sum { .. } | Node::Sample | Node::Source
-            );
+            let is_root =
+                matches!(self.node(id), Node::Sample | Node::Source) || self.is_objective(id);
             if is_root || read.contains(&id) {
                 read.insert(id);
                 read.extend(self.inputs(id));
@@ -271,11 +450,11 @@ fn level(node: &Node) -> u32 {
         Node::Sample => 1,
         Node::Decode { .. } => 2,
         Node::Slice { .. } => 3,
-        Node::Augment { .. } => 4,
-        Node::Encode { .. } => 5,
+        Node::Augment { .. } | Node::Convert { .. } | Node::Batch { .. } => 4,
+        Node::Encode { .. } | Node::Part { .. } => 5,
         Node::Predict { .. } => 6,
         Node::StopGradient | Node::L2 | Node::Scale { .. } | Node::Operator { .. } => 7,
-        Node::Term { .. } => 8,
+        Node::Term { .. } | Node::Cosines { .. } => 8,
         Node::Sum { .. } => 9,
     }
 }
@@ -309,12 +488,21 @@ fn content_name(node: &Node, inputs: &[&str]) -> String {
         } if views.len() == 1 => format!("d{modality}{}", views[0]),
         Node::Decode { modality, .. } => format!("d{modality}"),
         Node::Slice { modality, view, .. } => format!("{modality}{view}.cut"),
-        Node::Augment { modality, view } => format!("{modality}{view}"),
-        Node::Encode { group } => format!("{}.{input}", letter("z", group, input)),
+        Node::Augment {
+            modality,
+            view,
+            name,
+            ..
+        } => format!("{modality}{view}.{name}"),
+        Node::Convert { modality, view } => format!("{modality}{view}.convert"),
+        Node::Batch { modality, view } => format!("{modality}{view}.batch"),
+        Node::Encode { group } => format!("{}.{}", letter("z", group, input), inputs.join("+")),
         Node::Predict { group } => {
-            let embedding = input.strip_prefix("z.").unwrap_or(input);
-            format!("{}.{embedding}", letter("p", group, embedding))
+            let embeddings = inputs.iter().map(|z| z.strip_prefix("z.").unwrap_or(z));
+            let embeddings = embeddings.collect::<Vec<_>>().join("+");
+            format!("{}.{embeddings}", letter("p", group, &embeddings))
         }
+        Node::Part { part } => format!("{input}.{part}"),
         Node::StopGradient => format!("s.{}", input.strip_prefix("z.").unwrap_or(input)),
         Node::L2 => format!("l2.{input}"),
         Node::Scale { by } => format!("x{by}.{input}"),
@@ -330,6 +518,7 @@ fn content_name(node: &Node, inputs: &[&str]) -> String {
             | EmbeddingOp::Scale(_) => unreachable!("graph: `{operator:?}` has a node of its own"),
         },
         Node::Term { term } => format!("{}({})", term_name(*term), inputs.join(",")),
+        Node::Cosines { .. } => "cosines".to_owned(),
         Node::Sum { .. } => "L".to_owned(),
     }
 }

@@ -18,6 +18,7 @@ pub use steps::Made;
 
 use crate::graph::Node;
 use crate::hir;
+use crate::passes::{Pass, build_with, selection};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -54,6 +55,18 @@ impl Plan {
     pub fn stage(&self, id: &StageId) -> Option<&Stage> {
         self.stages.iter().find(|stage| &stage.id == id)
     }
+}
+
+/// The plan with training steps that these passes have optimised beside the default ones. Stages stay what they are: a pass
+/// preserves what a step means, within its class.
+pub fn with_passes(mut plan: Plan, also: &[Pass]) -> Plan {
+    let passes = selection(also);
+    for stage in &mut plan.stages {
+        if let Work::Pretrain(work) = &mut stage.work {
+            work.steps = Arc::new(build_with(&work.settings, &passes).0.steps());
+        }
+    }
+    plan
 }
 
 /// One step of a plan that leaves a run folder.

@@ -4,13 +4,14 @@
 //! statistics therefore move in view order whatever the order of the plan, and `bn = joint` can join the views of a modality
 //! in one call.
 
+use crate::augment;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::ffi::Autocast;
 use crate::loss;
-use crate::nn::Model;
+use crate::nn::{self, Mode, Model};
 use compiler::graph::Node;
-use compiler::hir::{BatchNorm, Precision};
+use compiler::hir::{BatchNorm, Modality, Precision};
 use compiler::plan::{Pretrain, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, Tensor};
@@ -23,6 +24,8 @@ pub struct Program {
     calls: Vec<Vec<usize>>,
     objective: usize,
     precision: Precision,
+    bn: BatchNorm,
+    modalities: Vec<Modality>,
 }
 
 /// What one forward pass gives.
@@ -44,25 +47,42 @@ impl Program {
                 step.name
             ),
         };
-        // The depth of a step, and the modality and view that it comes from first.
+        // The depth of a step, and the modality and view that it comes from first. The path of the data has depth 0 however long its
+        // chains are, and a part of a call the depth of the call, so that neither moves a call among the others.
         let mut depths: Vec<usize> = Vec::new();
         let mut origins: Vec<Option<(String, u32)>> = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             if step.inputs.iter().any(|&input| input >= index) {
                 return Err(refuse(step, "reads what comes after it"));
             }
-            if step.inputs.len() < arity(&step.node) {
+            let addends = |&input: &usize| {
+                if let Node::Cosines { pairs, .. } = &steps[input].node {
+                    pairs.len()
+                } else {
+                    1
+                }
+            };
+            let weighs_nothing = matches!(&step.node, Node::Sum { weights }
+                if step.inputs.iter().map(addends).sum::<usize>() < weights.len());
+            if step.inputs.len() < arity(&step.node) || weighs_nothing {
                 return Err(refuse(step, "has too few inputs"));
             }
-            depths.push(
-                step.inputs
-                    .iter()
-                    .map(|&input| depths[input] + 1)
-                    .max()
-                    .unwrap_or(0),
-            );
-            origins.push(if let Node::Augment { modality, view } = &step.node {
-                Some((modality.clone(), *view))
+            let is_part = matches!(step.node, Node::Part { .. });
+            let deepest = step.inputs.iter().map(|&input| depths[input]).max();
+            depths.push(match deepest {
+                Some(depth) if is_part => depth,
+                Some(depth) if !step.node.is_data() => depth + 1,
+                Some(_) | None => 0,
+            });
+            origins.push(if let Some((modality, view)) = step.node.view() {
+                Some((modality.to_owned(), view))
+            } else if let Node::Part { part } = step.node {
+                let call: &Step = &steps[step.inputs[0]];
+                let own = (part as usize)
+                    .checked_sub(1)
+                    .and_then(|own| call.inputs.get(own));
+                let own = own.ok_or_else(|| refuse(step, "is a part of no call"))?;
+                origins[*own].clone()
             } else {
                 step.inputs.iter().find_map(|&input| origins[input].clone())
             });
@@ -83,14 +103,15 @@ impl Program {
         order.sort_by_key(|&step| {
             (
                 depths[step],
-                network(&steps[step].node),
+                matches!(steps[step].node, Node::Part { .. }),
+                steps[step].node.network(),
                 origins[step].clone(),
                 step,
             )
         });
         let is_joint = work.settings.bn == BatchNorm::Joint;
         let call = |step: usize| {
-            let group = network(&steps[step].node).filter(|_| is_joint);
+            let group = steps[step].node.network().filter(|_| is_joint);
             (
                 depths[step],
                 group,
@@ -104,6 +125,8 @@ impl Program {
             calls,
             objective,
             precision: work.settings.precision,
+            bn: work.settings.bn,
+            modalities: work.settings.modalities.clone(),
         })
     }
 
@@ -111,7 +134,7 @@ impl Program {
     pub fn groups(&self) -> BTreeSet<&str> {
         self.steps
             .iter()
-            .filter_map(|step| network(&step.node))
+            .filter_map(|step| step.node.network())
             .map(|(_, group)| group)
             .collect()
     }
@@ -137,10 +160,40 @@ impl Program {
                     ),
                 })
             };
-            let outputs = match &self.steps[call[0]].node {
-                // The loader has done these.
+            let node = &self.steps[call[0]].node;
+            let first = self.steps[call[0]].inputs.first();
+            let outputs = match node {
+                // The loader has done these, and of a chain what stands in front of its batch.
                 Node::Source | Node::Sample | Node::Decode { .. } | Node::Slice { .. } => continue,
-                Node::Augment { modality, view } => {
+                Node::Augment { .. } | Node::Convert { .. }
+                    if first.is_none_or(|&input| values[input].is_none()) =>
+                {
+                    continue;
+                }
+                Node::Augment {
+                    modality,
+                    view,
+                    link,
+                    ..
+                } => {
+                    let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
+                    let at = format!("{modality}/{view}");
+                    let keys: Vec<_> = batch.keys.iter().map(|key| key.child(&at)).collect();
+                    let batch = read(self.steps[call[0]].inputs[0])?;
+                    let modality = self.modality(modality)?;
+                    vec![augment::augment_link(
+                        modality,
+                        *link as usize,
+                        batch,
+                        &keys,
+                    )]
+                }
+                Node::Convert { modality, .. } => {
+                    let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
+                    let batch = read(self.steps[call[0]].inputs[0])?;
+                    vec![augment::convert(self.modality(modality)?, batch)]
+                }
+                Node::Batch { modality, view } => {
                     let key = (modality.clone(), *view);
                     let view = batch.views.get(&key).ok_or_else(|| Error::Unsupported {
                         message: format!("the data give no view `{modality}{view}`"),
@@ -148,10 +201,25 @@ impl Program {
                     vec![view.shallow_clone()]
                 }
                 Node::Encode { group } | Node::Predict { group } => {
-                    let views: Vec<_> = inputs
-                        .map(|inputs| read(inputs[0]))
-                        .collect::<Result<_>>()?;
-                    forward_views(model, group, &views)
+                    let inputs: Vec<&[usize]> = inputs.collect();
+                    let views = inputs.iter().flat_map(|inputs| inputs.iter());
+                    let views: Vec<_> = views.map(|&input| read(input)).collect::<Result<_>>()?;
+                    // Views come as float32, whatever the networks compute in.
+                    let is_data = matches!(node, Node::Encode { .. });
+                    let kind = nn::kind(self.precision);
+                    let as_is = |view: &Tensor| match is_data {
+                        true => view.to_kind(kind),
+                        false => view.shallow_clone(),
+                    };
+                    let views: Vec<_> = views.into_iter().map(as_is).collect();
+                    let counts: Vec<_> = inputs.iter().map(|inputs| inputs.len()).collect();
+                    self.forward_views(model, group, &views, &counts)
+                }
+                Node::Part { part } => {
+                    let whole = read(self.steps[call[0]].inputs[0])?;
+                    let parts = self.steps[self.steps[call[0]].inputs[0]].inputs.len();
+                    let rows = whole.size()[0] / parts as i64;
+                    vec![whole.narrow(0, i64::from(part - 1) * rows, rows)]
                 }
                 Node::StopGradient => vec![read(self.steps[call[0]].inputs[0])?.detach()],
                 Node::L2 => vec![loss::l2(read(self.steps[call[0]].inputs[0])?)],
@@ -166,10 +234,29 @@ impl Program {
                     let arguments = self.steps[call[0]].inputs.iter().map(|&input| read(input));
                     vec![loss::term(*term, &arguments.collect::<Result<Vec<_>>>()?)]
                 }
+                Node::Cosines { firsts, pairs } => {
+                    let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
+                    let arguments = self.steps[call[0]].inputs.iter().map(|&input| read(input));
+                    let arguments = arguments.collect::<Result<Vec<_>>>()?;
+                    let (firsts, seconds) = arguments.split_at(*firsts as usize);
+                    vec![loss::cosines(firsts, seconds, pairs)]
+                }
                 Node::Sum { weights } => {
-                    let terms = weights.iter().zip(&self.steps[call[0]].inputs);
-                    let weighted = terms.map(|(weight, &input)| Ok(read(input)? * weight.to_f64()));
-                    vec![Tensor::stack(&weighted.collect::<Result<Vec<_>>>()?, 0).sum(None)]
+                    let mut rest = weights.iter().map(|weight| weight.to_f64());
+                    let mut weighted = Vec::new();
+                    for &input in &self.steps[call[0]].inputs {
+                        let term = read(input)?;
+                        if let Node::Cosines { pairs, .. } = &self.steps[input].node {
+                            let own: Vec<f64> = rest.by_ref().take(pairs.len()).collect();
+                            let own = Tensor::from_slice(&own)
+                                .to_kind(term.kind())
+                                .to_device(term.device());
+                            weighted.push(term.dot(&own));
+                        } else {
+                            weighted.extend(rest.next().map(|weight| term * weight));
+                        }
+                    }
+                    vec![Tensor::stack(&weighted, 0).sum(None)]
                 }
             };
             for (&step, output) in call.iter().zip(outputs) {
@@ -185,31 +272,33 @@ impl Program {
 
     /// The values of the terms, by the names of their steps. One transfer from the device.
     pub fn terms(&self, outputs: &Outputs) -> BTreeMap<String, f64> {
-        let is_term = |step: &&usize| matches!(self.steps[**step].node, Node::Term { .. });
-        let terms: Vec<_> = self
-            .calls
-            .iter()
-            .flatten()
-            .filter(is_term)
-            .copied()
-            .collect();
-        let scalars: Vec<_> = terms
-            .iter()
-            .filter_map(|&term| outputs.values[term].as_ref())
-            .collect();
-        if scalars.is_empty() {
+        let mut names = Vec::new();
+        let mut values = Vec::new();
+        for &step in self.calls.iter().flatten() {
+            let Some(value) = outputs.values[step].as_ref() else {
+                continue;
+            };
+            let own = &self.steps[step];
+            if let Node::Term { .. } = own.node {
+                names.push(own.name.clone());
+                values.push(value.view(1));
+            } else if let Node::Cosines { firsts, pairs } = &own.node {
+                let argument = |at: u32| &self.steps[own.inputs[at as usize]].name;
+                names.extend(pairs.iter().map(|(row, column)| {
+                    format!("cos({},{})", argument(*row), argument(firsts + column))
+                }));
+                values.push(value.shallow_clone());
+            }
+        }
+        if values.is_empty() {
             return BTreeMap::new();
         }
-        let values = Tensor::stack(&scalars, 0)
+        let values = Tensor::cat(&values, 0)
             .detach()
             .to_kind(Kind::Double)
             .to_device(Device::Cpu);
         let values = Vec::<f64>::try_from(values).unwrap_or_default();
-        terms
-            .iter()
-            .map(|&term| self.steps[term].name.clone())
-            .zip(values)
-            .collect()
+        names.into_iter().zip(values).collect()
     }
 
     /// The output of the step with this name, if it has one.
@@ -217,24 +306,36 @@ impl Program {
         let step = self.steps.iter().position(|step| step.name == name)?;
         outputs.values[step].as_ref()
     }
-}
 
-/// The network that a node calls: encoders before predictors, by group.
-fn network(node: &Node) -> Option<(u8, &str)> {
-    match node {
-        Node::Encode { group } => Some((0, group)),
-        Node::Predict { group } => Some((1, group)),
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. }
-        | Node::StopGradient
-        | Node::L2
-        | Node::Scale { .. }
-        | Node::Operator { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => None,
+    fn modality(&self, name: &str) -> Result<&Modality> {
+        let found = self.modalities.iter().find(|m| m.name == name);
+        found.ok_or_else(|| Error::Unsupported {
+            message: format!("the plan has links of `{name}`, which is no modality of it"),
+        })
+    }
+
+    /// The network of `group` on one view, or on several joined along the batch: what it makes of those of each step, `counts` of
+    /// them.
+    fn forward_views(
+        &self,
+        model: &Model,
+        group: &str,
+        views: &[Tensor],
+        counts: &[usize],
+    ) -> Vec<Tensor> {
+        let parts = match self.bn {
+            BatchNorm::PerView => views.len() as i64,
+            BatchNorm::Joint => 1,
+        };
+        let mode = Mode::Training { parts };
+        if let [view] = views {
+            return vec![model.forward(group, view, mode)];
+        }
+        let rows = views[0].size()[0];
+        let sizes: Vec<_> = counts.iter().map(|&count| count as i64 * rows).collect();
+        model
+            .forward(group, &Tensor::cat(views, 0), mode)
+            .split_sizes(sizes, 0)
     }
 }
 
@@ -242,30 +343,24 @@ fn network(node: &Node) -> Option<(u8, &str)> {
 fn arity(node: &Node) -> usize {
     match node {
         Node::Source => 0,
-        Node::Sum { weights } => weights.len().max(1),
+        Node::Cosines { firsts, pairs } => {
+            let seconds = pairs.iter().map(|(_, column)| column + 1).max();
+            (firsts + seconds.unwrap_or(1)) as usize
+        }
         Node::Sample
         | Node::Decode { .. }
         | Node::Slice { .. }
         | Node::Augment { .. }
+        | Node::Convert { .. }
+        | Node::Batch { .. }
         | Node::Encode { .. }
         | Node::Predict { .. }
+        | Node::Part { .. }
         | Node::StopGradient
         | Node::L2
         | Node::Scale { .. }
         | Node::Operator { .. }
-        | Node::Term { .. } => 1,
-    }
-}
-
-/// The network of `group` on one view, or on several joined along the batch.
-fn forward_views(model: &Model, group: &str, views: &[&Tensor]) -> Vec<Tensor> {
-    match views {
-        [view] => vec![model.forward(group, view, true)],
-        _ => {
-            let sizes: Vec<_> = views.iter().map(|view| view.size()[0]).collect();
-            model
-                .forward(group, &Tensor::cat(views, 0), true)
-                .split_sizes(sizes, 0)
-        }
+        | Node::Term { .. }
+        | Node::Sum { .. } => 1,
     }
 }

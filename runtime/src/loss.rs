@@ -59,6 +59,26 @@ pub fn cos(x: &Tensor, y: &Tensor) -> Tensor {
     Tensor::cosine_similarity(x, y, -1, NORM_FLOOR).mean(None)
 }
 
+/// Mean cosine similarities of the rows of pairs of `firsts` and `seconds`, all `[B, D]`, as entries of one matrix: `[pairs]`.
+///
+/// Each tensor is normalised once and laid out as one row of `B D` numbers; the product of the two matrices of these rows, divided
+/// by B, has [`cos`] of every first with every second one. `pairs` are rows and columns of it.
+pub fn cosines(firsts: &[&Tensor], seconds: &[&Tensor], pairs: &[(u32, u32)]) -> Tensor {
+    let rows = firsts[0].size()[0] as f64;
+    let side = |of: &[&Tensor]| {
+        let rows: Vec<_> = of.iter().map(|x| l2(x).flatten(0, -1)).collect();
+        Tensor::stack(&rows, 0) // [n, B D]
+    };
+    let matrix = side(firsts).matmul(&side(seconds).tr()) / rows;
+    let columns = seconds.len() as i64;
+    let places: Vec<i64> = pairs
+        .iter()
+        .map(|(row, column)| i64::from(*row) * columns + i64::from(*column))
+        .collect();
+    let places = Tensor::from_slice(&places).to_device(matrix.device());
+    matrix.flatten(0, -1).index_select(0, &places)
+}
+
 /// Squared Euclidean distance of the rows, mean over the batch (BYOL, for normalised rows; VICReg's invariance times D).
 pub fn mse(x: &Tensor, y: &Tensor) -> Tensor {
     (x - y).square().sum_dim_intlist(-1, false, None).mean(None)
@@ -144,6 +164,21 @@ mod tests {
             1.0 - (0.0451f64.sqrt() + 0.0201f64.sqrt()) / 2.0,
         );
         near(value(TermOp::Cov, &[&x()]), 9.0); // off-diagonal 3, twice, squared, over 2
+    }
+
+    #[test]
+    fn cosines_are_those_of_their_pairs() {
+        let (x, y) = (x(), y());
+        let zero = x.zeros_like();
+        let pairs = [(1, 0), (0, 0), (0, 1), (2, 1)];
+        let all = cosines(&[&x, &y, &zero], &[&x, &y], &pairs);
+        let one = |a: &Tensor, b: &Tensor| value(TermOp::Cos, &[a, b]);
+        let wanted = [one(&y, &x), 1.0, one(&x, &y), 0.0];
+        let found = Vec::<f64>::try_from(all).unwrap();
+        for (found, wanted) in found.iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-12, "{found} is not {wanted}");
+        }
+        assert!((wanted[0] - 0.48).abs() < 1e-12);
     }
 
     #[test]

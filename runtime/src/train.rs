@@ -4,7 +4,7 @@ use crate::checkpoint;
 use crate::data::batch::{Batch, Batches};
 use crate::error::{Error, Result};
 use crate::execute::Program;
-use crate::nn::{self, Model};
+use crate::nn::Model;
 use crate::optim::{Optimiser, schedule};
 use compiler::hir;
 use compiler::plan::Pretrain;
@@ -16,7 +16,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// The file of a training's numbers in its run folder: one JSON object for each step.
 pub const METRICS: &str = records::folder::METRICS;
@@ -226,8 +226,7 @@ impl<'w> Training<'w> {
     fn step(&mut self, step: u64, batches: &mut dyn Batches) -> Result<StepMetrics> {
         let settings = &self.work.settings;
         let start = Instant::now();
-        let kind = nn::kind(settings.precision);
-        let batch = on_device(batches.next(step)?, kind, self.device)?;
+        let batch = on_device(batches.next(step)?, self.device)?;
         let outputs = self.program.forward(&self.model, &batch, self.device)?;
         let loss = outputs.objective.double_value(&[]);
         if !loss.is_finite() {
@@ -302,11 +301,12 @@ pub fn descend(
     Ok(())
 }
 
-/// The batch where and as the networks want it.
-fn on_device(batch: Batch, kind: Kind, device: Device) -> Result<Batch> {
-    let view = |(key, view): (_, Tensor)| Ok((key, view.f_to_device(device)?.f_to_kind(kind)?));
+/// The batch where the networks are.
+fn on_device(batch: Batch, device: Device) -> Result<Batch> {
+    let view = |(key, view): (_, Tensor)| Ok((key, view.f_to_device(device)?));
     Ok(Batch {
         views: batch.views.into_iter().map(view).collect::<Result<_>>()?,
+        keys: batch.keys,
         waited: batch.waited,
     })
 }

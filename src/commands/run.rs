@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use compiler::hir::{Data, Drawing};
-use compiler::plan::{Executable, Plan, Work};
+use compiler::plan::{Executable, Plan, Work, with_passes};
 use records::folder::{plan_hash, write_json};
 use records::say;
 
+use super::graph::pass;
 use super::plan::plan_of;
 use super::{finished, report, site_and_runs};
 use crate::cli::Run;
@@ -16,6 +17,8 @@ use crate::handover;
 
 /// Writes the plan and starts the engine on it; prints the report at once if all of it is done.
 pub fn run(arguments: &Run) -> Result<()> {
+    let passes = arguments.pass.iter().map(|name| pass(name));
+    let passes = passes.collect::<Result<Vec<_>>>()?;
     let plan = plan_of(&arguments.files, arguments.toy, &arguments.only)?;
     if plan.stages.is_empty() {
         return Err(
@@ -23,6 +26,7 @@ pub fn run(arguments: &Run) -> Result<()> {
                 .help("add a `pretrain` or a `table`, or give a file that is a loss"),
         );
     }
+    let plan = with_passes(plan, &passes);
     let plan = executable(plan)?;
     let (site, runs) = site_and_runs(
         arguments.place.site.as_deref(),

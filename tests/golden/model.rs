@@ -289,6 +289,7 @@ fn batch(recipe: &Recipe) -> Batch {
         names.map(|(modality, i)| ((modality.to_owned(), i), view(&format!("{modality}{i}"))));
     Batch {
         views: views.into(),
+        keys: vec![],
         waited: Duration::ZERO,
     }
 }

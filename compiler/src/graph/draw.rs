@@ -16,7 +16,12 @@ use std::collections::BTreeMap;
 
 /// The training step of `pretrain` in Graphviz' language.
 pub fn dot(pretrain: &Pretrain, name: &str) -> String {
-    let drawing = Drawing::new(pretrain);
+    dot_of(&build(pretrain).0, pretrain, name)
+}
+
+/// [`dot`] of any graph of `pretrain`.
+pub fn dot_of(graph: &Graph, pretrain: &Pretrain, name: &str) -> String {
+    let drawing = Drawing::new(graph, pretrain);
     let mut out = format!(
         "digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\"];\n",
         quoted(name)
@@ -28,22 +33,29 @@ pub fn dot(pretrain: &Pretrain, name: &str) -> String {
             lines.join("\\n")
         );
     }
-    for (from, to) in &drawing.arrows {
-        out += &format!("  n{from} -> n{to};\n");
+    for (from, to, gradient) in &drawing.arrows {
+        let style = if *gradient { " [style=bold]" } else { "" };
+        out += &format!("  n{from} -> n{to}{style};\n");
     }
     out + "}\n"
 }
 
 /// The training step of `pretrain` as a Mermaid flowchart.
 pub fn mermaid(pretrain: &Pretrain, name: &str) -> String {
-    let drawing = Drawing::new(pretrain);
+    mermaid_of(&build(pretrain).0, pretrain, name)
+}
+
+/// [`mermaid`] of any graph of `pretrain`.
+pub fn mermaid_of(graph: &Graph, pretrain: &Pretrain, name: &str) -> String {
+    let drawing = Drawing::new(graph, pretrain);
     let mut out = format!("---\ntitle: \"{}\"\n---\nflowchart TB\n", quoted(name));
     for (i, (label, _)) in drawing.boxes.iter().enumerate() {
         let lines: Vec<String> = label.iter().map(|line| entities(line)).collect();
         out += &format!("  n{i}[\"{}\"]\n", lines.join("<br/>"));
     }
-    for (from, to) in &drawing.arrows {
-        out += &format!("  n{from} --> n{to}\n");
+    for (from, to, gradient) in &drawing.arrows {
+        let arrow = if *gradient { "==>" } else { "-->" };
+        out += &format!("  n{from} {arrow} n{to}\n");
     }
     for (i, (_, colour)) in drawing.boxes.iter().enumerate() {
         out += &format!("  style n{i} fill:{colour}\n");
@@ -53,7 +65,12 @@ pub fn mermaid(pretrain: &Pretrain, name: &str) -> String {
 
 /// The training step of `pretrain` as an SVG picture.
 pub fn svg(pretrain: &Pretrain, name: &str) -> String {
-    let drawing = Drawing::new(pretrain);
+    svg_of(&build(pretrain).0, pretrain, name)
+}
+
+/// [`svg`] of any graph of `pretrain`.
+pub fn svg_of(graph: &Graph, pretrain: &Pretrain, name: &str) -> String {
+    let drawing = Drawing::new(graph, pretrain);
     let mut layout = VisualGraph::new(Orientation::TopToBottom);
     let mut handles = vec![];
     for (label, colour) in &drawing.boxes {
@@ -68,7 +85,7 @@ pub fn svg(pretrain: &Pretrain, name: &str) -> String {
         let shape = ShapeKind::new_box(&label.join("\n"));
         handles.push(layout.add_node(Element::create(shape, look, Orientation::TopToBottom, size)));
     }
-    for (from, to) in &drawing.arrows {
+    for (from, to, _) in &drawing.arrows {
         layout.add_edge(Arrow::simple(""), handles[*from], handles[*to]);
     }
     let mut writer = SVGWriter::new();
@@ -92,62 +109,40 @@ pub fn svg(pretrain: &Pretrain, name: &str) -> String {
     format!("{start}<svg {size} xmlns=\"http://www.w3.org/2000/svg\">\n{title}{inside}\n")
 }
 
-/// Boxes with their labels and colours, and arrows between them, in topological order.
+/// Boxes with their labels and colours, and arrows between them, in topological order. An arrow is thick where a gradient flows
+/// back along it.
 struct Drawing {
     boxes: Vec<(Vec<String>, &'static str)>,
-    arrows: Vec<(usize, usize)>,
+    arrows: Vec<(usize, usize, bool)>,
 }
 
 impl Drawing {
-    fn new(pretrain: &Pretrain) -> Self {
-        let (graph, _) = build(pretrain);
+    fn new(graph: &Graph, pretrain: &Pretrain) -> Self {
         let names = graph.names();
         let order = graph.topological();
         let position: BTreeMap<Id, usize> =
             order.iter().enumerate().map(|(i, id)| (*id, i)).collect();
-        let boxes = order
-            .iter()
-            .map(|id| {
-                (
-                    label(&graph, pretrain, &names[id], *id),
-                    colour(graph.node(*id)),
-                )
-            })
-            .collect();
-        let inputs = |id: &Id| {
-            graph
-                .inputs(*id)
-                .into_iter()
-                .map(|input| (position[&input], position[id]))
-                .collect()
-        };
-        Self {
-            boxes,
-            arrows: order
-                .iter()
-                .flat_map(|id| -> Vec<(usize, usize)> { inputs(id) })
-                .collect(),
+        let mut boxes = vec![];
+        let mut arrows = vec![];
+        for id in &order {
+            boxes.push((
+                label(graph, pretrain, &names[id], *id),
+                colour(graph.node(*id)),
+            ));
+            for (edge, input) in graph.edges(*id) {
+                arrows.push((position[&input], position[id], edge.gradient));
+            }
         }
+        Self { boxes, arrows }
     }
 }
 
 /// The name, and what the node does where the name does not say it.
 fn label(graph: &Graph, pretrain: &Pretrain, name: &str, id: Id) -> Vec<String> {
-    match graph.node(id) {
-        Node::Term { .. } => vec![name.to_owned()],
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. }
-        | Node::Encode { .. }
-        | Node::Predict { .. }
-        | Node::StopGradient
-        | Node::L2
-        | Node::Scale { .. }
-        | Node::Operator { .. }
-        | Node::Sum { .. } => vec![name.to_owned(), describe(graph.node(id), pretrain).0],
+    if matches!(graph.node(id), Node::Term { .. }) {
+        return vec![name.to_owned()];
     }
+    vec![name.to_owned(), describe(graph.node(id), pretrain).0]
 }
 
 /// Data, networks, targets and the objective have a colour each.
@@ -157,10 +152,12 @@ fn colour(node: &Node) -> &'static str {
         | Node::Sample
         | Node::Decode { .. }
         | Node::Slice { .. }
-        | Node::Augment { .. } => "#e8eef7",
-        Node::Encode { .. } | Node::Predict { .. } => "#dcefdc",
+        | Node::Augment { .. }
+        | Node::Convert { .. }
+        | Node::Batch { .. } => "#e8eef7",
+        Node::Encode { .. } | Node::Predict { .. } | Node::Part { .. } => "#dcefdc",
         Node::StopGradient | Node::L2 | Node::Scale { .. } | Node::Operator { .. } => "#f2f2f2",
-        Node::Term { .. } | Node::Sum { .. } => "#f9ead2",
+        Node::Term { .. } | Node::Cosines { .. } | Node::Sum { .. } => "#f9ead2",
     }
 }
 

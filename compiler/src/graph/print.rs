@@ -1,22 +1,27 @@
 //! The graph as text: one line for each node, stable, so that a person can review it and a snapshot can keep it.
 
-use super::shapes::{network, shape};
+use super::shapes::{Domain, domain, is_batched, network, shape};
 use super::{Graph, Id, Node, term_name};
 use crate::hir::{
-    Across, BatchNorm, Chain, Clip, Data, FlowMethod, Layer, LogMel, Modality, Network, Optimiser,
-    Pretrain, Relaxation, Schedule, Within, Words,
+    Across, BatchNorm, Clip, Data, FlowMethod, Layer, Modality, Network, Optimiser, Pretrain,
+    Relaxation, Schedule, Within, Words,
 };
 use crate::loss::{Embedding, EmbeddingOp, Loss, TermOp};
-use crate::passes::build;
+use crate::passes::{Why, build};
 use crate::units::Exact;
 use crate::written;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The training step of `pretrain` as the passes leave it, a line for each node and one for each parameter group.
+/// The training step of `pretrain` as the default passes leave it, a line for each node and one for each parameter group.
 pub fn text(pretrain: &Pretrain, name: &str) -> String {
     let (graph, log) = build(pretrain);
+    text_of((&graph, &log), pretrain, name)
+}
+
+/// [`text`] of any graph of `pretrain`, with what the passes did to make it.
+pub fn text_of((graph, log): (&Graph, &[Why]), pretrain: &Pretrain, name: &str) -> String {
     let mut out = format!(
         "graph {name} (train step)  relax = {}\n",
         relaxation(&pretrain.relax)
@@ -28,9 +33,9 @@ pub fn text(pretrain: &Pretrain, name: &str) -> String {
             .collect();
         out += &format!("  pairs  {}\n", pairs.join("  "));
     }
-    out += &columns(lines(&graph, pretrain));
+    out += &nodes(graph, pretrain);
     out += "\n";
-    out += &columns(groups(&graph, pretrain));
+    out += &columns(groups(graph, pretrain));
     let (bn, per_epoch) = (batch_norm(pretrain.bn), pretrain.steps_per_epoch());
     let optimiser = optimiser(&pretrain.optim);
     out += &format!(
@@ -38,13 +43,25 @@ pub fn text(pretrain: &Pretrain, name: &str) -> String {
         pretrain.ep, pretrain.bs
     );
     for why in log.iter().filter(|why| !why.done.is_empty()) {
-        out += &format!("  {}  {}\n", why.pass, why.done);
+        out += &format!("  {}  {}\n", why.pass.name(), why.done);
     }
     out
 }
 
-/// The training step of `pretrain` as JSON: `{"name": ..., "steps": [{"name", "node", "inputs", "shape"}]}`.
+/// The nodes alone, a line for each, and one for each view with its whole chain.
+pub fn nodes(graph: &Graph, pretrain: &Pretrain) -> String {
+    columns(lines(graph, pretrain))
+}
+
+/// The training step of `pretrain` as JSON: `{"name": ..., "steps": [...]}`. A step has its name, its node, the names of its
+/// inputs, what it makes (`domain`, `shape`), `place`, which is `host` or `device`, and for each input whether a `gradient`
+/// flows back to it.
 pub fn json(pretrain: &Pretrain, name: &str) -> String {
+    json_of(&build(pretrain).0, pretrain, name)
+}
+
+/// [`json`] of any graph of `pretrain`.
+pub fn json_of(graph: &Graph, pretrain: &Pretrain, name: &str) -> String {
     #[derive(Serialize)]
     struct Printed<'a> {
         name: &'a str,
@@ -55,19 +72,30 @@ pub fn json(pretrain: &Pretrain, name: &str) -> String {
         name: String,
         node: Node,
         inputs: Vec<String>,
+        gradient: Vec<bool>,
+        domain: Domain,
+        place: &'static str,
         shape: Option<String>,
     }
-    let (graph, _) = build(pretrain);
     let names = graph.names();
-    let step = |id: Id| PrintedStep {
-        name: names[&id].clone(),
-        node: graph.node(id).clone(),
-        inputs: graph
-            .inputs(id)
-            .iter()
-            .map(|input| names[input].clone())
-            .collect(),
-        shape: shape(&graph, pretrain, id).map(|shape| shape.to_string()),
+    let step = |id: Id| {
+        let edges = graph.edges(id);
+        PrintedStep {
+            name: names[&id].clone(),
+            node: graph.node(id).clone(),
+            inputs: edges
+                .iter()
+                .map(|(_, input)| names[input].clone())
+                .collect(),
+            gradient: edges.iter().map(|(edge, _)| edge.gradient).collect(),
+            domain: domain(graph, pretrain, id),
+            place: if is_batched(graph, id) {
+                "device"
+            } else {
+                "host"
+            },
+            shape: shape(graph, pretrain, id).map(|shape| shape.to_string()),
+        }
     };
     let printed = Printed {
         name,
@@ -76,60 +104,218 @@ pub fn json(pretrain: &Pretrain, name: &str) -> String {
     serde_json::to_string_pretty(&printed).expect("graphs are plain data")
 }
 
-/// `%z.v1 = v.f %v1`, the type, and a remark, for each node.
+/// `%z.v1 = v.f %v1`, the type, and a remark, for each node; a view's slice and chain on one line; below cosines each of them.
 fn lines(graph: &Graph, pretrain: &Pretrain) -> Vec<[String; 4]> {
     let names = graph.names();
     let weights = term_weights(graph);
-    let line = |id: Id| {
-        let inputs: Vec<String> = graph
-            .inputs(id)
-            .iter()
-            .map(|input| format!("%{}", names[input]))
-            .collect();
-        let (operation, remark) = describe(graph.node(id), pretrain);
-        let (operands, remark) = match graph.node(id) {
+    let type_of =
+        |id: Id| shape(graph, pretrain, id).map_or(String::new(), |shape| shape.to_string());
+    let mut lines = vec![];
+    for id in graph.topological() {
+        let node = graph.node(id);
+        // A slice and the steps of a chain are on the line of the chain's end.
+        if node.view().is_some() && !graph.ends_chain(id) {
+            continue;
+        }
+        let inputs = graph.inputs(id);
+        let operands = |ids: &[Id]| {
+            let named = ids.iter().map(|input| format!("%{}", names[input]));
+            named.collect::<Vec<_>>().join(" ")
+        };
+        let (operation, remark) = describe(node, pretrain);
+        let (call, remark) = match node {
+            Node::Augment { .. } | Node::Convert { .. } | Node::Batch { .. } => {
+                let whole = graph.chain(id);
+                let slice = graph.node(whole[0]);
+                let from = operands(&graph.inputs(whole[0]));
+                let chain = chain(graph, &whole[1..], pretrain);
+                (
+                    format!("{} {from} -> {chain}", describe(slice, pretrain).0),
+                    remark,
+                )
+            }
             Node::Sum { weights } => {
                 let total = weights
                     .iter()
                     .try_fold(Exact::whole(0), |sum, weight| sum.plus(*weight));
                 let total = total.map_or(String::new(), |total| format!("total weight {total}"));
-                (format!("{} terms", inputs.len()), total)
+                if graph.is_objective(id) && !inputs.iter().any(|i| is_sum(graph.node(*i))) {
+                    (format!("{operation} {} terms", weights.len()), total)
+                } else {
+                    let addends = weights.iter().zip(&inputs);
+                    let addends =
+                        addends.map(|(weight, input)| format!("{weight} %{}", names[input]));
+                    let addends: Vec<String> = addends.collect();
+                    (
+                        format!("{operation} {}", addends.join(" + ")),
+                        String::new(),
+                    )
+                }
             }
-            Node::Term { .. } => (inputs.join(" "), format!("weight {}", weights[&id])),
+            Node::Term { .. } => {
+                let weight = weights.get(&id);
+                let weight = weight.map_or(String::new(), |weight| format!("weight {weight}"));
+                (format!("{operation} {}", operands(&inputs)), weight)
+            }
+            Node::Cosines { firsts, .. } => {
+                let (firsts, seconds) = inputs.split_at(*firsts as usize);
+                (
+                    format!("{operation} {} | {}", operands(firsts), operands(seconds)),
+                    remark,
+                )
+            }
+            Node::Encode { .. } | Node::Predict { .. } if inputs.len() > 1 => (
+                format!("{operation} {}", operands(&inputs)),
+                format!("one call, {}", batch_norm(pretrain.bn)),
+            ),
             Node::Source
             | Node::Sample
             | Node::Decode { .. }
             | Node::Slice { .. }
-            | Node::Augment { .. }
             | Node::Encode { .. }
             | Node::Predict { .. }
+            | Node::Part { .. }
             | Node::StopGradient
             | Node::L2
             | Node::Scale { .. }
-            | Node::Operator { .. } => (inputs.join(" "), remark),
+            | Node::Operator { .. } => (format!("{operation} {}", operands(&inputs)), remark),
         };
-        let shape = shape(graph, pretrain, id).map_or(String::new(), |shape| shape.to_string());
-        let call = [operation, operands].join(" ").trim_end().to_owned();
-        [
-            format!("%{}", names[&id]),
-            format!("= {call}"),
-            shape,
+        let name = &names[&id];
+        lines.push([
+            format!("%{name}"),
+            format!("= {}", call.trim_end()),
+            type_of(id),
             remark,
-        ]
-    };
-    graph.topological().into_iter().map(line).collect()
+        ]);
+        if let Node::Cosines { firsts, pairs } = node {
+            let weights = cosine_weights(graph, id);
+            for ((row, column), weight) in pairs.iter().zip(weights) {
+                let (x, y) = (inputs[*row as usize], inputs[(firsts + column) as usize]);
+                lines.push([
+                    format!("%cos({},{})", names[&x], names[&y]),
+                    format!("= %{name}[{}, {}]", row + 1, column + 1),
+                    String::new(),
+                    format!("weight {weight}"),
+                ]);
+            }
+        }
+    }
+    lines
 }
 
-/// The weight of each term in the objective.
+fn is_sum(node: &Node) -> bool {
+    matches!(node, Node::Sum { .. })
+}
+
+/// The weights of the entries of cosines in the objective.
+fn cosine_weights(graph: &Graph, cosines: Id) -> Vec<Exact> {
+    for reader in graph.readers(cosines) {
+        let Node::Sum { weights } = graph.node(reader) else {
+            continue;
+        };
+        let mut rest = &weights[..];
+        for input in graph.inputs(reader) {
+            let (own, others) = rest.split_at(rest.len().min(graph.addends(input)));
+            if input == cosines {
+                return own.to_vec();
+            }
+            rest = others;
+        }
+    }
+    vec![]
+}
+
+/// The steps of a chain behind its slice: `consistent(MSC-HF) -> batch`, or for sound that has moved
+/// `batch -> VJ -> logmel 80x200 -> FM-TM-RC`.
+fn chain(graph: &Graph, steps: &[Id], pretrain: &Pretrain) -> String {
+    let mut parts: Vec<String> = vec![];
+    let mut run: Vec<&str> = vec![];
+    parts.extend(
+        steps
+            .first()
+            .and_then(|id| stream(graph.node(*id), pretrain)),
+    );
+    for id in steps {
+        let node = graph.node(*id);
+        if let Node::Augment { name, .. } = node {
+            run.push(name);
+            continue;
+        }
+        parts.extend(links(&mut run, node, pretrain));
+        if let Node::Batch { .. } = node {
+            parts.push("batch".to_owned());
+        } else if let Some(word) = conversion(node, pretrain, parts.is_empty()) {
+            parts.push(word);
+        }
+    }
+    if let Some(last) = steps.last() {
+        parts.extend(links(&mut run, graph.node(*last), pretrain));
+    }
+    parts.join(" -> ")
+}
+
+/// The stream that the words of a view come from.
+fn stream(of: &Node, pretrain: &Pretrain) -> Option<String> {
+    let (modality, _) = of.view()?;
+    match pretrain.modality(modality)?.clip {
+        Clip::Text {
+            from: Words::Captions,
+            ..
+        } => Some("captions".to_owned()),
+        Clip::Video { .. } | Clip::Audio { .. } | Clip::Flow { .. } => None,
+    }
+}
+
+/// Links that follow each other, as one word: `consistent(HF-GS)` for frames, `FM-TM` for sound.
+fn links(run: &mut Vec<&str>, of: &Node, pretrain: &Pretrain) -> Option<String> {
+    let (modality, _) = of.view()?;
+    let m = pretrain.modality(modality)?;
+    let word = std::mem::take(run).join("-");
+    if word.is_empty() {
+        return None;
+    }
+    Some(match (m.augment.per_frame, &m.clip) {
+        (true, _) => format!("per_frame({word})"),
+        (false, Clip::Video { .. }) => format!("consistent({word})"),
+        (false, Clip::Audio { .. } | Clip::Text { .. }) => word,
+        (false, Clip::Flow { .. }) => match m.augment.follows() {
+            Some(view) => format!("follow({view})"),
+            None => word,
+        },
+    })
+}
+
+/// What a conversion is called where it is worth a word: `logmel 80x200`, and `convert` for frames without links.
+fn conversion(node: &Node, pretrain: &Pretrain, is_alone: bool) -> Option<String> {
+    let (modality, _) = node.view()?;
+    match &pretrain.modality(modality)?.clip {
+        Clip::Video { .. } => is_alone.then(|| "convert".to_owned()),
+        Clip::Text { .. } => None,
+        Clip::Flow {
+            method: FlowMethod::Tvl1,
+            ..
+        } => Some("tvl1".to_owned()),
+        Clip::Audio { samples, mel, .. } => {
+            Some(format!("logmel {}x{}", mel.bands, mel.columns(*samples)))
+        }
+    }
+}
+
+/// The weight of each term that the objective itself adds.
 fn term_weights(graph: &Graph) -> BTreeMap<Id, Exact> {
     let mut found = BTreeMap::new();
-    for id in graph.ids() {
+    for id in graph.ids().filter(|id| graph.is_objective(*id)) {
         if let Node::Sum { weights } = graph.node(id) {
-            for (term, weight) in graph.inputs(id).into_iter().zip(weights) {
-                let total: &mut Exact = found.entry(term).or_insert(Exact::whole(0));
-                *total = total
-                    .plus(*weight)
-                    .expect("print: a term stands once in the normal form");
+            let mut rest = weights.iter();
+            for input in graph.inputs(id) {
+                let own: Vec<&Exact> = rest.by_ref().take(graph.addends(input)).collect();
+                if let (Node::Term { .. }, [weight]) = (graph.node(input), &own[..]) {
+                    // Terms that became the same node stand in the sum several times.
+                    let total: &mut Exact = found.entry(input).or_insert(Exact::whole(0));
+                    *total = total
+                        .plus(**weight)
+                        .expect("print: weights stay within their bounds");
+                }
             }
         }
     }
@@ -170,14 +356,19 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
         Node::Slice { start, length, .. } => {
             (format!("slice {start}..{}", start + length), String::new())
         }
-        Node::Augment { modality, view } => {
-            let m = pretrain.modality(modality);
-            let chain = m.map_or(String::new(), |m| chain(&m.augment, &m.clip));
-            // What follows another view draws nothing itself.
-            let draws = m.and_then(|m| m.augment.follows()).unwrap_or(modality);
-            (chain, format!("rng {draws}/{view}"))
-        }
+        Node::Augment {
+            modality,
+            view,
+            name,
+            ..
+        } => (name.clone(), draws(pretrain, modality, *view)),
+        Node::Convert { modality, view } => (
+            conversion(node, pretrain, true).unwrap_or_default(),
+            draws(pretrain, modality, *view),
+        ),
+        Node::Batch { modality, view } => ("batch".to_owned(), draws(pretrain, modality, *view)),
         Node::Encode { group } | Node::Predict { group } => (group.clone(), String::new()),
+        Node::Part { part } => (format!("part {part}"), String::new()),
         Node::StopGradient => ("stopgrad".to_owned(), String::new()),
         Node::L2 => ("l2".to_owned(), String::new()),
         Node::Scale { by } => (format!("scale {by}"), String::new()),
@@ -192,8 +383,16 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
             )
         }
         Node::Term { term } => (term_name(*term).to_owned(), String::new()),
+        Node::Cosines { pairs, .. } => ("cosines".to_owned(), format!("{} pairs", pairs.len())),
         Node::Sum { .. } => ("sum".to_owned(), String::new()),
     }
+}
+
+/// Where the random numbers of a view are: what follows another view draws nothing itself.
+fn draws(pretrain: &Pretrain, modality: &str, view: u32) -> String {
+    let m = pretrain.modality(modality);
+    let draws = m.and_then(|m| m.augment.follows()).unwrap_or(modality);
+    format!("rng {draws}/{view}")
 }
 
 fn operator_text(operator: &EmbeddingOp) -> String {
@@ -264,61 +463,6 @@ fn layers(network: &Network) -> String {
         text += &name;
     }
     text
-}
-
-/// `consistent(MSC-HF)`, or for sound with the conversion in its place: `VJ -> logmel 80x200 -> FM-TM-RC`.
-fn chain(chain: &Chain, clip: &Clip) -> String {
-    use crate::hir::Domain;
-    let names = |domains: &[Domain]| {
-        let links = chain
-            .links
-            .iter()
-            .filter(|link| domains.contains(&link.domain()));
-        links.map(|link| link.short()).collect::<Vec<_>>().join("-")
-    };
-    let links = match clip {
-        Clip::Video { .. } if chain.links.is_empty() => "convert".to_owned(),
-        Clip::Video { .. } => names(&[Domain::Frames]),
-        Clip::Audio { samples, mel, .. } => {
-            let LogMel { bands, .. } = mel;
-            let logmel = format!("logmel {bands}x{}", mel.columns(*samples));
-            let parts = [
-                names(&[Domain::Wave]),
-                logmel,
-                names(&[Domain::Spectrogram]),
-            ];
-            parts
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join(" -> ")
-        }
-        Clip::Text {
-            from: Words::Captions,
-            ..
-        } => joined("captions", &names(&[Domain::Words])),
-        Clip::Flow {
-            method: FlowMethod::Tvl1,
-            ..
-        } => {
-            let follow = chain.follows().map(|view| format!("follow({view})"));
-            joined("tvl1", &follow.unwrap_or_else(|| names(&[Domain::Frames])))
-        }
-    };
-    match (chain.per_frame, clip) {
-        (true, _) => format!("per_frame({links})"),
-        (false, Clip::Video { .. }) => format!("consistent({links})"),
-        (false, Clip::Audio { .. } | Clip::Text { .. } | Clip::Flow { .. }) => links,
-    }
-}
-
-/// `first -> then`, where there is something then.
-fn joined(first: &str, then: &str) -> String {
-    if then.is_empty() {
-        first.to_owned()
-    } else {
-        format!("{first} -> {then}")
-    }
 }
 
 fn data(data: &Data) -> String {

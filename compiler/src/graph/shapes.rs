@@ -1,8 +1,9 @@
 //! Shapes and number types of what the nodes make.
 
 use super::{Graph, Id, Node, networks};
-use crate::hir::{Clip, Network, Precision, Pretrain};
+use crate::hir::{self, Clip, Network, Precision, Pretrain};
 use crate::loss::EmbeddingOp;
+use serde::Serialize;
 use std::fmt;
 
 /// The output of a node: `f32[512, 2048]`. Up to the augmented view it is that of one sample, after it that of the batch.
@@ -54,6 +55,99 @@ pub fn network<'a>(pretrain: &'a Pretrain, group: &str) -> Option<&'a Network> {
     }
 }
 
+/// What a node makes, and so what an edge from it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Domain {
+    /// A sample of the data set.
+    Clip,
+    /// Where its windows lie.
+    Times,
+    /// Frames as decoded: bytes, of the size of their source.
+    Frames,
+    /// Frames of the size of the clip, whose values are levels or what a link made of them.
+    Levels,
+    /// Samples of sound.
+    Wave,
+    /// A log-mel spectrogram.
+    Spectrogram,
+    /// Numbers of words.
+    Words,
+    /// Motion across and down.
+    Flow,
+    /// Frames or words as a network takes them.
+    Input,
+    /// Rows of one width.
+    Embedding,
+    /// One number, or a few that a sum weighs.
+    Scalar,
+}
+
+/// What `id` makes.
+pub fn domain(graph: &Graph, pretrain: &Pretrain, id: Id) -> Domain {
+    match graph.node(id) {
+        Node::Source => Domain::Clip,
+        Node::Sample => Domain::Times,
+        Node::Decode { modality, .. } | Node::Slice { modality, .. } => {
+            match pretrain.modality(modality).map(|m| m.clip.domain()) {
+                Some(hir::Domain::Wave) => Domain::Wave,
+                Some(hir::Domain::Spectrogram) => Domain::Spectrogram,
+                Some(hir::Domain::Words) => Domain::Words,
+                Some(hir::Domain::Frames | hir::Domain::Flow) | None => Domain::Frames,
+            }
+        }
+        Node::Augment { .. } | Node::Convert { .. } | Node::Batch { .. } => {
+            let from = graph.inputs(id).first().copied();
+            let from = from.map_or(Domain::Frames, |from| domain(graph, pretrain, from));
+            let node = graph.node(id);
+            let clip = node.view().and_then(|(m, _)| pretrain.modality(m));
+            let is_flow = clip.is_some_and(|m| m.clip.derived_from().is_some());
+            let converts = matches!(node, Node::Convert { .. });
+            let changes = converts || matches!(node, Node::Augment { .. });
+            match from {
+                Domain::Frames if converts && is_flow => Domain::Flow,
+                Domain::Frames | Domain::Levels | Domain::Words if converts => Domain::Input,
+                Domain::Wave if converts => Domain::Spectrogram,
+                Domain::Frames if changes => Domain::Levels,
+                Domain::Frames
+                | Domain::Levels
+                | Domain::Wave
+                | Domain::Words
+                | Domain::Spectrogram
+                | Domain::Flow
+                | Domain::Input
+                | Domain::Clip
+                | Domain::Times
+                | Domain::Embedding
+                | Domain::Scalar => from,
+            }
+        }
+        Node::Encode { .. }
+        | Node::Predict { .. }
+        | Node::Part { .. }
+        | Node::StopGradient
+        | Node::L2
+        | Node::Scale { .. }
+        | Node::Operator { .. } => Domain::Embedding,
+        Node::Term { .. } | Node::Cosines { .. } | Node::Sum { .. } => Domain::Scalar,
+    }
+}
+
+/// Whether `id` makes something of the whole batch, where the networks are; before that it is of one sample, on the host.
+pub fn is_batched(graph: &Graph, id: Id) -> bool {
+    let node = graph.node(id);
+    if matches!(node, Node::Batch { .. }) {
+        return true;
+    }
+    if node.is_chain() {
+        return graph
+            .inputs(id)
+            .iter()
+            .any(|input| is_batched(graph, *input));
+    }
+    !node.is_data()
+}
+
 /// The width of the embedding that `id` makes; `None` for nodes that make none.
 pub fn width(graph: &Graph, pretrain: &Pretrain, id: Id) -> Option<u32> {
     match graph.node(id) {
@@ -64,15 +158,20 @@ pub fn width(graph: &Graph, pretrain: &Pretrain, id: Id) -> Option<u32> {
         Node::Operator {
             operator: EmbeddingOp::Ema { group, .. },
         } => network(pretrain, group)?.width(),
-        Node::StopGradient | Node::L2 | Node::Scale { .. } | Node::Operator { .. } => {
-            width(graph, pretrain, *graph.inputs(id).first()?)
-        }
+        Node::Part { .. }
+        | Node::StopGradient
+        | Node::L2
+        | Node::Scale { .. }
+        | Node::Operator { .. } => width(graph, pretrain, *graph.inputs(id).first()?),
         Node::Source
         | Node::Sample
         | Node::Decode { .. }
         | Node::Slice { .. }
         | Node::Augment { .. }
+        | Node::Convert { .. }
+        | Node::Batch { .. }
         | Node::Term { .. }
+        | Node::Cosines { .. }
         | Node::Sum { .. } => None,
     }
 }
@@ -83,7 +182,8 @@ pub fn shape(graph: &Graph, pretrain: &Pretrain, id: Id) -> Option<Shape> {
         Precision::Fp64 => "f64",
         Precision::Amp | Precision::Fp32 | Precision::Bf16 => "f32",
     };
-    match graph.node(id) {
+    let node = graph.node(id);
+    match node {
         Node::Source | Node::Sample => None,
         Node::Decode {
             modality, length, ..
@@ -91,19 +191,49 @@ pub fn shape(graph: &Graph, pretrain: &Pretrain, id: Id) -> Option<Shape> {
         | Node::Slice {
             modality, length, ..
         } => Some(decoded(&pretrain.modality(modality)?.clip, *length)),
-        Node::Augment { modality, .. } => Some(view(&pretrain.modality(modality)?.clip)),
+        Node::Augment { modality, .. }
+        | Node::Convert { modality, .. }
+        | Node::Batch { modality, .. } => {
+            let clip = &pretrain.modality(modality)?.clip;
+            let mut shape = match domain(graph, pretrain, id) {
+                Domain::Wave | Domain::Frames | Domain::Words => decoded(clip, clip.ticks()),
+                Domain::Flow
+                | Domain::Clip
+                | Domain::Times
+                | Domain::Levels
+                | Domain::Spectrogram
+                | Domain::Input
+                | Domain::Embedding
+                | Domain::Scalar => view(clip),
+            };
+            if is_batched(graph, id) {
+                shape.dims.insert(0, Dim::Known(pretrain.bs));
+            }
+            Some(shape)
+        }
         Node::Encode { .. }
         | Node::Predict { .. }
+        | Node::Part { .. }
         | Node::StopGradient
         | Node::L2
         | Node::Scale { .. }
         | Node::Operator { .. } => {
             let width = width(graph, pretrain, id)?;
+            let views = if node.network().is_some() {
+                u32::try_from(graph.inputs(id).len()).ok()?
+            } else {
+                1
+            };
+            let rows = pretrain.bs.saturating_mul(views);
             Some(Shape {
                 dtype: float,
-                dims: vec![Dim::Known(pretrain.bs), Dim::Known(width)],
+                dims: vec![Dim::Known(rows), Dim::Known(width)],
             })
         }
+        Node::Cosines { pairs, .. } => Some(Shape {
+            dtype: float,
+            dims: vec![Dim::Known(u32::try_from(pairs.len()).ok()?)],
+        }),
         Node::Term { .. } | Node::Sum { .. } => Some(Shape {
             dtype: float,
             dims: vec![],

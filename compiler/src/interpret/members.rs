@@ -44,11 +44,15 @@ impl Interpreter<'_> {
 
     /// The member whose objective a sum is.
     pub(super) fn member_of_sum(&self, sum: Id) -> Member {
-        let mut embeddings = self.graph.inputs(sum).into_iter();
-        let first = embeddings.find_map(|term| {
-            debug_assert!(matches!(self.graph.node(term), Node::Term { .. }));
-            self.graph.inputs(term).first().copied()
-        });
+        // The first term of the first sum, or the first of its cosines.
+        let mut here = sum;
+        while let Node::Sum { .. } = self.graph.node(here) {
+            let Some(first) = self.graph.inputs(here).first().copied() else {
+                return Member(0);
+            };
+            here = first;
+        }
+        let first = self.graph.inputs(here).first().copied();
         first.map_or(Member(0), |embedding| self.member(embedding))
     }
 }

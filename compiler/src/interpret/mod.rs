@@ -95,7 +95,7 @@ pub fn interpret_joined(
     let mut objectives: BTreeMap<Member, Value> = BTreeMap::new();
     for id in graph.ids() {
         run.evaluate(id);
-        if let Node::Sum { .. } = graph.node(id) {
+        if graph.is_objective(id) {
             let member = run.member_of_sum(id);
             let known = objectives.insert(member, run.tensor(id));
             assert!(known.is_none(), "interpret: a member has one objective");
@@ -183,24 +183,50 @@ impl Interpreter<'_> {
             } => {
                 let decode = |sample| {
                     let start = self.world.start(self.pretrain, sample, modality, views[0]);
-                    self.world
-                        .decode(sample, self.modality(modality), start, *length)
+                    let of = self.modality(modality);
+                    self.world.decode(sample, of, start, *length)
                 };
                 Made::Ticks(samples.map(decode).collect())
             }
             Node::Slice { start, length, .. } => {
-                let range = *start as usize..(*start + *length) as usize;
+                let (first, last) = (*start as usize, (*start + *length) as usize);
                 let cut = |ticks: &Ticks| Ticks {
                     first: ticks.first + i64::from(*start),
-                    content: ticks.content[range.clone()].to_vec(),
+                    size: ticks.size,
+                    content: ticks.content[first * ticks.size..last * ticks.size].to_vec(),
                 };
                 Made::Ticks(self.ticks(inputs[0]).iter().map(cut).collect())
             }
-            Node::Augment { modality, view } => {
-                Made::Tensor(self.augment(modality, *view, inputs[0]))
+            Node::Augment {
+                modality,
+                view,
+                link,
+                ..
+            } => self.augment(modality, *view, *link as usize, inputs[0]),
+            Node::Convert { modality, .. } => match &self.values[&inputs[0]] {
+                Made::Ticks(samples) => {
+                    let clip = &self.modality(modality).clip;
+                    let convert = |ticks| augment::convert(clip, ticks);
+                    Made::Ticks(samples.iter().map(convert).collect())
+                }
+                Made::Tensor(_) | Made::Nothing => {
+                    let x = self.tensor(inputs[0]);
+                    let converted = augment::convert_batch(self.tape.of(x));
+                    Made::Tensor(self.tape.constant(converted))
+                }
+            },
+            Node::Batch { .. } => {
+                let batch = augment::batch(self.ticks(inputs[0]));
+                Made::Tensor(self.tape.constant(batch))
             }
-            Node::Encode { group } => Made::Tensor(self.call(id, group, 0, inputs[0])),
-            Node::Predict { group } => Made::Tensor(self.call(id, group, 1, inputs[0])),
+            Node::Encode { group } => Made::Tensor(self.call(id, group, 0, inputs)),
+            Node::Predict { group } => Made::Tensor(self.call(id, group, 1, inputs)),
+            Node::Part { part } => {
+                let x = self.tensor(inputs[0]);
+                let rows = self.world.batch;
+                let first = (*part as usize - 1) * rows;
+                Made::Tensor(self.tape.part(x, first, rows))
+            }
             Node::StopGradient => {
                 let x = self.tensor(inputs[0]);
                 Made::Tensor(self.tape.detach(x))
@@ -218,11 +244,24 @@ impl Interpreter<'_> {
                 let inputs: Vec<Value> = inputs.iter().map(|input| self.tensor(*input)).collect();
                 Made::Tensor(terms::term(&mut self.tape, *term, &inputs))
             }
+            Node::Cosines { firsts, pairs } => {
+                let inputs: Vec<Value> = inputs.iter().map(|input| self.tensor(*input)).collect();
+                let (firsts, seconds) = inputs.split_at(*firsts as usize);
+                Made::Tensor(terms::cosines(&mut self.tape, firsts, seconds, pairs))
+            }
             Node::Sum { weights } => {
                 let mut sum = None;
-                for (weight, input) in weights.iter().zip(inputs) {
+                let mut weights = weights.iter().map(|weight| weight.to_f64());
+                for input in inputs {
                     let term = self.tensor(*input);
-                    let weighed = self.tape.scale(term, weight.to_f64());
+                    let own: Vec<f64> = weights.by_ref().take(self.tape.of(term).cols).collect();
+                    let weighed = if let [weight] = own[..] {
+                        self.tape.scale(term, weight)
+                    } else {
+                        let column = Matrix::from_fn(own.len(), 1, |i, _| own[i]);
+                        let column = self.tape.constant(column);
+                        self.tape.product(term, column)
+                    };
                     sum = Some(match sum {
                         None => weighed,
                         Some(sum) => self.tape.add(sum, weighed),
@@ -245,7 +284,7 @@ impl Interpreter<'_> {
             }
             EmbeddingOp::Sinkhorn { eps } => terms::sinkhorn(&mut self.tape, x, eps.to_f64()),
             // The copy has weights of its own that no gradient moves; it follows after the step, however often it is read.
-            EmbeddingOp::Ema { group, .. } => self.call(id, group, 2, input),
+            EmbeddingOp::Ema { group, .. } => self.call(id, group, 2, &[input]),
             EmbeddingOp::Memory { momentum } => {
                 let (rows, cols) = (self.tape.of(x).rows, self.tape.of(x).cols);
                 let kept = format!("memory({})", without_member(&self.embeddings[&input]));
@@ -266,35 +305,52 @@ impl Interpreter<'_> {
         }
     }
 
-    /// One view of each sample, augmented and converted: `[B, inputs]`.
-    fn augment(&mut self, modality: &str, view: u32, input: Id) -> Value {
+    /// A link of a view's chain: sample by sample, or behind the batch for all at once.
+    fn augment(&mut self, modality: &str, view: u32, link: usize, input: Id) -> Made {
+        let (world, pretrain) = (self.world, self.pretrain);
         let modality = self.modality(modality);
-        let world = self.world;
-        let one = |(sample, ticks): (usize, &Ticks)| {
-            augment::view(
-                world,
-                self.pretrain,
-                modality,
-                (sample, view),
-                &ticks.content,
-            )
-        };
-        let rows: Vec<Vec<f64>> = self.ticks(input).iter().enumerate().map(one).collect();
-        let matrix = Matrix::from_fn(rows.len(), augment::INPUTS, |i, j| rows[i][j]);
-        self.tape.constant(matrix)
+        match &self.values[&input] {
+            Made::Ticks(samples) => {
+                let one = |(sample, ticks): (usize, &Ticks)| {
+                    augment::link(world, (pretrain, modality), (sample, view), link, ticks)
+                };
+                Made::Ticks(samples.iter().enumerate().map(one).collect())
+            }
+            Made::Tensor(x) => {
+                let batch = augment::link_batch(world, modality, view, link, self.tape.of(*x));
+                Made::Tensor(self.tape.constant(batch))
+            }
+            Made::Nothing => panic!("interpret: a link reads ticks"),
+        }
     }
 
-    /// The network of `group` on the output of `input`; `kind` is 0 for an encoder, 1 for a predictor, 2 for a copy.
-    fn call(&mut self, id: Id, group: &str, kind: u8, input: Id) -> Value {
+    /// What a network takes of a node: of a view its fixed sums.
+    fn input(&mut self, id: Id) -> Value {
+        let x = self.tensor(id);
+        let node = self.graph.node(id);
+        let Some((modality, _)) = node.view() else {
+            return x;
+        };
+        let inputs = augment::inputs(self.world, self.modality(modality), self.tape.of(x));
+        self.tape.constant(inputs)
+    }
+
+    /// The network of `group` on the outputs of `inputs`; `kind` is 0 for an encoder, 1 for a predictor, 2 for a copy.
+    fn call(&mut self, id: Id, group: &str, kind: u8, inputs: &[Id]) -> Value {
+        if inputs.len() > 1 {
+            let inputs: Vec<Value> = inputs.iter().map(|input| self.input(*input)).collect();
+            let whole = self.tape.join(&inputs);
+            return self.apply(id, group, kind, whole, &inputs);
+        }
         match self.pretrain.bn {
             BatchNorm::PerView => {
-                let x = self.tensor(input);
-                self.apply(&[id], group, kind, x, &[x])[0]
+                let x = self.input(inputs[0]);
+                self.apply(id, group, kind, x, &[x])
             }
             BatchNorm::Joint => {
                 let key = (
                     format!("{kind}{group}"),
-                    without_view(&self.embeddings[&id]),
+                    self.embeddings[&id].without_view(),
                 );
                 let own = self.embeddings[&id].clone();
                 if !self.joined.contains_key(&key) {
@@ -312,7 +368,7 @@ impl Interpreter<'_> {
             let Some(embedding) = self.embeddings.get(&id) else {
                 continue;
             };
-            if is_call(self.graph.node(id), group, kind) && without_view(embedding) == key.1 {
+            if is_call(self.graph.node(id), group, kind) && embedding.without_view() == key.1 {
                 let (_, view) = embedding.view();
                 members.entry((view, embedding.clone())).or_insert(id);
             }
@@ -322,25 +378,33 @@ impl Interpreter<'_> {
         for id in &ids {
             let input = self.graph.inputs(*id)[0];
             self.evaluate(input);
-            inputs.push(self.tensor(input));
+            inputs.push(self.input(input));
         }
         let whole = self.tape.join(&inputs);
-        let outputs = self.apply(&ids, group, kind, whole, &inputs);
-        let named = members.into_keys().map(|(_, embedding)| embedding);
-        self.joined
-            .insert(key.clone(), named.zip(outputs).collect());
+        let output = self.apply(ids[0], group, kind, whole, &inputs);
+        let mut first = 0;
+        let mut parts = BTreeMap::new();
+        for ((_, embedding), input) in members.into_keys().zip(inputs) {
+            let rows = self.tape.of(input).rows;
+            parts.insert(embedding, self.tape.part(output, first, rows));
+            first += rows;
+        }
+        self.joined.insert(key.clone(), parts);
     }
 
-    /// One call on `whole`, the rows of `inputs`: BatchNorm sees them as one batch. The rows of each input.
-    fn apply(
-        &mut self,
-        ids: &[Id],
-        group: &str,
-        kind: u8,
-        whole: Value,
-        inputs: &[Value],
-    ) -> Vec<Value> {
-        let all = 0..self.tape.of(whole).rows;
+    /// One call of `group` on `whole`, the rows of `inputs`; `first` is the node that makes it, or one of them. With
+    /// `bn per_view` BatchNorm sees each input on its own, otherwise all rows as one batch.
+    fn apply(&mut self, first: Id, group: &str, kind: u8, whole: Value, inputs: &[Value]) -> Value {
+        let mut parts = vec![];
+        let mut from = 0;
+        for input in inputs {
+            let rows = self.tape.of(*input).rows;
+            parts.push(from..from + rows);
+            from += rows;
+        }
+        if self.pretrain.bn == BatchNorm::Joint {
+            parts = std::iter::once(0..from).collect();
+        }
         let (member, own) = Member::of_group(group);
         let network = network(self.pretrain, own)
             .expect("interpret: a group of the experiment")
@@ -350,31 +414,22 @@ impl Interpreter<'_> {
         } else {
             group.to_owned()
         };
-        let how = (std::slice::from_ref(&all), kind != 2);
+        let how = (&parts[..], kind != 2);
         let (output, seen) = self
             .parameters
             .forward(&mut self.tape, &name, &network, whole, how);
-        let first = ids[0];
-        let (modality, view) = self.embeddings[&first].view();
+        let from = self.graph.inputs(first)[0];
+        let of = &self.embeddings[&from];
+        let (modality, view) = of.view();
         let place = (
-            self.depth(first),
+            self.depth(of),
             kind,
             group.to_owned(),
             modality.to_owned(),
             view,
         );
         self.calls.push(Call { place, seen });
-        if let [_] = inputs {
-            return vec![output];
-        }
-        let mut from = 0;
-        let mut parts = vec![];
-        for input in inputs {
-            let rows = self.tape.of(*input).rows;
-            parts.push(self.tape.part(output, from, rows));
-            from += rows;
-        }
-        parts
+        output
     }
 
     /// Running statistics after all calls, in the order in which a step makes them, and memory banks.
@@ -396,8 +451,8 @@ impl Interpreter<'_> {
         state
     }
 
-    /// Calls between `id` and its view: a network on another's output runs later.
-    fn depth(&self, id: Id) -> usize {
+    /// Calls between an embedding and its view: a network on another's output runs later.
+    fn depth(&self, of: &Embedding) -> usize {
         let is_network = |op: &&EmbeddingOp| match op {
             EmbeddingOp::Encode(_) | EmbeddingOp::Predict(_) | EmbeddingOp::Ema { .. } => true,
             EmbeddingOp::StopGradient
@@ -407,7 +462,7 @@ impl Interpreter<'_> {
             | EmbeddingOp::Sinkhorn { .. }
             | EmbeddingOp::Memory { .. } => false,
         };
-        self.embeddings[&id].operators().filter(is_network).count()
+        of.operators().filter(is_network).count()
     }
 
     fn modality(&self, name: &str) -> &Modality {
@@ -437,33 +492,11 @@ impl Interpreter<'_> {
 
 /// Whether `node` calls `group` as a `kind` of network.
 fn is_call(node: &Node, wanted: &str, kind: u8) -> bool {
-    match node {
-        Node::Encode { group } => kind == 0 && group == wanted,
-        Node::Predict { group } => kind == 1 && group == wanted,
-        Node::Operator {
-            operator: EmbeddingOp::Ema { group, .. },
-        } => kind == 2 && group == wanted,
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. }
-        | Node::StopGradient
-        | Node::L2
-        | Node::Scale { .. }
-        | Node::Operator { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => false,
+    if let Node::Operator {
+        operator: EmbeddingOp::Ema { group, .. },
+    } = node
+    {
+        return kind == 2 && group == wanted;
     }
-}
-
-/// The chain of operators alone: view 0 of the modality.
-fn without_view(embedding: &Embedding) -> Embedding {
-    match embedding {
-        Embedding::View { modality, .. } => Embedding::View {
-            modality: modality.clone(),
-            view: 0,
-        },
-        Embedding::Apply(op, inner) => Embedding::Apply(op.clone(), Box::new(without_view(inner))),
-    }
+    node.network() == Some((kind, wanted))
 }

@@ -125,6 +125,8 @@ enum Op {
     Diagonal(Value),
     Join(Vec<Value>),
     Part(Value, usize),
+    Flatten(Value),
+    PickEntries(Value, Vec<(usize, usize)>),
 }
 
 /// A computation as it was done, for the way back.
@@ -288,6 +290,24 @@ impl Tape {
         self.push(value, Op::Part(x, first), &[x])
     }
 
+    /// All rows as one.
+    pub fn flatten(&mut self, x: Value) -> Value {
+        let m = self.of(x);
+        let value = Matrix {
+            rows: 1,
+            cols: m.data.len(),
+            data: m.data.clone(),
+        };
+        self.push(value, Op::Flatten(x), &[x])
+    }
+
+    /// The entries at these rows and columns, as a row.
+    pub fn pick_entries(&mut self, x: Value, entries: Vec<(usize, usize)>) -> Value {
+        let m = self.of(x);
+        let value = Matrix::from_fn(1, entries.len(), |_, k| m.at(entries[k].0, entries[k].1));
+        self.push(value, Op::PickEntries(x, entries), &[x])
+    }
+
     /// The gradient of the scalar `of` at each tensor; `None` where it does not reach.
     pub fn gradients(&self, of: Value) -> Vec<Option<Matrix>> {
         let mut found: Vec<Option<Matrix>> = vec![None; self.entries.len()];
@@ -375,6 +395,19 @@ impl Tape {
                     first += rows;
                 }
                 back
+            }
+            Op::Flatten(x) => {
+                let (rows, cols) = (self.of(*x).rows, self.of(*x).cols);
+                let data = g.data.clone();
+                vec![(*x, Matrix { rows, cols, data })]
+            }
+            Op::PickEntries(x, entries) => {
+                let m = self.of(*x);
+                let mut back = Matrix::from_fn(m.rows, m.cols, |_, _| 0.0);
+                for (k, (row, col)) in entries.iter().enumerate() {
+                    back.data[row * m.cols + col] += g.at(0, k);
+                }
+                vec![(*x, back)]
             }
             Op::Part(x, first) => {
                 let own = |i: usize, j| {

@@ -65,6 +65,34 @@ pub fn term(tape: &mut Tape, op: TermOp, inputs: &[Value]) -> Value {
     }
 }
 
+/// Mean cosines of the rows of some `firsts` and `seconds`, as entries of one matrix of normalised rows: `[1, pairs]`.
+pub fn cosines(
+    tape: &mut Tape,
+    firsts: &[Value],
+    seconds: &[Value],
+    pairs: &[(u32, u32)],
+) -> Value {
+    let rows = tape.of(firsts[0]).rows as f64;
+    let mut side = |of: &[Value]| {
+        let flat: Vec<Value> = of
+            .iter()
+            .map(|x| {
+                let unit = tape.unit_rows(*x);
+                tape.flatten(unit)
+            })
+            .collect();
+        tape.join(&flat)
+    };
+    let (left, right) = (side(firsts), side(seconds));
+    let turned = tape.transpose(right);
+    let product = tape.product(left, turned);
+    let means = tape.scale(product, 1.0 / rows);
+    let entries = pairs
+        .iter()
+        .map(|(row, column)| (*row as usize, *column as usize));
+    tape.pick_entries(means, entries.collect())
+}
+
 /// The mean over the rows of their inner products.
 fn mean_dot(tape: &mut Tape, x: Value, y: Value) -> Value {
     let rows = tape.of(x).rows as f64;

@@ -4,13 +4,12 @@ mod gang;
 
 use super::*;
 use crate::fixture::{cos, crisscross, encoded, l2, predicted, sg, view, weighted};
-use crate::hir::{Clip, Layer, Network, Relaxation, Within};
-use crate::loss::{Loss, Term, TermOp};
-use crate::lower::lower;
-use crate::passes::{
-    drop_unread_modalities, merge_duplicates, optimise, share_decodes, share_stop_gradients,
-};
+use crate::hir::{Clip, Fill, Layer, Link, Network, Relaxation, Widths, Within};
+use crate::loss::{Loss, Part, Term, TermOp, Written};
+use crate::lower::{lower, lower_written};
+use crate::passes::{Class, Pass, apply as passes, build, expand_and_fold, merge_duplicates};
 use crate::units::Exact;
+use crate::validate::{validate, validate_literal};
 
 mod modalities;
 
@@ -268,38 +267,89 @@ fn embedding(draws: &mut Draws, names: &[&str], views: u32) -> Embedding {
     made
 }
 
-/// A random training step: loss, policy, BatchNorm, views and read modalities.
-fn random(draws: &mut Draws) -> Pretrain {
+/// A random term over these modalities: half of them cosines.
+fn term(draws: &mut Draws, names: &[&str], views: u32) -> Term {
+    let others = [
+        TermOp::Mse,
+        TermOp::Dot,
+        TermOp::Xent,
+        TermOp::InfoNce {
+            t: Exact::new(1, 2),
+            negatives: None,
+        },
+        TermOp::HingeStd,
+        TermOp::Cov,
+    ];
+    let op = match draws.below(2) {
+        0 => TermOp::Cos,
+        _ => draws.one(&others),
+    };
+    let count = match op {
+        TermOp::HingeStd | TermOp::Cov => 1,
+        TermOp::Cos | TermOp::Mse | TermOp::Dot | TermOp::Xent | TermOp::InfoNce { .. } => 2,
+    };
+    let args = (0..count).map(|_| embedding(draws, names, views)).collect();
+    Term::new(op, args)
+}
+
+/// Some of these links in their order, each now and then.
+fn some(draws: &mut Draws, links: &[Link]) -> Vec<Link> {
+    let kept = links.iter().filter(|_| draws.below(3) > 0);
+    kept.cloned().collect()
+}
+
+/// A random training step: loss, policy, BatchNorm, views, chains and read modalities; and its objective as somebody may have
+/// written it.
+fn random(draws: &mut Draws) -> (Pretrain, Written) {
     let views = 1 + draws.below(4) as u32;
     let names: &[&str] = draws.one(&[&["v"][..], &["v", "a"], &["a", "b"], &["v", "a", "b"]]);
-    let mut terms = vec![];
-    for _ in 0..1 + draws.below(6) {
-        let op = draws.one(&[
-            TermOp::Cos,
-            TermOp::Cos,
-            TermOp::Mse,
-            TermOp::Dot,
-            TermOp::Xent,
-            TermOp::InfoNce {
-                t: Exact::new(1, 2),
-                negatives: None,
-            },
-            TermOp::HingeStd,
-            TermOp::Cov,
-        ]);
-        let count = match op {
-            TermOp::HingeStd | TermOp::Cov => 1,
-            TermOp::Cos | TermOp::Mse | TermOp::Dot | TermOp::Xent | TermOp::InfoNce { .. } => 2,
-        };
-        let args = (0..count).map(|_| embedding(draws, names, views)).collect();
-        terms.push((
-            Term::new(op, args),
-            Exact::new(1 + draws.below(5) as i128, -3),
-        ));
-    }
-    let mut pretrain = tiny(weighted(terms));
+    let mut terms: Vec<Term> = (0..1 + draws.below(6))
+        .map(|_| term(draws, names, views))
+        .collect();
+    terms.sort();
+    terms.dedup();
+    let written = written(draws, &terms);
+    let mut pretrain = tiny(normal(&written));
     pretrain.views = views;
-    pretrain.bn = draws.one(&[BatchNorm::PerView, BatchNorm::Joint]);
+    // A view that only terms of weight zero read does not count among those that `joint` joins.
+    let cancels = pretrain.loss.terms.len() < terms.len();
+    pretrain.bn = match draws.below(2) {
+        0 if !cancels => BatchNorm::Joint,
+        _ => BatchNorm::PerView,
+    };
+    let frames = [
+        Link::MultiScaleCrop {
+            min_area: Exact::new(1, 5),
+        },
+        Link::HorizontalFlip {
+            p: Exact::new(1, 2),
+        },
+        Link::HorizontalFlip {
+            p: Exact::new(1, 3),
+        },
+        Link::Cutout {
+            max: 2,
+            count: 1,
+            fill: Fill::FirstFrameMean,
+        },
+    ];
+    let (max, count, widths) = (2, 1, Widths::default());
+    let sound = [
+        Link::VolumeJitter {
+            range: Exact::new(1, 5),
+        },
+        Link::FreqMask { max, count, widths },
+        Link::TimeMask { max, count, widths },
+    ];
+    for modality in &mut pretrain.modalities {
+        let links = match modality.clip {
+            Clip::Video { .. } => &frames[..],
+            Clip::Audio { .. } => &sound,
+            Clip::Text { .. } | Clip::Flow { .. } => &[],
+        };
+        modality.augment.links = some(draws, links);
+        modality.augment.per_frame = modality.name == "v" && draws.below(6) == 0;
+    }
     let overlap = |share| Within::Overlap { share, of: None };
     pretrain.relax = Relaxation {
         within: draws.one(&[
@@ -312,19 +362,65 @@ fn random(draws: &mut Draws) -> Pretrain {
         ]),
         ..pretrain.relax
     };
-    pretrain
+    (pretrain, written)
 }
 
-/// How much two graphs may differ.
-#[derive(Clone, Copy, PartialEq)]
-enum Class {
-    /// Bit for bit.
-    Exact,
-    /// Sums in another order.
-    Reassociating,
+/// A weighted sum of sums over `terms`: each stands in it at least once, some several times, and some cancel.
+fn written(draws: &mut Draws, terms: &[Term]) -> Written {
+    let weight = |draws: &mut Draws| {
+        let sign = draws.one(&[1, -1]);
+        Exact::new(
+            sign * (1 + draws.below(5) as i128),
+            1 + draws.below(4) as i128,
+        )
+    };
+    let mut parts: Vec<Part> = terms.iter().cloned().map(Part::Term).collect();
+    let mut whole: Vec<(Exact, usize)> = (0..parts.len()).map(|at| (weight(draws), at)).collect();
+    for _ in 0..draws.below(4) {
+        let addends = (0..1 + draws.below(3)).map(|_| {
+            let at = draws.below(parts.len() as u64) as usize;
+            (weight(draws), at)
+        });
+        let sum = Part::Sum(addends.collect());
+        parts.push(sum);
+        whole.push((weight(draws), parts.len() - 1));
+    }
+    if terms.len() > 1 && draws.below(4) == 0 {
+        let by = whole[0].0;
+        whole.push((Exact::new(-1, 1).times(by).unwrap(), 0));
+    }
+    parts.push(Part::Sum(whole));
+    let whole = Written { parts };
+    if draws.below(4) > 0 {
+        return whole;
+    }
+    // Under a name that is used twice.
+    let twice = vec![(Exact::whole(3), 0), (Exact::whole(-2), 0)];
+    Written {
+        parts: vec![Part::Name(whole.into()), Part::Sum(twice)],
+    }
 }
 
-/// Objective and gradients of two graphs of one experiment are the same numbers.
+/// The normal form of a loss as written, by the rules of arithmetic alone.
+fn normal(written: &Written) -> Loss {
+    let mut losses: Vec<Loss> = vec![];
+    for part in &written.parts {
+        losses.push(match part {
+            Part::Term(term) => Loss::of(term.clone()),
+            Part::Name(inner) => normal(inner),
+            Part::Sum(addends) => {
+                let mut sum = Loss::default();
+                for (by, at) in addends {
+                    sum = sum.plus(&losses[*at].scaled(*by).unwrap()).unwrap();
+                }
+                sum
+            }
+        });
+    }
+    losses.pop().unwrap()
+}
+
+/// Objective and gradients of two graphs of one experiment are the same numbers. A gradient that is not there is zero.
 fn assert_same(what: &str, class: Class, before: &Meaning, after: &Meaning) {
     let near = |x: f64, y: f64| match class {
         Class::Exact => x.to_bits() == y.to_bits() || x == y,
@@ -332,65 +428,91 @@ fn assert_same(what: &str, class: Class, before: &Meaning, after: &Meaning) {
     };
     let (x, y) = (before.objective, after.objective);
     assert!(near(x, y), "{what}: the objective {x} became {y}");
-    let names: Vec<&String> = before.gradients.keys().collect();
-    assert_eq!(names, after.gradients.keys().collect::<Vec<_>>(), "{what}");
+    for name in after.gradients.keys() {
+        assert!(before.gradients.contains_key(name), "{what}: {name} is new");
+    }
     for (name, gradient) in &before.gradients {
-        for (x, y) in gradient.data.iter().zip(&after.gradients[name].data) {
-            assert!(
-                near(*x, *y),
-                "{what}: the gradient {x} of {name} became {y}"
-            );
+        for (entry, x) in gradient.data.iter().enumerate() {
+            let y = after.gradients.get(name).map_or(0.0, |g| g.data[entry]);
+            assert!(near(*x, y), "{what}: the gradient {x} of {name} became {y}");
         }
     }
 }
 
-/// A pass, how much it may change, and whether it leaves the same state behind.
-type Proof = (&'static str, Class, bool, fn(&Graph, &Pretrain) -> Graph);
+/// Whether a pass leaves running statistics and memory banks as they were. Equal calls become one in the first two, so that
+/// running statistics move once instead of once for each term: that is their purpose.
+fn keeps_state(pass: Pass) -> bool {
+    match pass {
+        Pass::ExpandAndFold | Pass::MergeDuplicates => false,
+        Pass::ShareStopGradients
+        | Pass::DropUnreadModalities
+        | Pass::ShareDecodes
+        | Pass::MoveDomain
+        | Pass::BatchViews
+        | Pass::FuseTerms => true,
+    }
+}
 
+/// Every pass, on graphs that those before it have left: each is interpreted before and after, and does something in a good
+/// share of the steps.
 #[test]
 fn passes_keep_values_gradients_and_state() {
-    let passes: [Proof; 4] = [
-        // Equal calls become one, so running statistics move once instead of once for each term: that is its purpose.
-        (
-            "merge_duplicates",
-            Class::Reassociating,
-            false,
-            |graph, _| merge_duplicates(graph),
-        ),
-        ("share_stop_gradients", Class::Exact, true, |graph, _| {
-            share_stop_gradients(graph)
-        }),
-        ("drop_unread_modalities", Class::Exact, true, |graph, _| {
-            drop_unread_modalities(graph)
-        }),
-        ("share_decodes", Class::Exact, true, share_decodes),
-    ];
     let mut draws = Draws(11);
-    let mut rewrites = [0; 4];
-    for round in 0..150 {
-        let pretrain = random(&mut draws);
+    let mut fired = [0; Pass::ALL.len()];
+    let rounds = 150;
+    for round in 0..rounds {
+        let (pretrain, written) = random(&mut draws);
         let world = World {
             batch: 4,
             seed: round,
         };
-        let mut graph = lower(&pretrain);
+        let mut graph = lower_written(&pretrain, &written);
+        validate_literal(&graph, &pretrain);
         let mut before = interpret(&graph, &pretrain, &world, None);
-        for (number, (pass, class, keeps_state, rewrite)) in passes.iter().enumerate() {
-            let rewritten = rewrite(&graph, &pretrain);
+        for (number, pass) in Pass::ALL.into_iter().enumerate() {
+            let rewritten = pass.rewrite(&graph, &pretrain);
+            validate(&rewritten, &pretrain);
             let after = interpret(&rewritten, &pretrain, &world, None);
-            let what = format!("{pass} in round {round}: {:?}", pretrain.loss);
-            assert_same(&what, *class, &before, &after);
-            if *keeps_state {
+            let name = pass.name();
+            let what = format!("{name} in round {round}: {:?}", pretrain.loss);
+            assert_same(&what, pass.class(), &before, &after);
+            if pass.class() == Class::Exact {
+                let names =
+                    |meaning: &Meaning| meaning.gradients.keys().cloned().collect::<Vec<_>>();
+                assert_eq!(names(&before), names(&after), "{what}");
+            }
+            if keeps_state(pass) {
                 assert_eq!(before.state, after.state, "{what}");
             }
-            rewrites[number] += usize::from(rewritten.len() != graph.len());
+            fired[number] += usize::from(rewritten.steps() != graph.steps());
+            assert_eq!(
+                rewritten.steps(),
+                pass.rewrite(&rewritten, &pretrain).steps(),
+                "{what}: once is enough"
+            );
             (graph, before) = (rewritten, after);
         }
-        let (optimised, _) = optimise(&lower(&pretrain), &pretrain);
-        assert_eq!(interpret(&optimised, &pretrain, &world, None), before);
+        let (all, _) = passes(&lower_written(&pretrain, &written), &pretrain, &Pass::ALL);
+        assert_eq!(interpret(&all, &pretrain, &world, None), before);
     }
-    // Each pass has had something to do.
-    assert!(rewrites.iter().all(|count| *count > 5), "{rewrites:?}");
+    // Each pass has had something to do in a good share of the rounds.
+    for (pass, count) in Pass::ALL.into_iter().zip(fired) {
+        let share = count as f64 / rounds as f64;
+        assert!(share > 0.25, "{} fired in {count} of {rounds}", pass.name());
+    }
+}
+
+/// What a loss is written like is gone after it is expanded: the graph is that of its normal form.
+#[test]
+fn an_expanded_loss_is_its_normal_form() {
+    let mut draws = Draws(5);
+    for _ in 0..150 {
+        let (pretrain, written) = random(&mut draws);
+        let expanded = merge_duplicates(&expand_and_fold(&lower_written(&pretrain, &written)));
+        let direct = merge_duplicates(&lower(&pretrain));
+        let unread = |graph: &Graph| crate::passes::drop_unread_modalities(graph).steps();
+        assert_eq!(unread(&expanded), unread(&direct), "{written:?}");
+    }
 }
 
 /// A node instead of another; nothing where it stays.
@@ -404,7 +526,7 @@ fn a_wrong_rewrite_changes_the_meaning() {
         (cos(predicted("a2"), sg(encoded("v1"))), Exact::new(-1, 2)),
     ]);
     let pretrain = tiny(loss);
-    let graph = optimise(&lower(&pretrain), &pretrain).0;
+    let graph = build(&pretrain).0;
     let meaning = |graph: &Graph| interpret(graph, &pretrain, &WORLD, None);
     let right = meaning(&graph);
     let late = |node: &Node| {
@@ -425,12 +547,20 @@ fn a_wrong_rewrite_changes_the_meaning() {
         })
     };
     let exchanged = |node: &Node| {
-        let Node::Augment { modality, view } = node else {
+        let Node::Augment {
+            modality,
+            view,
+            link,
+            name,
+        } = node
+        else {
             return None;
         };
         (modality == "v").then(|| Node::Augment {
             modality: modality.clone(),
             view: 3 - view,
+            link: *link,
+            name: name.clone(),
         })
     };
     for change in [&late as &Change, &exchanged] {
@@ -464,4 +594,82 @@ fn without_merging_running_statistics_move_too_often() {
     let state = |graph: &Graph| interpret(graph, &pretrain, &WORLD, None).state;
     assert_ne!(state(&literal), state(&merged));
     assert!(state(&merged).keys().any(|name| name.starts_with("v.f")));
+}
+
+/// The passes that are asked for are seen as well when they go wrong: parts exchanged, a cosine of another pair, frames in a batch
+/// before they have one size.
+#[test]
+fn a_wrong_part_or_pair_changes_the_meaning() {
+    let loss = weighted([
+        (cos(predicted("v1"), sg(encoded("v2"))), Exact::new(-1, 2)),
+        (cos(predicted("v2"), sg(encoded("v1"))), Exact::new(-1, 3)),
+    ]);
+    let pretrain = tiny(loss);
+    let meaning = |graph: &Graph| interpret(graph, &pretrain, &WORLD, None);
+    let graph = passes(&lower(&pretrain), &pretrain, &Pass::ALL).0;
+    let exchanged = |node: &Node| {
+        let Node::Part { part } = node else {
+            return None;
+        };
+        Some(Node::Part { part: 3 - part })
+    };
+    let other_pair = |node: &Node| {
+        let Node::Cosines { firsts, pairs } = node else {
+            return None;
+        };
+        let pairs = pairs.iter().map(|(row, column)| (*row, 1 - column));
+        Some(Node::Cosines {
+            firsts: *firsts,
+            pairs: pairs.collect(),
+        })
+    };
+    for change in [&exchanged as &Change, &other_pair] {
+        let other = graph.rewritten(|new, node, inputs| {
+            let node = change(node).unwrap_or_else(|| node.clone());
+            new.add(node, inputs)
+        });
+        assert_ne!(meaning(&other), meaning(&graph));
+    }
+}
+
+/// With all views as one batch the statistics are others: `bn joint` is another experiment.
+#[test]
+fn joint_statistics_are_another_experiment() {
+    let loss = weighted([
+        (cos(predicted("v1"), sg(encoded("v2"))), Exact::new(-1, 2)),
+        (cos(predicted("v2"), sg(encoded("v1"))), Exact::new(-1, 2)),
+    ]);
+    let mut pretrain = tiny(loss);
+    let meaning = |pretrain: &Pretrain| {
+        let graph = passes(&lower(pretrain), pretrain, &Pass::ALL).0;
+        interpret(&graph, pretrain, &WORLD, None)
+    };
+    let per_view = meaning(&pretrain);
+    pretrain.bn = BatchNorm::Joint;
+    let joint = meaning(&pretrain);
+    assert!((per_view.objective - joint.objective).abs() > 1e-6);
+    assert_ne!(per_view.state, joint.state);
+}
+
+#[test]
+#[should_panic(expected = "samples of a batch are of one size")]
+fn frames_of_several_sizes_are_no_batch() {
+    let pretrain = tiny(one(cos(predicted("v1"), sg(encoded("v2")))));
+    let mut open: Vec<Id> = vec![];
+    let early = lower(&pretrain).rewritten(|new, node, inputs| {
+        let Some((modality, view)) = node.view().filter(|(modality, _)| *modality == "v") else {
+            return new.add(node.clone(), inputs);
+        };
+        if let Node::Slice { .. } = node {
+            let slice = new.add(node.clone(), inputs);
+            let modality = modality.to_owned();
+            open.push(new.add(Node::Batch { modality, view }, &[slice]));
+            return *open.last().unwrap();
+        }
+        if let Node::Batch { .. } = node {
+            return inputs[0];
+        }
+        new.add(node.clone(), inputs)
+    });
+    interpret(&early, &pretrain, &WORLD, None);
 }

@@ -17,6 +17,8 @@ pub struct World {
 pub(super) struct Ticks {
     /// The absolute tick of the first.
     pub first: i64,
+    /// Numbers of one tick: the size of the source's frames, 1 for sound.
+    pub size: usize,
     /// What is seen or heard.
     pub content: Vec<f64>,
 }
@@ -74,19 +76,26 @@ impl World {
         }
     }
 
-    /// `length` ticks of a sample from `first` on. Content depends on the absolute time alone, so a wrong cut shows; what words
-    /// a window holds depends on where it begins.
+    /// `length` ticks of a sample from `first` on; frames have the size of their source. Content depends on the absolute time
+    /// alone, so a wrong cut shows; what words a window holds depends on where it begins.
     pub(super) fn decode(&self, sample: usize, of: &Modality, first: i64, length: u32) -> Ticks {
         let modality = &of.name;
-        let tick = |i: i64| match of.clip {
+        let size = match of.clip {
+            // Not all sources are equally large.
+            Clip::Video { .. } | Clip::Flow { .. } => 1 + (sample + self.seed as usize) % 3,
+            Clip::Audio { .. } | Clip::Text { .. } => 1,
+        };
+        let numbers = (0..i64::from(length)).flat_map(|i| (0..size).map(move |pixel| (i, pixel)));
+        let number = |(i, pixel): (i64, usize)| match of.clip {
             Clip::Video { .. } | Clip::Audio { .. } | Clip::Flow { .. } => {
-                self.number(&format!("{sample}/{modality}/at/{}", first + i))
+                self.number(&format!("{sample}/{modality}/at/{}/{pixel}", first + i))
             }
             Clip::Text { .. } => self.number(&format!("{sample}/{modality}/from/{first}/{i}")),
         };
         Ticks {
             first,
-            content: (0..i64::from(length)).map(tick).collect(),
+            size,
+            content: numbers.map(number).collect(),
         }
     }
 }

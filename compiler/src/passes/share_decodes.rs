@@ -15,7 +15,71 @@ use std::collections::BTreeMap;
 /// windows of words, which come at no rate. Numeric class:
 /// *exact*.
 pub fn share_decodes(graph: &Graph, pretrain: &Pretrain) -> Graph {
+    let spans: BTreeMap<String, Span> = views_of(graph)
+        .into_iter()
+        .filter_map(|(modality, views)| Some((modality.clone(), span(pretrain, &modality, views)?)))
+        .collect();
+    let mut shared: BTreeMap<String, Id> = BTreeMap::new();
+    graph.rewritten(|new, node, inputs| {
+        if let Node::Decode { modality, .. } = node
+            && let Some(Span { views, length, .. }) = spans.get(modality)
+        {
+            let decode = Node::Decode {
+                modality: modality.clone(),
+                views: views.clone(),
+                length: *length,
+            };
+            return *shared
+                .entry(modality.clone())
+                .or_insert_with(|| new.add(decode, inputs));
+        }
+        if let Node::Slice {
+            modality,
+            view,
+            start,
+            length,
+        } = node
+            && let Some(Span { views, offset, .. }) = spans.get(modality)
+        {
+            let slice = Node::Slice {
+                modality: modality.clone(),
+                view: *view,
+                start: start + (view - views[0]) * offset,
+                length: *length,
+            };
+            return new.add(slice, inputs);
+        }
+        new.add(node.clone(), inputs)
+    })
+}
+
+/// Modalities whose windows stay apart, and why.
+pub(super) fn refusals(graph: &Graph, pretrain: &Pretrain) -> Vec<String> {
+    let reason = |(modality, views): (String, Vec<u32>)| {
+        if views.len() < 2 {
+            return None;
+        }
+        let why = match offset(pretrain, &modality) {
+            None => "the distance between two windows is drawn".to_owned(),
+            Some(offset) => match offset.to_u32() {
+                None => format!(
+                    "two windows start {} ticks apart, no whole number",
+                    offset.decimal()
+                ),
+                Some(_) if span(pretrain, &modality, views).is_some() => return None,
+                Some(_) => "two windows do not overlap: nothing would be saved".to_owned(),
+            },
+        };
+        Some(format!("`{modality}` is decoded for each view, for {why}"))
+    };
+    let apart = views_of(graph).into_iter().filter_map(reason);
+    apart.collect()
+}
+
+/// The decoded views of each modality, where each has a decode of its own.
+fn views_of(graph: &Graph) -> BTreeMap<String, Vec<u32>> {
     let mut views: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let mut shared: Vec<&String> = vec![];
     for id in graph.ids() {
         if let Node::Decode {
             modality,
@@ -24,61 +88,16 @@ pub fn share_decodes(graph: &Graph, pretrain: &Pretrain) -> Graph {
         } = graph.node(id)
         {
             views.entry(modality.clone()).or_default().extend(own);
+            if own.len() > 1 {
+                shared.push(modality);
+            }
         }
     }
-    let spans: BTreeMap<String, Span> = views
-        .into_iter()
-        .filter_map(|(modality, views)| Some((modality.clone(), span(pretrain, &modality, views)?)))
-        .collect();
-    let mut shared: BTreeMap<String, Id> = BTreeMap::new();
-    graph.rewritten(|new, node, inputs| match node {
-        Node::Decode { modality, .. } if spans.contains_key(modality) => {
-            let Span { views, length, .. } = spans[modality].clone();
-            let decode = Node::Decode {
-                modality: modality.clone(),
-                views,
-                length,
-            };
-            *shared
-                .entry(modality.clone())
-                .or_insert_with(|| new.add(decode, inputs))
-        }
-        Node::Slice {
-            modality,
-            view,
-            start,
-            length,
-        } if spans.contains_key(modality) => {
-            let Span { views, offset, .. } = &spans[modality];
-            let start = start + (view - views[0]) * offset;
-            new.add(
-                Node::Slice {
-                    modality: modality.clone(),
-                    view: *view,
-                    start,
-                    length: *length,
-                },
-                inputs,
-            )
-        }
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. }
-        | Node::Encode { .. }
-        | Node::Predict { .. }
-        | Node::StopGradient
-        | Node::L2
-        | Node::Scale { .. }
-        | Node::Operator { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => new.add(node.clone(), inputs),
-    })
+    views.retain(|modality, _| !shared.contains(&modality));
+    views
 }
 
 /// One decode for several views.
-#[derive(Clone)]
 struct Span {
     /// The views, ascending.
     views: Vec<u32>,

@@ -2,6 +2,7 @@
 
 use super::merge_duplicates::Known;
 use crate::graph::{Graph, Id, Node};
+use std::collections::BTreeSet;
 
 /// Moves stop-gradients next to the network that made the tensor, and keeps one for each tensor.
 ///
@@ -13,45 +14,48 @@ use crate::graph::{Graph, Id, Node};
 /// a stop-gradient in front of a network blocks is less than what one behind it blocks. Numeric class: *exact*.
 pub fn share_stop_gradients(graph: &Graph) -> Graph {
     let mut known = Known::default();
-    let moved = graph.rewritten(|new, node, inputs| match node {
-        Node::StopGradient => stop(&mut known, new, inputs[0]),
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. }
-        | Node::Encode { .. }
-        | Node::Predict { .. }
-        | Node::L2
-        | Node::Scale { .. }
-        | Node::Operator { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => known.add(new, node.clone(), inputs),
+    let moved = graph.rewritten(|new, node, inputs| {
+        if *node == Node::StopGradient {
+            stop(&mut known, new, inputs[0])
+        } else {
+            known.add(new, node.clone(), inputs)
+        }
     });
     without_leftovers(&moved)
+}
+
+/// Stop-gradients that stand in front of a network, and why they do not move.
+pub(super) fn refusals(graph: &Graph) -> Vec<String> {
+    let names = graph.names();
+    let mut reasons = BTreeSet::new();
+    for id in graph.ids() {
+        let Some((_, group)) = graph.node(id).network() else {
+            continue;
+        };
+        for input in graph.inputs(id) {
+            if *graph.node(input) == Node::StopGradient {
+                let name = &names[&input];
+                reasons.insert(format!(
+                    "`{name}` stays in front of `{group}`, whose own parameters learn from what it makes"
+                ));
+            }
+        }
+    }
+    reasons.into_iter().collect()
 }
 
 /// `sg` of `input`, as far inside as it may go.
 fn stop(known: &mut Known, graph: &mut Graph, input: Id) -> Id {
     let node = graph.node(input).clone();
-    match node {
-        Node::StopGradient => input,
-        Node::L2 | Node::Scale { .. } => {
-            let inner = graph.inputs(input)[0];
-            let inner = stop(known, graph, inner);
-            known.add(graph, node, &[inner])
-        }
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. }
-        | Node::Encode { .. }
-        | Node::Predict { .. }
-        | Node::Operator { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => known.add(graph, Node::StopGradient, &[input]),
+    if node == Node::StopGradient {
+        return input;
     }
+    if matches!(node, Node::L2 | Node::Scale { .. }) {
+        let inner = graph.inputs(input)[0];
+        let inner = stop(known, graph, inner);
+        return known.add(graph, node, &[inner]);
+    }
+    known.add(graph, Node::StopGradient, &[input])
 }
 
 /// Without the operators whose only reader was a stop-gradient that has moved past them.
@@ -61,17 +65,5 @@ fn without_leftovers(graph: &Graph) -> Graph {
 }
 
 fn is_operator(node: &Node) -> bool {
-    match node {
-        Node::StopGradient | Node::L2 | Node::Scale { .. } => true,
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. }
-        | Node::Encode { .. }
-        | Node::Predict { .. }
-        | Node::Operator { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => false,
-    }
+    matches!(node, Node::StopGradient | Node::L2 | Node::Scale { .. })
 }

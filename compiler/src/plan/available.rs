@@ -151,20 +151,11 @@ fn refuse(
 pub fn refusal(work: &Work) -> Option<&'static str> {
     match work {
         Work::Pretrain(work) => unread(work).or_else(|| {
-            work.steps.iter().find_map(|step| match &step.node {
-                Node::Operator { operator } => Some(operator_loss(operator)),
-                Node::Source
-                | Node::Sample
-                | Node::Decode { .. }
-                | Node::Slice { .. }
-                | Node::Augment { .. }
-                | Node::Encode { .. }
-                | Node::Predict { .. }
-                | Node::StopGradient
-                | Node::L2
-                | Node::Scale { .. }
-                | Node::Term { .. }
-                | Node::Sum { .. } => None,
+            work.steps.iter().find_map(|step| {
+                let Node::Operator { operator } = &step.node else {
+                    return None;
+                };
+                Some(operator_loss(operator))
             })
         }),
         Work::Extract(work) => clip(&work.eval.clip),

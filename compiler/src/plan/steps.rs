@@ -44,29 +44,10 @@ impl Steps {
         let made = self.of(pretrain);
         let data = self.data.entry(key(pretrain)).or_insert_with(|| {
             // Steps stand level by level, those that make data first.
-            let data = made.steps.iter().take_while(|step| is_data(&step.node));
+            let data = made.steps.iter().take_while(|step| step.node.is_data());
             Arc::new(data.cloned().collect())
         });
         Arc::clone(data)
-    }
-}
-
-/// Whether a node belongs to the making of a batch, before any network.
-pub(crate) fn is_data(node: &Node) -> bool {
-    match node {
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. } => true,
-        Node::Encode { .. }
-        | Node::Predict { .. }
-        | Node::StopGradient
-        | Node::L2
-        | Node::Scale { .. }
-        | Node::Operator { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => false,
     }
 }
 

@@ -35,6 +35,7 @@ fn eval(uses: &str, cost: i128) -> Eval {
 /// A table with two scores on video that differ in their head, and one on audio.
 fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
     let row = |(i, pretrain)| Row {
+        written: crate::loss::Written::default(),
         label: format!("row {i}"),
         of: "crisscross".to_owned(),
         id: crate::hash::pretrain(&pretrain),
@@ -218,4 +219,21 @@ fn a_plan_reads_back_from_its_json() {
     .unwrap();
     let back: Plan = serde_json::from_str(&json(&plan)).unwrap();
     assert_eq!(back, plan);
+}
+
+#[test]
+fn passes_that_are_asked_for_change_steps_and_no_stage() {
+    let program = table("t", vec![crisscross(pairs(&ALL))]);
+    let plain = plan(&[("a.cc", &program)]).unwrap();
+    let other = super::with_passes(plain.clone(), &[crate::passes::Pass::BatchViews]);
+    let ids = |plan: &Plan| plan.stages.iter().map(|s| s.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&plain), ids(&other));
+    let steps = |plan: &Plan| {
+        let Work::Pretrain(work) = &plan.stages[0].work else {
+            panic!("the first stage trains");
+        };
+        work.steps.clone()
+    };
+    assert_ne!(steps(&plain), steps(&other));
+    assert_eq!(super::with_passes(plain.clone(), &[]), plain);
 }

@@ -20,17 +20,22 @@ pub fn augment_wave(
     rate_hz: f64,
     keys: &[Key],
 ) -> Tensor {
-    let names = stream_names(&chain.links);
+    let links = &chain.links;
+    let of = |domain| (0..links.len()).filter(move |at| links[*at].domain() == domain);
     let mut waves = waves.shallow_clone();
-    let links = || chain.links.iter().zip(&names);
-    for (link, name) in links().filter(|(link, _)| link.domain() == Domain::Wave) {
-        waves = augment_link(link, name, &waves, keys);
+    for at in of(Domain::Wave) {
+        waves = link_at(links, at, &waves, keys);
     }
     let mut spectrograms = log_mel(&waves, mel, rate_hz);
-    for (link, name) in links().filter(|(link, _)| link.domain() == Domain::Spectrogram) {
-        spectrograms = augment_link(link, name, &spectrograms, keys);
+    for at in of(Domain::Spectrogram) {
+        spectrograms = link_at(links, at, &spectrograms, keys);
     }
     spectrograms
+}
+
+/// The link at `at` of a chain on a batch of waves or spectrograms, whichever it works on.
+pub(crate) fn link_at(links: &[Link], at: usize, batch: &Tensor, keys: &[Key]) -> Tensor {
+    augment_link(&links[at], &stream_names(links)[at], batch, keys)
 }
 
 /// Spectrograms of a batch of waves as they are. Takes and returns what [`augment_wave`] does.

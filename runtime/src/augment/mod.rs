@@ -15,7 +15,31 @@ pub use audio::{augment_wave, plain_wave};
 pub use draws::{Draws, Key};
 pub use visual::{augment_frames, plain_frames};
 
-use compiler::hir::Link;
+use compiler::hir::{Clip, Link, Modality};
+use tch::Tensor;
+
+/// Why there are no words and no flow to read.
+pub(crate) const REFUSED: &str =
+    "stages: a stage of text or flow is refused before anything is read";
+
+/// One link of a modality's chain on a batch of a view, as the links before it have left it: `[B, ...]`, on whatever device.
+pub fn augment_link(modality: &Modality, at: usize, batch: &Tensor, keys: &[Key]) -> Tensor {
+    let links = &modality.augment.links;
+    match &modality.clip {
+        Clip::Video { size, .. } => visual::link_at(links, at, batch.shallow_clone(), *size, keys),
+        Clip::Audio { .. } => audio::link_at(links, at, batch, keys),
+        Clip::Text { .. } | Clip::Flow { .. } => unreachable!("{REFUSED}"),
+    }
+}
+
+/// The conversion of a batch of a view: frames normalised for a network, waves to spectrograms.
+pub fn convert(modality: &Modality, batch: &Tensor) -> Tensor {
+    match &modality.clip {
+        Clip::Video { .. } => visual::finish(&modality.augment.links, batch.shallow_clone()),
+        Clip::Audio { rate, mel, .. } => mel::log_mel(batch, mel, rate.to_f64()),
+        Clip::Text { .. } | Clip::Flow { .. } => unreachable!("{REFUSED}"),
+    }
+}
 
 /// The last part of the path of each link's random numbers: its short name, and from its second occurrence on a number.
 fn stream_names(links: &[Link]) -> Vec<String> {

@@ -62,9 +62,22 @@ fn augment_each_frame(chain: &Chain, clips: &[Tensor], size: u32, keys: &[Key]) 
 }
 
 fn augment_together(links: &[Link], clips: &[Tensor], size: u32, keys: &[Key]) -> Tensor {
-    let names = stream_names(links);
-    let (mut batch, rest) = match links {
-        [Link::MultiScaleCrop { min_area }, ..] => {
+    let batch = first_links(links, links.len(), clips, size, keys);
+    finish(links, batch)
+}
+
+/// Clips after the first `count` of these links, before they are normalised for a network: f32 `[B, 3, T, size, size]`. Clips and
+/// keys are those of [`augment_frames`].
+pub(crate) fn first_links(
+    links: &[Link],
+    count: usize,
+    clips: &[Tensor],
+    size: u32,
+    keys: &[Key],
+) -> Tensor {
+    let (batch, rest) = match links {
+        [Link::MultiScaleCrop { min_area }, ..] if count > 0 => {
+            let names = stream_names(links);
             let cropped: Vec<Tensor> = clips
                 .iter()
                 .zip(keys)
@@ -82,21 +95,33 @@ fn augment_together(links: &[Link], clips: &[Tensor], size: u32, keys: &[Key]) -
         }
         _ => (plain_levels(clips, size), 0),
     };
-    let mut normalised = false;
-    for (link, name) in links.iter().zip(&names).skip(rest) {
-        // Cutout works on normalised frames, all others on values in 0..=255.
-        let wants_normalised = matches!(link, Link::Cutout { .. });
-        if wants_normalised != normalised {
-            batch = if wants_normalised {
-                normalise(&batch)
-            } else {
-                denormalise(&batch)
-            };
-            normalised = wants_normalised;
-        }
-        batch = augment_link(link, name, batch, size, keys);
+    (rest..count).fold(batch, |batch, at| link_at(links, at, batch, size, keys))
+}
+
+/// The link at `at` on what those before it have left of a batch.
+pub(crate) fn link_at(links: &[Link], at: usize, batch: Tensor, size: u32, keys: &[Key]) -> Tensor {
+    let batch = match (is_normalised(links, at), is_normalised(links, at + 1)) {
+        (false, true) => normalise(&batch),
+        (true, false) => denormalise(&batch),
+        (false, false) | (true, true) => batch,
+    };
+    let name = &stream_names(links)[at];
+    augment_link(&links[at], name, batch, size, keys)
+}
+
+/// What all links have left of a batch, normalised for a network.
+pub(crate) fn finish(links: &[Link], batch: Tensor) -> Tensor {
+    if is_normalised(links, links.len()) {
+        batch
+    } else {
+        normalise(&batch)
     }
-    if normalised { batch } else { normalise(&batch) }
+}
+
+/// Whether the first `count` links leave normalised frames: cutout works on those, all others on values in 0..=255.
+fn is_normalised(links: &[Link], count: usize) -> bool {
+    let last = count.checked_sub(1).and_then(|last| links.get(last));
+    matches!(last, Some(Link::Cutout { .. }))
 }
 
 fn augment_link(link: &Link, name: &str, batch: Tensor, size: u32, keys: &[Key]) -> Tensor {

@@ -1,5 +1,6 @@
 //! What the training loop asks of the data: one batch of augmented views for each step.
 
+use crate::augment::Key;
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +10,10 @@ use tch::Tensor;
 #[derive(Debug)]
 pub struct Batch {
     /// By modality and view (from 1): `[B, 3, T, H, W]` or `[B, 1, bands, columns]`, float32, on the CPU. Only the views that
-    /// the step reads are there.
+    /// the step reads are there. Where the step has links behind its batch, a view is what is left to them: `[B, N]` for sound.
     pub views: BTreeMap<(String, u32), Tensor>,
+    /// The place of each sample's random numbers, for links behind the batch.
+    pub keys: Vec<Key>,
     /// How long the training loop had to wait for it.
     pub waited: Duration,
 }

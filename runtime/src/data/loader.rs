@@ -8,7 +8,7 @@ use super::batch::{Batch, Batches};
 use super::ordered::Ordered;
 use super::sampler::{Sampler, Windows};
 use super::source::{ClipSource, Request, Ticks};
-use crate::augment::{Key, augment_frames, augment_wave};
+use crate::augment::{Key, REFUSED, augment_frames, augment_wave};
 use crate::error::{Error, Result};
 use compiler::graph::Node;
 use compiler::hir::{self, Clip};
@@ -46,6 +46,8 @@ pub struct Loader {
 struct Sample {
     /// By modality and view; each is a batch of one.
     views: BTreeMap<(String, u32), Tensor>,
+    /// The place of its random numbers.
+    key: Key,
     /// The clips that were read, the last one with success.
     tried: Vec<u32>,
     /// Names of those that could not be read, and why.
@@ -124,6 +126,7 @@ impl Loader {
 impl Batches for Loader {
     fn next(&mut self, step: u64) -> Result<Batch> {
         let mut views: BTreeMap<(String, u32), Vec<Tensor>> = BTreeMap::new();
+        let mut keys = Vec::with_capacity(self.batch);
         let mut waited = Duration::ZERO;
         for _ in 0..self.batch {
             let asked = Instant::now();
@@ -132,6 +135,7 @@ impl Batches for Loader {
             let sample = sample.unwrap_or_else(|| panic!("the plan has no step {step}"))?;
             self.tally.tried.extend(sample.tried);
             self.tally.failed.extend(sample.failed);
+            keys.push(sample.key);
             for (view, tensor) in sample.views {
                 views.entry(view).or_default().push(tensor);
             }
@@ -141,7 +145,11 @@ impl Batches for Loader {
             .into_iter()
             .map(|(view, tensors)| (view, Tensor::cat(&tensors, 0)))
             .collect();
-        Ok(Batch { views, waited })
+        Ok(Batch {
+            views,
+            keys,
+            waited,
+        })
     }
 }
 
@@ -166,6 +174,7 @@ impl Work {
         let key = Key::new(self.order.seed, id, epoch);
         let mut sample = Sample {
             views: BTreeMap::new(),
+            key: key.clone(),
             tried: Vec::new(),
             failed: Vec::new(),
         };
@@ -217,10 +226,11 @@ impl Work {
             let modality = self.modality(&slice.modality);
             let key = key.child(&format!("{}/{}", slice.modality, slice.view));
             let ticks = slice.of(&ticks[slice.decode]);
-            (
-                (slice.modality.clone(), slice.view),
-                make_view(&modality.clip, Some(&modality.augment), &ticks, &key),
-            )
+            let view = match slice.host {
+                None => make_view(&modality.clip, Some(&modality.augment), &ticks, &key),
+                Some(host) => begin_view(modality, host, &ticks, &key),
+            };
+            ((slice.modality.clone(), slice.view), view)
         };
         Ok(self.reading.slices.iter().map(view).collect())
     }
@@ -264,6 +274,39 @@ pub(super) fn make_view(
     }
 }
 
+/// What the host does of a view's chain where the rest stands behind the batch: a batch of one.
+fn begin_view(modality: &hir::Modality, host: Host, ticks: &Ticks, key: &Key) -> Tensor {
+    let keys = std::slice::from_ref(key);
+    let links = &modality.augment.links;
+    let begun = match (&modality.clip, ticks) {
+        (Clip::Video { size, .. }, Ticks::Frames(frames)) => {
+            let frames = std::slice::from_ref(frames);
+            crate::augment::visual::first_links(links, host.links, frames, *size, keys)
+        }
+        (Clip::Audio { .. }, Ticks::Wave(wave)) => {
+            let is_wave = |at: &usize| links[*at].domain() == hir::Domain::Wave;
+            let waves = (0..host.links).filter(is_wave);
+            waves.fold(wave.unsqueeze(0), |wave, at| {
+                crate::augment::augment_link(modality, at, &wave, keys)
+            })
+        }
+        (Clip::Video { .. }, Ticks::Wave(_)) | (Clip::Audio { .. }, Ticks::Frames(_)) => {
+            unreachable!("ClipSource: a request is answered in its own kind")
+        }
+        (Clip::Text { .. } | Clip::Flow { .. }, _) => unreachable!("{REFUSED}"),
+    };
+    if !host.converts {
+        return begun;
+    }
+    let converted = crate::augment::convert(modality, &begun);
+    let is_spectrogram = |at: &usize| links[*at].domain() == hir::Domain::Spectrogram;
+    (0..host.links)
+        .filter(is_spectrogram)
+        .fold(converted, |spectrogram, at| {
+            crate::augment::augment_link(modality, at, &spectrogram, keys)
+        })
+}
+
 /// A request for `ticks` of a modality's clip.
 pub(super) fn request(clip: &Clip, start: f64, ticks: u32) -> Request {
     match clip {
@@ -280,9 +323,6 @@ pub(super) fn request(clip: &Clip, start: f64, ticks: u32) -> Request {
         Clip::Text { .. } | Clip::Flow { .. } => unreachable!("{REFUSED}"),
     }
 }
-
-/// Why there are no words and no flow to read.
-const REFUSED: &str = "stages: a stage of text or flow is refused before anything is read";
 
 /// The clips in the order of one epoch and round.
 type Permutation = Arc<Vec<u32>>;
@@ -336,6 +376,15 @@ struct Slice {
     view: u32,
     start: i64,
     length: i64,
+    /// What of the chain stands in front of the batch; `None`: all of it.
+    host: Option<Host>,
+}
+
+/// The part of a chain that is done sample by sample: its first links, and whether the conversion is among it.
+#[derive(Clone, Copy, Default)]
+struct Host {
+    links: usize,
+    converts: bool,
 }
 
 impl Slice {
@@ -354,6 +403,8 @@ impl Reading {
             slices: Vec::new(),
         };
         let mut places = BTreeMap::new();
+        // By step: the slice whose ticks it changes in front of the batch, and what is done until then.
+        let mut begun: BTreeMap<usize, (usize, Host)> = BTreeMap::new();
         for (at, step) in steps.iter().enumerate() {
             if let Node::Decode {
                 modality,
@@ -370,13 +421,45 @@ impl Reading {
                 length,
             } = &step.node
             {
+                begun.insert(at, (reading.slices.len(), Host::default()));
                 reading.slices.push(Slice {
+                    host: None,
                     decode: places[&step.inputs[0]],
                     modality: modality.clone(),
                     view: *view,
                     start: i64::from(*start),
                     length: i64::from(*length),
                 });
+            } else if let Some((slice, host)) = step.inputs.first().and_then(|i| begun.get(i)) {
+                let (slice, mut host) = (*slice, *host);
+                match &step.node {
+                    Node::Augment { .. } => host.links += 1,
+                    Node::Convert { .. } => host.converts = true,
+                    Node::Batch { .. } => {
+                        // Where another step of the chain reads the batch, the chain goes on behind it.
+                        let goes_on = |other: &plan::Step| {
+                            other.inputs.first() == Some(&at)
+                                && matches!(other.node, Node::Augment { .. } | Node::Convert { .. })
+                        };
+                        reading.slices[slice].host = steps.iter().any(goes_on).then_some(host);
+                        continue;
+                    }
+                    Node::Source
+                    | Node::Sample
+                    | Node::Decode { .. }
+                    | Node::Slice { .. }
+                    | Node::Encode { .. }
+                    | Node::Predict { .. }
+                    | Node::Part { .. }
+                    | Node::StopGradient
+                    | Node::L2
+                    | Node::Scale { .. }
+                    | Node::Operator { .. }
+                    | Node::Term { .. }
+                    | Node::Cosines { .. }
+                    | Node::Sum { .. } => continue,
+                }
+                begun.insert(at, (slice, host));
             }
         }
         reading

@@ -1,6 +1,6 @@
 //! Projectors and predictors (Tables S7 and S8): chains of linear layers, BatchNorm, ReLU and L2-normalisation.
 
-use super::layers::{BatchNorm, Linear};
+use super::layers::{BatchNorm, Linear, Mode};
 use super::parameters::Parameters;
 use crate::error::{Error, Result};
 use compiler::hir;
@@ -70,14 +70,14 @@ impl Head {
     }
 
     /// `[B, inputs]` to `[B, outputs]`.
-    pub fn forward(&self, x: &Tensor, is_training: bool) -> Tensor {
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         self.layers
             .iter()
             .fold(x.shallow_clone(), |x, layer| match layer {
                 Layer::Fc(fc) => fc.forward(&x),
                 // Half the digits are too few for the variance of a few rows that are nearly equal, so vectors are normalised in
                 // float32 also under autocast; it costs nothing beside the linear layers.
-                Layer::Bn(bn) => bn.forward(&crate::loss::at_least_f32(&x), is_training),
+                Layer::Bn(bn) => bn.forward(&crate::loss::at_least_f32(&x), mode),
                 Layer::Relu => x.relu(),
                 Layer::L2 => crate::loss::l2(&x),
             })

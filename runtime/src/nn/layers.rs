@@ -71,6 +71,19 @@ impl Conv {
     }
 }
 
+/// How a network is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// BatchNorm by running statistics.
+    Evaluation,
+    /// BatchNorm by the batch's own statistics, each of this many equal parts of it by its own; running statistics move part by
+    /// part, as they would in as many calls.
+    Training {
+        /// 1, or the number of views that are joined along the batch.
+        parts: i64,
+    },
+}
+
 /// BatchNorm over all axes but the second, with PyTorch's numbers: eps 1e-5, running statistics moved by 0.1 in each call.
 #[derive(Debug)]
 pub struct BatchNorm {
@@ -93,11 +106,26 @@ impl BatchNorm {
         }
     }
 
-    /// Normalises by the batch's own statistics in training, by the running ones otherwise.
-    pub fn forward(&self, x: &Tensor, is_training: bool) -> Tensor {
-        if is_training {
-            let _ = no_grad(|| self.calls.shallow_clone().g_add_scalar_(1));
+    /// Normalises as `mode` says.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        match mode {
+            Mode::Evaluation => self.normalise(x, false),
+            Mode::Training { parts: 1 } => self.train(x),
+            Mode::Training { parts } => {
+                let parts = x.chunk(parts, 0);
+                let normalised: Vec<_> = parts.iter().map(|part| self.train(part)).collect();
+                Tensor::cat(&normalised, 0)
+            }
         }
+    }
+
+    /// One batch in training.
+    fn train(&self, x: &Tensor) -> Tensor {
+        let _ = no_grad(|| self.calls.shallow_clone().g_add_scalar_(1));
+        self.normalise(x, true)
+    }
+
+    fn normalise(&self, x: &Tensor, is_training: bool) -> Tensor {
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
         x.batch_norm(
             weight,

@@ -13,6 +13,7 @@ mod tests;
 use crate::error::{Error, Result};
 use compiler::hir::{self, Layer, Precision};
 use heads::Head;
+pub use layers::Mode;
 use parameters::{Entry, Parameters};
 use r2plus1d::R2plus1d;
 use resnet::Resnet;
@@ -99,26 +100,35 @@ impl Backbone {
         x: &Tensor,
         is_training: bool,
     ) -> Box<dyn Iterator<Item = Tensor> + 'a> {
+        self.maps_in(
+            x,
+            if is_training {
+                Mode::Training { parts: 1 }
+            } else {
+                Mode::Evaluation
+            },
+        )
+    }
+
+    fn maps_in<'a>(&'a self, x: &Tensor, mode: Mode) -> Box<dyn Iterator<Item = Tensor> + 'a> {
         match self {
-            Backbone::R2plus1d(network) => Box::new(network.maps(x, is_training)),
-            Backbone::Resnet(network) => Box::new(network.maps(x, is_training)),
+            Backbone::R2plus1d(network) => Box::new(network.maps(x, mode)),
+            Backbone::Resnet(network) => Box::new(network.maps(x, mode)),
         }
     }
 
     /// The last map in evaluation: running statistics, no gradient. `[B, C, T, H, W]` or `[B, C, F, T]`, C = 8 widths.
     pub fn conv5(&self, x: &Tensor) -> Tensor {
-        no_grad(|| self.last(x, false))
+        no_grad(|| self.last(x, Mode::Evaluation))
     }
 
     /// The mean of the last map: `[B, 8 width]`.
-    fn pooled(&self, x: &Tensor, is_training: bool) -> Tensor {
-        self.last(x, is_training)
-            .flatten(2, -1)
-            .mean_dim(-1, false, None)
+    fn pooled(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.last(x, mode).flatten(2, -1).mean_dim(-1, false, None)
     }
 
-    fn last(&self, x: &Tensor, is_training: bool) -> Tensor {
-        self.maps(x, is_training)
+    fn last(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.maps_in(x, mode)
             .last()
             .expect("there is a map after the stem")
     }
@@ -169,13 +179,13 @@ impl Model {
         Ok(Self { groups: built })
     }
 
-    /// `z = f(x)` or `p = h(z)` with the network of `group`; a training call moves the running statistics.
-    pub fn forward(&self, group: &str, x: &Tensor, is_training: bool) -> Tensor {
+    /// `z = f(x)` or `p = h(z)` with the network of `group`; a call in training moves the running statistics.
+    pub fn forward(&self, group: &str, x: &Tensor, mode: Mode) -> Tensor {
         match &self.groups[group].network {
             Network::Encoder(backbone, projector) => {
-                projector.forward(&backbone.pooled(x, is_training), is_training)
+                projector.forward(&backbone.pooled(x, mode), mode)
             }
-            Network::Predictor(predictor) => predictor.forward(x, is_training),
+            Network::Predictor(predictor) => predictor.forward(x, mode),
         }
     }
 

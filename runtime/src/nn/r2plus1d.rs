@@ -4,7 +4,7 @@
 //! widens there, to match the parameters of a 3D convolution); no BatchNorm stands on the 1x1x1 shortcut or after the last
 //! temporal convolution: one BatchNorm acts on the sum.
 
-use super::layers::{BatchNorm, Conv, ConvInit};
+use super::layers::{BatchNorm, Conv, ConvInit, Mode};
 use super::parameters::Parameters;
 use super::stages::{Place, Stages};
 use crate::error::Result;
@@ -54,18 +54,11 @@ impl R2plus1d {
 
     /// `[B, 3, T, H, W]` to the maps after the stem's pool and after each stage; the last is `[B, 8 width, T/8, H/32, W/32]`,
     /// sizes rounded up.
-    pub fn maps<'a>(
-        &'a self,
-        x: &Tensor,
-        is_training: bool,
-    ) -> impl Iterator<Item = Tensor> + use<'a> {
-        let stem = self
-            .stem_bn
-            .forward(&self.stem.forward(x), is_training)
-            .relu_();
+    pub fn maps<'a>(&'a self, x: &Tensor, mode: Mode) -> impl Iterator<Item = Tensor> + use<'a> {
+        let stem = self.stem_bn.forward(&self.stem.forward(x), mode).relu_();
         let stem = stem.max_pool3d([1, 3, 3], [1, 2, 2], [0, 1, 1], [1, 1, 1], false);
         self.stages
-            .maps(stem, move |block, x| block.forward(&x, is_training))
+            .maps(stem, move |block, x| block.forward(&x, mode))
     }
 }
 
@@ -133,24 +126,24 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: &Tensor, is_training: bool) -> Tensor {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let h = self
             .spatial1_bn
-            .forward(&self.spatial1.forward(x), is_training)
+            .forward(&self.spatial1.forward(x), mode)
             .relu_();
         let h = self
             .temporal1_bn
-            .forward(&self.temporal1.forward(&h), is_training)
+            .forward(&self.temporal1.forward(&h), mode)
             .relu_();
         let h = self
             .spatial2_bn
-            .forward(&self.spatial2.forward(&h), is_training)
+            .forward(&self.spatial2.forward(&h), mode)
             .relu_();
         let h = self.temporal2.forward(&h);
         let sum = match &self.shortcut {
             Some(shortcut) => h + shortcut.forward(x),
             None => h + x,
         };
-        self.sum_bn.forward(&sum, is_training).relu_()
+        self.sum_bn.forward(&sum, mode).relu_()
     }
 }

@@ -3,7 +3,7 @@
 //! Table S6 prints stride 2 for every block; as in the released code only the first block of `conv3x`, `conv4x` and `conv5x`
 //! has it. That code names the stages `block1` to `block4`.
 
-use super::layers::{BatchNorm, Conv, ConvInit};
+use super::layers::{BatchNorm, Conv, ConvInit, Mode};
 use super::parameters::Parameters;
 use super::stages::{Place, Stages};
 use crate::error::Result;
@@ -52,18 +52,11 @@ impl Resnet {
 
     /// `[B, channels, F, T]` to the maps after the stem's pool and after each stage; the last is `[B, 8 width, F/32, T/32]`,
     /// sizes rounded up.
-    pub fn maps<'a>(
-        &'a self,
-        x: &Tensor,
-        is_training: bool,
-    ) -> impl Iterator<Item = Tensor> + use<'a> {
-        let stem = self
-            .stem_bn
-            .forward(&self.stem.forward(x), is_training)
-            .relu_();
+    pub fn maps<'a>(&'a self, x: &Tensor, mode: Mode) -> impl Iterator<Item = Tensor> + use<'a> {
+        let stem = self.stem_bn.forward(&self.stem.forward(x), mode).relu_();
         let stem = stem.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
         self.stages
-            .maps(stem, move |block, x| block.forward(&x, is_training))
+            .maps(stem, move |block, x| block.forward(&x, mode))
     }
 }
 
@@ -124,14 +117,11 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: &Tensor, is_training: bool) -> Tensor {
-        let h = self
-            .bn1
-            .forward(&self.conv1.forward(x), is_training)
-            .relu_();
-        let h = self.bn2.forward(&self.conv2.forward(&h), is_training);
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let h = self.bn1.forward(&self.conv1.forward(x), mode).relu_();
+        let h = self.bn2.forward(&self.conv2.forward(&h), mode);
         let mut sum = match &self.shortcut {
-            Some((conv, bn)) => h + bn.forward(&conv.forward(x), is_training),
+            Some((conv, bn)) => h + bn.forward(&conv.forward(x), mode),
             None => h + x,
         };
         sum.relu_()

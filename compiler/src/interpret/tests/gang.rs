@@ -1,19 +1,19 @@
 //! Pretrainings that train side by side mean what they mean one by one.
 
-use super::{Class, Draws, assert_same, random};
+use super::{Draws, assert_same, random};
 use crate::graph::{Graph, Node};
 use crate::hir::Pretrain;
 use crate::interpret::{Meaning, World, interpret, interpret_joined};
-use crate::passes::build;
+use crate::passes::{Class, build};
 use crate::plan::passes::joined;
 
 /// Two to four pretrainings that differ in their loss alone.
 fn members(draws: &mut Draws) -> Vec<Pretrain> {
-    let base = random(draws);
+    let base = random(draws).0;
     let mut members = vec![base.clone()];
     let count = 2 + draws.below(3) as usize;
     while members.len() < count {
-        let other = random(draws);
+        let other = random(draws).0;
         if other.views <= base.views {
             members.push(Pretrain {
                 loss: other.loss,

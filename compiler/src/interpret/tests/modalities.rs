@@ -125,7 +125,21 @@ fn the_frames_of_a_flow_stay() {
     let (graph, _) = crate::passes::build(&pretrain);
     let names: Vec<String> = graph.steps().into_iter().map(|step| step.name).collect();
     let expected = [
-        "clip", "t", "dv", "v1.cut", "v2.cut", "o1", "o2", "z.o1", "z.o2", "p.o1", "s.o2",
+        "clip",
+        "t",
+        "dv",
+        "v1.cut",
+        "v2.cut",
+        "o1.convert",
+        "o1.follow",
+        "o1",
+        "o2.convert",
+        "o2.follow",
+        "o2",
+        "z.o1",
+        "z.o2",
+        "p.o1",
+        "s.o2",
     ];
     assert_eq!(names[..expected.len()], expected);
     let optimised = interpret(&graph, &pretrain, &WORLD, None);
@@ -191,7 +205,7 @@ fn passes_keep_what_words_and_flow_compute() {
         };
         let literal = lower(&pretrain);
         let before = interpret(&literal, &pretrain, &world, None);
-        let (optimised, _) = optimise(&literal, &pretrain);
+        let (optimised, _) = passes(&literal, &pretrain, &Pass::ALL);
         let after = interpret(&optimised, &pretrain, &world, None);
         let what = format!("round {round}: {:?}", pretrain.loss);
         assert_same(&what, Class::Reassociating, &before, &after);

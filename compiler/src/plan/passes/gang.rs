@@ -6,7 +6,7 @@ use crate::hash::canonical;
 use crate::hir::{Modality, Network, Pretrain};
 use crate::loss::{EmbeddingOp, Loss};
 use crate::passes::build;
-use crate::plan::steps::{Steps, is_data};
+use crate::plan::steps::Steps;
 use crate::plan::{Ask, Draft, Gang, Plan, StageId, Step, Work};
 use crate::units::Exact;
 use crate::written;
@@ -204,7 +204,7 @@ pub fn joined(members: &[&Pretrain]) -> (Graph, Pretrain) {
     let whole = union(members);
     let (shared, _) = build(&whole);
     let mut views: BTreeMap<Node, Id> = BTreeMap::new();
-    let mut graph = shared.retained(|id| is_data(shared.node(id)));
+    let mut graph = shared.retained(|id| shared.node(id).is_data());
     for id in graph.ids() {
         views.insert(graph.node(id).clone(), id);
     }
@@ -213,13 +213,13 @@ pub fn joined(members: &[&Pretrain]) -> (Graph, Pretrain) {
         let mut moved: BTreeMap<Id, Id> = BTreeMap::new();
         for id in own.ids() {
             let node = own.node(id);
-            if let Node::Augment { .. } = node {
+            if own.ends_chain(id) {
                 let view = views.get(node);
                 moved.insert(
                     id,
                     *view.expect("gang: members read the views of the group"),
                 );
-            } else if !is_data(node) {
+            } else if !node.is_data() {
                 let inputs: Vec<Id> = own.inputs(id).iter().map(|input| moved[input]).collect();
                 moved.insert(id, graph.add(owned(node, number), &inputs));
             }
@@ -231,23 +231,13 @@ pub fn joined(members: &[&Pretrain]) -> (Graph, Pretrain) {
 /// `node` with the parameter group of member `number`.
 fn owned(node: &Node, number: usize) -> Node {
     let mut node = node.clone();
-    match &mut node {
-        Node::Encode { group }
-        | Node::Predict { group }
-        | Node::Operator {
-            operator: EmbeddingOp::Ema { group, .. },
-        } => *group = format!("{number}/{group}"),
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. }
-        | Node::StopGradient
-        | Node::L2
-        | Node::Scale { .. }
-        | Node::Operator { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => {}
+    if let Node::Encode { group }
+    | Node::Predict { group }
+    | Node::Operator {
+        operator: EmbeddingOp::Ema { group, .. },
+    } = &mut node
+    {
+        *group = format!("{number}/{group}");
     }
     node
 }

@@ -1,0 +1,187 @@
+//! A small experiment and closed-form input for it.
+
+#![allow(dead_code)] // each test file uses a part of this
+
+use compiler::hir::{
+    Across, BatchNorm, Chain, Clip, Data, Layer, LogMel, Modality, Network, Optimiser, Precision,
+    Pretrain, Relaxation, Schedule, Synthetic, Within,
+};
+use compiler::loss::{Embedding, EmbeddingOp, Loss, Term, TermOp};
+use compiler::units::Exact;
+use compiler::{passes, plan};
+use runtime::augment::Key;
+use runtime::data::batch::{Batch, Batches};
+use runtime::error::Result;
+use std::time::Duration;
+use tch::{Device, Kind, Tensor};
+
+/// Narrow networks with the paper's heads in small, `intra + sync + async`, three epochs of two steps.
+pub fn settings() -> Pretrain {
+    let fc = |width| Layer::Fc { width };
+    let projector = [fc(32), Layer::Bn, Layer::Relu, fc(32), Layer::Bn];
+    let predictor = vec![fc(8), Layer::Bn, Layer::Relu, fc(32)];
+    let modality = |name: &str, clip, backbone: Layer| Modality {
+        name: name.to_owned(),
+        clip,
+        augment: Chain {
+            per_frame: false,
+            links: vec![],
+        },
+        f: Network {
+            layers: [&[backbone], &projector[..]].concat(),
+            same: None,
+        },
+        h: Some(Network {
+            layers: predictor.clone(),
+            same: None,
+        }),
+        lr_b: Schedule::Cosine {
+            from: Exact::new(1, 1_000),
+            to: Exact::whole(0),
+            warmup: Exact::whole(1),
+        },
+        lr_p: Schedule::Constant(Exact::new(2, 1_000)),
+    };
+    let video = Clip::Video {
+        frames: 4,
+        size: 32,
+        fps: Exact::whole(16),
+    };
+    let mel = LogMel {
+        bands: 32,
+        hop: 160,
+        fft: 1024,
+        centre: false,
+    };
+    let audio = Clip::Audio {
+        samples: 6_400,
+        rate: Exact::whole(16_000),
+        mel,
+    };
+    Pretrain {
+        data: Data::Synthetic(Synthetic {
+            clips: 8,
+            classes: 2,
+            length: Exact::whole(1),
+            lag: Exact::whole(0),
+            seed: 0,
+            streams: vec!["v".to_owned(), "a".to_owned()],
+            splits: 1,
+        }),
+        modalities: vec![
+            modality(
+                "v",
+                video,
+                Layer::R2plus1d {
+                    depth: 10,
+                    width: 4,
+                    strides: vec![],
+                },
+            ),
+            modality(
+                "a",
+                audio,
+                Layer::Resnet {
+                    depth: 10,
+                    width: 4,
+                    channels: 1,
+                    strides: vec![],
+                },
+            ),
+        ],
+        views: 2,
+        loss: every_pair(["v.h", "a.h"]),
+        relax: Relaxation {
+            within: Within::Same,
+            across: Across::Inside,
+            same: vec![],
+        },
+        bn: BatchNorm::PerView,
+        bs: 8,
+        es: 16,
+        ep: 3,
+        optim: Optimiser::Adam {
+            betas: (Exact::new(9, 10), Exact::new(999, 1_000)),
+            wd: Exact::new(1, 10_000),
+        },
+        precision: Precision::Fp32,
+        seed: 3,
+    }
+}
+
+/// The mean over the six pairs of the four views, each both ways, with these predictors.
+pub fn every_pair([vh, ah]: [&str; 2]) -> Loss {
+    let view = |modality: &str, view| Embedding::View {
+        modality: modality.to_owned(),
+        view,
+    };
+    let views = [
+        ("v.f", vh, "v", 1),
+        ("v.f", vh, "v", 2),
+        ("a.f", ah, "a", 1),
+        ("a.f", ah, "a", 2),
+    ];
+    let apply = |op, x| Embedding::Apply(op, Box::new(x));
+    let z = |(f, _, m, i): &(&str, &str, &str, u32)| {
+        apply(EmbeddingOp::Encode((*f).to_owned()), view(m, *i))
+    };
+    let p = |x: &(&str, &str, &str, u32)| apply(EmbeddingOp::Predict(x.1.to_owned()), z(x));
+    let pairs = views
+        .iter()
+        .flat_map(|x| views.iter().filter(move |y| *y != x).map(move |y| (x, y)));
+    let term = |(x, y)| {
+        let args = vec![p(x), apply(EmbeddingOp::StopGradient, z(y))];
+        (
+            Term {
+                op: TermOp::Cos,
+                args,
+            },
+            Exact::new(-1, 12),
+        )
+    };
+    let mut terms: Vec<_> = pairs.map(term).collect();
+    terms.sort();
+    Loss { terms }
+}
+
+pub fn work(settings: Pretrain) -> plan::Pretrain {
+    let steps = passes::build(&settings).0.steps();
+    plan::Pretrain {
+        settings: settings.into(),
+        steps: steps.into(),
+        keep: vec![],
+    }
+}
+
+/// The same batch in every step; `spoilt` is the step whose first view is not a number.
+pub struct Waves {
+    pub spoilt: Option<u64>,
+}
+
+impl Batches for Waves {
+    fn next(&mut self, step: u64) -> Result<Batch> {
+        let view = |modality: &str, i: u32, shape: &[i64]| {
+            let count = shape.iter().product::<i64>();
+            let x =
+                Tensor::arange(count, (Kind::Float, Device::Cpu)) * (0.37 + 0.01 * f64::from(i));
+            let factor = if self.spoilt == Some(step) && i == 1 {
+                f64::NAN
+            } else {
+                1.0
+            };
+            ((modality.to_owned(), i), x.sin().view(shape) * factor)
+        };
+        let (v, a) = ([8, 3, 4, 32, 32], [8, 1, 32, 40]);
+        let views = [
+            view("v", 1, &v),
+            view("v", 2, &v),
+            view("a", 1, &a),
+            view("a", 2, &a),
+        ];
+        Ok(Batch {
+            views: views.into(),
+            keys: (0..8).map(|sample| Key::new(0, sample, step)).collect(),
+            waited: Duration::from_millis(1),
+        })
+    }
+}

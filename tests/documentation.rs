@@ -319,3 +319,26 @@ fn the_page_of_a_code_shows_it_and_mends_it() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
+
+#[test]
+fn the_differences_of_paper_and_code_are_those_of_the_preludes() {
+    let sources = compiler::sources();
+    let module = |name: &str| {
+        let found = sources.iter().find(|(_, source)| source.name == name);
+        found.unwrap().0
+    };
+    let (paper, released) = (module("paper.cc"), module("released.cc"));
+    let found = compiler::readings::differences(&sources, paper, released);
+    let list = compiler::readings::markdown(&found, "paper", "released");
+    let path = root().join("docs/paper.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let made = with_block(&text, "the preludes", &list);
+    if text != made && std::env::var_os("RENEW").is_some() {
+        std::fs::write(path, made).unwrap();
+        return;
+    }
+    assert!(
+        text == made,
+        "docs/paper.md does not list what `crisscross diff paper released` prints: `RENEW=1 cargo test --no-default-features --test documentation` renews it"
+    );
+}

@@ -7,25 +7,39 @@
 ## note frame at a time: the frame that is shown then, by presentation time [ours]
 ## note rounding to 8 bits: in resizing and in colour jitter, nowhere else [ours]
 ## note random numbers: one stream for each seed, sample, epoch, view and augmentation [ours]
+## note sizes of test frames: shorter side to size / 0.875, bilinear, then the centre [code]
+## note normalisation: to 0..1, then less (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225) [code]
 modality v = video(clip: 8x112px @ 16fps)
 
 ## source: Sec. 4.1 (80 x 200)
 ## note columns: 200 for 2 s, each centred on its own hop [Sec. 4.1 | Table S6]
 ## note padding of the transform: mirrored, as librosa 0.8 [code]
 ## note normalisation: (x + 5.3688) / 4.41, whatever the data set [code]
+## note decoding: one channel, resampled in float on the grid of the file's clock; holes are zeros [ours]
+## note logarithm: ln(mel + 1.19e-7) of the power spectrum; Slaney filters from 0 to 8 kHz, periodic Hann window [code]
 modality a = audio(clip: 2s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: no))
 
 # ---- data sets (App. C); where they live is in crisscross.toml -----------------------------
 ## note which files: all that hold every window of the policy [ours]
 ## note exact fits: allowed, such as a file of 3.000 s under `mild` [ours]
 ## note files that cannot be decoded: counted, named and drawn anew; above 5 % the run stops [ours]
+## note settings and loaders: of all three sets [Table S10]
+## note late fusion: 2048 values each by (1,2,2) and (1,4); 2 s of sound give 1536 [App. E.1]
 data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: skip, part_of: K400)   ## source: App. C | not reported (short)
 data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: skip)   ## source: App. C | not reported (short)
 data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: skip)   ## source: App. C | not reported (short)
-## note finetuning, blur: none, as in linear evaluation [App. E.2]
+## note finetuning, blur: not said; none here, as in linear evaluation [not reported]
 ## note finetuning after AS: as after K400 [Table S11]
 ## note finetuning, epoch that counts: not said [not reported]
-## note finetuning, pooling: a new layer behind the backbone, whose pool is the mean [App. E.2 | Table S5]
+## note finetuning, pooling: the mean is replaced by the maximum [App. E.2]
+## note finetuning, new layer: how it begins is not said [not reported]
+## note finetuning, short videos: repeated from their start [code]
+## note finetuning, files that cannot be decoded: counted, named and drawn anew [ours]
+## note finetuning, warm-up: none [Table S11]
+## note finetuning, arithmetic: not said [not reported]
+## note finetuning, clips of test: 10 equally spaced [App. E.2]
+## note finetuning, scores: predictions of the clips averaged [App. E.2]
+## note retrieval: split 1, 10 clips of 2 s, of k = 1, 5, 20 neighbours [App. E.3 | Sec. 4.7]
 ## source: App. C (classes) | code (short, splits)
 data UCF101 = videos(train: 9.5K, classes: 101, requires: [v], splits: 3, short: loop)
 data HMDB51 = videos(train: 3.5K, classes: 51,  requires: [v], splits: 3, short: loop)   ## source: App. C (classes) | code (short, splits)
@@ -34,8 +48,9 @@ data ESC50  = sounds(train: 1.6K, classes: 50,  splits: 5, short: pad)          
 data DCASE  = sounds(train: 100,  classes: 10,  short: pad)                      ## source: App. C | code (short)
 
 # ---- augmentations (Tables S1, S2, App. D) ------------------------------------------------
-## note program: "TorchVision", each view with draws of its own, one for all its frames [App. D.1 | Sec. 4.5]
+## note program: "TorchVision", but for Cutout; each view with draws of its own, one for all its frames [App. D.1 | Sec. 4.5]
 ## note law: ten tries for area and aspect 3/4 to 4/3, then the centre; antialiased bilinear filter [code]
+## note weaker form: none [Table S1]
 augment MSC = multi_scale_crop(min_area: 0.08)                                                ## source: Table S1
 augment HF  = horizontal_flip(p: 0.5)                                                         ## source: Table S1
 ## note probability: 1 [code]
@@ -44,8 +59,11 @@ augment HF  = horizontal_flip(p: 0.5)                                           
 augment CJ  = color_jitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.2)         ## source: Table S1
 augment GS  = gray_scale(p: 0.2, levels: exact)                                               ## source: Table S1 (p) | ours (levels)
 ## note direction: the same blur both ways, sigma drawn as SimCLR does [App. D.1]
+## note kernel: size / 20, cut off, x 2 + 1 pixels, 11 at 112 px; the border is mirrored [code]
 augment GB  = gaussian_blur(p: 0.5, sigma: (0.1, 2.0), pair: range, levels: exact)            ## source: Table S1 (p) | App. D.1 (sigma, pair) | ours (levels)
 ## note side: twice floor(L / 2), L from 1 to 20, cut off at the borders; L = 1 cuts nothing [code]
+## note probability: 1, one square of one place for all frames, its centre anywhere in the frame [code]
+## note several squares: as many as `count` [ours]
 augment C   = cutout(max: 20px, count: 1, fill: first_frame_mean)                             ## source: Table S1 | App. D.1 (fill)
 ## note law: the wave times 0.8 to 1.2, not cut off [code]
 augment VJ  = volume_jitter(range: 0.2)                                                       ## source: Table S2
@@ -53,9 +71,11 @@ augment VJ  = volume_jitter(range: 0.2)                                         
 ## note fill: the mean of the spectrogram at that moment, not zero [code]
 augment TM  = time_mask(max: 20bins, count: 2, widths: inclusive)                             ## source: Table S2
 augment FM  = freq_mask(max: 10bins, count: 2, widths: inclusive)                             ## source: Table S2
+## note captions of Tables S3 and S4: exchanged; S3 is visual, S4 is aural [ours]
 augment M   = FM - TM                                                                         ## source: Table S4 | code (order)
 ## note axes: the range holds for frequency and for time; the canvas is 1.0 x frequency, 1.5 x time [code]
 ## note filter: bicubic with aligned corners, out of a canvas of zeros [code]
+## note sizes: drawn always, at most the canvas, so that 5/9 of the crops keep the full height [code]
 augment RC  = random_crop(range: (0.6, 1.5), canvas: (1.0, 1.5))                              ## source: Table S2
 ## note law: one column moves by -19 to 20, bicubic on both sides; nothing below 41 columns [code]
 augment TW  = time_warp(window: 20bins)                                                       ## source: Table S2
@@ -76,6 +96,8 @@ relaxation none    = windows(within: same,                    across: inside)   
 ## note 50 % of what: of the clip of each modality [code]
 relaxation mild    = windows(within: overlap(50%, of: each),  across: inside)   ## source: Sec. 4.3 (share) | code (of, across)
 relaxation medium  = windows(within: overlap(0%,  of: each),  across: inside)   ## source: Sec. 4.3 (share) | code (of, across)
+## note further modes: none [Sec. 4.3]
+## note short sources: left out where two halves do not hold two windows [ours]
 relaxation extreme = windows(within: halves,                  across: start)    ## source: Sec. 4.3 (within) | code (across)
 relaxation mixed   = windows(within: independent,             across: inside)   ## source: Sec. 4.3 (within) | code (across)
 
@@ -117,8 +139,8 @@ pretrain crisscross {
   ## note several devices: statistics over all of them [code]
   bn  = per_view                          ## source: code
 
-  bs = 512   es = 220K   ep = 100         ## source: Table S10
   ## note epoch: 220 K, 1 M and 3.5 M samples [Table S10]
+  bs = 512   es = 220K   ep = 100         ## source: Table S10
   ## note which parameters decay: all of them, in the gradient [code]
   optim  = adam(betas: (0.9, 0.999), wd: 0.0001)   ## source: Table S10
   ## note warm-up: none said; the first two epochs here [code]
@@ -148,6 +170,7 @@ pretrain crisscross_as = crisscross_k400 with {
 # ---- downstream (App. E) -------------------------------------------------------------------
 let costs = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 1]   ## source: App. E.1
 
+## note state of the code: that of the linear probes of video is not known [ours]
 ## 8 frames: a linear SVM on frozen features.
 ## source: App. E.1
 eval linear8 {
@@ -167,18 +190,24 @@ eval linear32 = linear8 with {
   clip = 32x224px @ 16fps   train = random(10)     ## source: App. E.1
   head = linear(ep: 20, lr: 0.01)         ## source: App. E.1 | not reported (ep, lr)
 }
+## note state of the code: what made the numbers is not known [ours]
 ## source: App. E.1
 eval linear2s {
   uses     = a                            ## source: App. E.1
   clip     = 2s @ 16kHz                   ## source: App. E.1
   ## note clips of training: 10 epochs worth of features [App. E.1]
+  ## note start of a clip: uniform between the first and the last possible [code]
   train    = random(10)                   ## source: App. E.1
   ## note clips of test: 10 equally spaced segments of the whole sound [App. E.1]
+  ## note windows of test: each with a spectrogram of its own [ours]
   test     = uniform(10)                  ## source: App. E.1
   ## note order: Table 5 prints VJ-M-TW; the warp comes before the masks [code]
   augment  = VJ-TW-M-RC                   ## source: App. E.1 | code (order)
   ## note l2: along the last axis of the map, not of the whole vector [code]
+  ## note BatchNorm: never trained, so a division by sqrt(1 + 1e-5) [code]
   features = conv5 - maxpool(1, 3, stride: (1, 2)) - l2 - bn   ## source: App. E.1 | code (l2, bn)
+  ## note scores: predictions of the clips averaged [App. E.1]
+  ## note cost: the best of the list [App. E.1]
   head     = svm(cost: best(costs, split: test))   ## source: App. E.1 | code (split)
   score    = top1(mean(clips))            ## source: App. E.1
 }
@@ -187,9 +216,12 @@ eval linear2s {
 eval linear5s = linear2s with { clip = 5s @ 16kHz   test = uniform(1) }
 ## source: App. E.1
 eval linear1s = linear2s with {
-  clip = 1s @ 16kHz                       ## source: code
+  ## note length: 1 s [Sec. 4.7]
+  clip = 1s @ 16kHz                       ## source: Sec. 4.7
   train = random(60)   test = uniform(60) ## source: App. E.1
   ## note features: as for ESC50 [App. E.1]
   ## note epoch that counts: not said [not reported]
+  ## note new layer: how it begins is not said [not reported]
+  ## note scores: predictions of the clips averaged [App. E.1]
   head = linear(ep: 20, lr: 0.01)         ## source: App. E.1 | not reported (ep, lr)
 }

@@ -7,25 +7,39 @@
 ## note frame at a time: number int((t - start) x average rate); a rate that varies shifts it [code]
 ## note rounding to 8 bits: after each operation, blur truncates; `levels: whole` says it [code]
 ## note random numbers: three generators side by side; NumPy's starts in the same state in all workers, so cutout centres and sizes of sound crops repeat [code]
+## note sizes of test frames: shorter side to size / 0.875, bilinear (it asks for nearest; a helper swaps the two), then the centre [code]
+## note normalisation: to 0..1, then less (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225) [code]
 modality v = video(clip: 8x112px @ 16fps)
 
 ## source: code
 ## note columns: 201 for 2 s, of a centred transform; its comments say 201 too [code]
 ## note padding of the transform: mirrored, as librosa 0.8 [code]
 ## note normalisation: (x + 5.3688) / 4.41, whatever the data set [code]
+## note decoding: one channel, resampled frame by frame to 16 bits without flushing, cut or filled with zeros, over 32767 [code]
+## note logarithm: ln(mel + 1.19e-7) of the power spectrum; Slaney filters from 0 to 8 kHz, periodic Hann window [code]
 modality a = audio(clip: 2s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: yes))
 
 # ---- data sets (App. C); where they live is in crisscross.toml -----------------------------
 ## note which files: those with both streams longer than 1.1 s; a stream shorter than its window is taken whole, from 0 [code]
 ## note exact fits: an assertion error, such as a file of 3.000 s under `mild` [code]
 ## note files that cannot be decoded: end the training, which has no fall-back with two clips [code]
+## note settings and loaders: of Kinetics400 alone; the names in its README do not exist [code]
+## note late fusion: not released [code]
 data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: pad, part_of: K400)    ## source: App. C (not released) | code (short)
 data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: pad)    ## source: App. C | code (short)
 data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: pad)    ## source: App. C (not released) | code (short)
 ## note finetuning, blur: probability 0 in all its files [code]
 ## note finetuning after AS: other rates, milestones, factors and dropout 0.1 (UCF101), 0.5 (HMDB51) [code]
 ## note finetuning, epoch that counts: the best on the test split, beside the last [code]
-## note finetuning, pooling: the mean is replaced by the maximum; orthogonal weights, no bias at first [code]
+## note finetuning, pooling: the mean is replaced by the maximum [code]
+## note finetuning, new layer: orthogonal weights, bias 0 at first [code]
+## note finetuning, short videos: repeated from their start [code]
+## note finetuning, files that cannot be decoded: the next one takes their place [code]
+## note finetuning, warm-up: two epochs stand in its files and are ignored [code]
+## note finetuning, arithmetic: float16 in the forward pass; a scaler of gradients is made and not used [code]
+## note finetuning, clips of test: 10 windows that begin at whole frames, the last at the last possible; a video no longer than one 10 times [code]
+## note finetuning, scores: softmax of the clips averaged; top-5 beside top-1 [code]
+## note retrieval: not released; a helper that averages features is not used [code]
 ## source: App. C (classes) | code (short, splits)
 data UCF101 = videos(train: 9.5K, classes: 101, requires: [v], splits: 3, short: loop)
 data HMDB51 = videos(train: 3.5K, classes: 51,  requires: [v], splits: 3, short: loop)   ## source: App. C (classes) | code (short, splits)
@@ -36,6 +50,7 @@ data DCASE  = sounds(train: 100,  classes: 10,  short: pad)                     
 # ---- augmentations (Tables S1, S2, App. D) ------------------------------------------------
 ## note program: its own, for a clip at a time, over a copy of TorchVision's functions on Pillow frames [code]
 ## note law: ten tries for area and aspect 3/4 to 4/3, then the centre; antialiased bilinear filter [code]
+## note weaker form: area from 0.7, which no released file uses [code]
 augment MSC = multi_scale_crop(min_area: 0.08)                                                ## source: code
 augment HF  = horizontal_flip(p: 0.5)                                                         ## source: code
 ## note probability: 1 [code]
@@ -44,8 +59,11 @@ augment HF  = horizontal_flip(p: 0.5)                                           
 augment CJ  = color_jitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.2)         ## source: code
 augment GS  = gray_scale(p: 0.2, levels: whole)                                               ## source: code
 ## note direction: down alone; sigma is 0.1 across and 2.0 down, never drawn [code]
+## note kernel: size / 20, cut off, x 2 + 1 pixels, 11 at 112 px; the border is mirrored [code]
 augment GB  = gaussian_blur(p: 0.5, sigma: (0.1, 2.0), pair: axes, levels: whole)             ## source: code
 ## note side: twice floor(L / 2), L from 1 to 20, cut off at the borders; L = 1 cuts nothing [code]
+## note probability: 1, one square of one place for all frames, its centre anywhere in the frame [code]
+## note several squares: more than one cannot run [code]
 augment C   = cutout(max: 20px, count: 1, fill: times_first_frame_mean)                       ## source: code
 ## note law: the wave times 0.8 to 1.2, not cut off [code]
 augment VJ  = volume_jitter(range: 0.2)                                                       ## source: code
@@ -53,9 +71,11 @@ augment VJ  = volume_jitter(range: 0.2)                                         
 ## note fill: the mean of the spectrogram at that moment, not zero [code]
 augment TM  = time_mask(max: 20bins, count: 2, widths: exclusive)                             ## source: code
 augment FM  = freq_mask(max: 10bins, count: 2, widths: exclusive)                             ## source: code
+## note captions of Tables S3 and S4: there are no such tables [code]
 augment M   = FM - TM                                                                         ## source: code
 ## note axes: the range holds for frequency and for time; the canvas is 1.0 x frequency, 1.5 x time [code]
 ## note filter: bicubic with aligned corners, out of a canvas of zeros [code]
+## note sizes: drawn always, at most the canvas, so that 5/9 of the crops keep the full height [code]
 augment RC  = random_crop(range: (0.6, 1.5), canvas: (1.0, 1.5))                              ## source: code
 ## note law: one column moves by -19 to 20, bicubic on both sides; nothing below 41 columns [code]
 augment TW  = time_warp(window: 20bins)                                                       ## source: code
@@ -71,11 +91,13 @@ layers pred       = fc(512)-bn-relu - fc(2048)                            ## sou
 
 # ---- views in time (Sec. 4.3) ---------------------------------------------------------------
 ## note alignment of windows: the enlarged video window lies anywhere in the enlarged window of sound, then both are cut [code]
-## note a loss without sound: the start is drawn from the whole file; two further modes hold one modality fast [code]
+## note a loss without sound: the start is drawn from the whole file [code]
 relaxation none    = windows(within: same,                    across: inside)   ## source: code
 ## note 50 % of what: of the clip of each modality [code]
 relaxation mild    = windows(within: overlap(50%, of: each),  across: inside)   ## source: code
 relaxation medium  = windows(within: overlap(0%,  of: each),  across: inside)   ## source: code
+## note further modes: two that hold one modality fast: one clip, already augmented, for both views [code]
+## note short sources: a stream without room for two halves begins at 0 and at the last place where it fits [code]
 relaxation extreme = windows(within: offset(max),             across: start)    ## source: code
 relaxation mixed   = windows(within: independent,             across: inside)   ## source: code
 
@@ -117,8 +139,8 @@ pretrain crisscross {
   ## note several devices: statistics over all of them [code]
   bn  = per_view                          ## source: code
 
-  bs = 512   es = 220K   ep = 100         ## source: Table S10 (not released)
   ## note epoch: each video 5 times, by index; 1 M would be 200 K videos [code]
+  bs = 512   es = 220K   ep = 100         ## source: Table S10 (not released)
   ## note which parameters decay: all of them, in the gradient [code]
   optim  = adam(betas: (0.9, 0.999), wd: 0.0001)   ## source: Table S10 (not released)
   ## note warm-up: two epochs from 0, for the encoders alone [code]
@@ -148,6 +170,7 @@ pretrain crisscross_as = crisscross_k400 with {
 # ---- downstream (App. E) -------------------------------------------------------------------
 let costs = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 1]   ## source: code
 
+## note state of the code: not released, neither for UCF101 and HMDB51 nor for Kinetics400 [code]
 ## 8 frames: a linear SVM on frozen features.
 ## source: App. E.1 (not released)
 eval linear8 {
@@ -167,18 +190,24 @@ eval linear32 = linear8 with {
   clip = 32x224px @ 16fps   train = random(10)     ## source: App. E.1 (not released)
   head = linear(ep: 20, lr: 0.01)         ## source: App. E.1 (not released) | not reported (ep, lr)
 }
+## note state of the code: does not start: an indentation error, an argument and transforms that are not there [code]
 ## source: code
 eval linear2s {
   uses     = a                            ## source: code
   clip     = 2s @ 16kHz                   ## source: code
   ## note clips of training: each file 100 times, which a comment calls 10 epochs [code]
+  ## note start of a clip: uniform between the first and the last possible [code]
   train    = random(100)                  ## source: code
   ## note clips of test: the sound is cut to its first 2 s, so nine of ten are the same and the tenth is 10 ms later; not copied here [code]
+  ## note windows of test: whole columns, cut out of the spectrogram of the whole file [code]
   test     = uniform(10)                  ## source: code
   ## note order: warp, frequency masks, time masks, crop [code]
   augment  = VJ-TW-M-RC                   ## source: code
   ## note l2: along the last axis of the map, not of the whole vector [code]
+  ## note BatchNorm: never trained, so a division by sqrt(1 + 1e-5) [code]
   features = conv5 - maxpool(1, 3, stride: (1, 2)) - l2 - bn   ## source: code
+  ## note scores: decision values of the clips averaged; top-5 beside top-1; mean of the folds [code]
+  ## note cost: the best of the list in each fold; a comment says that 0.0001 works for all [code]
   head     = svm(cost: best(costs, split: test))   ## source: code
   score    = top1(mean(clips))            ## source: code
 }
@@ -187,9 +216,12 @@ eval linear2s {
 eval linear5s = linear2s with { clip = 5s @ 16kHz   test = uniform(1) }
 ## source: code
 eval linear1s = linear2s with {
+  ## note length: 1 s, in a file called `config_2s` [code]
   clip = 1s @ 16kHz                       ## source: code
   train = random(60)   test = uniform(60) ## source: code
   ## note features: l2 of the whole vector, no BatchNorm, dropout 0.1; Adam with decay 1e-5 at a constant rate [code]
   ## note epoch that counts: the best on the test split, beside the last [code]
+  ## note new layer: orthogonal weights, bias 0 at first; batches of 512, the last of an epoch dropped [code]
+  ## note scores: softmax of the clips averaged [code]
   head = linear(ep: 200, lr: 0.007)       ## source: code
 }

@@ -98,65 +98,147 @@ fn both_declare_the_same_names_in_the_same_order() {
     assert_eq!(names(PAPER), names(RELEASED));
 }
 
-/// What the released code does differently, by the place that must say so.
-const KNOWN: [&str; 45] = [
-    // Augmentations.
-    "augment GB",
-    "augment GB, direction",
-    "augment C",
-    "augment TM",
-    "augment FM",
+/// What the released code does to clips that the paper says otherwise or not at all, operator by operator, by the place that must
+/// say so.
+const AUGMENTATIONS: [&str; 41] = [
+    // Video of training, in the order of its operators.
+    "augment MSC, program",
+    "augment MSC, law",
+    "augment MSC, weaker form",
     "augment CJ, probability",
     "augment CJ, order",
     "augment CJ, pivot of contrast",
-    "augment RC, axes",
-    "augment RC, filter",
-    "augment VJ, law",
-    "augment TW, law",
-    "augment MSC, program",
-    "augment C, side",
-    "augment TM, fill",
+    "modality v, rounding to 8 bits",
     "augment GS",
+    "augment GB",
+    "augment GB, direction",
+    "augment GB, kernel",
+    "modality v, normalisation",
+    "augment C",
+    "augment C, side",
+    "augment C, probability",
+    "augment C, several squares",
+    "data UCF101, finetuning, short videos",
+    // Video of evaluation.
+    "modality v, sizes of test frames",
+    "data UCF101, finetuning, blur",
+    // Sound.
+    "modality a, decoding",
+    "augment VJ, law",
     "modality a",
     "modality a, columns",
     "modality a, padding of the transform",
+    "modality a, logarithm",
     "modality a, normalisation",
+    "augment TW, law",
+    "eval linear2s.augment",
+    "eval linear2s.augment, order",
+    "augment FM",
+    "augment TM",
+    "augment TM, start",
+    "augment TM, fill",
+    "augment M",
+    "augment RC, axes",
+    "augment RC, filter",
+    "augment RC, sizes",
+    "pretrain crisscross.a.augment, order",
+    // Of all.
+    "augment M, captions of Tables S3 and S4",
     "modality v, random numbers",
-    "modality v, rounding to 8 bits",
-    "data UCF101, finetuning, blur",
-    // Time.
     "modality v, frame at a time",
+];
+
+/// The same of its protocols and of its windows in time.
+const EVALUATION: [&str; 54] = [
+    // 0: what was released.
+    "eval linear8, state of the code",
+    "eval linear2s, state of the code",
+    "data KS, settings and loaders",
+    "data KS, late fusion",
+    "data UCF101, retrieval",
+    // 1: ESC50.
+    "data ESC50",
+    "eval linear2s.train",
+    "eval linear2s.train, clips of training",
+    "eval linear2s.train, start of a clip",
+    "eval linear2s.test, clips of test",
+    "eval linear2s.test, windows of test",
+    "eval linear5s, clips of test",
+    "eval linear2s.features",
+    "eval linear2s.features, l2",
+    "eval linear2s.features, BatchNorm",
+    "eval linear2s.head",
+    "eval linear2s.head, scores",
+    "eval linear2s.head, cost",
+    "eval linear8.head, solver",
+    // 2: DCASE.
+    "data DCASE, which set",
+    "eval linear1s.clip, length",
+    "eval linear1s.head",
+    "eval linear1s.head, features",
+    "eval linear1s.head, epoch that counts",
+    "eval linear1s.head, new layer",
+    "eval linear1s.head, scores",
+    // 3: finetuning.
+    "data UCF101",
+    "data UCF101, finetuning after AS",
+    "data UCF101, finetuning, epoch that counts",
+    "data UCF101, finetuning, new layer",
+    "data UCF101, finetuning, files that cannot be decoded",
+    "data UCF101, finetuning, warm-up",
+    "data UCF101, finetuning, arithmetic",
+    "data UCF101, finetuning, clips of test",
+    "data UCF101, finetuning, scores",
+    // 4: what only the paper describes.
+    "eval linear8.features",
+    "eval linear32.head",
+    // 5: windows in time.
+    "relaxation none",
+    "relaxation mild",
+    "relaxation medium",
     "relaxation extreme",
+    "relaxation mixed",
     "relaxation none, alignment of windows",
+    "relaxation none, a loss without sound",
     "relaxation mild, 50 % of what",
+    "relaxation extreme, further modes",
+    "relaxation extreme, short sources",
+    "data KS",
     "data KS, which files",
     "data KS, exact fits",
     "data KS, files that cannot be decoded",
-    // Training.
+    "data K400",
+    "data AS",
+    "pretrain crisscross.es, epoch",
+];
+
+/// What is known of the rest: losses, networks and training.
+const TRAINING: [&str; 17] = [
+    "loss intra, outer 1/2",
+    "loss sync, stray term",
+    "layers r2plus1d18, shortcut",
+    "layers resnet18, strides",
     "pretrain crisscross.weights",
+    "pretrain crisscross.weights, fewer than three terms",
+    "pretrain crisscross.bn",
+    "pretrain crisscross.bn, several devices",
+    "pretrain crisscross.optim, which parameters decay",
     "pretrain crisscross.lr_b",
     "pretrain crisscross.lr_b, warm-up",
     "pretrain crisscross.lr_p",
     "pretrain crisscross.lr_p, rate of the first steps",
-    "pretrain crisscross.bn",
+    "pretrain crisscross.precision, first step",
+    "pretrain crisscross.seed",
     "pretrain crisscross_k400.optim",
-    // Evaluation.
-    "eval linear2s.train",
-    "eval linear2s.test, clips of test",
-    "eval linear2s.features",
-    "eval linear2s.head",
-    "eval linear1s.head",
-    "eval linear1s.head, epoch that counts",
-    "data UCF101, finetuning after AS",
-    "data UCF101, finetuning, epoch that counts",
+    "pretrain crisscross_k400.optim, LARC",
 ];
 
 #[test]
 fn the_known_differences_are_listed_with_their_sources() {
     let found = between(PAPER, RELEASED);
     let listed: Vec<String> = found.iter().map(Difference::what).collect();
-    let missing: Vec<&&str> = KNOWN
-        .iter()
+    let known = AUGMENTATIONS.iter().chain(&EVALUATION).chain(&TRAINING);
+    let missing: Vec<&&str> = known
         .filter(|known| !listed.iter().any(|what| what == **known))
         .collect();
     assert!(missing.is_empty(), "{missing:?} of {listed:#?}");

@@ -29,6 +29,8 @@ pub enum Command {
     Show(Show),
     /// Say what the code of a message means, with an example, or how the windows of a pretraining lie in time
     Explain(Explain),
+    /// Say how two modules, files, experiments or runs differ in meaning
+    Diff(Diff),
     /// Print the training step of one row as a graph
     Graph(Graph),
     /// Say which stages the files need and which of them are done
@@ -88,6 +90,29 @@ pub struct Explain {
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+}
+
+/// `crisscross diff`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Ends with 0 whether or not something differs, as `git diff` does; with `--exit-code` a difference ends with 1."
+)]
+pub struct Diff {
+    /// A shipped module (`paper`, `released`), a file, `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or a run folder
+    #[arg(value_name = "A")]
+    pub left: String,
+    /// The same; a name or `TABLE:ROW` alone is one of the file of A
+    #[arg(value_name = "B")]
+    pub right: String,
+    /// Text for people, or one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// End with 1 where something differs
+    #[arg(long)]
+    pub exit_code: bool,
+    /// The experiments of the toy profile; a run made with it is always compared so
+    #[arg(long)]
+    pub toy: bool,
 }
 
 /// `crisscross graph`.

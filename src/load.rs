@@ -60,6 +60,16 @@ impl Compiled {
         render::print(&self.sources, &loud, Format::Text);
     }
 
+    /// Prints what is wrong.
+    pub fn print_errors(&self) {
+        let errors = self
+            .diagnostics
+            .iter()
+            .filter(|d| d.severity == Severity::Error);
+        let errors: Vec<Diagnostic> = errors.cloned().collect();
+        render::print(&self.sources, &errors, Format::Text);
+    }
+
     /// Prints all that is to be said unasked.
     pub fn print_loud(&self) {
         let loud = self.diagnostics.iter().filter(|d| !d.is_quiet);

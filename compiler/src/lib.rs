@@ -6,6 +6,7 @@ pub mod book;
 pub mod catalog;
 mod check;
 pub mod codes;
+pub mod difference;
 pub mod graph;
 pub mod hash;
 pub mod hir;
@@ -47,6 +48,11 @@ pub fn sources() -> Sources {
         sources.add(format!("{name}.cc"), *text);
     }
     sources
+}
+
+/// The names nearest to a misspelt one: one, or two that are equally near; none is better than a far one.
+pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<String> {
+    check::nearest(name, known)
 }
 
 /// Checks the file `root`, which is in `sources`, with all that it uses, and closes its experiments.

@@ -9,6 +9,7 @@ mod chains;
 mod figures;
 mod losses;
 
+pub(crate) use chains::link;
 pub use figures::{at, drawing};
 
 use crate::hir::{
@@ -480,6 +481,11 @@ fn choose(choose: Choose) -> String {
 }
 
 /// The fields by which a classifier is written.
+pub fn classifier(of: &Head) -> Vec<(String, String)> {
+    let fields = head(of).into_iter();
+    fields.map(|(path, text)| (path.to_owned(), text)).collect()
+}
+
 fn head(head: &Head) -> Vec<(&'static str, String)> {
     match head {
         Head::Svm { costs, choose: on } => {
@@ -519,7 +525,13 @@ fn head(head: &Head) -> Vec<(&'static str, String)> {
     }
 }
 
-fn score(score: Score) -> String {
+/// `50ep`, or that it is the end.
+pub fn checkpoint(epoch: Option<u32>) -> String {
+    epoch.map_or_else(|| "the end".to_owned(), |epoch| format!("{epoch}ep"))
+}
+
+/// `top1(mean(clips))`.
+pub fn score(score: Score) -> String {
     match score {
         Score::Top1 => "top1(mean(clips))".to_owned(),
         Score::Recall(k) => format!("recall({k})"),

@@ -2,6 +2,7 @@
 
 mod check;
 mod data;
+mod diff;
 mod doc;
 mod doctor;
 pub mod explain;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Show(arguments) => show::show(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),

@@ -46,12 +46,7 @@ fn show_in(name: &str, file: &Path, as_json: bool) -> Result<()> {
     let compiled = compile_or_stop(&[PathBuf::from(file)], compiler::Profile::Full)?;
     for (_, program) in compiled.programs().unwrap_or_default() {
         let Some((value, provenance)) = find(program, name)? else {
-            let names: Vec<String> = names(program).map(|name| format!("`{name}`")).collect();
-            return Err(Failure::misuse(format!(
-                "`{}` declares no `{name}` that can be shown",
-                file.display()
-            ))
-            .help(format!("it declares {}", names.join(", "))));
+            return Err(unknown_name(program, &file.display().to_string(), name));
         };
         let mut lines = vec![name.to_owned()];
         let mut fields = serde_json::Map::new();
@@ -92,6 +87,20 @@ fn source(provenance: &Provenance, path: &str) -> Option<Span> {
                 .filter_map(|end| provenance.get(&path[..end])?.last().copied())
                 .next()
         })
+}
+
+/// `file` declares nothing of this name that can be shown.
+pub(super) fn unknown_name(program: &Program, file: &str, name: &str) -> Failure {
+    let known: Vec<&str> = names(program).collect();
+    let message = format!("`{file}` declares no `{name}` that can be shown");
+    let help = match compiler::nearest(name, known.iter().copied()).as_slice() {
+        [one] => format!("did you mean `{one}`?"),
+        _ => {
+            let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            format!("it declares {}", names.join(", "))
+        }
+    };
+    Failure::misuse(message).help(help)
 }
 
 fn names(program: &Program) -> impl Iterator<Item = &str> {

@@ -21,7 +21,8 @@ pub(super) fn chain(chain: &Chain) -> String {
     }
 }
 
-fn link(link: &Link) -> String {
+/// `gray_scale(p: 0.2, levels: exact)`.
+pub(crate) fn link(link: &Link) -> String {
     match link {
         Link::MultiScaleCrop { min_area } => {
             format!("multi_scale_crop(min_area: {})", number(*min_area))

@@ -1,0 +1,424 @@
+//! `diff`: how two modules, files, experiments or runs differ in meaning.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use compiler::difference;
+use compiler::hir::{Pretrain, Program, Protocol};
+use compiler::plan::{self, Stage, Work};
+use compiler::{Profile, readings};
+use grammar::diagnostic::Severity;
+use records::folder::{PLAN, RUN, read_json};
+use records::record::Run;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::rows;
+use crate::cli::Diff;
+use crate::failure::{Failure, Result};
+use crate::load::compile;
+use crate::render::{Format, write_out};
+
+/// One side, under the name that it was given.
+struct Side {
+    name: String,
+    what: What,
+}
+
+/// What can be compared.
+enum What {
+    /// A shipped module, by what its text says.
+    Module(&'static str),
+    /// All that a file asks for.
+    File(Box<Program>),
+    /// One pretraining, and the epoch after which it is scored.
+    Pretrain(Arc<Pretrain>, Option<u32>),
+    /// One protocol.
+    Protocol(Box<Protocol>),
+    /// A run folder: the stage as it was run.
+    Run(Box<(Run, Stage)>),
+}
+
+/// What was found: the text for people, the same for programs, and whether anything differs.
+struct Found {
+    text: String,
+    json: Value,
+    differs: bool,
+}
+
+impl Found {
+    fn new(text: String, difference: &impl Serialize, differs: bool) -> Self {
+        Found {
+            text,
+            json: serde_json::to_value(difference).expect("diff: differences are plain data"),
+            differs,
+        }
+    }
+}
+
+/// Prints how the two sides differ. With `--exit-code` a difference ends with 1.
+pub fn diff(arguments: &Diff) -> Result<()> {
+    let left_file = split(&arguments.left).map(|(file, _)| file.to_owned());
+    let toy = [&arguments.left, &arguments.right]
+        .into_iter()
+        .filter(|side| is_run(side))
+        .any(|side| run_of(Path::new(side)).is_ok_and(|(run, _)| run.toy));
+    let profile = super::profile(toy || arguments.toy);
+    let left = side(&arguments.left, None, profile)?;
+    let right = side(&arguments.right, left_file.as_deref(), profile)?;
+    let found = compare(&left, &right)?;
+    match arguments.format {
+        Format::Text => {
+            let head = format!("{}  ->  {}\n", left.name, right.name);
+            write_out(&(head + &found.text));
+        }
+        Format::Json => {
+            let object = json!({
+                "left": left.name,
+                "right": right.name,
+                "same": !found.differs,
+                "difference": found.json,
+            });
+            write_out(&format!("{object:#}\n"));
+        }
+    }
+    if found.differs && arguments.exit_code {
+        Err(Failure::said())
+    } else {
+        Ok(())
+    }
+}
+
+/// `FILE.cc:NAME` as file and name.
+fn split(written: &str) -> Option<(&str, &str)> {
+    let at = written.find(".cc:")?;
+    Some((&written[..at + 3], &written[at + 4..]))
+}
+
+fn is_run(written: &str) -> bool {
+    Path::new(written).is_dir()
+}
+
+/// A side as it was typed; a name alone is looked for in `file`, that of the other side, then in the prelude.
+fn side(written: &str, file: Option<&str>, profile: Profile) -> Result<Side> {
+    let module = |name: &str| compiler::SHIPPED.iter().find(|(known, _)| *known == name);
+    if let Some((name, _)) = module(written) {
+        return Ok(Side {
+            name: written.to_owned(),
+            what: What::Module(name),
+        });
+    }
+    if is_run(written) {
+        let (run, stage) = run_of(Path::new(written))?;
+        return Ok(Side {
+            name: format!("{} ({})", written.trim_end_matches('/'), stage.label),
+            what: What::Run(Box::new((run, stage))),
+        });
+    }
+    if let Some((path, name)) = split(written) {
+        return named(path, name, profile);
+    }
+    if written.ends_with(".cc") || Path::new(written).is_file() {
+        let program = program(written, profile)?;
+        return Ok(Side {
+            name: written.to_owned(),
+            what: What::File(Box::new(program)),
+        });
+    }
+    if let Some((known, name)) = written.split_once(':')
+        && let Some((known, _)) = module(known)
+    {
+        return shipped(known, name, profile);
+    }
+    match file {
+        Some(file) => named(file, written, profile),
+        None => shipped("paper", written, profile),
+    }
+}
+
+fn program(file: &str, profile: Profile) -> Result<Program> {
+    let compiled = compile(&[PathBuf::from(file)], profile);
+    // Only what stops a comparison is said: what is doubtful in a file is for `check`.
+    if compiled.count(Severity::Error) > 0 {
+        compiled.print_errors();
+        return Err(Failure::said());
+    }
+    let mut programs = compiled.programs.into_iter();
+    let program = programs.next().and_then(|(_, program)| program);
+    Ok(program.expect("diff: a file without errors has a program"))
+}
+
+/// `NAME` or `TABLE:ROW` of a file.
+fn named(file: &str, name: &str, profile: Profile) -> Result<Side> {
+    let program = program(file, profile)?;
+    if let Some(one) = program.pretrains.iter().find(|one| one.name == name) {
+        return Ok(pretrain(
+            file,
+            name,
+            "",
+            &Arc::new(one.pretrain.clone()),
+            None,
+        ));
+    }
+    if let Some((_, protocol)) = program.evals.iter().find(|(known, _)| known == name) {
+        return Ok(Side {
+            name: format!("{file}:{name}"),
+            what: What::Protocol(Box::new(protocol.clone())),
+        });
+    }
+    let (table, row) = name.split_once(':').unwrap_or((name, ""));
+    let Some(known) = program.tables.iter().find(|known| known.name == table) else {
+        return Err(super::show::unknown_name(&program, file, name));
+    };
+    if row.is_empty() && known.rows.len() > 1 {
+        let message = format!("`{table}` has {} rows", known.rows.len());
+        return Err(Failure::misuse(message).help(format!("name one: `{file}:{table}:1`")));
+    }
+    let row = if row.is_empty() { "1" } else { row };
+    let (table, at) = rows::one(&program, Some(&format!("{table}:{row}")))?;
+    let row = &table.rows[at];
+    let label = if row.label == row.of {
+        String::new()
+    } else {
+        format!(" [{}]", row.label)
+    };
+    Ok(pretrain(
+        file,
+        &format!("{}:{}", table.name, at + 1),
+        &format!("  {}{label}", row.of),
+        &row.pretrain,
+        row.checkpoint,
+    ))
+}
+
+fn pretrain(
+    file: &str,
+    name: &str,
+    label: &str,
+    pretrain: &Arc<Pretrain>,
+    checkpoint: Option<u32>,
+) -> Side {
+    Side {
+        name: format!("{file}:{name}{label}"),
+        what: What::Pretrain(pretrain.clone(), checkpoint),
+    }
+}
+
+/// A pretraining of a shipped module.
+fn shipped(module: &str, name: &str, profile: Profile) -> Result<Side> {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let program = is_name(name).then(|| {
+        let mut sources = compiler::sources();
+        let text = format!("use {module}\npretrain it = {name}\n");
+        let root = sources.add("command line", text);
+        compiler::check(&mut sources, root, &|_, _| None, profile).0
+    });
+    let found = program
+        .flatten()
+        .and_then(|program| program.pretrains.into_iter().next());
+    found.map(|one| pretrain(module, name, "", &Arc::new(one.pretrain), None)).ok_or_else(|| {
+        let message = format!("there is no file `{name}`, and `{module}` has no pretraining of that name");
+        Failure::misuse(message).help(
+            "a side is a module (`paper`), a file, `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or a run folder",
+        )
+    })
+}
+
+/// What a run folder says that it holds.
+fn run_of(folder: &Path) -> Result<(Run, Stage)> {
+    if !folder.join(RUN).is_file() || !folder.join(PLAN).is_file() {
+        let message = format!("`{}` is no run folder", folder.display());
+        return Err(Failure::misuse(message).help(format!(
+            "one holds `{RUN}` and `{PLAN}`; `crisscross run` makes them in `runs`"
+        )));
+    }
+    Ok((
+        read_json(&folder.join(RUN))?,
+        read_json(&folder.join(PLAN))?,
+    ))
+}
+
+fn compare(left: &Side, right: &Side) -> Result<Found> {
+    use What::{File, Module, Pretrain, Protocol, Run};
+    // A file of one row stands for that row where the other side is one experiment.
+    let row = |what: &What| -> Option<State> {
+        match what {
+            Pretrain(one, checkpoint) => Some((one.clone(), *checkpoint)),
+            File(program) => match program.tables.as_slice() {
+                [table] => match table.rows.as_slice() {
+                    [row] => Some((row.pretrain.clone(), row.checkpoint)),
+                    _ => None,
+                },
+                _ => None,
+            },
+            Module(_) | Protocol(_) | Run(_) => None,
+        }
+    };
+    Ok(match (&left.what, &right.what) {
+        (Module(left), Module(right)) => modules(left, right),
+        (File(of_left), File(of_right)) => {
+            let difference = difference::programs(of_left, of_right);
+            let text = if difference.is_same() {
+                let rows: usize = of_left.tables.iter().map(|table| table.rows.len()).sum();
+                format!(
+                    "  nothing differs: {} and {} of the same runs and scores\n",
+                    super::check::plural(of_left.tables.len(), "table"),
+                    super::check::plural(rows, "row"),
+                )
+            } else {
+                difference::program_text(&difference)
+            };
+            Found::new(text, &difference, !difference.is_same())
+        }
+        (Protocol(left), Protocol(right)) => {
+            let changes = difference::protocols(left, right);
+            Found::new(
+                difference::protocol_text(&changes),
+                &changes,
+                !changes.is_empty(),
+            )
+        }
+        (Run(left), Run(right)) => runs(left, right)?,
+        (Run(run), File(program)) => nearest(run, program, &right.name, false)?,
+        (File(program), Run(run)) => nearest(run, program, &left.name, true)?,
+        (Run(run), what) | (what, Run(run)) => {
+            let (Some(other), Work::Pretrain(own)) = (row(what), &run.1.work) else {
+                return Err(unlike(left, right));
+            };
+            let own = (own.settings.clone(), other.1);
+            if matches!(left.what, Run(_)) {
+                experiments(&own, &other)
+            } else {
+                experiments(&other, &own)
+            }
+        }
+        (of_left, of_right) => match (row(of_left), row(of_right)) {
+            (Some(left), Some(right)) => experiments(&left, &right),
+            _ => return Err(unlike(left, right)),
+        },
+    })
+}
+
+/// A pretraining and the epoch after which it is scored.
+type State = (Arc<Pretrain>, Option<u32>);
+
+fn experiments(left: &State, right: &State) -> Found {
+    let difference = difference::states((&left.0, left.1), (&right.0, right.1));
+    let text = difference::experiment_text(&difference);
+    Found::new(text, &difference, !difference.is_same())
+}
+
+/// Two shipped modules, by what their texts say and who says it.
+fn modules(left: &str, right: &str) -> Found {
+    let sources = compiler::sources();
+    let file = |module: &str| {
+        let name = format!("{module}.cc");
+        let found = sources.iter().find(|(_, source)| source.name == name);
+        found.expect("diff: each shipped module is a source").0
+    };
+    let differences = readings::differences(&sources, file(left), file(right));
+    let text = readings::text(&differences, left, right);
+    let differs = differences
+        .iter()
+        .any(|one| one.kind == readings::Agreement::Differs);
+    Found::new(text, &differences, differs)
+}
+
+/// Two runs: their stages, then what is outside their hashes.
+fn runs(left: &(Run, Stage), right: &(Run, Stage)) -> Result<Found> {
+    let ((left_run, left_stage), (right_run, right_stage)) = (left, right);
+    let Some(stages) = difference::stages(&left_stage.work, &right_stage.work) else {
+        let kinds = [left_run.kind.name(), right_run.kind.name()];
+        let message = format!("one run is a {}, the other a {}", kinds[0], kinds[1]);
+        return Err(Failure::misuse(message).help("compare two runs of one kind"));
+    };
+    let outside = [
+        ("files", &left_run.data, &right_run.data),
+        ("version", &left_run.code, &right_run.code),
+        (
+            "numerics",
+            &left_run.environment.numeric(),
+            &right_run.environment.numeric(),
+        ),
+    ];
+    let outside: Vec<_> = outside.into_iter().filter(|(_, l, r)| l != r).collect();
+    let mut text = stages.text();
+    for (what, left, right) in &outside {
+        let short = |text: &str| match *what {
+            "files" if text.is_empty() => "none".to_owned(),
+            "files" => text.chars().take(8).collect(),
+            _ => text.to_owned(),
+        };
+        text += &format!(
+            "  {what:<8} {} -> {}   (outside the hash)\n",
+            short(left),
+            short(right)
+        );
+    }
+    let outside: serde_json::Map<String, Value> = outside
+        .iter()
+        .map(|(what, left, right)| ((*what).to_owned(), json!({ "left": left, "right": right })))
+        .collect();
+    let differs = stages.count() > 0 || !outside.is_empty();
+    Ok(Found::new(
+        text,
+        &json!({ "stage": stages, "outside": outside }),
+        differs,
+    ))
+}
+
+/// A run beside the stage of a file that is nearest to it.
+fn nearest(run: &(Run, Stage), program: &Program, file: &str, is_right: bool) -> Result<Found> {
+    let (_, stage) = run;
+    let plan = plan::plan(&[(file, program)]).map_err(|_| {
+        Failure::new(format!("`{file}` has no plan"))
+            .help(format!("`crisscross plan {file}` says why"))
+    })?;
+    let Some((near, stages)) = difference::nearest(&stage.work, &plan) else {
+        let message = format!("`{file}` has no stage of the kind of `{}`", stage.label);
+        return Err(Failure::misuse(message).help("name the run folder of another stage"));
+    };
+    let same = near.id == stage.id;
+    let stages = match difference::stages(&near.work, &stage.work) {
+        Some(turned) if is_right => turned,
+        Some(_) | None => stages,
+    };
+    let text = if same {
+        format!(
+            "  nothing differs: the run is stage `{}` of the file ({})\n",
+            near.label,
+            near.id.short()
+        )
+    } else {
+        format!(
+            "  nearest is `{}` ({}), which differs in {}\n{}",
+            near.label,
+            near.id.short(),
+            super::check::plural(stages.count(), "place"),
+            stages.text()
+        )
+    };
+    let json = json!({ "nearest": near.label, "stage": near.id, "difference": stages });
+    Ok(Found::new(text, &json, !same))
+}
+
+/// Two sides of different kinds.
+fn unlike(left: &Side, right: &Side) -> Failure {
+    let kind = |side: &Side| match &side.what {
+        What::Module(_) => "a module",
+        What::File(_) => "a file",
+        What::Pretrain(..) => "a pretraining",
+        What::Protocol(_) => "a protocol",
+        What::Run(_) => "a run",
+    };
+    let message = format!(
+        "`{}` is {}, `{}` is {}",
+        left.name,
+        kind(left),
+        right.name,
+        kind(right)
+    );
+    Failure::misuse(message).help(
+        "compare like with like: two modules, two files, or one experiment of each, as in `FILE.cc:NAME` or `FILE.cc:TABLE:ROW`",
+    )
+}

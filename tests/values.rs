@@ -1,0 +1,282 @@
+//! What a value is, where it comes from and how two differ: `diff`, `explain` and `show` on the built program.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::Path;
+
+const EXPERIMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/experiments");
+
+/// Exit code, standard output and standard error of a call in `folder`.
+fn crisscross(folder: impl AsRef<Path>, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("crisscross")
+        .unwrap()
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// Standard output of a call that says nothing else and ends with 0.
+fn printed(folder: impl AsRef<Path>, arguments: &[&str]) -> String {
+    let (code, out, err) = crisscross(folder, arguments);
+    assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}");
+    out
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+const TABLE: &str = "use paper
+table t \"Two losses\" {
+  of = crisscross
+  scores = [linear8 on UCF101]
+  row loss = intra            expect 69.7
+  row \"all\" loss = intra + sync
+  row \"twice\" loss = intra, seed = 1
+}
+";
+
+/// The same with a new title, other names, units and order, and a label.
+const SAME: &str = "use paper
+loss both = sync + intra
+table t {
+  scores = [linear8 on UCF101]
+  of = crisscross with { es = 220000 }
+  row loss = intra            expect 69.7
+  row \"all\" loss = both
+  row \"twice\" loss = intra, seed = 1
+}
+";
+
+#[test]
+fn two_rows_differ_in_their_losses() {
+    let out = printed(EXPERIMENTS, &["diff", "table1.cc:table1:6", "table1:11"]);
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn two_rows_of_one_modality_each_differ_in_what_is_computed() {
+    let out = printed(
+        EXPERIMENTS,
+        &["diff", "table1.cc:table1:1", "table1.cc:table1:11"],
+    );
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn chains_differ_by_links_and_rates_of_all_modalities_once() {
+    let files = [(
+        "a.cc",
+        "use paper
+pretrain one = crisscross with { v.augment = consistent(MSC-HF-CJ-GS-C)   lr_b = 0.001 }
+pretrain two = one with {
+  v.augment = consistent(MSC-HF-GS-GB-cutout(max: 10px, count: 1, fill: first_frame_mean))   lr_b = 0.002   data = K400   seed = 3
+}
+pretrain three = one with { v.augment = consistent(MSC-HF) }
+",
+    )];
+    let folder = folder(&files);
+    let out = printed(&folder, &["diff", "a.cc:one", "two"]);
+    insta::assert_snapshot!(out);
+    let crops = printed(&folder, &["diff", "a.cc:one", "three"]);
+    assert!(
+        crops.contains("same seed, same clips; augmentations that both have draw the same"),
+        "{crops}"
+    );
+}
+
+#[test]
+fn two_files_that_come_to_the_same_are_equal() {
+    let folder = folder(&[("a.cc", TABLE), ("b.cc", SAME)]);
+    let out = printed(&folder, &["diff", "a.cc", "b.cc", "--exit-code"]);
+    assert_eq!(
+        out,
+        "a.cc  ->  b.cc\n  nothing differs: 1 table and 3 rows of the same runs and scores\n"
+    );
+}
+
+#[test]
+fn two_files_differ_by_tables_columns_rows_and_expectations() {
+    let other = TABLE
+        .replace("linear8 on UCF101", "few on UCF101, linear2s on ESC50")
+        .replace("expect 69.7", "expect 70, 1")
+        .replace(
+            "row \"all\" loss = intra + sync",
+            "row \"all\" loss = intra + async\n  row \"new\" ep = 3",
+        )
+        .replace("row \"twice\" ", "row \"doubled\" ")
+        + "eval few = linear8 with { test = uniform(2) }\ntable u { of = crisscross  row ep = 3 }\n";
+    let folder = folder(&[("a.cc", TABLE), ("b.cc", &other)]);
+    let out = printed(&folder, &["diff", "a.cc", "b.cc"]);
+    insta::assert_snapshot!(out);
+    let (code, ..) = crisscross(&folder, &["diff", "a.cc", "b.cc", "--exit-code"]);
+    assert_eq!(code, 1);
+    let back = printed(&folder, &["diff", "b.cc", "a.cc"]);
+    assert!(
+        back.contains("- table u, 1 row") && back.contains("- row new"),
+        "{back}"
+    );
+}
+
+#[test]
+fn a_base_that_changed_is_said_once_for_all_its_rows() {
+    let other = TABLE.replace("of = crisscross", "of = crisscross with { bs = 256 }");
+    let folder = folder(&[("a.cc", TABLE), ("b.cc", &other)]);
+    let out = printed(&folder, &["diff", "a.cc", "b.cc"]);
+    assert_eq!(out.matches("512 -> 256").count(), 1, "{out}");
+    assert_eq!(out.matches("~ row").count(), 3, "{out}");
+}
+
+#[test]
+fn differences_as_json() {
+    let text = printed(
+        EXPERIMENTS,
+        &[
+            "diff",
+            "table1.cc:table1:6",
+            "table1:11",
+            "--format",
+            "json",
+        ],
+    );
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["same"], false);
+    let loss = found["difference"]["loss"].as_array().unwrap();
+    assert_eq!(loss.len(), 6);
+    assert_eq!(loss[0]["what"], "v1v2");
+    assert_eq!(
+        (&loss[0]["left"], &loss[0]["right"]),
+        (&"1/4".into(), &"1/6".into())
+    );
+    assert_eq!(found["difference"]["pairing"], "paired");
+    let modules = printed(".", &["diff", "paper", "released", "--format", "json"]);
+    let modules: Value = serde_json::from_str(&modules).unwrap();
+    let all = modules["difference"].as_array().unwrap();
+    assert!(all.len() > 100, "{}", all.len());
+    for one in all {
+        for side in ["left", "right"] {
+            assert!(
+                !one[side]["sources"].as_array().unwrap().is_empty(),
+                "{one}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_modules_are_compared_as_texts_and_their_pretrainings_as_values() {
+    let out = printed(".", &["diff", "paper", "released"]);
+    assert!(out.contains(
+        "augment GB\n  paper     gaussian_blur(p: 0.5, sigma: (0.1, 2.0), pair: range, levels: exact)   [Table S1 (p) | App. D.1 (sigma, pair) | ours (levels)]\n  released  "
+    ), "{out}");
+    assert_eq!(
+        printed(".", &["diff", "paper", "paper"])
+            .lines()
+            .nth(1)
+            .unwrap_or("")
+            .split(':')
+            .nth(1),
+        Some(" the paper does not say it, or not all of it; both say the same")
+    );
+    let closed = printed(".", &["diff", "paper:crisscross", "released:crisscross"]);
+    assert!(closed.contains("~ GB: gaussian_blur("), "{closed}");
+    assert!(closed.contains("lr_b"), "{closed}");
+}
+
+#[test]
+fn sides_that_cannot_be_compared_say_what_can() {
+    let folder = folder(&[
+        ("a.cc", TABLE),
+        ("one.cc", "intra\n"),
+        ("bad.cc", "use paper\nloss x = intra + + sync\n"),
+    ]);
+    for (sides, code, words) in [
+        (["a.cc:t:all", "paper"], 2, "compare like with like"),
+        (["a.cc:t:9", "a.cc:t:1"], 2, "has no row `9`"),
+        (["a.cc:t", "a.cc:t:1"], 2, "name one: `a.cc:t:1`"),
+        (["a.cc:u", "a.cc:t:1"], 2, "declares no `u`"),
+        (["nowhere", "paper"], 2, "a side is a module"),
+        ([".", "a.cc"], 2, "is no run folder"),
+        (["nowhere.cc", "a.cc"], 1, "there is no file `nowhere.cc`"),
+        (["bad.cc", "a.cc"], 1, "error[E0104]"),
+    ] {
+        let (found, out, err) = crisscross(&folder, &["diff", sides[0], sides[1]]);
+        assert_eq!((found, out.as_str()), (code, ""), "{sides:?} {err}");
+        assert!(err.contains(words), "{sides:?}: {err}");
+    }
+    let out = printed(&folder, &["diff", "one.cc", "a.cc:t:1"]);
+    assert!(
+        out.ends_with("nothing differs: both are one run\n"),
+        "{out}"
+    );
+}
+
+/// The folder, below `runs`, of a finished run of the first stage that `file` plans.
+fn run(folder: &Path, file: &str, version: &str) -> String {
+    let plan = printed(folder, &["plan", file, "--format", "json"]);
+    let plan: compiler::plan::Plan = serde_json::from_str(&plan).unwrap();
+    let context = records::folder::Context {
+        plan: "p".repeat(64),
+        toy: false,
+        code: version.to_owned(),
+        environment: records::record::Environment::default(),
+    };
+    let runs = records::folder::Runs::open(folder.join("runs")).unwrap();
+    let attempt = runs.begin(&plan.stages[0], &context).unwrap();
+    let finished = attempt.finish(&serde_json::json!({})).unwrap();
+    let path = finished.path.strip_prefix(folder).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_run_is_compared_with_a_file_an_experiment_and_another_run() {
+    let folder = folder(&[
+        ("a.cc", "intra\n"),
+        ("b.cc", "intra + sync\n"),
+        ("t.cc", TABLE),
+    ]);
+    let (a, b) = (
+        run(folder.path(), "a.cc", "0.1.0"),
+        run(folder.path(), "b.cc", "0.1.1"),
+    );
+    let same = printed(&folder, &["diff", &a, "t.cc", "--exit-code"]);
+    assert!(
+        same.contains("nothing differs: the run is stage `t:1 pretrain` of the file ("),
+        "{same}"
+    );
+    let near = printed(&folder, &["diff", &a, "b.cc"]);
+    assert!(
+        near.contains("nearest is `pretrains:1 pretrain` ("),
+        "{near}"
+    );
+    assert!(near.contains("+ pair(v1, a1) 1/4"), "{near}");
+    let turned = printed(&folder, &["diff", "b.cc", &a]);
+    assert!(turned.contains("- pair(v1, a1) 1/4"), "{turned}");
+    let row = printed(&folder, &["diff", &b, "t.cc:t:all"]);
+    assert!(
+        row.ends_with("nothing differs: both are one run\n"),
+        "{row}"
+    );
+    let runs = printed(&folder, &["diff", &a, &b]);
+    assert!(
+        runs.contains("+ pair(v1, a1) 1/4")
+            && runs.contains("version  0.1.0 -> 0.1.1   (outside the hash)"),
+        "{runs}"
+    );
+    let (code, ..) = crisscross(&folder, &["diff", &a, &b, "--exit-code"]);
+    assert_eq!(code, 1);
+}

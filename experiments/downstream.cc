@@ -29,7 +29,7 @@ eval finetune8 {
 }
 eval finetune32 = finetune8 with {
   clip = 32x224px @ 16fps   bs = 32
-  lr   = multistep(0.00007, ms: [8ep, 12ep, 16ep], gamma: 0.3)
+  lr = multistep(0.00007, ms: [8ep, 12ep, 16ep], gamma: 0.3)
 }
 eval finetune8_h  = finetune8  with { es = 35K   lr = multistep(0.0005, ms: [6ep, 10ep, 14ep], gamma: 0.1) }
 eval finetune32_h = finetune32 with { es = 35K   lr = multistep(0.0001, ms: [8ep, 12ep, 16ep], gamma: 0.3) }
@@ -115,9 +115,9 @@ eval hmdb51_32 {
   score   = top1(mean(clips))
 }
 
-assert ucf101_8  == finetune8 on UCF101,    "Table S11, UCF101, 8 frames"
+assert ucf101_8 == finetune8 on UCF101,     "Table S11, UCF101, 8 frames"
 assert ucf101_32 == finetune32 on UCF101,   "Table S11, UCF101, 32 frames"
-assert hmdb51_8  == finetune8_h on HMDB51,  "Table S11, HMDB51, 8 frames"
+assert hmdb51_8 == finetune8_h on HMDB51,   "Table S11, HMDB51, 8 frames"
 assert hmdb51_32 == finetune32_h on HMDB51, "Table S11, HMDB51, 32 frames"
 
 table tableS11 "Full finetuning with the hyper-parameters of Table S11" {

@@ -13,10 +13,10 @@ eval seen  = linear8  with { test = uniform(1) }
 eval heard = linear2s with { test = uniform(1) }
 
 figure fig1 "Distribution of the learned representations" {
-  of   = crisscross_k400
+  of = crisscross_k400
   draw = [
-    embedding(seen on K400,  split: test, samples: 2000, by: tsne(perplexity: 30)),
-    embedding(heard on K400, split: test, samples: 2000, by: tsne(perplexity: 30))
+    embedding(seen on K400, split: test, samples: 2000, by: tsne(perplexity: 30)),
+    embedding(heard on K400, split: test, samples: 2000, by: tsne(perplexity: 30)),
   ]
   row "w/o async" loss = intra + sync
   row "w/ async"

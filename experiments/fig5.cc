@@ -11,8 +11,8 @@ use "table4.cc"
 figure fig5_left "Loss curves of predictor designs" {
   of     = crisscross
   curves = [train.loss]
-  row "lr_p = lr_b"    lr_p = lr_b.start
-  row "comm. pred."    v.h = l2 - pred, a.h = same(v.h)
+  row "lr_p = lr_b" lr_p = lr_b.start
+  row "comm. pred." v.h = l2 - pred, a.h = same(v.h)
   row "default"
 }
 

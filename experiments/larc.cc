@@ -11,6 +11,6 @@ table larc_table "LARC over Adam at batch 512" {
   of     = crisscross
   scores = [linear8 on UCF101, linear2s on ESC50]
   row "Adam"
-  row "LARC, trust 0.001"   optim = larc(adam(betas: (0.9, 0.999), wd: 0.0001), trust: 0.001)
-  row "LARC, trust 0.02"    optim = larc(adam(betas: (0.9, 0.999), wd: 0.0001), trust: 0.02)
+  row "LARC, trust 0.001" optim = larc(adam(betas: (0.9, 0.999), wd: 0.0001), trust: 0.001)
+  row "LARC, trust 0.02"  optim = larc(adam(betas: (0.9, 0.999), wd: 0.0001), trust: 0.02)
 }

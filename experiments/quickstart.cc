@@ -13,8 +13,8 @@ data toy = synthetic(clips: 256, classes: 8, length: 4s, lag: 0.3s, seed: 1)
 
 pretrain small = crisscross with {
   data = toy   bs = 32   es = 256   ep = 4
-  v.f = r2plus1d(depth: 10, width: 16) - fc(256)-bn      v.h = fc(64)-bn-relu - fc(256)
-  a.f = resnet(depth: 10, width: 16, channels: 1) - fc(256)-bn     a.h = fc(64)-bn-relu - fc(256)
+  v.f = r2plus1d(depth: 10, width: 16) - fc(256)-bn              v.h = fc(64)-bn-relu - fc(256)
+  a.f = resnet(depth: 10, width: 16, channels: 1) - fc(256)-bn   a.h = fc(64)-bn-relu - fc(256)
 }
 
 eval see  = linear8  with { clip = 8x112px @ 16fps   train = random(2)   test = uniform(2) }

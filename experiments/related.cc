@@ -12,14 +12,14 @@ let target = ema(z, decay: cosine(0.99 -> 1))
 let bank   = memory(z, momentum: 0.5)
 let protos = linear(300)
 
-loss simsiam = pair(v[1], v[2])
-loss byol    = mean(mse(l2(p(v[i])), sg(l2(target(v[j])))) for i != j in views)
-loss vicreg  = 25 * mse(z(v[1]), z(v[2]))
-             + 25 * (hinge_std(z(v[1])) + hinge_std(z(v[2])))
-             + cov(z(v[1])) + cov(z(v[2]))
-loss swav    = mean(xent(protos(l2(z(v[i]))) / 0.1, sg(sinkhorn(protos(l2(z(v[j]))), eps: 0.05))) for i != j in views)
+loss simsiam   = pair(v[1], v[2])
+loss byol      = mean(mse(l2(p(v[i])), sg(l2(target(v[j])))) for i != j in views)
+loss vicreg    = 25 * mse(z(v[1]), z(v[2]))
+               + 25 * (hinge_std(z(v[1])) + hinge_std(z(v[2])))
+               + cov(z(v[1])) + cov(z(v[2]))
+loss swav      = mean(xent(protos(l2(z(v[i]))) / 0.1, sg(sinkhorn(protos(l2(z(v[j]))), eps: 0.05))) for i != j in views)
 loss nce(x, y) = info_nce(l2(z(x)), l2(bank(y)), t: 0.07, negatives: 1024)
-loss avid    = mean(nce(m[1], n[1]) + nce(n[1], m[1]) for m < n in modalities)
+loss avid      = mean(nce(m[1], n[1]) + nce(n[1], m[1]) for m < n in modalities)
 
 table related "One network, six objectives" {
   of     = crisscross

@@ -12,7 +12,7 @@ table table1 "Ablation of the loss terms, pretrained on Kinetics-Sound" {
   scores = [linear8 on UCF101, linear2s on ESC50]
 
   row loss = v1v2, lr_b = cosine(0.0001 -> 0),  lr_p = 0.001    expect 69.1, _
-  row loss = a1a2, lr_b = cosine(0.00001 -> 0), lr_p = 0.0001   expect _, 62.0
+  row loss = a1a2, lr_b = cosine(0.00001 -> 0), lr_p = 0.0001   expect _,    62.0
   row loss = intra                                              expect 69.7, 71.8
   row loss = sync                                               expect 70.1, 75.8
   row loss = async                                              expect 69.1, 74.8

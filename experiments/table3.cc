@@ -11,8 +11,8 @@ table table3 "Predictor and projector design" {
   of     = crisscross
   scores = [linear8 on UCF101, linear2s on ESC50]
 
-  row "lr_p = lr_b"    lr_p = lr_b.start                                   expect 59.0, 62.3
-  row "comm. pred."    v.h = l2 - pred, a.h = same(v.h)                    expect 73.6, 75.3
-  row "2 layers proj." v.f = r2plus1d18 - proj2, a.f = resnet18 - proj2    expect 72.4, 75.0
-  row "default"                                                            expect 74.8, 79.0
+  row "lr_p = lr_b"    lr_p = lr_b.start                                  expect 59.0, 62.3
+  row "comm. pred."    v.h = l2 - pred, a.h = same(v.h)                   expect 73.6, 75.3
+  row "2 layers proj." v.f = r2plus1d18 - proj2, a.f = resnet18 - proj2   expect 72.4, 75.0
+  row "default"                                                           expect 74.8, 79.0
 }

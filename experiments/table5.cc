@@ -15,26 +15,26 @@ pretrain aural  = crisscross with { loss = a1a2   lr_b = cosine(0.00001 -> 0)   
 table table5_visual "Visual augmentations, visual loss alone" {
   of     = visual
   scores = [linear8 on UCF101]
-  row v.augment = consistent(MSC-HF-CJ)            expect 62.3
-  row v.augment = consistent(MSC-HF-CJ-GS)         expect 68.1
-  row v.augment = consistent(MSC-HF-CJ-GS-C)       expect 68.3
-  row v.augment = consistent(MSC-HF-CJ-GS-GB)      expect 68.7
-  row v.augment = consistent(MSC-HF-CJ-GS-GB-C)    expect 69.1
+  row v.augment = consistent(MSC-HF-CJ)           expect 62.3
+  row v.augment = consistent(MSC-HF-CJ-GS)        expect 68.1
+  row v.augment = consistent(MSC-HF-CJ-GS-C)      expect 68.3
+  row v.augment = consistent(MSC-HF-CJ-GS-GB)     expect 68.7
+  row v.augment = consistent(MSC-HF-CJ-GS-GB-C)   expect 69.1
 }
 
 table table5_audio "Aural augmentations, aural loss alone" {
   of     = aural
   scores = [linear2s on ESC50]
-  row a.augment = VJ                     expect 44.8
-  row a.augment = VJ-M                   expect 49.5
-  row "VJ-M-TW" a.augment = VJ-TW-M      expect 49.5     # the released code warps before it masks
-  row a.augment = VJ-M-RC                expect 62.0
+  row a.augment = VJ                  expect 44.8
+  row a.augment = VJ-M                expect 49.5
+  row "VJ-M-TW" a.augment = VJ-TW-M   expect 49.5   # the released code warps before it masks
+  row a.augment = VJ-M-RC             expect 62.0
 }
 
 table table5_multi "Visual augmentations, all losses" {
   of     = crisscross
   scores = [linear8 on UCF101, linear2s on ESC50]
-  row v.augment = consistent(MSC-HF-CJ-GS-C)       expect 73.9, 79.0
-  row v.augment = consistent(MSC-HF-CJ-GS-GB)      expect 73.5, 79.0
-  row v.augment = consistent(MSC-HF-CJ-GS-GB-C)    expect 74.8, 79.0
+  row v.augment = consistent(MSC-HF-CJ-GS-C)      expect 73.9, 79.0
+  row v.augment = consistent(MSC-HF-CJ-GS-GB)     expect 73.5, 79.0
+  row v.augment = consistent(MSC-HF-CJ-GS-GB-C)   expect 74.8, 79.0
 }

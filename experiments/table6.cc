@@ -10,7 +10,7 @@ use "downstream.cc"
 
 table table6 "Action recognition, full finetuning" {
   scores = [finetune8 on UCF101, finetune8_h on HMDB51, finetune32 on UCF101, finetune32_h on HMDB51]
-  row of = crisscross         expect _, _, 88.3, 60.5
-  row of = crisscross_k400    expect 86.9, 54.3, 91.5, 64.7
-  row of = crisscross_as      expect 89.4, 58.3, 92.4, 67.4
+  row of = crisscross        expect _,    _,    88.3, 60.5
+  row of = crisscross_k400   expect 86.9, 54.3, 91.5, 64.7
+  row of = crisscross_as     expect 89.4, 58.3, 92.4, 67.4
 }

@@ -10,5 +10,5 @@ use "downstream.cc"
 table table7 "Action retrieval" {
   of     = crisscross_k400
   scores = [retrieval on UCF101, retrieval on HMDB51]
-  row "CrissCross" expect 63.8, 78.7, 89.9, 26.4, 50.5, 77.7
+  row "CrissCross"   expect 63.8, 78.7, 89.9, 26.4, 50.5, 77.7
 }

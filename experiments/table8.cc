@@ -8,6 +8,6 @@ use paper
 
 table table8 "Sound classification" {
   scores = [linear5s on ESC50, linear1s on DCASE]
-  row of = crisscross_k400    expect 86.8, 96
-  row of = crisscross_as      expect 90.5, 97
+  row of = crisscross_k400   expect 86.8, 96
+  row of = crisscross_as     expect 90.5, 97
 }

@@ -12,6 +12,6 @@ use "table5.cc"
 table temporal_consistency "The same augmentation for a clip, or a new one for each frame" {
   of     = visual
   scores = [linear8 on UCF101]
-  row "temporally random"     v.augment = per_frame(MSC-HF-CJ-GS), allow W0607 "what Sec. 4.5 compares"     expect 53.69
-  row "temporally consistent" v.augment = consistent(MSC-HF-CJ-GS)    expect 68.09
+  row "temporally random"     v.augment = per_frame(MSC-HF-CJ-GS), allow W0607 "what Sec. 4.5 compares"   expect 53.69
+  row "temporally consistent" v.augment = consistent(MSC-HF-CJ-GS)                                        expect 68.09
 }

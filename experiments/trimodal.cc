@@ -12,15 +12,15 @@
 use paper
 
 # Words with their times beside each file. Kinetics-400 comes without them; speech recognition makes them of its sound.
-modality t = text(clip: 2s, tokens: 16tokens, from: captions)
+modality t         = text(clip: 2s, tokens: 16tokens, from: captions)
 data K400_captions = videos(train: 240K, classes: 400, requires: [v, a, t], short: skip)
 
 pretrain avt = crisscross_k400 with {
   data       = K400_captions
   modalities = [v, a, t]
   t.augment  = drop_words(p: 0.1)
-  t.f = bag_of_words(vocab: 30K, width: 512) - proj
-  t.h = pred
+  t.f        = bag_of_words(vocab: 30K, width: 512) - proj
+  t.h        = pred
 }
 
 # Optical flow instead of text: derived from v, so the same frames and the same crop.
@@ -29,8 +29,8 @@ modality o = flow(of: v, method: tvl1)
 pretrain avo = crisscross_k400 with {
   modalities = [v, a, o]
   o.augment  = follow(v)
-  o.f = r2plus1d18 - proj
-  o.h = pred
+  o.f        = r2plus1d18 - proj
+  o.h        = pred
 }
 
 table trimodal "Does a third modality help?" {

@@ -25,6 +25,10 @@ pub struct Cli {
 pub enum Command {
     /// Check files: names, units, types, losses; all mistakes at once
     Check(Check),
+    /// Lay files out in the one canonical way; comments stay, and no result changes
+    Fmt(Fmt),
+    /// Mend mistakes that have one likely meaning, and say what was changed and what remains
+    Fix(Fix),
     /// Print a shipped module (`paper`, `toy`), or what a name of a file comes to
     Show(Show),
     /// Say what the code of a message means, with an example, or how the windows of a pretraining lie in time
@@ -65,6 +69,28 @@ pub struct Check {
     /// Print in full the notes that are otherwise counted: those on values that the prelude sets, and slight ones
     #[arg(long)]
     pub notes: bool,
+}
+
+/// `crisscross fmt`.
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// The files; `-` reads standard input and writes standard output
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; list the files that would change, and fail if there are any
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `crisscross fix`.
+#[derive(Debug, Args)]
+pub struct Fix {
+    /// The files; `-` reads standard input and writes standard output
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; only say what would be changed
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `crisscross show`.

@@ -1,7 +1,7 @@
 //! Reads `.cc` files from the disk and compiles them.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use compiler::hir::Program;
@@ -117,6 +117,14 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile) -> Compiled {
     }
 }
 
+/// Checks a text that messages call `name`, with the modules that it uses.
+pub fn check_text(name: &str, text: &str) -> (Sources, FileId, Vec<Diagnostic>) {
+    let mut sources = compiler::sources();
+    let file = sources.add(name, text);
+    let (_, found) = compiler::check(&mut sources, file, &resolve, compiler::Profile::Full);
+    (sources, file, found)
+}
+
 /// Compiles `files` for a command that goes on only where there is no error. Errors and
 /// warnings go to standard error; notes are for `check`.
 pub fn compile_or_stop(files: &[PathBuf], profile: compiler::Profile) -> Result<Compiled> {
@@ -146,10 +154,36 @@ pub fn add(
     }
 }
 
+/// What messages call the text that is read where a file is named `-`.
+pub const STANDARD_INPUT: &str = "standard input";
+
+/// Standard input is meant.
+pub fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// No experiment is as large; a device may be without end.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// As much of a file as a text may have, and one byte more where it has more; `-` is standard input.
+fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    if is_standard_input(path) {
+        std::io::stdin()
+            .lock()
+            .take(MOST_BYTES + 1)
+            .read_to_end(&mut bytes)?;
+    } else {
+        let file = std::fs::File::open(path)?;
+        file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
 /// The text of a file, or why there is none and what to do.
 #[allow(clippy::wildcard_enum_match_arm)] // `ErrorKind` is not ours and grows
 fn read(path: &Path, name: &str) -> std::result::Result<String, (String, String)> {
-    let bytes = std::fs::read(path).map_err(|cause| match cause.kind() {
+    let bytes = read_bytes(path).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => (format!("there is no file `{name}`"), not_found_help(path)),
         ErrorKind::IsADirectory => (
             format!("`{name}` is a folder"),
@@ -163,6 +197,12 @@ fn read(path: &Path, name: &str) -> std::result::Result<String, (String, String)
             "check the path and its permissions".to_owned(),
         ),
     })?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err((
+            format!("`{name}` is larger than {} MB", MOST_BYTES >> 20),
+            "an experiment is a short text: check the path".to_owned(),
+        ));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
             .iter()

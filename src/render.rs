@@ -1,5 +1,6 @@
 //! Draws diagnostics with their source lines, or writes them as JSON. The only place that knows about colour.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
@@ -50,6 +51,23 @@ pub fn write_out(text: &str) {
     }
 }
 
+/// A text without its end where it is too long to be read, such as a name of megabytes.
+fn clipped(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 1000;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => Cow::Owned(format!("{}...", &text[..at])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// More source than this is not drawn; its place is named.
+const LONGEST: usize = 100_000;
+
+/// A number of things: `1 file`, `2 files`.
+pub fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The diagnostic as text: headline, source lines with carets, notes and help.
 pub fn draw(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> String {
     let level = match diagnostic.severity {
@@ -57,9 +75,8 @@ pub fn draw(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> Stri
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level
-        .primary_title(diagnostic.message.as_str())
-        .id(diagnostic.code.0);
+    let message = clipped(&diagnostic.message);
+    let title = level.primary_title(message.as_ref()).id(diagnostic.code.0);
     let mut group = Group::with_title(title);
     // Places by file, the primary file first.
     let mut places: BTreeMap<(bool, FileId), Vec<(AnnotationKind, &Label)>> = BTreeMap::new();
@@ -81,9 +98,20 @@ pub fn draw(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> Stri
             group = group.element(Origin::path(source.name.as_str()));
             continue;
         }
+        // Only the lines that are shown are handed on, for a file may be long, and a line too.
+        let whole = labels.iter().map(|(_, label)| label.span);
+        let whole = whole.reduce(Span::to).unwrap_or(primary.span);
+        let (lines, number) = source.lines_of(whole);
+        if lines.len() > LONGEST {
+            let (line, column) = sources.line_column(file, labels[0].1.span.start);
+            let place = Origin::path(source.name.as_str()).line(line as usize);
+            group = group.element(place.char_column(column as usize));
+            continue;
+        }
+        let text = &source.text[lines.clone()];
         let annotations = labels.into_iter().map(|(kind, label)| {
             let range = visible(&source.text, label.span);
-            let annotation = kind.span(range);
+            let annotation = kind.span(range.start - lines.start..range.end - lines.start);
             if label.text.is_empty() {
                 annotation
             } else {
@@ -91,17 +119,25 @@ pub fn draw(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> Stri
             }
         });
         group = group.element(
-            Snippet::source(source.text.as_str())
+            Snippet::source(text)
+                .line_start(number)
                 .path(source.name.as_str())
                 .annotations(annotations),
         );
     }
     let more = also_at(sources, diagnostic);
-    for note in diagnostic.notes.iter().chain(&more) {
-        group = group.element(Level::NOTE.message(note.as_str()));
+    let notes: Vec<Cow<'_, str>> = diagnostic
+        .notes
+        .iter()
+        .chain(&more)
+        .map(|note| clipped(note))
+        .collect();
+    for note in &notes {
+        group = group.element(Level::NOTE.message(note.as_ref()));
     }
-    if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+    let help = diagnostic.help.as_deref().map(clipped);
+    if let Some(help) = &help {
+        group = group.element(Level::HELP.message(help.as_ref()));
     }
     let renderer = if is_styled {
         Renderer::styled()
@@ -145,6 +181,9 @@ struct Place<'d> {
     column: u32,
     end_line: u32,
     end_column: u32,
+    /// Bytes of the file, from 0.
+    start: u32,
+    end: u32,
 }
 
 /// A label or an edit as JSON.
@@ -158,7 +197,8 @@ struct Placed<'d> {
     certain: Option<bool>,
 }
 
-/// A diagnostic as JSON. Lines and columns count from 1, columns in characters; the end lies behind the last character.
+/// A diagnostic as JSON. Lines and columns count from 1, columns in characters; the end lies behind the last character,
+/// in bytes too.
 #[derive(Serialize)]
 struct Object<'d> {
     code: &'d str,
@@ -227,5 +267,7 @@ fn place(sources: &Sources, span: Span) -> Place<'_> {
         column,
         end_line,
         end_column,
+        start: span.start,
+        end: span.end,
     }
 }

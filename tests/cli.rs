@@ -222,6 +222,8 @@ fn json_diagnostics_are_one_object_per_line() {
         ),
         (Some(4), Some(11), Some(""))
     );
+    let byte = |key: &str| edit[key].as_u64().unwrap() as usize;
+    assert_eq!(&text[byte("start")..byte("end")], ",");
     assert_eq!(objects[1]["edits"][0]["text"], ":");
 }
 
@@ -790,5 +792,132 @@ fn a_plan_says_which_finished_runs_lack_a_state_that_it_reads() {
         !left.out.contains(line) && left.out.contains("1 done, 0 to do"),
         "{}",
         left.out
+    );
+}
+
+#[test]
+fn fmt_writes_files_whole_and_keeps_their_permissions() {
+    let folder = folder(&[
+        ("wide.cc", b"use paper\nlet  x=1 # one\n"),
+        ("done.cc", b"use paper\n"),
+        ("bad.cc", b"use paper\nloss x = intra + + sync\n"),
+    ]);
+    let at = |name: &str| folder.path().join(name);
+    let text = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    let listed = crisscross(folder.path(), &["fmt", "--check", "wide.cc", "done.cc"]);
+    assert_eq!(
+        (listed.code, listed.out.as_str(), listed.err.as_str()),
+        (1, "wide.cc\n", "")
+    );
+    assert_eq!(
+        text("wide.cc"),
+        "use paper\nlet  x=1 # one\n",
+        "only looked at"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(at("wide.cc"), mode).unwrap();
+        std::os::unix::fs::symlink("wide.cc", at("link.cc")).unwrap();
+        let linked = crisscross(folder.path(), &["fmt", "link.cc"]);
+        assert_eq!(
+            (linked.code, linked.out.as_str()),
+            (0, "formatted 1 file\n")
+        );
+        assert!(at("link.cc").is_symlink());
+        let mode = std::fs::metadata(at("wide.cc"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+    crisscross(folder.path(), &["fmt", "wide.cc"]);
+    assert_eq!(text("wide.cc"), "use paper\nlet x = 1   # one\n");
+    let checked = crisscross(folder.path(), &["fmt", "--check", "wide.cc", "done.cc"]);
+    assert_eq!((checked.code, checked.out.as_str()), (0, ""));
+    let mixed = crisscross(folder.path(), &["fmt", "bad.cc", "done.cc", "gone.cc"]);
+    assert_eq!(
+        (mixed.code, mixed.out.as_str()),
+        (1, "formatted 0 files, 1 already in layout\n")
+    );
+    assert!(
+        mixed.err.contains("error[E0104]") && mixed.err.contains("error[E0110]"),
+        "{}",
+        mixed.err
+    );
+    assert_eq!(text("bad.cc"), "use paper\nloss x = intra + + sync\n");
+}
+
+#[test]
+fn a_file_that_may_not_be_written_stays() {
+    let folder = folder(&[("locked.cc", b"let  x=1\n")]);
+    let path = folder.path().join("locked.cc");
+    let mut permissions = std::fs::metadata(&path).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&path, permissions).unwrap();
+    let left = crisscross(folder.path(), &["fmt", "locked.cc"]);
+    assert_eq!(left.code, 1);
+    assert!(
+        left.err
+            .starts_with("error: `locked.cc`: it cannot be written"),
+        "{}",
+        left.err
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "let  x=1\n");
+}
+
+#[test]
+fn fmt_is_a_filter_for_standard_input() {
+    let folder = folder(&[]);
+    let filtered = |arguments: &[&str], text: &str| {
+        let mut command = Command::cargo_bin("crisscross").unwrap();
+        command
+            .current_dir(folder.path())
+            .args(arguments)
+            .write_stdin(text);
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    assert_eq!(
+        filtered(&["fmt", "-"], "intra+sync"),
+        (0, "intra + sync\n".to_owned(), String::new())
+    );
+    assert_eq!(filtered(&["fmt", "-", "--check"], "intra+sync").0, 1);
+    let (code, out, err) = filtered(&["fmt", "-"], "loss x =");
+    assert_eq!((code, out.as_str()), (1, ""), "half a text is no text");
+    assert!(err.contains("standard input:1:9"), "{err}");
+}
+
+#[test]
+fn fix_mends_what_is_certain_and_says_what_is_left() {
+    let text: &[u8] =
+        b"use paper\npretrain small = crisscross with {\n  clip = 2 s, bs == 64\n  loss = intra + + sync\n}\n";
+    let folder = folder(&[("bad.cc", text), ("good.cc", b"use paper\n")]);
+    let read = || std::fs::read_to_string(folder.path().join("bad.cc")).unwrap();
+    let tried = crisscross(folder.path(), &["fix", "--dry-run", "bad.cc"]);
+    assert_eq!(read().as_bytes(), text, "only looked at");
+    let made = crisscross(folder.path(), &["fix", "bad.cc", "good.cc"]);
+    assert_eq!(made.code, 1, "a mistake is left");
+    assert_eq!(tried.out.replace("would fix", "fixed"), made.out);
+    for line in [
+        "bad.cc:3:10: E0102: `2 s,` -> `2s,`",
+        "bad.cc:3:12: E0101: `2s,` -> `2s`",
+        "bad.cc:3:18: E0103: `==` -> `=`",
+    ] {
+        assert!(made.out.contains(line), "{line} in {}", made.out);
+    }
+    assert!(made.out.contains("fixed "), "{}", made.out);
+    assert!(made.err.contains("error[E0104]"), "{}", made.err);
+    assert!(read().contains("clip = 2s bs = 64"), "{}", read());
+    let clean = crisscross(folder.path(), &["fix", "good.cc"]);
+    assert_eq!(
+        (clean.code, clean.out.as_str(), clean.err.as_str()),
+        (0, "fixed 0 mistakes in 0 files; none is left\n", "")
     );
 }

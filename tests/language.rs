@@ -308,6 +308,66 @@ fn certain_edits_mend_what_they_are_for() {
 }
 
 #[test]
+fn fix_leaves_nothing_that_it_could_mend_and_makes_no_new_mistake() {
+    let mut wrong = vec![];
+    for (path, sources, found) in reported() {
+        let errors = |found: &[Diagnostic]| -> BTreeSet<&str> {
+            let errors = found.iter().filter(|d| d.severity == Severity::Error);
+            errors.map(|d| d.code.0).collect()
+        };
+        let is_certain = |d: &Diagnostic| d.edits.iter().any(|edit| edit.is_certain);
+        if !found.iter().any(is_certain) {
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mended = folder.path().join(name(&path));
+        let file = sources
+            .iter()
+            .find(|(_, source)| source.name == name(&path));
+        let (mut file, mut left) = (file.unwrap().0, found.clone());
+        let mut sources = sources;
+        for round in 0.. {
+            let (text, changes) = grammar::fix::apply(&sources, file, &left);
+            if changes.is_empty() {
+                break;
+            }
+            assert!(round < 20, "{}: there is no end to it", path.display());
+            std::fs::write(&mended, text).unwrap();
+            (sources, left) = if path.parent().unwrap().ends_with("parse") {
+                let (sources, _, left) = parse(&mended);
+                (sources, left)
+            } else {
+                let (sources, _, left) = check(&mended);
+                (sources, left)
+            };
+            file = sources
+                .iter()
+                .find(|(_, s)| s.name == name(&path))
+                .unwrap()
+                .0;
+        }
+        let text = &sources.get(file).text;
+        let mut say = |what: String| wrong.push(format!("{}: {what}\n{text}", path.display()));
+        if left.iter().any(is_certain) {
+            say("it could mend more".to_owned());
+        }
+        let new: Vec<&str> = errors(&left).difference(&errors(&found)).copied().collect();
+        if !new.is_empty() {
+            say(format!("it makes {new:?}\n{}", drawn(&sources, &left)));
+        }
+        // A code whose every message had an edit is gone.
+        for code in errors(&found) {
+            let of_code = |d: &&Diagnostic| d.code.0 == code;
+            let is_left = left.iter().any(|d| d.code.0 == code);
+            if found.iter().filter(of_code).all(is_certain) && is_left {
+                say(format!("{code} is left"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
 fn every_message_has_a_known_code() {
     let known: BTreeSet<&str> = compiler::codes::known()
         .iter()

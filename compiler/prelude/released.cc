@@ -25,9 +25,9 @@ modality a = audio(clip: 2s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, f
 ## note files that cannot be decoded: end the training, which has no fall-back with two clips [code]
 ## note settings and loaders: of Kinetics400 alone; the names in its README do not exist [code]
 ## note late fusion: not released [code]
-data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: pad, part_of: K400)    ## source: App. C (not released) | code (short)
-data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: pad)    ## source: App. C | code (short)
-data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: pad)    ## source: App. C (not released) | code (short)
+data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: pad, part_of: K400)   ## source: App. C (not released) | code (short)
+data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: pad)                  ## source: App. C | code (short)
+data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: pad)                  ## source: App. C (not released) | code (short)
 ## note finetuning, blur: probability 0 in all its files [code]
 ## note finetuning after AS: other rates, milestones, factors and dropout 0.1 (UCF101), 0.5 (HMDB51) [code]
 ## note finetuning, epoch that counts: the best on the test split, beside the last [code]
@@ -42,119 +42,119 @@ data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: pad)   
 ## note retrieval: not released; a helper that averages features is not used [code]
 ## source: App. C (classes) | code (short, splits)
 data UCF101 = videos(train: 9.5K, classes: 101, requires: [v], splits: 3, short: loop)
-data HMDB51 = videos(train: 3.5K, classes: 51,  requires: [v], splits: 3, short: loop)   ## source: App. C (classes) | code (short, splits)
-data ESC50  = sounds(train: 1.6K, classes: 50,  splits: 5, short: pad)           ## source: App. C (classes) | code (short, splits)
+data HMDB51 = videos(train: 3.5K, classes: 51,  requires: [v], splits: 3, short: loop)         ## source: App. C (classes) | code (short, splits)
+data ESC50  = sounds(train: 1.6K, classes: 50, splits: 5, short: pad)                          ## source: App. C (classes) | code (short, splits)
 ## note which set: set1 of scenes, 100 + 100 recordings of 30 s, split by folder [code]
-data DCASE  = sounds(train: 100,  classes: 10,  short: pad)                      ## source: App. C | code (short)
+data DCASE  = sounds(train: 100,  classes: 10, short: pad)                                     ## source: App. C | code (short)
 
 # ---- augmentations (Tables S1, S2, App. D) ------------------------------------------------
 ## note program: its own, for a clip at a time, over a copy of TorchVision's functions on Pillow frames [code]
 ## note law: ten tries for area and aspect 3/4 to 4/3, then the centre; antialiased bilinear filter [code]
 ## note weaker form: area from 0.7, which no released file uses [code]
-augment MSC = multi_scale_crop(min_area: 0.08)                                                ## source: code
-augment HF  = horizontal_flip(p: 0.5)                                                         ## source: code
+augment MSC = multi_scale_crop(min_area: 0.08)                                          ## source: code
+augment HF  = horizontal_flip(p: 0.5)                                                   ## source: code
 ## note probability: 1 [code]
 ## note order: the four operations in random order, one for a clip [code]
 ## note pivot of contrast: the mean grey of each frame [code]
-augment CJ  = color_jitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.2)         ## source: code
-augment GS  = gray_scale(p: 0.2, levels: whole)                                               ## source: code
+augment CJ  = color_jitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.2)   ## source: code
+augment GS  = gray_scale(p: 0.2, levels: whole)                                         ## source: code
 ## note direction: down alone; sigma is 0.1 across and 2.0 down, never drawn [code]
 ## note kernel: size / 20, cut off, x 2 + 1 pixels, 11 at 112 px; the border is mirrored [code]
-augment GB  = gaussian_blur(p: 0.5, sigma: (0.1, 2.0), pair: axes, levels: whole)             ## source: code
+augment GB  = gaussian_blur(p: 0.5, sigma: (0.1, 2.0), pair: axes, levels: whole)       ## source: code
 ## note side: twice floor(L / 2), L from 1 to 20, cut off at the borders; L = 1 cuts nothing [code]
 ## note probability: 1, one square of one place for all frames, its centre anywhere in the frame [code]
 ## note several squares: more than one cannot run [code]
-augment C   = cutout(max: 20px, count: 1, fill: times_first_frame_mean)                       ## source: code
+augment C   = cutout(max: 20px, count: 1, fill: times_first_frame_mean)                 ## source: code
 ## note law: the wave times 0.8 to 1.2, not cut off [code]
-augment VJ  = volume_jitter(range: 0.2)                                                       ## source: code
+augment VJ  = volume_jitter(range: 0.2)                                                 ## source: code
 ## note start: the widest mask bounds the starts of all [code]
 ## note fill: the mean of the spectrogram at that moment, not zero [code]
-augment TM  = time_mask(max: 20bins, count: 2, widths: exclusive)                             ## source: code
-augment FM  = freq_mask(max: 10bins, count: 2, widths: exclusive)                             ## source: code
+augment TM  = time_mask(max: 20bins, count: 2, widths: exclusive)                       ## source: code
+augment FM  = freq_mask(max: 10bins, count: 2, widths: exclusive)                       ## source: code
 ## note captions of Tables S3 and S4: there are no such tables [code]
-augment M   = FM - TM                                                                         ## source: code
+augment M   = FM-TM                                                                     ## source: code
 ## note axes: the range holds for frequency and for time; the canvas is 1.0 x frequency, 1.5 x time [code]
 ## note filter: bicubic with aligned corners, out of a canvas of zeros [code]
 ## note sizes: drawn always, at most the canvas, so that 5/9 of the crops keep the full height [code]
-augment RC  = random_crop(range: (0.6, 1.5), canvas: (1.0, 1.5))                              ## source: code
+augment RC  = random_crop(range: (0.6, 1.5), canvas: (1.0, 1.5))                        ## source: code
 ## note law: one column moves by -19 to 20, bicubic on both sides; nothing below 41 columns [code]
-augment TW  = time_warp(window: 20bins)                                                       ## source: code
+augment TW  = time_warp(window: 20bins)                                                 ## source: code
 
 # ---- networks (Tables S5 to S8) -----------------------------------------------------------
 ## note shortcut: one BatchNorm on the sum, none behind the last convolution [code]
-layers r2plus1d18 = r2plus1d(depth: 18, width: 64)                        ## source: code
+layers r2plus1d18 = r2plus1d(depth: 18, width: 64)                      ## source: code
 ## note strides: 2 in the first block of stages 3 to 5; the table prints 2 for every block [code]
-layers resnet18   = resnet(depth: 18, width: 64, channels: 1)             ## source: code
-layers proj       = fc(2048)-bn-relu - fc(2048)-bn-relu - fc(2048)-bn     ## source: code
-layers proj2      = fc(2048)-bn-relu - fc(2048)-bn                        ## source: code
-layers pred       = fc(512)-bn-relu - fc(2048)                            ## source: code
+layers resnet18   = resnet(depth: 18, width: 64, channels: 1)           ## source: code
+layers proj       = fc(2048)-bn-relu - fc(2048)-bn-relu - fc(2048)-bn   ## source: code
+layers proj2      = fc(2048)-bn-relu - fc(2048)-bn                      ## source: code
+layers pred       = fc(512)-bn-relu - fc(2048)                          ## source: code
 
 # ---- views in time (Sec. 4.3) ---------------------------------------------------------------
 ## note alignment of windows: the enlarged video window lies anywhere in the enlarged window of sound, then both are cut [code]
 ## note a loss without sound: the start is drawn from the whole file [code]
-relaxation none    = windows(within: same,                    across: inside)   ## source: code
+relaxation none    = windows(within: same,                   across: inside)   ## source: code
 ## note 50 % of what: of the clip of each modality [code]
-relaxation mild    = windows(within: overlap(50%, of: each),  across: inside)   ## source: code
-relaxation medium  = windows(within: overlap(0%,  of: each),  across: inside)   ## source: code
+relaxation mild    = windows(within: overlap(50%, of: each), across: inside)   ## source: code
+relaxation medium  = windows(within: overlap(0%, of: each),  across: inside)   ## source: code
 ## note further modes: two that hold one modality fast: one clip, already augmented, for both views [code]
 ## note short sources: a stream without room for two halves begins at 0 and at the last place where it fits [code]
-relaxation extreme = windows(within: offset(max),             across: start)    ## source: code
-relaxation mixed   = windows(within: independent,             across: inside)   ## source: code
+relaxation extreme = windows(within: offset(max),            across: start)    ## source: code
+relaxation mixed   = windows(within: independent,            across: inside)   ## source: code
 
 # ---- losses (Eqs. 1 to 5). f and h are the networks that the pretrain block names ----------
-let z(x) = f(x)                                                                          ## source: code
-let p(x) = h(z(x))                                                                       ## source: code
+let z(x) = f(x)      ## source: code
+let p(x) = h(z(x))   ## source: code
 
-loss D(p, z)    = -cos(p, z)                                                             ## source: code
-loss pair(x, y) = 1/2 * D(p(x), sg(z(y))) + 1/2 * D(p(y), sg(z(x)))                      ## source: code
+loss D(p, z)    = -cos(p, z)                                                        ## source: code
+loss pair(x, y) = 1/2 * D(p(x), sg(z(y))) + 1/2 * D(p(y), sg(z(x)))                 ## source: code
 ## note outer 1/2: as Eq. 2 [code]
-loss intra      = mean(pair(m[i], m[j]) for m in modalities, i < j in views)             ## source: code
+loss intra      = mean(pair(m[i], m[j]) for m in modalities, i < j in views)        ## source: code
 ## note stray term: not there [code]
-loss sync       = mean(pair(m[i], n[i]) for m < n in modalities, i in views)             ## source: code
-loss async      = mean(pair(m[i], n[j]) for m < n in modalities, i != j in views)        ## source: code
-loss v1v2       = 1/2 * pair(v[1], v[2])                                                 ## source: code
-loss a1a2       = 1/2 * pair(a[1], a[2])                                                 ## source: code
+loss sync       = mean(pair(m[i], n[i]) for m < n in modalities, i in views)        ## source: code
+loss async      = mean(pair(m[i], n[j]) for m < n in modalities, i != j in views)   ## source: code
+loss v1v2       = 1/2 * pair(v[1], v[2])                                            ## source: code
+loss a1a2       = 1/2 * pair(a[1], a[2])                                            ## source: code
 
-assert intra == v1v2 + a1a2,                                     "Sec. 3.1 and Eq. 2"    ## source: code
-assert unit(intra + sync + async) == 1/3 * (intra + sync + async), "Eq. 5"               ## source: code
+assert intra == v1v2 + a1a2,                                       "Sec. 3.1 and Eq. 2"   ## source: code
+assert unit(intra + sync + async) == 1/3 * (intra + sync + async), "Eq. 5"                ## source: code
 
 # ---- pretraining (Table S10, row KS) --------------------------------------------------------
 ## source: Table S10 (not released) | code (of K400)
 pretrain crisscross {
-  data       = KS                         ## source: Table S10 (not released)
-  modalities = [v, a]                     ## source: code
-  views      = 2                          ## source: code
-  loss       = intra + sync + async       ## source: code
+  data       = KS                     ## source: Table S10 (not released)
+  modalities = [v, a]                 ## source: code
+  views      = 2                      ## source: code
+  loss       = intra + sync + async   ## source: code
   ## note fewer than three terms: divided by twice the enabled families; a pair with coefficient 0 counts too, so v1v2 alone weighs 1/2 [code]
-  weights    = per_family                 ## source: code
-  relax      = mild                       ## source: code
+  weights    = per_family             ## source: code
+  relax      = mild                   ## source: code
 
   v.augment = consistent(MSC-HF-CJ-GS-GB-C)   ## source: code
   ## note order: volume, frequency masks, time masks, crop [code]
-  a.augment = VJ-M-RC                     ## source: code
-  v.f = r2plus1d18 - proj                 ## source: code
-  v.h = pred                              ## source: code
-  a.f = resnet18 - proj                   ## source: code
-  a.h = pred                              ## source: code
+  a.augment = VJ-M-RC                         ## source: code
+  v.f       = r2plus1d18 - proj               ## source: code
+  v.h       = pred                            ## source: code
+  a.f       = resnet18 - proj                 ## source: code
+  a.h       = pred                            ## source: code
   ## note several devices: statistics over all of them [code]
-  bn  = per_view                          ## source: code
+  bn        = per_view                        ## source: code
 
   ## note epoch: each video 5 times, by index; 1 M would be 200 K videos [code]
-  bs = 512   es = 220K   ep = 100         ## source: Table S10 (not released)
+  bs = 512   es = 220K   ep = 100                                    ## source: Table S10 (not released)
   ## note which parameters decay: all of them, in the gradient [code]
-  optim  = adam(betas: (0.9, 0.999), wd: 0.0001)   ## source: Table S10 (not released)
+  optim     = adam(betas: (0.9, 0.999), wd: 0.0001)                  ## source: Table S10 (not released)
   ## note warm-up: two epochs from 0, for the encoders alone [code]
-  lr_b   = late(cosine(0.0002 -> 0, warmup: 2ep), first: 0.001)   ## source: Table S10 (not released) | code (late, warm-up)
+  lr_b      = late(cosine(0.0002 -> 0, warmup: 2ep), first: 0.001)   ## source: Table S10 (not released) | code (late, warm-up)
   ## note rate of the first steps: 0.001 in step 0, then the schedule one step late; its last entry is never used [code]
-  lr_p   = late(0.002, first: 0.001)      ## source: Table S10 (not released) | code (late)
+  lr_p      = late(0.002, first: 0.001)                              ## source: Table S10 (not released) | code (late)
   ## note first step: may have been skipped, as the scaler of gradients overflows [code]
-  precision = amp                         ## source: code
-  seed = 0                                ## source: not reported
+  precision = amp                                                    ## source: code
+  seed      = 0                                                      ## source: not reported
 }
 
 ## source: code
 pretrain crisscross_k400 = crisscross with {
-  data = K400   bs = 2048   es = 1M       ## source: code (data, bs) | Table S10 (es)
+  data = K400   bs = 2048   es = 1M                                   ## source: code (data, bs) | Table S10 (es)
   ## note LARC: multiplier at most 1; a tensor of zeros takes its gradient as it is, without decay [code]
   optim = larc(adam(betas: (0.9, 0.999), wd: 0.0001), trust: 0.001)   ## source: code
   lr_b  = late(cosine(0.0002 -> 0.0001, warmup: 2ep), first: 0.001)   ## source: code
@@ -162,9 +162,9 @@ pretrain crisscross_k400 = crisscross with {
 
 ## source: Table S10 (not released) | code (of K400)
 pretrain crisscross_as = crisscross_k400 with {
-  data = AS   es = 3.5M                   ## source: Table S10 (not released)
+  data = AS   es = 3.5M                                         ## source: Table S10 (not released)
   lr_b = late(cosine(0.0001 -> 0, warmup: 2ep), first: 0.001)   ## source: Table S10 (not released) | code (late, warm-up)
-  lr_p = late(0.001, first: 0.001)        ## source: Table S10 (not released) | code (late)
+  lr_p = late(0.001, first: 0.001)                              ## source: Table S10 (not released) | code (late)
 }
 
 # ---- downstream (App. E) -------------------------------------------------------------------
@@ -174,42 +174,42 @@ let costs = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 1]   ## sourc
 ## 8 frames: a linear SVM on frozen features.
 ## source: App. E.1 (not released)
 eval linear8 {
-  uses     = v                            ## source: App. E.1 (not released)
-  clip     = 8x224px @ 16fps              ## source: App. E.1 (not released)
-  train    = random(25)                   ## source: App. E.1 (not released)
-  test     = uniform(10)                  ## source: App. E.1 (not released)
-  augment  = consistent(MSC-HF-CJ-GS-C)   ## source: App. E.1 (not released)
+  uses     = v                                     ## source: App. E.1 (not released)
+  clip     = 8x224px @ 16fps                       ## source: App. E.1 (not released)
+  train    = random(25)                            ## source: App. E.1 (not released)
+  test     = uniform(10)                           ## source: App. E.1 (not released)
+  augment  = consistent(MSC-HF-CJ-GS-C)            ## source: App. E.1 (not released)
   features = conv5 - maxpool(1, 4, 4, stride: 1)   ## source: App. E.1 (not released) | not reported (stride)
   ## note solver: scikit-learn 0.24's LinearSVC for sound: one-vs-rest, squared hinge, dual, 1000 rounds [code]
   head     = svm(cost: best(costs, split: test))   ## source: App. E.1 (not released) | code (split)
-  score    = top1(mean(clips))            ## source: App. E.1 (not released)
+  score    = top1(mean(clips))                     ## source: App. E.1 (not released)
 }
 ## 32 frames: the features are too many to hold, so a linear layer is trained.
 ## source: App. E.1 (not released)
 eval linear32 = linear8 with {
-  clip = 32x224px @ 16fps   train = random(10)     ## source: App. E.1 (not released)
-  head = linear(ep: 20, lr: 0.01)         ## source: App. E.1 (not released) | not reported (ep, lr)
+  clip = 32x224px @ 16fps   train = random(10)   ## source: App. E.1 (not released)
+  head = linear(ep: 20, lr: 0.01)                ## source: App. E.1 (not released) | not reported (ep, lr)
 }
 ## note state of the code: does not start: an indentation error, an argument and transforms that are not there [code]
 ## source: code
 eval linear2s {
-  uses     = a                            ## source: code
-  clip     = 2s @ 16kHz                   ## source: code
+  uses     = a                                                 ## source: code
+  clip     = 2s @ 16kHz                                        ## source: code
   ## note clips of training: each file 100 times, which a comment calls 10 epochs [code]
   ## note start of a clip: uniform between the first and the last possible [code]
-  train    = random(100)                  ## source: code
+  train    = random(100)                                       ## source: code
   ## note clips of test: the sound is cut to its first 2 s, so nine of ten are the same and the tenth is 10 ms later; not copied here [code]
   ## note windows of test: whole columns, cut out of the spectrogram of the whole file [code]
-  test     = uniform(10)                  ## source: code
+  test     = uniform(10)                                       ## source: code
   ## note order: warp, frequency masks, time masks, crop [code]
-  augment  = VJ-TW-M-RC                   ## source: code
+  augment  = VJ-TW-M-RC                                        ## source: code
   ## note l2: along the last axis of the map, not of the whole vector [code]
   ## note BatchNorm: never trained, so a division by sqrt(1 + 1e-5) [code]
   features = conv5 - maxpool(1, 3, stride: (1, 2)) - l2 - bn   ## source: code
   ## note scores: decision values of the clips averaged; top-5 beside top-1; mean of the folds [code]
   ## note cost: the best of the list in each fold; a comment says that 0.0001 works for all [code]
-  head     = svm(cost: best(costs, split: test))   ## source: code
-  score    = top1(mean(clips))            ## source: code
+  head     = svm(cost: best(costs, split: test))               ## source: code
+  score    = top1(mean(clips))                                 ## source: code
 }
 ## source: code
 ## note clips of test: the first 500 of 501 columns [code]
@@ -217,11 +217,11 @@ eval linear5s = linear2s with { clip = 5s @ 16kHz   test = uniform(1) }
 ## source: code
 eval linear1s = linear2s with {
   ## note length: 1 s, in a file called `config_2s` [code]
-  clip = 1s @ 16kHz                       ## source: code
-  train = random(60)   test = uniform(60) ## source: code
+  clip = 1s @ 16kHz                         ## source: code
+  train = random(60)   test = uniform(60)   ## source: code
   ## note features: l2 of the whole vector, no BatchNorm, dropout 0.1; Adam with decay 1e-5 at a constant rate [code]
   ## note epoch that counts: the best on the test split, beside the last [code]
   ## note new layer: orthogonal weights, bias 0 at first; batches of 512, the last of an epoch dropped [code]
   ## note scores: softmax of the clips averaged [code]
-  head = linear(ep: 200, lr: 0.007)       ## source: code
+  head = linear(ep: 200, lr: 0.007)         ## source: code
 }

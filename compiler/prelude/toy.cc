@@ -6,7 +6,7 @@
 # rows that differ still differ, and `ep = 0` stays random weights; a checkpoint keeps its share of the run. Every value here is ours.
 
 # ---- clips: of views and of evaluations, by what they are made of --------------------------
-modality v = video(clip: 4x112px @ 16fps)                      # 4 x 4 after conv5, which the prelude pools by 4
+modality v = video(clip: 4x112px @ 16fps)   # 4 x 4 after conv5, which the prelude pools by 4
 modality a = audio(clip: 1s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: no))
 modality t = text(clip: 1s, tokens: 8tokens, from: captions)
 
@@ -14,7 +14,10 @@ modality t = text(clip: 1s, tokens: 8tokens, from: captions)
 data any_set = synthetic(clips: 60, classes: 4, length: 3s, lag: 0.3s, seed: 1)
 
 # ---- networks: a layer is no deeper and no wider than its like here -----------------------------
-layers any_layer = r2plus1d(depth: 10, width: 4) - resnet(depth: 10, width: 4, channels: 1) - bag_of_words(vocab: 64, width: 32) - fc(32)
+layers any_layer = r2plus1d(depth: 10, width: 4)
+                 - resnet(depth: 10, width: 4, channels: 1)
+                 - bag_of_words(vocab: 64, width: 32)
+                 - fc(32)
 
 # ---- training and evaluation --------------------------------------------------------------------
 pretrain any_run { bs = 8   es = 16   ep = 3 }

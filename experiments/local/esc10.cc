@@ -15,7 +15,7 @@ data esc10 = sounds(train: 400, classes: 10, splits: 5, short: pad)
 
 pretrain base = crisscross with {
   data = grid   bs = 16   es = 4800   ep = 1
-  lr_b = cosine(0.0002 -> 0, warmup: 0.05ep)       # 15 of 300 steps
+  lr_b      = cosine(0.0002 -> 0, warmup: 0.05ep)   # 15 of 300 steps
   precision = fp32
 }
 
@@ -26,7 +26,7 @@ let few = [0.00001, 0.0001, 0.001]
 eval digits = linear2s with {
   train = random(3)   test = uniform(3)
   augment = VJ-M-RC
-  head = svm(cost: best(few, split: val(20%)))
+  head    = svm(cost: best(few, split: val(20%)))
 }
 eval sounds10 = linear2s with {
   train = random(3)   test = uniform(3)

@@ -68,6 +68,21 @@ pub struct Diagnostic {
     pub silenced: Option<String>,
 }
 
+/// How many mistakes of one file are worth naming at once.
+pub const MOST_MESSAGES: usize = 500;
+
+/// Keeps the first [`MOST_MESSAGES`] of what was found, and says in the last one that there is more.
+pub fn keep_first(found: &mut Vec<Diagnostic>) {
+    if found.len() > MOST_MESSAGES {
+        found.truncate(MOST_MESSAGES);
+        if let Some(last) = found.last_mut() {
+            last.notes.push(format!(
+                "there are more; the first {MOST_MESSAGES} are shown"
+            ));
+        }
+    }
+}
+
 impl Diagnostic {
     /// Takes `other` in if it says the same of another place: a warning or note with the same words about the same line of a
     /// shipped module.
@@ -82,7 +97,10 @@ impl Diagnostic {
         if is_same {
             let places = other.more.iter().chain([&other.primary.span]);
             for place in places {
-                if *place != self.primary.span && !self.more.contains(place) {
+                // They come in the order of the text, but for what several files say of one module.
+                let is_new =
+                    self.more.last().is_none_or(|last| last < place) || !self.more.contains(place);
+                if *place != self.primary.span && is_new {
                     self.more.push(*place);
                 }
             }
@@ -156,6 +174,16 @@ impl Diagnostic {
             span,
             text: text.into(),
             is_certain: true,
+        });
+        self
+    }
+
+    /// A replacement of `span` that may be meant: editors offer it, nobody applies it unasked.
+    pub fn suggestion(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.edits.push(Edit {
+            span,
+            text: text.into(),
+            is_certain: false,
         });
         self
     }

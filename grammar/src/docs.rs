@@ -250,12 +250,12 @@ impl Items {
         if !begun.is_empty() {
             return begun;
         }
-        let innermost = self
+        // Items come in the order in which they begin, so the first from behind that is still open is the innermost.
+        let count = self
             .all
-            .iter()
-            .filter(|(span, last)| (span.start as usize) < at && *last >= line)
-            .max_by_key(|(span, _)| span.start);
-        innermost.map(|(span, _)| *span).into_iter().collect()
+            .partition_point(|(span, _)| (span.start as usize) < at);
+        let open = self.all[..count].iter().rfind(|(_, last)| *last >= line);
+        open.map(|(span, _)| *span).into_iter().collect()
     }
 }
 

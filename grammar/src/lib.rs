@@ -8,13 +8,16 @@ mod build;
 pub mod codes;
 pub mod diagnostic;
 pub mod docs;
+pub mod fix;
+pub mod format;
 mod mistakes;
+pub mod places;
 pub mod query;
 pub mod span;
 mod split;
 mod tokens;
 
-use ast::{File, Name};
+use ast::{File, Name, Use};
 use build::{Form, Parts};
 use diagnostic::Diagnostic;
 use span::{FileId, Sources, Span, Spanned};
@@ -25,7 +28,8 @@ const MOST_MISTAKES: usize = 16;
 
 /// Reads one file. Whatever the text is, this returns: the declarations that could be read, and what is wrong with the rest.
 pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
-    let (mut tree, found) = read_file(sources, file);
+    let (mut tree, mut found) = read_file(sources, file);
+    diagnostic::keep_first(&mut found);
     tree.docs = docs::attach(&sources.get(file).text, &tree);
     (tree, found)
 }
@@ -71,6 +75,8 @@ fn recover(tokens: &Tokens, file: FileId, tree: &mut File) -> Vec<Diagnostic> {
     let heads = split::heads(tokens);
     let mut found = vec![];
     let mut starts = heads.clone();
+    // The last `use` before all declarations.
+    let mut early: Option<Use> = None;
     if starts.first() != Some(&0) {
         starts.insert(0, 0);
     }
@@ -92,7 +98,9 @@ fn recover(tokens: &Tokens, file: FileId, tree: &mut File) -> Vec<Diagnostic> {
         }
         for line in stretch.parts.uses {
             if !tree.items.is_empty() {
-                found.push(mistakes::late_use(&line));
+                found.push(mistakes::late_use(&line, early.as_ref(), tokens.text));
+            } else {
+                early = Some(line.clone());
             }
             tree.uses.push(line);
         }

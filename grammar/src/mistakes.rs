@@ -108,14 +108,32 @@ pub(crate) fn lone_expression(expr: &Expr) -> Diagnostic {
     .help("give it a name, `loss mine = ...`, or remove what follows it")
 }
 
-/// A `use` after a declaration.
-pub(crate) fn late_use(line: &Use) -> Diagnostic {
+/// A `use` after a declaration; `last` is the last one before all declarations.
+pub(crate) fn late_use(line: &Use, last: Option<&Use>, text: &str) -> Diagnostic {
+    let (start, end) = (line.span.start as usize, line.span.end as usize);
+    let written = &text[start..end];
+    let (place, moved) = match last {
+        Some(last) => (last.span.end as usize, format!("\n{written}")),
+        None => (0, format!("{written}\n\n")),
+    };
+    // Its line goes if nothing else stands on it.
+    let before = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let after = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
+    let is_alone = text[before..start].trim().is_empty() && text[end..after].trim().is_empty();
+    let (from, to) = if is_alone {
+        (before, after)
+    } else {
+        (start, end)
+    };
+    let file = line.span.file;
     Diagnostic::error(
         codes::UNEXPECTED,
         line.span,
         "`use` lines stand before all declarations",
     )
     .help("move this line to the top of the file")
+    .edit(Span::new(file, place, place), moved)
+    .edit(Span::new(file, from, to), "")
 }
 
 /// Says what is wrong at byte `at` of `tokens.text`, which stands at byte `offset` of `file`; its first `written` bytes are

@@ -1,6 +1,7 @@
 //! Where something stands in a source text.
 
 use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 
 /// One source text of a compilation, by its position in [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,6 +61,29 @@ pub struct Source {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Where its lines begin, found when first asked for.
+    lines: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+            let starts = ends.map(|(at, _)| at as u32 + 1);
+            std::iter::once(0).chain(starts).collect()
+        })
+    }
+
+    /// The bytes of the lines that `span` touches, without the last line end, and the number of the first, from 1.
+    pub fn lines_of(&self, span: Span) -> (std::ops::Range<usize>, usize) {
+        let lines = self.lines();
+        let first = lines.partition_point(|&start| start <= span.start) - 1;
+        let last = lines.partition_point(|&start| start <= span.end);
+        let end = lines
+            .get(last)
+            .map_or(self.text.len(), |&next| next as usize - 1);
+        (lines[first] as usize..end, first + 1)
+    }
 }
 
 /// All source texts of one compilation.
@@ -74,6 +98,7 @@ impl Sources {
         self.files.push(Source {
             name: name.into(),
             text: text.into(),
+            lines: OnceLock::new(),
         });
         FileId(self.files.len() as u32 - 1)
     }
@@ -90,10 +115,11 @@ impl Sources {
 
     /// Line and column of a byte, both from 1; columns count characters.
     pub fn line_column(&self, file: FileId, byte: u32) -> (u32, u32) {
-        let before = &self.get(file).text[..byte as usize];
-        let line = before.matches('\n').count() as u32 + 1;
-        let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) as u32 + 1;
-        (line, column)
+        let source = self.get(file);
+        let line = source.lines().partition_point(|&start| start <= byte);
+        let start = source.lines()[line - 1] as usize;
+        let column = source.text[start..byte as usize].chars().count() as u32 + 1;
+        (line as u32, column)
     }
 
     /// All texts with their ids.

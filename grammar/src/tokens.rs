@@ -138,13 +138,13 @@ fn shape(rest: &str, c: char) -> (Shape, usize) {
         return (Shape::Number, number_length(rest));
     }
     if c == '"' {
-        let line = rest.find('\n').unwrap_or(rest.len());
-        return match rest[1..line].find('"') {
-            Some(close) => (Shape::Text, close + 2),
+        let end = rest[1..].find(['"', '\n']).map(|at| at + 1);
+        return match end {
+            Some(close) if rest[close..].starts_with('"') => (Shape::Text, close + 1),
             // A brace at the end of the line opens a block, whatever the text before it forgot.
-            None => (
+            line => (
                 Shape::OpenText,
-                rest[..line]
+                rest[..line.unwrap_or(rest.len())]
                     .trim_end()
                     .trim_end_matches('{')
                     .trim_end()
@@ -169,7 +169,10 @@ fn number_length(rest: &str) -> usize {
     if rest[end..].starts_with('.') && digits(end + 1) > 0 {
         end += 1 + digits(end + 1);
     }
-    if rest[end..].starts_with("e-") && digits(end + 2) > 0 {
+    if rest[end..].starts_with(['e', 'E'])
+        && rest[end + 1..].starts_with('-')
+        && digits(end + 2) > 0
+    {
         end += 2 + digits(end + 2);
     }
     end += word_length(&rest[end..]);

@@ -5,7 +5,7 @@ use grammar::diagnostic::Severity;
 use crate::cli::Check;
 use crate::failure::{Failure, Result};
 use crate::load::compile;
-use crate::render::{self, Format};
+use crate::render::{self, Format, plural};
 
 /// Prints all messages; fails on errors, with `--strict` on warnings too.
 pub fn check(arguments: &Check) -> Result<()> {
@@ -44,9 +44,4 @@ pub fn check(arguments: &Check) -> Result<()> {
     } else {
         Ok(())
     }
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn plural(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

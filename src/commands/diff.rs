@@ -262,8 +262,8 @@ fn compare(left: &Side, right: &Side) -> Result<Found> {
                 let rows: usize = of_left.tables.iter().map(|table| table.rows.len()).sum();
                 format!(
                     "  nothing differs: {} and {} of the same runs and scores\n",
-                    super::check::plural(of_left.tables.len(), "table"),
-                    super::check::plural(rows, "row"),
+                    crate::render::plural(of_left.tables.len(), "table"),
+                    crate::render::plural(rows, "row"),
                 )
             } else {
                 difference::program_text(&difference)
@@ -394,7 +394,7 @@ fn nearest(run: &(Run, Stage), program: &Program, file: &str, is_right: bool) ->
             "  nearest is `{}` ({}), which differs in {}\n{}",
             near.label,
             near.id.short(),
-            super::check::plural(stages.count(), "place"),
+            crate::render::plural(stages.count(), "place"),
             stages.text()
         )
     };

@@ -6,6 +6,8 @@ mod diff;
 mod doc;
 mod doctor;
 pub mod explain;
+mod fix;
+mod fmt;
 mod graph;
 mod layers;
 mod plan;
@@ -33,6 +35,8 @@ use crate::failure::{Failure, Result};
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Fix(arguments) => fix::fix(&arguments),
+        Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Show(arguments) => show::show(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),

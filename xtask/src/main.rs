@@ -3,6 +3,7 @@
 //! Every step says what it does and is skipped when it is already done, so each command may be repeated at will.
 
 mod ffmpeg;
+mod fuzz;
 mod shell;
 mod torch;
 
@@ -16,6 +17,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   setup            find or install the pinned torch and FFmpeg's development packages
   run FILE [ARGS]  set up, build, then `crisscross run FILE [ARGS]`
   test [FILTER]    set up, then format check, lints and all tests
+  fuzz TARGET [--seconds N]
+                   build a target of fuzz/ (check, fmt) with counters, seed it with the cases and experiments, and run it, 600 s
+                   if nothing is said; the stable toolchain is enough. What fails is kept below target/fuzz/artifacts
   doctor           set up, build, then `crisscross doctor`
   build            set up and build";
 
@@ -48,6 +52,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             }
             crisscross(&root, "run", rest)
         }
+        "fuzz" => fuzz::fuzz(&root, rest).map(|()| ExitCode::SUCCESS),
         "doctor" => crisscross(&root, "doctor", rest),
         "test" => test(&root, rest).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {

@@ -6,6 +6,7 @@ use crate::codes;
 use crate::hir::{Chain, Clip, Domain, Fill, Levels, Link, Pair, Widths};
 use grammar::ast::{BinaryOp, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
+use grammar::span::Span;
 
 /// A part of a chain: where a reader sees it, and what it stands for.
 pub(super) struct Part<'a> {
@@ -64,6 +65,14 @@ impl<'a> Checker<'a> {
                 let diagnostic = Diagnostic::warning(codes::COLOUR_PER_FRAME, slot.span(), message)
                     .note("Sec. 4.5 found 53.7 with a draw for each frame, 68.1 with one for the clip")
                     .help("write `consistent(...)` for one draw");
+                let written = self.sources.text(slot.span());
+                let diagnostic = match written.strip_prefix("per_frame") {
+                    Some(rest) => {
+                        let text = format!("consistent{rest}");
+                        diagnostic.suggestion(slot.span(), text)
+                    }
+                    None => diagnostic,
+                };
                 self.report(&slot.env, diagnostic);
             }
             match link.domain() {
@@ -112,6 +121,31 @@ impl<'a> Checker<'a> {
             .here(format!("`{}` works on the wave", link.short()))
             .label(start.span(), "the spectrogram starts here")
             .help(format!("write `{fixed}`"));
+        let (start, at_span) = (start.span(), at.span());
+        let diagnostic = if start.file == at_span.file && start.end < at_span.start {
+            // What works on the wave goes before the first that works on the spectrogram.
+            let between = Span {
+                start: start.end,
+                end: at_span.start,
+                ..start
+            };
+            let kept = self.sources.text(between);
+            let kept = kept.trim_end().trim_end_matches('-').trim_end().len();
+            let left = Span {
+                start: start.end + kept as u32,
+                end: at_span.end,
+                ..start
+            };
+            let here = Span {
+                end: start.start,
+                ..start
+            };
+            diagnostic
+                .edit(here, format!("{}-", text(at)))
+                .edit(left, "")
+        } else {
+            diagnostic
+        };
         self.report(&at.env, diagnostic);
     }
 

@@ -7,6 +7,7 @@ use crate::graph::networks;
 use crate::hir::{Clip, FeatureStep, Layer, Network};
 use grammar::ast::{Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
+use grammar::span::Span;
 
 /// What a network must start from.
 #[derive(Clone, Copy)]
@@ -249,6 +250,18 @@ impl<'a> Checker<'a> {
             let diagnostic = Diagnostic::error(codes::NO_STRIDE, at.span(), message)
                 .note("the paper does not state one")
                 .help("write `stride: 1`");
+            let span = at.span();
+            let close = Span {
+                start: span.end - 1,
+                end: span.end - 1,
+                ..span
+            };
+            let is_call = self.sources.text(span).ends_with(')');
+            let diagnostic = if is_call {
+                diagnostic.suggestion(close, ", stride: 1")
+            } else {
+                diagnostic
+            };
             self.report(&at.env, diagnostic);
             return None;
         };

@@ -4,7 +4,7 @@ use super::{Checker, Env, Slot, name_of};
 use crate::catalog::{self, Family};
 use crate::codes;
 use grammar::ast::{ExprKind, Kind};
-use grammar::diagnostic::{Diagnostic, Label, Severity};
+use grammar::diagnostic::{Diagnostic, Label, MOST_MESSAGES, Severity};
 use grammar::span::{FileId, Span};
 
 /// What a place takes, for the message when something else stands there.
@@ -151,7 +151,10 @@ impl<'a> Checker<'a> {
             return;
         }
         let mut known: Vec<String> = vec![];
-        for (visible, (_, decl)) in &self.names[slot.env.module] {
+        // What is past the last message that is shown needs no suggestion.
+        let is_shown = self.found.len() < 2 * MOST_MESSAGES;
+        let names = self.names[slot.env.module].iter().filter(|_| is_shown);
+        for (visible, (_, decl)) in names {
             if wanted.kinds.contains(&decl.kind.value) {
                 known.push(visible.to_string());
             }
@@ -272,8 +275,15 @@ fn is_of_the_prelude(name: &str) -> bool {
     })
 }
 
+/// Longer names are compared with none.
+const LONGEST_NAME: usize = 100;
+
 /// The candidates nearest to a misspelt name: one, or several that are equally near. None is better than a far one.
 pub(crate) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Vec<String> {
+    // No name is so long; what is pasted in by mistake may be.
+    if name.len() > LONGEST_NAME {
+        return vec![];
+    }
     let candidates: Vec<&str> = candidates.collect();
     let habit = catalog::HABITS.iter().find(|(habit, _)| *habit == name);
     let meant: Vec<String> = habit

@@ -35,7 +35,7 @@ use crate::codes;
 use crate::hir;
 use crate::loss::{Part, Written};
 use grammar::ast::{Arg, Decl, Expr, ExprKind, Item};
-use grammar::diagnostic::{Diagnostic, Severity};
+use grammar::diagnostic::{Diagnostic, MOST_MESSAGES, Severity, keep_first};
 use grammar::query::Condition;
 use grammar::span::{FileId, Sources, Span};
 use load::Module;
@@ -117,20 +117,26 @@ fn is_syntax(diagnostic: &Diagnostic) -> bool {
 
 /// Each mistake once, those of the root file first, in the order of the text.
 fn settle(mut found: Vec<Diagnostic>, root: FileId) -> Vec<Diagnostic> {
-    found.sort_by_key(|d| {
-        (
-            d.primary.span.file != root,
-            d.primary.span,
-            d.severity,
-            d.code,
-        )
-    });
+    let order = |d: &Diagnostic| {
+        let span = d.primary.span;
+        (span.file != root, span, d.severity, d.code)
+    };
+    found.sort_by_key(order);
     let mut seen = BTreeSet::new();
     found.retain(|d| seen.insert((d.code, d.primary.span)));
     // What is worth a note in a file that can run is no help in one that cannot.
     if found.iter().any(|d| d.severity == Severity::Error) {
         found.retain(|d| d.severity != Severity::Note);
     }
+    let is_error = |d: &Diagnostic| d.severity == Severity::Error;
+    if found.iter().filter(|d| is_error(d)).count() > MOST_MESSAGES {
+        found.retain(is_error);
+    }
+    let (quiet, mut loud): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| d.is_quiet);
+    keep_first(&mut loud);
+    let mut found = quiet;
+    found.append(&mut loud);
+    found.sort_by_key(order);
     let mut settled: Vec<Diagnostic> = vec![];
     for new in found {
         if !settled.iter_mut().any(|known| known.absorb(&new)) {

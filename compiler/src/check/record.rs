@@ -383,6 +383,17 @@ impl<'a> Checker<'a> {
                 record.name
             );
             diagnostic = diagnostic.help(help);
+            // `pretrain q { ... }`: the name stands before its block.
+            let name = record.used_at;
+            let source = &self.sources.get(name.file).text;
+            let is_block = source[name.end as usize..].trim_start().starts_with('{');
+            if is_block && self.declared(env.module, base).is_some() {
+                let after = Span {
+                    start: name.end,
+                    ..name
+                };
+                diagnostic = diagnostic.edit(after, format!(" = {base} with"));
+            }
         }
         self.report(env, diagnostic);
     }

@@ -149,7 +149,8 @@ impl Place<'_> {
         self.span_between(start, end)
     }
 
-    fn span_between(&self, start: usize, end: usize) -> Span {
+    /// The bytes `start..end` of the text, in the file.
+    pub fn span_between(&self, start: usize, end: usize) -> Span {
         let (start, end) = (start.min(self.written), end.min(self.written));
         Span::new(self.file, self.offset + start, self.offset + end)
     }

@@ -59,7 +59,15 @@ fn open_text(p: &Place) -> Option<Mistake> {
         "this text is not closed on its line",
     )
     .help("end it with `\"`");
-    Some(p.skip(diagnostic))
+    // The label of a row may end anywhere on its line; a title ends before the brace, a path or a reason with its line.
+    let before = i.checked_sub(1).map_or("", |before| p.at(before));
+    let ends_here =
+        p.at(i + 1) == "{" || matches!(before, "use" | ",") && p.inside() == Inside::Top;
+    Some(p.skip(if ends_here {
+        diagnostic.edit(p.after(i), "\"")
+    } else {
+        diagnostic
+    }))
 }
 
 fn comment_sign(p: &Place) -> Option<Mistake> {
@@ -79,8 +87,17 @@ fn comment_sign(p: &Place) -> Option<Mistake> {
         codes::COMMENT_SIGN,
         format!("`{sign}` starts no comment; comments run from `#` to the end of the line"),
     );
+    let rest_of_line = rest[length..].lines().next().unwrap_or("");
+    let is_last = sign == "/*" && rest[..length].ends_with("*/") && rest_of_line.trim().is_empty();
     let diagnostic = if sign == "//" {
         diagnostic.help("write `#`").edit(p.span(), "#")
+    } else if is_last && !rest[..length].contains('\n') {
+        let end = rest[..length - 2].trim_end().len();
+        let close = p.span_between(from + end, from + length);
+        diagnostic
+            .help("write `#`")
+            .edit(p.span(), "#")
+            .edit(close, "")
     } else {
         diagnostic
     };
@@ -112,12 +129,22 @@ fn quotes(p: &Place) -> Option<Mistake> {
             p.skip(p.error(codes::BAD_NAME, message))
         });
     }
-    Some(
-        p.skip(
-            p.error(codes::UNEXPECTED, "text stands between double quotes")
-                .help("write `\"text\"`"),
-        ),
-    )
+    let diagnostic = p
+        .error(codes::UNEXPECTED, "text stands between double quotes")
+        .help("write `\"text\"`");
+    let close = match sign {
+        "\u{201c}" => "\u{201d}",
+        "\u{2018}" => "\u{2019}",
+        "\u{ab}" => "\u{bb}",
+        same => same,
+    };
+    let partner = (p.i + 1..p.tokens.list.len())
+        .take_while(|&j| p.tokens.on_one_line(p.i, j))
+        .find(|&j| p.at(j) == close);
+    Some(p.skip(match partner {
+        Some(j) => diagnostic.edit(p.span(), "\"").edit(p.span_of(j, j), "\""),
+        None => diagnostic,
+    }))
 }
 
 /// `2 s`, `50 %`, `8 x 112px`.
@@ -154,10 +181,23 @@ fn unknown_unit(p: &Place) -> Option<Mistake> {
     }
     let diagnostic = p.error(codes::UNKNOWN_UNIT, format!("there is no unit `{unit}`"));
     if unit.starts_with('_') {
-        return Some(p.skip(diagnostic.help("digits are written without `_`")));
+        let diagnostic = diagnostic.help("digits are written without `_`");
+        let is_grouped = number.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+        return Some(if is_grouped {
+            p.replace(diagnostic, p.i, p.i, &number.replace('_', ""))
+        } else {
+            p.skip(diagnostic)
+        });
     }
     if unit == "e" && p.at(p.i + 1) == "+" {
-        return Some(p.skip(diagnostic.help("an exponent is written without `+`")));
+        let diagnostic = diagnostic.help("an exponent is written without `+`");
+        let exponent = p.at(p.i + 2);
+        let is_whole = exponent.bytes().all(|b| b.is_ascii_digit()) && !exponent.is_empty();
+        return Some(if is_whole {
+            p.replace(diagnostic, p.i, p.i + 2, &format!("{number}{exponent}"))
+        } else {
+            p.skip(diagnostic)
+        });
     }
     if let Some(diagnostic) = counted_already(p, p.i, unit) {
         return Some(p.replace(diagnostic, p.i, p.i, digits));
@@ -652,6 +692,7 @@ fn unknown_kind(p: &Place) -> Option<Mistake> {
     );
     let likely = kinds
         .iter()
+        .filter(|_| word.len() < 40)
         .map(|kind| (strsim::damerau_levenshtein(word, kind), kind))
         .min()
         .filter(|(d, _)| *d <= 2);
@@ -686,8 +727,9 @@ fn missing_comma(p: &Place) -> Option<Mistake> {
     if is_sum {
         let (left, right) = (p.at(before), p.at(i));
         let message = format!("an operator is missing between `{left}` and `{right}`");
-        let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message);
-        return Some(p.skip(diagnostic.help(format!("write `{left} + {right}`"))));
+        let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message)
+            .help(format!("write `{left} + {right}`"));
+        return Some(p.insert_after(diagnostic, before, " +"));
     }
     let what = match p.inside() {
         Inside::Args => "arguments are",
@@ -837,9 +879,9 @@ fn missing_operator(p: &Place) -> Option<Mistake> {
         return Some(p.insert_after(diagnostic, before, " *"));
     }
     let is_sum = p.tokens.is_name(before) && p.value_word(before) == "a loss term";
-    is_sum.then(|| Mistake {
-        diagnostic: diagnostic.help(format!("write `{left} + {right}`")),
-        repair: item_around(p.tokens, before).and_then(|(start, end)| p.blank(start, end)),
+    is_sum.then(|| {
+        let diagnostic = diagnostic.help(format!("write `{left} + {right}`"));
+        p.insert_after(diagnostic, before, " +")
     })
 }
 
@@ -873,8 +915,10 @@ fn for_without_in(p: &Place) -> Option<Mistake> {
 /// What is said when no known mistake fits: what was due here and what stands here.
 pub(super) fn unexpected(p: &Place) -> Mistake {
     if p.here() == "{" && p.before(1) == "row" {
-        let diagnostic = p.error(codes::UNEXPECTED, "a row has no braces");
-        return p.skip(diagnostic.help("write `row a = 1, b = 2`"));
+        let diagnostic = p
+            .error(codes::UNEXPECTED, "a row has no braces")
+            .help("write `row a = 1, b = 2`");
+        return p.skip(without_braces(p, diagnostic));
     }
     let after_value = p.i.checked_sub(1).is_some_and(|i| p.ends_value(i));
     let is_after = |words: &[&str]| words.contains(&p.before(1));
@@ -904,6 +948,44 @@ pub(super) fn unexpected(p: &Place) -> Mistake {
         codes::UNEXPECTED,
         format!("expected {due}, found {}", p.found()),
     ))
+}
+
+/// Adds the edits that make `{ a = 1  b = 2 }` at the offending token `a = 1, b = 2`.
+fn without_braces(p: &Place, diagnostic: Diagnostic) -> Diagnostic {
+    let mut depth = 0_usize;
+    let close = (p.i..p.tokens.list.len()).find(|&j| {
+        match p.at(j) {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    let Some(close) = close.filter(|&close| close > p.i + 1) else {
+        return diagnostic;
+    };
+    let mut depth = 0_usize;
+    let open = Span {
+        end: p.span_of(p.i + 1, p.i + 1).start,
+        ..p.span()
+    };
+    let mut edited = diagnostic.edit(open, "");
+    for j in p.i + 1..close {
+        match p.at(j) {
+            "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" => depth = depth.saturating_sub(1),
+            _ if depth == 0 && j > p.i + 1 && opens_item(p.tokens, j) => {
+                edited = edited.edit(p.after(j - 1), ",");
+            }
+            _ => {}
+        }
+    }
+    // The blank before the brace goes with it.
+    let end = Span {
+        start: p.after(close - 1).start,
+        ..p.span_of(close, close)
+    };
+    edited.edit(end, "")
 }
 
 fn quoted(words: &[&str]) -> String {

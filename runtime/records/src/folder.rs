@@ -393,6 +393,31 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 /// Replaces `path` by these bytes, on the disk when this returns: at no moment is there half a file. Others may read it as the
 /// user's `umask` allows.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes, None)
+}
+
+/// Replaces the text of a file of the user's as [`write_whole`] does. It keeps its permissions; where `path` is a link, the file
+/// behind it changes. A file that its owner may not write stays as it is.
+pub fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |cause: std::io::Error| Error::Content {
+        path: path.to_owned(),
+        message: format!("it cannot be written: {}", cause.kind()),
+        help:
+            "allow this user to write it, and make sure that the disk is not full; it is as it was"
+                .to_owned(),
+    };
+    let target = fs::canonicalize(path).map_err(failed)?;
+    let permissions = fs::metadata(&target).map_err(failed)?.permissions();
+    if permissions.readonly() {
+        return Err(failed(std::io::ErrorKind::PermissionDenied.into()));
+    }
+    replace(&target, bytes, Some(permissions)).map_err(|error| match error {
+        Error::Io { cause, .. } => failed(cause),
+        other @ Error::Content { .. } => other,
+    })
+}
+
+fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -401,6 +426,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |cause: std::io::Error| Error::io("write", path)(cause.kind().into());
     let mut part = shared(0o666).tempfile_in(folder).map_err(failed)?;
     part.write_all(bytes).map_err(failed)?;
+    if let Some(permissions) = permissions {
+        part.as_file()
+            .set_permissions(permissions)
+            .map_err(failed)?;
+    }
     part.as_file().sync_all().map_err(failed)?;
     part.persist(path).map_err(|e| failed(e.error))?;
     flush(folder)

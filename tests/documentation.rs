@@ -62,7 +62,13 @@ fn every_block_of_the_documentation_compiles_or_shows_its_mistake() {
             };
             let line = block.line;
             let mut sources = compiler::sources();
-            let id = sources.add(format!("{file}:{line}"), block.text);
+            let id = sources.add(format!("{file}:{line}"), block.text.as_str());
+            if let Ok(Some(other)) = grammar::format::format(&sources, id) {
+                assert_eq!(
+                    block.text, other,
+                    "{file}:{line} is not as `fmt` lays it out"
+                );
+            }
             let (program, found) = compiler::check(&mut sources, id, &|_, _| None, Profile::Full);
             let drawn: String = found
                 .iter()

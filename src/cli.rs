@@ -109,10 +109,14 @@ pub struct Show {
 /// `crisscross explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The code of a message, such as `E0402`; the windows of a pretraining, `FILE.cc:NAME.relax`; a network layer by layer,
-    /// `FILE.cc:NAME.v.f`, or what evaluations read, `FILE.cc:TABLE.features`; without one all codes are listed
+    /// The code of a message, such as `E0402`; a value, `crisscross_k400.lr_b`, `FILE.cc:NAME.path` or `FILE.cc:TABLE:ROW.path`:
+    /// where it comes from and what it does; all values of `FILE.cc:NAME`; the windows, `FILE.cc:NAME.relax`; a network layer by
+    /// layer, `FILE.cc:NAME.v.f`, or what evaluations read, `FILE.cc:TABLE.features`; without one all codes are listed
     #[arg(value_name = "WHAT")]
     pub what: Option<String>,
+    /// Further files whose rows may use the value
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,

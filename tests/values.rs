@@ -280,3 +280,138 @@ fn a_run_is_compared_with_a_file_an_experiment_and_another_run() {
     let (code, ..) = crisscross(&folder, &["diff", &a, &b, "--exit-code"]);
     assert_eq!(code, 1);
 }
+
+#[test]
+fn a_value_is_explained_by_the_places_that_set_it() {
+    let files = ["table2.cc", "table4.cc", "table6.cc"];
+    let arguments = [&["explain", "crisscross_k400.lr_b"], &files[..]].concat();
+    let mut out = printed(EXPERIMENTS, &arguments);
+    for asked in [
+        "released:crisscross.lr_b",
+        "table3.cc:table3:1.lr_p",
+        "crisscross.v.augment",
+        "linear32.head",
+    ] {
+        out += &format!("\n$ crisscross explain {asked}\n");
+        out += &printed(EXPERIMENTS, &["explain", asked]);
+    }
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn a_loss_is_explained_pair_by_pair() {
+    let folder = folder(&[(
+        "two.cc",
+        "use paper\npretrain twice = crisscross with { loss = 2 * intra }\npretrain once = twice with { weights = exact }\n",
+    )]);
+    let out = printed(&folder, &["explain", "two.cc:twice.loss"]);
+    insta::assert_snapshot!(out);
+    let exact = printed(&folder, &["explain", "two.cc:once.loss"]);
+    assert!(
+        exact.contains("  v1v2   1            1        2\n")
+            && exact.contains("`weights = exact` changes nothing"),
+        "{exact}"
+    );
+}
+
+#[test]
+fn rates_of_one_modality_count_before_those_of_all_wherever_they_stand() {
+    let text = "use paper
+pretrain base = crisscross with { v.lr_b = 0.5 }   ## source: ours
+table t {
+  of = base
+  for lr_b in [0.25, 0.125] { row seed = 3 }
+}
+";
+    let folder = folder(&[("r.cc", text)]);
+    let video = printed(&folder, &["explain", "r.cc:t:1.v.lr_b"]);
+    assert!(video.starts_with("r.cc:t:1.v.lr_b = 0.5\n"), "{video}");
+    assert!(
+        video.contains("base with v.lr_b   0.5") && video.trim_end().contains("ours"),
+        "{video}"
+    );
+    let sound = printed(&folder, &["explain", "r.cc:t:2.a.lr_b", "r.cc"]);
+    assert!(sound.starts_with("r.cc:t:2.a.lr_b = 0.125\n"), "{sound}");
+    assert!(
+        sound.contains("t for") && sound.contains("used by     t:2\n"),
+        "{sound}"
+    );
+    let bare = self::folder(&[("one.cc", "intra\n")]);
+    let bare = printed(&bare, &["explain", "one.cc:main.loss"]);
+    assert!(
+        bare.contains("one.cc:1") && bare.contains("intra   paper.cc:"),
+        "{bare}"
+    );
+}
+
+#[test]
+fn all_values_of_a_name_are_listed_with_their_places() {
+    let out = printed(".", &["explain", "crisscross_as"]);
+    insta::assert_snapshot!(out);
+    let text = printed(".", &["explain", "crisscross_as", "--format", "json"]);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let seed = json["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["path"] == "seed")
+        .unwrap();
+    assert_eq!(seed["place"]["sources"][0], "not reported");
+    let one = printed(".", &["explain", "crisscross_as.lr_p", "--format", "json"]);
+    let one: Value = serde_json::from_str(&one).unwrap();
+    assert_eq!(one["places"].as_array().unwrap().len(), 2);
+    assert_eq!(one["in_time"]["moments"][0]["rate"], 0.001);
+    let loss = printed(".", &["explain", "crisscross.loss", "--format", "json"]);
+    let loss: Value = serde_json::from_str(&loss).unwrap();
+    assert_eq!(loss["loss"]["factor"], "1/3");
+    let blur = printed(".", &["explain", "GB"]);
+    assert!(
+        blur.contains("Table S1 (p) | App. D.1 (sigma, pair)")
+            && blur.contains("note  direction: "),
+        "{blur}"
+    );
+}
+
+#[test]
+fn a_value_that_is_not_there_is_told_the_nearest() {
+    for (asked, message, help) in [
+        (
+            "crisscross.lr_pred",
+            "`crisscross` has no field `lr_pred`",
+            "did you mean `crisscross.lr_p`?",
+        ),
+        (
+            "crisscros.lr_b",
+            "declares no `crisscros`",
+            "did you mean `crisscross.lr_b`?",
+        ),
+        (
+            "table1.cc:table1.lr_b",
+            "is a table of 11 rows",
+            "name one: `table1.cc:table1:1`",
+        ),
+        (
+            "table1.cc:table1:99.lr_b",
+            "has no row `99`",
+            "name one by number or label",
+        ),
+        (
+            "crisscross.optim.trust",
+            "is a part of the value of `optim`",
+            "`crisscross.optim`",
+        ),
+        ("KS.train", "has no fields", "explain the whole: `KS`"),
+        (
+            "linear8.haed",
+            "`linear8` has no field `haed`",
+            "did you mean `linear8.head`?",
+        ),
+    ] {
+        let (code, out, err) = crisscross(EXPERIMENTS, &["explain", asked]);
+        assert_eq!((code, out.as_str()), (2, ""), "{asked}: {err}");
+        assert!(
+            err.contains(message) && err.contains(help),
+            "{asked}: {err}"
+        );
+    }
+}

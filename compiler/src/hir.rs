@@ -1134,6 +1134,8 @@ pub struct NamedPretrain {
     pub span: grammar::span::Span,
     /// What it is.
     pub pretrain: Pretrain,
+    /// Its objective as written; kept beside, never hashed.
+    pub written: Written,
     /// Where its values come from.
     pub provenance: Provenance,
 }

@@ -293,7 +293,7 @@ fn difference(
 }
 
 /// The text of `span` on one line, without comments.
-fn written(sources: &Sources, span: Span) -> String {
+pub(crate) fn written(sources: &Sources, span: Span) -> String {
     let mut plain = String::new();
     for line in sources.text(span).lines() {
         let mut in_quotes = false;

@@ -1,4 +1,4 @@
-//! `explain`: what a code means, with an example and the message that it gives.
+//! `explain`: what a code means, with an example and the message that it gives; values are in `value.rs`.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::load;
 use crate::render::{self, Format, write_out};
 
-/// Prints the page of a code, the windows or a network of a pretraining, or all codes.
+/// Prints the page of a code, a value, the windows or a network of a pretraining, or all codes.
 pub fn explain(arguments: &Explain) -> Result<()> {
     let Some(what) = &arguments.what else {
         list(arguments.format);
@@ -23,6 +23,12 @@ pub fn explain(arguments: &Explain) -> Result<()> {
     }
     if let Some(asked) = super::layers::asked(what) {
         return super::layers::explain(&asked, arguments.format);
+    }
+    let is_code = codes::known()
+        .iter()
+        .any(|(code, _)| code.0.eq_ignore_ascii_case(what));
+    if let Some(asked) = super::value::asked(what).filter(|_| !is_code) {
+        return super::value::explain(&asked, &arguments.files, arguments.format);
     }
     let (code, meaning) = find(what)?;
     let page = codes::page(code).expect("explain: each code has a page");

@@ -17,6 +17,7 @@ mod report;
 mod rows;
 mod run;
 mod show;
+mod value;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -24,7 +24,13 @@ pub fn asked(what: &str) -> Option<(Option<&Path>, &str)> {
 /// Prints the law of windows of the pretraining or row `name` of `file`; without one, of a pretraining of the prelude.
 pub fn explain(file: Option<&Path>, name: &str, format: Format) -> Result<()> {
     let text = closed(file, name, ".relax", |sources, pretrain, provenance| {
-        Ok(printed(pretrain, &policy(sources, provenance), format))
+        let windows = printed(pretrain, &policy(sources, provenance), format);
+        Ok(match format {
+            Format::Text => {
+                windows + "  set at\n" + &super::value::places(sources, provenance, "relax")
+            }
+            Format::Json => windows,
+        })
     })?;
     write_out(&text);
     Ok(())

@@ -428,7 +428,10 @@ impl<'a> Checker<'a> {
             parts.push(Part::Sum(vec![(factor, whole)]));
             parts.len() - 1
         };
-        self.objective = Written::of(&parts, whole);
+        self.objective = Written {
+            factor: Some(factor),
+            ..Written::of(&parts, whole)
+        };
         exact.scaled(factor)
     }
 

@@ -66,7 +66,7 @@ impl<'a> Checker<'a> {
                 pretrain: Arc::clone(&pretrain),
                 id: hash::pretrain(&pretrain),
                 checkpoint: None,
-                written,
+                written: written.clone(),
                 expect: vec![],
                 span,
                 provenance: provenance.clone(),
@@ -75,6 +75,7 @@ impl<'a> Checker<'a> {
                 name,
                 span,
                 pretrain: Arc::unwrap_or_clone(pretrain),
+                written,
                 provenance,
             });
         }

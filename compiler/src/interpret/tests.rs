@@ -390,7 +390,10 @@ fn written(draws: &mut Draws, terms: &[Term]) -> Written {
         whole.push((Exact::new(-1, 1).times(by).unwrap(), 0));
     }
     parts.push(Part::Sum(whole));
-    let whole = Written { parts };
+    let whole = Written {
+        parts,
+        factor: None,
+    };
     if draws.below(4) > 0 {
         return whole;
     }
@@ -398,6 +401,7 @@ fn written(draws: &mut Draws, terms: &[Term]) -> Written {
     let twice = vec![(Exact::whole(3), 0), (Exact::whole(-2), 0)];
     Written {
         parts: vec![Part::Name(whole.into()), Part::Sum(twice)],
+        factor: None,
     }
 }
 

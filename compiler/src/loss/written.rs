@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct Written {
     /// The parts; empty where nothing is known of how the loss is written.
     pub parts: Vec<Part>,
+    /// What `weights` multiplies the whole by, the last part included; `None` where the loss is part of another.
+    pub factor: Option<Exact>,
 }
 
 /// A part of a loss.
@@ -54,6 +56,9 @@ impl Written {
                 }
             });
         }
-        Written { parts: kept }
+        Written {
+            parts: kept,
+            factor: None,
+        }
     }
 }

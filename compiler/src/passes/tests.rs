@@ -64,6 +64,7 @@ fn expand_and_fold_before_and_after() {
             Part::Sum(vec![(one, 0), (Exact::whole(-1), 1)]),
             Part::Sum(vec![(half, 2), (half, 3)]),
         ],
+        factor: None,
     };
     let pretrain = small(weighted([(x, one)]));
     insta::assert_snapshot!(around(Pass::ExpandAndFold, &pretrain, &written));

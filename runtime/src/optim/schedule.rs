@@ -1,65 +1,19 @@
 //! Learning rates over the steps of a training.
 
 use compiler::hir::Schedule;
-use compiler::units::Exact;
-use std::f64::consts::PI;
+use compiler::rates::rate;
 
-/// The learning rate of every step, as the array that the released code makes.
-///
-/// `cosine`: the first W = warmup x steps per epoch rates rise in a line from 0 to `from`, both ends included; the other K of
-/// the training are `to + (from - to) / 2 * (1 + cos(pi k / K))`, k from 0. So `from` occurs twice and `to` is never quite
-/// reached.
-///
-/// Step k uses entry k. The released code sets the rate only after each step: its step 0 runs at Adam's 1e-3 in every group,
-/// its step k at entry k - 1, and the last entry is never used. `late(..., first: 0.001)` is that.
+/// The learning rate of every step, as the array that the released code makes: [`rate`] says which.
 pub fn rates(schedule: &Schedule, steps_per_epoch: u64, epochs: u32) -> Vec<f64> {
     let steps = steps_per_epoch * u64::from(epochs);
-    let step_of = |epochs: &Exact| (epochs.to_f64() * steps_per_epoch as f64).round() as u64;
-    match schedule {
-        Schedule::Constant(rate) => (0..steps).map(|_| rate.to_f64()).collect(),
-        Schedule::Cosine { from, to, warmup } => {
-            let (from, to) = (from.to_f64(), to.to_f64());
-            let rising = step_of(warmup).min(steps);
-            let falling = (steps - rising) as f64;
-            let rate = |step| {
-                if step < rising {
-                    from * step as f64 / (rising - 1).max(1) as f64
-                } else {
-                    to + (from - to) / 2.0 * (1.0 + (PI * (step - rising) as f64 / falling).cos())
-                }
-            };
-            (0..steps).map(rate).collect()
-        }
-        Schedule::Multistep {
-            base,
-            milestones,
-            gamma,
-        } => {
-            let milestones: Vec<_> = milestones.iter().map(step_of).collect();
-            let rate = |step| {
-                let passed = milestones
-                    .iter()
-                    .filter(|&&milestone| milestone <= step)
-                    .count() as i32;
-                base.to_f64() * gamma.to_f64().powi(passed)
-            };
-            (0..steps).map(rate).collect()
-        }
-        Schedule::Late { first, of } => {
-            let first = (steps > 0).then(|| first.to_f64());
-            let late = rates(of, steps_per_epoch, epochs);
-            let count = late.len().saturating_sub(1);
-            first
-                .into_iter()
-                .chain(late.into_iter().take(count))
-                .collect()
-        }
-    }
+    let rates = (0..steps).map(|step| rate(schedule, step, steps_per_epoch, epochs));
+    rates.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use compiler::units::Exact;
 
     #[test]
     fn multistep_falls_at_its_milestones() {

@@ -96,14 +96,17 @@ pub struct Fix {
 /// `crisscross show`.
 #[derive(Debug, Args)]
 pub struct Show {
-    /// `paper`, `released`, `toy`, or a pretraining, protocol or row of a file: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or NAME
-    /// before FILE
+    /// `paper`, `released`, `toy`, a pretraining of one of them (`crisscross_k400`, `released:crisscross`), or a pretraining,
+    /// protocol or row of a file: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or NAME before FILE
     pub name: String,
     /// The file that declares it
     pub file: Option<PathBuf>,
     /// One JSON object: each field with its text and the place that set it
     #[arg(long)]
     pub json: bool,
+    /// Only what is set outside the shipped modules
+    #[arg(long)]
+    pub changed: bool,
 }
 
 /// `crisscross explain`.

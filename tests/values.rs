@@ -415,3 +415,29 @@ fn a_value_that_is_not_there_is_told_the_nearest() {
         );
     }
 }
+
+#[test]
+fn a_value_is_shown_whole_or_as_far_as_the_file_sets_it() {
+    let k400 = printed(".", &["show", "crisscross_k400"]);
+    assert!(k400.contains("  bs = 2048    # paper.cc:"), "{k400}");
+    let released = printed(".", &["show", "released:crisscross", "--json"]);
+    let released: Value = serde_json::from_str(&released).unwrap();
+    assert_eq!(
+        released["fields"]["lr_p"]["value"],
+        "late(0.002, first: 0.001)"
+    );
+    let folder = folder(&[("t.cc", TABLE)]);
+    let own = printed(&folder, &["show", "t.cc:t:twice", "--changed"]);
+    let paths: Vec<&str> = own
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(path, _)| path.trim())
+        .collect();
+    assert_eq!(paths, ["loss", "seed"], "{own}");
+    let same = printed(&folder, &["show", "crisscross", "--changed"]);
+    assert_eq!(same, "crisscross\n");
+    for name in ["nobody", "toy:any_run", "released:nobody"] {
+        let (code, _, err) = crisscross(&folder, &["show", name]);
+        assert_eq!(code, 2, "{name}: {err}");
+    }
+}

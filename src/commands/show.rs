@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use compiler::hir::{Program, Provenance};
-use compiler::written;
-use grammar::span::Span;
+use compiler::{Profile, written};
+use grammar::span::{FileId, Sources, Span};
 use serde_json::json;
 
 use crate::cli::Show;
@@ -19,8 +19,9 @@ pub fn show(arguments: &Show) -> Result<()> {
         .find(".cc:")
         .map(|at| (&name[..at + 3], &name[at + 4..]));
     match (&arguments.file, within) {
-        (Some(file), _) => return show_in(name, file, arguments.json),
-        (None, Some((file, name))) => return show_in(name, Path::new(file), arguments.json),
+        (Some(file), _) => return show_in(name, file, arguments),
+        (None, Some((file, name))) => return show_in(name, Path::new(file), arguments),
+        (None, None) if is_shipped_value(name) => return show_shipped(name, arguments),
         (None, None) if arguments.json => {
             let message = "a module is text, and has no form as JSON";
             return Err(Failure::misuse(message)
@@ -32,7 +33,7 @@ pub fn show(arguments: &Show) -> Result<()> {
     let names: Vec<String> = known.clone().map(|(name, _)| format!("`{name}`")).collect();
     let Some((_, text)) = known.clone().find(|(shipped, _)| *shipped == name) else {
         let help = format!(
-            "the shipped modules are {}; a name of a file is shown by `crisscross show FILE.cc:NAME`",
+            "the shipped modules are {}; a name of a file is shown by `crisscross show FILE.cc:NAME`, a pretraining of the prelude by `crisscross show crisscross`",
             names.join(", ")
         );
         return Err(Failure::misuse(format!("there is no shipped module `{name}`")).help(help));
@@ -41,34 +42,86 @@ pub fn show(arguments: &Show) -> Result<()> {
     Ok(())
 }
 
+/// `released:crisscross`, as module and name; a name alone is one of the prelude.
+fn in_module(name: &str) -> (&str, &str) {
+    name.split_once(':').unwrap_or(("paper", name))
+}
+
+/// Is it a pretraining of a shipped module?
+fn is_shipped_value(name: &str) -> bool {
+    let (module, name) = in_module(name);
+    let text = compiler::SHIPPED.iter().find(|(known, _)| *known == module);
+    text.is_some_and(|(_, text)| {
+        let mut lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("pretrain "));
+        lines.any(|line| line.split([' ', '=']).next() == Some(name))
+    })
+}
+
+/// Prints a pretraining of a shipped module.
+fn show_shipped(name: &str, arguments: &Show) -> Result<()> {
+    let (module, name) = in_module(name);
+    let mut sources = compiler::sources();
+    let file = format!("{module}.cc");
+    let root = sources.iter().find(|(_, source)| source.name == file);
+    let root = root.expect("show: each shipped module is a source").0;
+    let (program, _) = compiler::check(&mut sources, root, &|_, _| None, Profile::Full);
+    // A profile states bounds and closes to nothing.
+    let Some(program) = program else {
+        let message = format!("`{module}` holds bounds, which are no values of an experiment");
+        return Err(Failure::misuse(message).help(format!("print it: `crisscross show {module}`")));
+    };
+    show_value(&sources, &program, (&file, name), arguments)
+}
+
 /// Prints the pretraining, row or protocol `name` of `file`, closed, each value with the line that set it.
-fn show_in(name: &str, file: &Path, as_json: bool) -> Result<()> {
-    let compiled = compile_or_stop(&[PathBuf::from(file)], compiler::Profile::Full)?;
+fn show_in(name: &str, file: &Path, arguments: &Show) -> Result<()> {
+    let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full)?;
     for (_, program) in compiled.programs().unwrap_or_default() {
-        let Some((value, provenance)) = find(program, name)? else {
-            return Err(unknown_name(program, &file.display().to_string(), name));
-        };
-        let mut lines = vec![name.to_owned()];
-        let mut fields = serde_json::Map::new();
-        for (path, text) in value {
-            // The weights that count stand in the loss: no line of a file says `exact`.
-            let is_ours = path == "weights";
-            let known = provenance.filter(|_| !is_ours);
-            let span = known.and_then(|known| source(known, &path));
-            let place = span.map(|span| {
-                let (line, _) = compiled.sources.line_column(span.file, span.start);
-                format!("{}:{line}", compiled.sources.get(span.file).name)
-            });
-            let comment = place
-                .as_ref()
-                .map_or(String::new(), |place| format!("    # {place}"));
-            lines.push(format!("  {path} = {text}{comment}"));
-            fields.insert(path, json!({ "value": text, "place": place }));
-        }
-        if as_json {
-            write_out(&format!("{}\n", json!({ "name": name, "fields": fields })));
+        let place = file.display().to_string();
+        show_value(&compiled.sources, program, (&place, name), arguments)?;
+    }
+    Ok(())
+}
+
+fn show_value(
+    sources: &Sources,
+    program: &Program,
+    (file, name): (&str, &str),
+    arguments: &Show,
+) -> Result<()> {
+    let Some((value, provenance)) = find(program, name)? else {
+        return Err(unknown_name(program, file, name));
+    };
+    let is_shipped = |file: FileId| {
+        let source = sources.get(file);
+        let mut shipped = compiler::SHIPPED.iter();
+        shipped.any(|(name, text)| source.name == format!("{name}.cc") && source.text == *text)
+    };
+    let mut lines = vec![name.to_owned()];
+    let mut fields = serde_json::Map::new();
+    for (path, text) in value {
+        // The weights that count stand in the loss: no line of a file says `exact`.
+        let is_ours = path == "weights";
+        let known = provenance.filter(|_| !is_ours);
+        let span = known.and_then(|known| source(known, &path));
+        if arguments.changed && span.is_none_or(|span| is_shipped(span.file)) {
             continue;
         }
+        let place = span.map(|span| {
+            let (line, _) = sources.line_column(span.file, span.start);
+            format!("{}:{line}", sources.get(span.file).name)
+        });
+        let comment = place
+            .as_ref()
+            .map_or(String::new(), |place| format!("    # {place}"));
+        lines.push(format!("  {path} = {text}{comment}"));
+        fields.insert(path, json!({ "value": text, "place": place }));
+    }
+    if arguments.json {
+        write_out(&format!("{}\n", json!({ "name": name, "fields": fields })));
+    } else {
         write_out(&(lines.join("\n") + "\n"));
     }
     Ok(())

@@ -97,7 +97,7 @@ pub struct Fix {
 #[derive(Debug, Args)]
 pub struct Show {
     /// `paper`, `released`, `toy`, a pretraining of one of them (`crisscross_k400`, `released:crisscross`), or a pretraining,
-    /// protocol or row of a file: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or NAME before FILE
+    /// protocol or row of a file: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or NAME before FILE; `FILE.cc` alone prints what it holds
     pub name: String,
     /// The file that declares it
     pub file: Option<PathBuf>,

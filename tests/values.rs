@@ -441,3 +441,30 @@ fn a_value_is_shown_whole_or_as_far_as_the_file_sets_it() {
         assert_eq!(code, 2, "{name}: {err}");
     }
 }
+
+#[test]
+fn a_file_is_shown_as_what_it_asks_for() {
+    let folder = folder(&[("t.cc", TABLE)]);
+    let out = printed(&folder, &["show", "t.cc"]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "t.cc",
+            "  table t \"Two losses\"",
+            "    scores  linear8 on UCF101"
+        ]
+    );
+    assert!(
+        lines[3].starts_with("      1  ") && lines[3].ends_with("loss = intra   expect 69.7"),
+        "{out}"
+    );
+    assert!(lines[5].ends_with("  twice"), "{out}");
+    let json: Value = serde_json::from_str(&printed(&folder, &["show", "t.cc", "--json"])).unwrap();
+    assert_eq!(json["tables"][0]["rows"][1]["label"], "all");
+    let (code, _, err) = crisscross(&folder, &["show", "u.cc"]);
+    assert!(
+        code == 1 && err.contains("there is no file `u.cc`"),
+        "{err}"
+    );
+}

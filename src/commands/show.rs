@@ -21,6 +21,7 @@ pub fn show(arguments: &Show) -> Result<()> {
     match (&arguments.file, within) {
         (Some(file), _) => return show_in(name, file, arguments),
         (None, Some((file, name))) => return show_in(name, Path::new(file), arguments),
+        (None, None) if name.ends_with(".cc") => return show_file(Path::new(name), arguments),
         (None, None) if is_shipped_value(name) => return show_shipped(name, arguments),
         (None, None) if arguments.json => {
             let message = "a module is text, and has no form as JSON";
@@ -40,6 +41,95 @@ pub fn show(arguments: &Show) -> Result<()> {
     };
     write_out(text);
     Ok(())
+}
+
+/// Prints what a file asks for: its pretrainings, protocols and tables row by row, each under the name by which it is shown.
+fn show_file(file: &Path, arguments: &Show) -> Result<()> {
+    let compiled = compile_or_stop(&[file.to_owned()], Profile::Full)?;
+    for (name, program) in compiled.programs().unwrap_or_default() {
+        let tables = program.tables.iter().map(|table| {
+            let columns: Vec<&str> = table
+                .scores
+                .iter()
+                .map(|(label, _)| label.as_str())
+                .collect();
+            let rows = table.rows.iter().map(|row| {
+                json!({ "label": row.label, "of": row.of, "stage": row.id, "expect": row.expect })
+            });
+            let rows: Vec<_> = rows.collect();
+            json!({ "name": table.name, "title": table.title, "columns": columns, "rows": rows })
+        });
+        if arguments.json {
+            let pretrains: Vec<&str> = program
+                .pretrains
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect();
+            let evals: Vec<&str> = program
+                .evals
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let tables: Vec<_> = tables.collect();
+            let object =
+                json!({ "file": name, "pretrains": pretrains, "evals": evals, "tables": tables });
+            write_out(&format!("{object}\n"));
+            continue;
+        }
+        write_out(&outline(name, program));
+    }
+    Ok(())
+}
+
+fn outline(file: &str, program: &Program) -> String {
+    let mut lines = vec![file.to_owned()];
+    lines.extend(
+        program
+            .pretrains
+            .iter()
+            .map(|one| format!("  pretrain {}", one.name)),
+    );
+    lines.extend(
+        program
+            .evals
+            .iter()
+            .map(|(name, _)| format!("  eval {name}")),
+    );
+    for table in &program.tables {
+        let title = table
+            .title
+            .as_ref()
+            .map_or(String::new(), |title| format!(" \"{title}\""));
+        lines.push(format!("  table {}{title}", table.name));
+        if !table.scores.is_empty() {
+            let columns: Vec<&str> = table
+                .scores
+                .iter()
+                .map(|(label, _)| label.as_str())
+                .collect();
+            lines.push(format!("    scores  {}", columns.join(", ")));
+        }
+        let width = table.rows.iter().map(|row| row.label.chars().count()).max();
+        let width = width.unwrap_or(0);
+        for (row, number) in table.rows.iter().zip(1..) {
+            let expect = row.expect.iter().map(|cell| cell.as_deref().unwrap_or("_"));
+            let expect: Vec<&str> = expect.collect();
+            let expect = match expect.as_slice() {
+                [] => String::new(),
+                some => format!("   expect {}", some.join(", ")),
+            };
+            lines.push(
+                format!(
+                    "    {number:>3}  {}  {:<width$}{expect}",
+                    row.id.short(),
+                    row.label
+                )
+                .trim_end()
+                .to_owned(),
+            );
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// `released:crisscross`, as module and name; a name alone is one of the prelude.

@@ -218,6 +218,11 @@ fn sides_that_cannot_be_compared_say_what_can() {
         assert_eq!((found, out.as_str()), (code, ""), "{sides:?} {err}");
         assert!(err.contains(words), "{sides:?}: {err}");
     }
+    std::fs::write(folder.path().join("two.cc"), "intra + sync\n").unwrap();
+    let bare = printed(&folder, &["diff", "one.cc", "two.cc"]);
+    assert!(bare.contains("graph    + 4 terms"), "{bare}");
+    let used = printed(EXPERIMENTS, &["explain", "crisscross.lr_b", "table1.cc"]);
+    assert!(used.ends_with("used by     table1:3-11\n"), "{used}");
     let out = printed(&folder, &["diff", "one.cc", "a.cc:t:1"]);
     assert!(
         out.ends_with("nothing differs: both are one run\n"),

@@ -256,6 +256,12 @@ fn compare(left: &Side, right: &Side) -> Result<Found> {
     };
     Ok(match (&left.what, &right.what) {
         (Module(left), Module(right)) => modules(left, right),
+        (File(of_left), File(of_right)) if of_left.is_bare && of_right.is_bare => {
+            match (row(&left.what), row(&right.what)) {
+                (Some(left), Some(right)) => experiments(&left, &right),
+                _ => return Err(unlike(left, right)),
+            }
+        }
         (File(of_left), File(of_right)) => {
             let difference = difference::programs(of_left, of_right);
             let text = if difference.is_same() {

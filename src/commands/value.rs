@@ -678,8 +678,12 @@ fn used_line(uses: &Uses) -> String {
     let shown = uses.iter().map(|(_, table, rows)| match rows {
         None => table.clone(),
         Some(rows) => {
-            let rows: Vec<String> = rows.iter().map(usize::to_string).collect();
-            format!("{table}:{}", rows.join(","))
+            let runs = rows.chunk_by(|a, b| a + 1 == *b).map(|run| match run {
+                [first, .., last] => format!("{first}-{last}"),
+                [one] => one.to_string(),
+                [] => String::new(),
+            });
+            format!("{table}:{}", runs.collect::<Vec<_>>().join(","))
         }
     });
     let shown: Vec<String> = shown.collect();

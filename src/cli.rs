@@ -190,9 +190,18 @@ pub enum GraphFormat {
 #[derive(Debug, Args)]
 pub struct Plan {
     /// The files
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Text for people, or the plan as the engine reads it
+    /// A line for each row
+    #[arg(short, long, conflicts_with_all = ["verbose", "why"])]
+    pub quiet: bool,
+    /// All stages with their fields, too, and what is shared and grouped
+    #[arg(short, long, conflicts_with = "why")]
+    pub verbose: bool,
+    /// Say why each stage of a row, of a table or of all is done or to do, with the nearest finished one and what differs
+    #[arg(long, value_name = "TABLE:ROW", num_args = 0..=1, default_missing_value = "")]
+    pub why: Option<String>,
+    /// Text for people, or the plan as the engine reads it, with how it stands beside it
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
     /// Synthetic data and narrow networks under the same names: minutes on a laptop

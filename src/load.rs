@@ -50,6 +50,22 @@ impl Compiled {
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 
+    /// The warnings in a few words: `3 warnings (W0503 W0705)`.
+    pub fn warnings(&self) -> Option<String> {
+        let warnings = self.diagnostics.iter();
+        let warnings: Vec<&Diagnostic> = warnings
+            .filter(|d| d.severity == Severity::Warning)
+            .collect();
+        let codes: BTreeSet<&str> = warnings.iter().map(|d| d.code.0).collect();
+        let codes: Vec<&str> = codes.into_iter().collect();
+        let count = match warnings.len() {
+            0 => return None,
+            1 => "1 warning".to_owned(),
+            n => format!("{n} warnings"),
+        };
+        Some(format!("{count} ({})", codes.join(" ")))
+    }
+
     /// Prints what is wrong or suspicious. Notes are for `check`.
     fn print_warnings(&self) {
         let loud = self

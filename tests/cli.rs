@@ -418,6 +418,116 @@ fn the_plan_as_json_is_what_the_engine_reads() {
 }
 
 #[test]
+fn a_plan_is_printed_at_three_levels() {
+    let folder = folder(&[("t.cc", TABLE), ("u.cc", b"intra + sync\n")]);
+    let plan = |arguments: &[&str]| {
+        let left = crisscross(
+            folder.path(),
+            &[&["plan", "t.cc", "u.cc"], arguments].concat(),
+        );
+        assert_eq!((left.code, left.err.as_str()), (0, ""), "{arguments:?}");
+        left.out
+    };
+    let [rows, summary, full] = [&["-q"] as &[&str], &[], &["-v"]].map(plan);
+    assert_eq!(rows.lines().count(), 3, "{rows}");
+    assert!(
+        summary.starts_with("plan for 2 files, 2 tables, 3 rows\n"),
+        "{summary}"
+    );
+    assert!(summary.contains("row 1 is t:2"), "{summary}");
+    assert!(
+        summary.contains("missing           KS: no root in `crisscross.toml`; stops"),
+        "{summary}"
+    );
+    assert!(
+        full.lines().count() > summary.lines().count() && full.contains("v.lr_b = "),
+        "{full}"
+    );
+    assert_eq!(crisscross(folder.path(), &["plan"]).code, 2);
+    assert_eq!(
+        crisscross(folder.path(), &["plan", "-q", "-v", "t.cc"]).code,
+        2
+    );
+}
+
+#[test]
+fn why_takes_a_row_a_table_or_nothing_before_the_file() {
+    let folder = folder(&[
+        ("t.cc", TABLE),
+        (
+            "crisscross.toml",
+            b"[data.KS]\nroot = \".\"\n[data.UCF101]\nroot = \".\"\n",
+        ),
+    ]);
+    let why = |arguments: &[&str]| {
+        let left = crisscross(folder.path(), &[&["plan"], arguments].concat());
+        assert_eq!(left.code, 0, "{arguments:?}: {}", left.err);
+        left.out
+    };
+    let all = why(&["--why", "t.cc"]);
+    assert_eq!(all, why(&["t.cc", "--why"]));
+    assert_eq!(all, why(&["--why", "t", "t.cc"]));
+    assert!(all.starts_with("t:1  loss = intra\n  pretrain  "), "{all}");
+    let one = why(&["--why", "t:all", "t.cc"]);
+    assert!(
+        all.ends_with(&one) && one.starts_with("t:2  all\n"),
+        "{one}"
+    );
+    assert!(one.contains("waits for pretrain "), "{one}");
+    let wrong = crisscross(folder.path(), &["plan", "t.cc", "--why", "t:9"]);
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong.err.contains("table `t` has no row `9`"),
+        "{}",
+        wrong.err
+    );
+}
+
+/// Warnings are counted by a plan, and `check` shows them.
+#[test]
+fn a_plan_counts_warnings() {
+    let folder = folder(&[(
+        "w.cc",
+        b"use paper\npretrain x = crisscross with { loss = intra + v1v2 }\n",
+    )]);
+    let left = crisscross(folder.path(), &["plan", "w.cc"]);
+    assert_eq!((left.code, left.err.as_str()), (0, ""));
+    assert!(
+        left.out
+            .contains("1 warning (W0412), `crisscross check` shows them"),
+        "{}",
+        left.out
+    );
+}
+
+/// What `plan` counts is what `run` counts before it begins.
+#[test]
+fn plan_and_run_print_the_same_counts() {
+    let folder = folder(&[("t.cc", TABLE), ("one.cc", b"intra\n")]);
+    copy_program(&folder.path().join("crisscross"));
+    let alone = |verb: &str| {
+        let output = Command::new(folder.path().join("crisscross"))
+            .current_dir(folder.path())
+            .args([verb, "t.cc", "one.cc"])
+            .output()
+            .unwrap();
+        (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (plan, _) = alone("plan");
+    // Without an engine beside it a run ends here.
+    let (_, run) = alone("run");
+    let counts: Vec<&str> = run
+        .lines()
+        .take_while(|line| !line.starts_with("error"))
+        .collect();
+    assert!(counts.len() > 4, "{run}");
+    assert_eq!(plan.lines().take(counts.len()).collect::<Vec<_>>(), counts);
+}
+
+#[test]
 fn a_report_without_runs_prints_dashes_and_no_published_number_as_measured() {
     let folder = folder(&[("t.cc", TABLE)]);
     for format in [None, Some("md"), Some("tex"), Some("csv")] {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use compiler::Profile;
 use compiler::hir::Program;
+use compiler::plan::{Level, Standing};
 use crisscross::{load, render};
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::{FileId, Sources};
@@ -119,8 +120,11 @@ fn graph_cases() {
 fn plan_cases() {
     insta::glob!("cases/plan/*.cc", |path| {
         let program = program(path);
-        let plan = compiler::plan::plan(&[(&name(path), &program)]).unwrap();
-        insta::assert_snapshot!(compiler::plan::text(&plan, |_| false));
+        let (plan, log) = compiler::plan::planned(&[(&name(path), &program)]).unwrap();
+        let standing = Standing::default();
+        let [summary, full] = [Level::Summary, Level::Full]
+            .map(|level| compiler::plan::text(&plan, level, &standing, &log));
+        insta::assert_snapshot!(format!("{summary}\n--- in full\n{full}"));
     });
 }
 

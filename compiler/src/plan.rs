@@ -3,18 +3,26 @@
 mod available;
 mod build;
 mod draft;
+mod likeness;
 pub mod passes;
 mod print;
+mod standing;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod why;
 
 pub(crate) use available::with_needed;
 pub use available::{Executable, executable, refusal, with_reasons};
 pub use build::{FORMAT, plan, planned};
 pub use draft::{Ask, Asked, Draft, literal};
-pub use print::{json, text};
+pub use likeness::likeness;
+pub use print::{Level, Summary, json, json_of, summary, text, totals};
+pub use standing::{Estimate, Standing, State, Stood, data_sets, stood};
 pub use steps::Made;
+pub use why::{
+    Because, Difference, Earlier, Places, Reason, fields, reasons, text as reasons_text,
+};
 
 use crate::graph::Node;
 use crate::hir;

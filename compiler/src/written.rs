@@ -530,7 +530,7 @@ pub fn checkpoint(epoch: Option<u32>) -> String {
     epoch.map_or_else(|| "the end".to_owned(), |epoch| format!("{epoch}ep"))
 }
 
-/// `top1(mean(clips))`.
+/// `top1(mean(clips))`, `recall(5)`.
 pub fn score(score: Score) -> String {
     match score {
         Score::Top1 => "top1(mean(clips))".to_owned(),

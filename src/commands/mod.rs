@@ -24,7 +24,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use compiler::Profile;
-use records::folder::Runs;
 use records::site::Site;
 
 use crate::cli::{Cli, Command};
@@ -67,29 +66,4 @@ fn site_and_runs(site: Option<&Path>, runs: Option<&Path>) -> Result<(Site, Path
         .or_else(|| site.runs.clone())
         .unwrap_or_else(|| here.join("runs"));
     Ok((site, runs))
-}
-
-/// The finished stages in `runs`, for asking whether one of `plan` is done: a run that lacks a state that the plan reads is not.
-fn finished(
-    plan: &compiler::plan::Plan,
-    runs: &Path,
-) -> Result<impl Fn(&compiler::plan::StageId) -> bool + use<>> {
-    let mut index = Runs::at(runs).index()?;
-    for (stage, _) in lacking(plan, runs)? {
-        index.remove(&stage);
-    }
-    Ok(move |id: &compiler::plan::StageId| index.contains_key(id))
-}
-
-/// The finished pretrainings of `plan` in `runs` that did not keep a state that the plan reads, with the epochs.
-fn lacking(
-    plan: &compiler::plan::Plan,
-    runs: &Path,
-) -> Result<Vec<(compiler::plan::StageId, Vec<u32>)>> {
-    let index = Runs::at(runs).index()?;
-    let lacks = |stage: &compiler::plan::Stage| {
-        let epochs = index.get(&stage.id)?.lacks(&stage.work);
-        (!epochs.is_empty()).then(|| (stage.id.clone(), epochs))
-    };
-    Ok(plan.stages.iter().filter_map(lacks).collect())
 }

@@ -1,44 +1,162 @@
-//! `plan`: the stages that some files need.
+//! `plan`: the stages that some files need, how they stand on this machine, and why.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use compiler::hir::Program;
-use compiler::plan::{self, Plan, StageId};
+use compiler::plan::{self, Earlier, Level, Plan, Reason, Standing, State};
+use grammar::span::Sources;
+use records::estimate;
+use records::folder::{Finished, Runs};
+use records::site::Site;
 
-use super::{finished, lacking, profile, rows, site_and_runs};
+use super::{profile, rows, show, site_and_runs};
 use crate::cli;
 use crate::failure::{Failure, Result};
-use crate::load::{Compiled, compile_or_stop};
+use crate::load::{Compiled, compile, compile_or_stop};
 use crate::render::{self, Format, write_out};
 
 /// Prints the plan.
 pub fn plan(arguments: &cli::Plan) -> Result<()> {
-    let plan = plan_of(&arguments.files, arguments.toy, &[])?;
-    let text = match arguments.format {
-        Format::Text => {
-            let (_, runs) = site_and_runs(
-                arguments.place.site.as_deref(),
-                arguments.place.runs.as_deref(),
-            )?;
-            plan::text(&plan, finished(&plan, &runs)?) + &repeated(&plan, &runs)?
-        }
-        Format::Json => plan::json(&plan),
+    let (files, why) = files_and_why(arguments)?;
+    let compiled = compile(&files, profile(arguments.toy));
+    let programs = compiled.programs();
+    let Some(programs) = programs else {
+        compiled.print_loud();
+        return Err(Failure::said());
+    };
+    let picked = why.map(|pick| rows::picked(&programs, pick)).transpose()?;
+    let (plan, log) = plan::planned(&programs).map_err(|found| {
+        render::print(&compiled.sources, &found, Format::Text);
+        Failure::said()
+    })?;
+    let place = &arguments.place;
+    let (site, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
+    let index = Runs::at(&runs).index()?;
+    let mut standing = look(&plan, &site, &index);
+    standing.warnings = compiled.warnings();
+    let level = match (arguments.quiet, arguments.verbose) {
+        (true, _) => Level::Rows,
+        (_, true) => Level::Full,
+        (_, _) => Level::Summary,
+    };
+    let earlier = estimate::stages(&index);
+    if level != Level::Rows && picked.is_none() || arguments.format == Format::Json {
+        standing.estimate = Some(estimated(&plan, &standing, &earlier)?);
+    }
+    let reasons = match &picked {
+        None => vec![],
+        Some(picked) => reasons(
+            &plan,
+            &standing,
+            picked,
+            &earlier,
+            (&programs, &compiled.sources),
+        ),
+    };
+    let text = match (arguments.format, &picked) {
+        (Format::Json, _) => plan::json_of(&plan, level, &standing, &log, &reasons),
+        (Format::Text, Some(_)) => plan::reasons_text(&plan::stood(&plan, &standing), &reasons),
+        (Format::Text, None) => plan::text(&plan, level, &standing, &log),
     };
     write_out(&(text.trim_end().to_owned() + "\n"));
     Ok(())
 }
 
-/// One line for each finished pretraining that did not keep a state that the plan reads: what a run does about it.
-fn repeated(plan: &Plan, runs: &Path) -> Result<String> {
-    let line = |(id, epochs): (StageId, Vec<u32>)| {
-        let epochs: Vec<String> = epochs.iter().map(|epoch| format!("{epoch}ep")).collect();
-        format!(
-            "\n  {} is finished, but its state after {} was not kept: a run trains it again as far as that, each loss compared\n",
-            id.short(),
-            epochs.join(", ")
-        )
+/// The files, and the rows that `--why` asks about: all of them where it names none. A file right behind `--why` is a file.
+fn files_and_why(arguments: &cli::Plan) -> Result<(Vec<PathBuf>, Option<&str>)> {
+    let mut files = arguments.files.clone();
+    let why = match arguments.why.as_deref() {
+        Some(pick) if pick.ends_with(".cc") || Path::new(pick).is_file() => {
+            files.insert(0, pick.into());
+            Some("")
+        }
+        other => other,
     };
-    Ok(lacking(plan, runs)?.into_iter().map(line).collect())
+    if files.is_empty() {
+        return Err(Failure::misuse("`plan` needs a file")
+            .help("for example `crisscross plan --why table1:3 experiments/table1.cc`"));
+    }
+    Ok((files, why))
+}
+
+/// How a plan stands on this machine: what is finished, and which data sets are not there.
+pub fn look(plan: &Plan, site: &Site, index: &BTreeMap<plan::StageId, Finished>) -> Standing {
+    let folder = |finished: &Finished| {
+        let name = finished.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    let (mut done, mut again) = (BTreeMap::new(), BTreeMap::new());
+    for stage in &plan.stages {
+        let Some(finished) = index.get(&stage.id) else {
+            continue;
+        };
+        let lacks = finished.lacks(&stage.work);
+        if lacks.is_empty() {
+            done.insert(stage.id.clone(), folder(finished));
+        } else {
+            again.insert(stage.id.clone(), lacks);
+        }
+    }
+    let missing = plan::data_sets(plan).into_iter();
+    Standing {
+        done,
+        again,
+        missing: missing
+            .filter_map(|name| Some((name.to_owned(), site.lacks(name)?)))
+            .collect(),
+        ..Standing::default()
+    }
+}
+
+/// What the stages to do take.
+fn estimated(
+    plan: &Plan,
+    standing: &Standing,
+    earlier: &[(&Finished, plan::Stage)],
+) -> Result<plan::Estimate> {
+    let stood = plan::stood(plan, standing);
+    let states = stood.states.iter();
+    let to_do: Vec<&plan::StageId> = states
+        .filter(|(_, state)| **state == State::ToDo)
+        .map(|(id, _)| *id)
+        .collect();
+    Ok(estimate::estimate(plan, &to_do, earlier)?)
+}
+
+/// Why each stage of the picked rows is as it is.
+fn reasons(
+    plan: &Plan,
+    standing: &Standing,
+    picked: &[(usize, usize)],
+    earlier: &[(&Finished, plan::Stage)],
+    (programs, sources): (&[(&str, &Program)], &Sources),
+) -> Vec<Reason> {
+    let earlier: Vec<Earlier> = earlier
+        .iter()
+        .map(|(finished, stage)| Earlier {
+            folder: finished
+                .path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            stage: stage.clone(),
+        })
+        .collect();
+    let tables: Vec<_> = programs
+        .iter()
+        .flat_map(|(_, program)| &program.tables)
+        .collect();
+    let place = |table: usize, row: usize, path: &str| {
+        let provenance = &tables.get(table)?.rows.get(row)?.provenance;
+        // `data KS`, `modality v`: the field that names the declaration.
+        let path = path.split(' ').next().unwrap_or(path);
+        let span = show::source(provenance, path)?;
+        let (line, _) = sources.line_column(span.file, span.start);
+        Some(format!("{}:{line}", sources.get(span.file).name))
+    };
+    plan::reasons(&plan::stood(plan, standing), picked, &earlier, &place)
 }
 
 /// The plan of `files`, or of the rows among them that `only` names.

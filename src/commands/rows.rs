@@ -15,16 +15,8 @@ pub fn keep_only(programs: &mut [(String, Program)], picks: &[String]) -> Result
         .collect();
     let mut kept = vec![];
     for pick in picks {
-        let (table, row) = match pick.split_once(':') {
-            Some((table, row)) => (table, Some(row)),
-            None => (pick.as_str(), None),
-        };
-        let table = table_named(&tables, table)?;
-        let rows = match row {
-            Some(row) => vec![row_of(table, row)?],
-            None => (0..table.rows.len()).collect(),
-        };
-        kept.extend(rows.into_iter().map(|row| (table.span, row)));
+        let rows = named(&tables, pick)?.into_iter();
+        kept.extend(rows.map(|(table, row)| (tables[table].span, row)));
     }
     for (_, program) in programs.iter_mut() {
         for table in &mut program.tables {
@@ -38,6 +30,38 @@ pub fn keep_only(programs: &mut [(String, Program)], picks: &[String]) -> Result
         program.tables.retain(|table| !table.rows.is_empty());
     }
     Ok(())
+}
+
+/// The rows of all tables that `pick` names, each as the table's place among all tables and the row's place in it; all rows where
+/// it is empty.
+pub fn picked(programs: &[(&str, &Program)], pick: &str) -> Result<Vec<(usize, usize)>> {
+    let tables: Vec<&Table> = programs
+        .iter()
+        .flat_map(|(_, program)| &program.tables)
+        .collect();
+    if !pick.is_empty() {
+        return named(&tables, pick);
+    }
+    let all = tables.iter().enumerate();
+    Ok(all
+        .flat_map(|(table, of)| (0..of.rows.len()).map(move |row| (table, row)))
+        .collect())
+}
+
+/// The rows that `TABLE` or `TABLE:ROW` names, each as the table's place among `tables` and the row's place in it.
+fn named(tables: &[&Table], pick: &str) -> Result<Vec<(usize, usize)>> {
+    let (table, row) = match pick.split_once(':') {
+        Some((table, row)) => (table, Some(row)),
+        None => (pick, None),
+    };
+    let of = table_named(tables, table)?;
+    let place = tables.iter().position(|other| std::ptr::eq(*other, of));
+    let rows = match row {
+        Some(row) => vec![row_of(of, row)?],
+        None => (0..of.rows.len()).collect(),
+    };
+    let at = |row| Some((place?, row));
+    Ok(rows.into_iter().filter_map(at).collect())
 }
 
 /// The table and row that `pick` names; without it the first row of the first table.

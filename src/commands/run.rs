@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use compiler::hir::{Data, Drawing};
-use compiler::plan::{Executable, Plan, Work, with_passes};
-use records::folder::{plan_hash, write_json};
+use compiler::plan::{self, Executable, Plan, StageId, Work, with_passes};
+use records::folder::{Runs, plan_hash, write_json};
 use records::say;
 
 use super::graph::pass;
-use super::plan::plan_of;
-use super::{finished, report, site_and_runs};
+use super::plan::{look, plan_of};
+use super::{report, site_and_runs};
 use crate::cli::Run;
 use crate::failure::{Failure, Result};
 use crate::handover;
@@ -27,12 +27,15 @@ pub fn run(arguments: &Run) -> Result<()> {
         );
     }
     let plan = with_passes(plan, &passes);
-    let plan = executable(plan)?;
     let (site, runs) = site_and_runs(
         arguments.place.site.as_deref(),
         arguments.place.runs.as_deref(),
     )?;
-    let is_done = finished(&plan, &runs)?;
+    let index = Runs::at(&runs).index()?;
+    let standing = look(&plan, &site, &index);
+    let is_done = |id: &StageId| standing.done.contains_key(id);
+    say(plan::totals(&plan::summary(&plan::stood(&plan, &standing))).trim_end());
+    let plan = executable(plan)?;
     // Files may have changed since; only the engine looks at them.
     let needs_files = plan.stages.iter().any(|stage| reads_files(&stage.work));
     if !needs_files && plan.stages.iter().all(|stage| is_done(&stage.id)) {

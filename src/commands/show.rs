@@ -218,7 +218,7 @@ fn show_value(
 }
 
 /// The last place that set the value at `path`: it may have set a part of it, all of it, or the same for all modalities.
-fn source(provenance: &Provenance, path: &str) -> Option<Span> {
+pub(super) fn source(provenance: &Provenance, path: &str) -> Option<Span> {
     let without_modality = path.split_once('.').map(|(_, rest)| rest);
     [Some(path), without_modality]
         .into_iter()

@@ -1,123 +1,160 @@
-//! A plan for people and for programs.
+//! A plan for people and for programs, in three levels of detail.
 
-use super::{CellPlan, Plan, RowPlan, Stage, StageId, TablePlan, Work};
+mod summary;
+
+pub use summary::{Summary, summary, totals};
+
+use super::standing::{Standing, State, Stood, needs, stood};
+use super::why::{Reason, fields};
+use super::{CellPlan, Plan, RowPlan, Stage, StageId, TablePlan, Work, passes};
 use crate::hir::{Drawing, Head};
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How much of a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// A line for each row.
+    Rows,
+    /// What is to be done, by kind and table.
+    Summary,
+    /// All stages with their fields, too.
+    Full,
+}
 
 /// The plan as JSON, complete: what the engine reads.
 pub fn json(plan: &Plan) -> String {
     serde_json::to_string_pretty(plan).expect("plans are plain data")
 }
 
-/// What is to be done: counts, the tables with what each row shares, and the stages in order. `is_done` says which stages have
-/// a finished run.
-pub fn text(plan: &Plan, is_done: impl Fn(&StageId) -> bool) -> String {
-    let rows: usize = plan.tables.iter().map(|table| table.rows.len()).sum();
-    let files: BTreeSet<&str> = plan
-        .tables
+/// The plan as JSON with how it stands: what the engine reads and, beside it, `summary`; with [`Level::Rows`] the summary and
+/// a line for each row alone, with [`Level::Full`] what each pass did as well. `reasons` are added as `why`.
+pub fn json_of(
+    plan: &Plan,
+    level: Level,
+    standing: &Standing,
+    log: &[passes::Why],
+    reasons: &[Reason],
+) -> String {
+    let stood = stood(plan, standing);
+    let mut whole = match level {
+        Level::Rows => json!({ "rows": row_values(&stood) }),
+        Level::Summary | Level::Full => serde_json::to_value(plan).expect("plans are plain data"),
+    };
+    let plain = |value| serde_json::to_value(value).expect("summaries are plain data");
+    if let Value::Object(fields) = &mut whole {
+        fields.insert("summary".to_owned(), plain(summary(&stood)));
+        if level == Level::Full {
+            fields.insert("passes".to_owned(), json!(log));
+            fields.insert("alone".to_owned(), json!(passes::outside(plan)));
+        }
+        if !reasons.is_empty() {
+            fields.insert("why".to_owned(), json!(reasons));
+        }
+    }
+    serde_json::to_string_pretty(&whole).expect("plans are plain data")
+}
+
+/// The plan for people. `log` is what its passes did, printed with [`Level::Full`].
+pub fn text(plan: &Plan, level: Level, standing: &Standing, log: &[passes::Why]) -> String {
+    let stood = stood(plan, standing);
+    match level {
+        Level::Rows => rows(&stood),
+        Level::Summary => summary(&stood).text() + summary::HINT,
+        Level::Full => {
+            let mut out = summary(&stood).text();
+            out += &tables(&stood);
+            out += &stages(&stood);
+            out + &grouping(&stood, log)
+        }
+    }
+}
+
+/// What is done and to do of a row: `2 done, 3 to do`.
+fn row_state(stood: &Stood<'_>, row: &RowPlan) -> String {
+    let mut counts: BTreeMap<State, usize> = BTreeMap::new();
+    for id in stages_of(stood, row) {
+        *counts.entry(stood.states[id]).or_default() += 1;
+    }
+    let parts = counts
         .iter()
-        .map(|table| table.file.as_str())
-        .collect();
-    let (files, tables) = (
-        count(files.len(), "file"),
-        count(plan.tables.len(), "table"),
-    );
-    let toy = if plan.toy { " (toy)" } else { "" };
-    let mut out = format!(
-        "plan{toy} for {files}, {tables}, {}\n\n",
-        count(rows, "row")
-    );
-    out += &totals(plan, &is_done);
-    let users = users(plan);
-    let is_drawn = |stage: &&Stage| matches!(stage.work, Work::Draw(_));
-    let drawn: BTreeSet<&StageId> = plan.stages.iter().filter(is_drawn).map(|s| &s.id).collect();
-    for table in &plan.tables {
+        .map(|(state, number)| format!("{number} {}", state.word()));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// The stages of a row, each once.
+pub(super) fn stages_of<'s>(stood: &Stood<'s>, row: &RowPlan) -> Vec<&'s StageId> {
+    let mut ids: Vec<&'s StageId> = vec![];
+    let add = |id: &StageId, ids: &mut Vec<&'s StageId>| {
+        if let Some((own, _)) = stood.states.get_key_value(id)
+            && !ids.contains(own)
+        {
+            ids.push(own);
+        }
+    };
+    add(&row.pretrain, &mut ids);
+    for id in row.cells.iter().filter_map(|cell| cell.stage.as_ref().ok()) {
+        if let Some(stage) = stood.at(id) {
+            for need in needs(&stage.work) {
+                add(need, &mut ids);
+            }
+        }
+        add(id, &mut ids);
+    }
+    ids
+}
+
+/// `table1:3   5 to do   loss = intra`.
+fn rows(stood: &Stood<'_>) -> String {
+    let mut lines = vec![];
+    for table in &stood.plan.tables {
+        for (number, row) in (1..).zip(&table.rows) {
+            let name = format!("{}:{number}", table.name);
+            lines.push((name, row_state(stood, row), row.label.as_str()));
+        }
+    }
+    let width = |of: fn(&(String, String, &str)) -> usize| lines.iter().map(of).max().unwrap_or(0);
+    let (names, states) = (width(|line| line.0.len()), width(|line| line.1.len()));
+    let lines = lines.iter().map(|(name, state, label)| {
+        let line = format!("{name:names$}  {state:states$}  {label}");
+        line.trim_end().to_owned() + "\n"
+    });
+    lines.collect()
+}
+
+fn row_values(stood: &Stood<'_>) -> Vec<Value> {
+    let mut rows = vec![];
+    for table in &stood.plan.tables {
+        for (number, row) in (1..).zip(&table.rows) {
+            let stages: BTreeMap<&StageId, State> = stages_of(stood, row)
+                .into_iter()
+                .map(|id| (id, stood.states[id]))
+                .collect();
+            rows.push(json!({
+                "table": table.name, "row": number, "label": row.label, "stages": stages,
+            }));
+        }
+    }
+    rows
+}
+
+/// The tables with what each row shares, and the reason of each cell without a number.
+fn tables(stood: &Stood<'_>) -> String {
+    let users = users(stood.plan);
+    let mut out = String::new();
+    for table in &stood.plan.tables {
         out += "\n";
         let title = table.title.as_deref().unwrap_or_default();
         out += format!("  {}  {title}", table.name).trim_end();
         out += "\n";
-        let labels = table.rows.iter().map(|row| row.label.chars().count());
-        let width = labels.max().unwrap_or(0);
         if !table.curves.is_empty() {
             let curves: Vec<&str> = table.curves.iter().map(|curve| curve.name()).collect();
             out += &format!("    curves of each row: {}\n", curves.join(", "));
         }
+        let labels = table.rows.iter().map(|row| row.label.chars().count());
+        let width = labels.max().unwrap_or(0);
         for (number, row) in (1..).zip(&table.rows) {
-            out += &row_lines(plan, table, (number, width), row, &users, &drawn);
-        }
-    }
-    if !plan.stages.is_empty() {
-        out += "\n  stages in order\n";
-    }
-    let width = plan
-        .stages
-        .iter()
-        .map(|stage| stage.label.chars().count())
-        .max()
-        .unwrap_or(0);
-    for stage in &plan.stages {
-        let state = if is_done(&stage.id) { "done" } else { "to do" };
-        let line = format!(
-            "    {}  {:width$}  {state:5}  {}",
-            stage.id.short(),
-            stage.label,
-            amount(stage)
-        );
-        out += line.trim_end();
-        out += "\n";
-    }
-    out
-}
-
-/// `3 pretrainings    3 asked for, 1 done, 2 to do`, for each kind of stage.
-fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
-    let mut counts = [(0usize, 0usize); 5];
-    for stage in &plan.stages {
-        let kind = &mut counts[kind(stage)];
-        kind.0 += 1;
-        kind.1 += usize::from(is_done(&stage.id));
-    }
-    let rows: usize = plan.tables.iter().map(|table| table.rows.len()).sum();
-    let by_id: BTreeMap<&StageId, &Stage> = plan.stages.iter().map(|s| (&s.id, s)).collect();
-    let cells = plan
-        .tables
-        .iter()
-        .flat_map(|table| &table.rows)
-        .flat_map(|row| &row.cells);
-    let (mut extractions, mut scores, mut finetunings, mut drawings) = (0, 0, 0, 0);
-    for stage in cells.filter_map(|cell| by_id.get(cell.stage.as_ref().ok()?)) {
-        match &stage.work {
-            Work::Score(work) => {
-                scores += 1;
-                extractions += 1 + work.beside.len();
-            }
-            Work::Finetune(_) => finetunings += 1,
-            Work::Draw(work) => {
-                drawings += 1;
-                extractions += usize::from(matches!(work.drawing, Drawing::Gallery(_)));
-            }
-            Work::Pretrain(_) | Work::Extract(_) => {}
-        }
-    }
-    let mut out = String::new();
-    for ((all, done), (name, asked)) in counts.into_iter().zip([
-        ("pretraining", rows),
-        ("extraction", extractions),
-        ("score", scores),
-        ("finetuning", finetunings),
-        ("drawing", drawings),
-    ]) {
-        if all > 0 {
-            let shared = if asked > all {
-                format!("{} shared", asked - all)
-            } else {
-                "none shared".to_owned()
-            };
-            let what = count(all, name);
-            out += &format!(
-                "  {what:17} {asked:4} asked for, {shared}; {done} done, {} to do\n",
-                all - done
-            );
+            out += &row_lines(stood, table, (number, width), row, &users);
         }
     }
     out
@@ -125,12 +162,11 @@ fn totals(plan: &Plan, is_done: &impl Fn(&StageId) -> bool) -> String {
 
 /// The row, its stages, what it shares, and the reason of each cell without a number.
 fn row_lines(
-    plan: &Plan,
+    stood: &Stood<'_>,
     table: &TablePlan,
     (number, width): (usize, usize),
     row: &RowPlan,
     users: &BTreeMap<&StageId, Vec<String>>,
-    drawn: &BTreeSet<&StageId>,
 ) -> String {
     let me = format!("{}:{number}", table.name);
     let mut line = format!(
@@ -143,7 +179,10 @@ fn row_lines(
         Err(_) => "-".to_owned(),
     };
     if !row.cells.is_empty() {
-        let is_drawn = |cell: &CellPlan| matches!(&cell.stage, Ok(id) if drawn.contains(id));
+        let is_drawn = |cell: &CellPlan| {
+            let stage = cell.stage.as_ref().ok().and_then(|id| stood.at(id));
+            stage.is_some_and(|stage| matches!(stage.work, Work::Draw(_)))
+        };
         let word = if row.cells.iter().all(is_drawn) {
             "draw"
         } else {
@@ -170,10 +209,6 @@ fn row_lines(
             out += &format!("        - {heading}: {reason}\n");
         }
     }
-    debug_assert!(
-        plan.stage(&row.pretrain).is_some(),
-        "plan: every row has its pretraining"
-    );
     out
 }
 
@@ -191,14 +226,59 @@ fn users(plan: &Plan) -> BTreeMap<&StageId, Vec<String>> {
     users
 }
 
-fn kind(stage: &Stage) -> usize {
-    match stage.work {
-        Work::Pretrain(_) => 0,
-        Work::Extract(_) => 1,
-        Work::Score(_) => 2,
-        Work::Finetune(_) => 3,
-        Work::Draw(_) => 4,
+/// All stages in order, each with its fields.
+fn stages(stood: &Stood<'_>) -> String {
+    let plan = stood.plan;
+    if plan.stages.is_empty() {
+        return String::new();
     }
+    let mut out = "\n  stages in order\n".to_owned();
+    let labels = plan.stages.iter().map(|stage| stage.label.chars().count());
+    let width = labels.max().unwrap_or(0);
+    for stage in &plan.stages {
+        let line = format!(
+            "    {}  {:width$}  {:8}  {}",
+            stage.id.short(),
+            stage.label,
+            stood.states[&stage.id].word(),
+            amount(stage)
+        );
+        out += line.trim_end();
+        out += "\n";
+        for (path, text) in fields(&stage.work) {
+            out += &format!("              {path} = {text}\n");
+        }
+    }
+    out
+}
+
+/// What the passes did, and which pretrainings train alone.
+fn grouping(stood: &Stood<'_>, log: &[passes::Why]) -> String {
+    let plan = stood.plan;
+    let mut out = "\n  passes\n".to_owned();
+    for why in log {
+        let done = if why.done.is_empty() {
+            "nothing to do"
+        } else {
+            &why.done
+        };
+        out += &format!("    {:20}{done}\n", why.pass);
+    }
+    if plan.gangs.is_empty() {
+        return out;
+    }
+    let label = |id: &StageId| {
+        let label = stood.at(id).map_or(id.short(), |stage| &stage.label);
+        label.strip_suffix(" pretrain").unwrap_or(label).to_owned()
+    };
+    for (number, gang) in (1..).zip(&plan.gangs) {
+        let members: Vec<String> = gang.members.iter().map(label).collect();
+        out += &format!("    group {number:<14}{}\n", members.join(", "));
+    }
+    for (id, reason) in passes::outside(plan) {
+        out += &format!("    alone               {}: {reason}\n", label(&id));
+    }
+    out
 }
 
 /// How much a stage has to do, in what the file states.
@@ -252,7 +332,7 @@ fn amount(stage: &Stage) -> String {
 }
 
 /// `1 row`, `3 rows`.
-fn count(n: usize, noun: &str) -> String {
+pub(super) fn count(n: usize, noun: &str) -> String {
     if n == 1 {
         format!("{n} {noun}")
     } else {

@@ -1,5 +1,7 @@
 //! Plans of closed programs built by hand.
 
+mod standing;
+
 use super::*;
 use crate::codes::NOT_AVAILABLE;
 use crate::fixture::{ALL, crisscross, pairs};
@@ -94,7 +96,12 @@ fn equal_stages_stand_once_over_all_files() {
     );
     assert_eq!(plan.tables[1].rows[0].cells, plan.tables[0].rows[1].cells);
     let done = plan.stages[0].id.clone();
-    insta::assert_snapshot!(without_hashes(&plan, &text(&plan, |id| *id == done)));
+    let standing = Standing {
+        done: [(done, "pretrain-t1-1".to_owned())].into(),
+        ..Standing::default()
+    };
+    let full = text(&plan, Level::Full, &standing, &[]);
+    insta::assert_snapshot!(without_hashes(&plan, &full));
     let mut ids: Vec<&StageId> = plan.stages.iter().map(|stage| &stage.id).collect();
     ids.sort();
     ids.dedup();

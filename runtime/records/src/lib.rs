@@ -1,6 +1,7 @@
 //! What a run reads and leaves on this machine: the site file, run folders and reports. No tensors.
 
 mod error;
+pub mod estimate;
 pub mod folder;
 pub mod record;
 pub mod report;

@@ -125,6 +125,15 @@ impl Site {
         Ok(entry)
     }
 
+    /// Why the data set `name` cannot be read on this machine, in a few words; `None` where its folder is there.
+    pub fn lacks(&self, name: &str) -> Option<String> {
+        match self.data.get(name) {
+            None => Some("no root in `crisscross.toml`".to_owned()),
+            Some(entry) if entry.root.is_dir() => None,
+            Some(entry) => Some(format!("its root is no folder: `{}`", entry.root.display())),
+        }
+    }
+
     /// The share of files that may be undecodable before a run stops.
     pub fn max_bad_share(&self) -> f64 {
         self.max_bad_share.unwrap_or(0.05)
@@ -277,7 +286,14 @@ mod tests {
             "{error}"
         );
         assert!(error.help().contains("[data.KSS]"));
+        assert_eq!(site.lacks("KSS").unwrap(), "no root in `crisscross.toml`");
+        assert!(
+            site.lacks("KS")
+                .unwrap()
+                .starts_with("its root is no folder")
+        );
         std::fs::create_dir(lab.path().join("gone")).unwrap();
+        assert_eq!(site.lacks("KS"), None);
         assert_eq!(site.root("KS").unwrap().root, lab.path().join("gone"));
     }
 

@@ -160,7 +160,7 @@ mod tests {
     fn equal_steps_take_as_long_as_those_that_were_measured() {
         let folder = tempfile::tempdir().unwrap();
         let runs = Runs::open(folder.path()).unwrap();
-        finish(&runs, &plan("row ep = 1"), "cpu");
+        finish(&runs, &plan("row ep = 3"), "cpu");
         // Another loss over the same networks, ten epochs of 429 steps; its features and score have their like.
         let found = of(&runs, &plan("row loss = intra, ep = 10, lr_p = 0.001"));
         assert_eq!(found.seconds, 4290.0 * 0.25 + 30.0 + 1.5);
@@ -176,7 +176,7 @@ mod tests {
         let none = of(&runs, &plan("row"));
         assert_eq!(none.unmeasured, BTreeMap::from(all));
         assert_eq!((none.seconds, none.steps), (0.0, 0));
-        finish(&runs, &plan("row ep = 1"), "cpu");
+        finish(&runs, &plan("row ep = 3"), "cpu");
         for row in [
             "row bs = 256",
             "row v.f = r2plus1d18 - proj2, a.f = resnet18 - proj2",
@@ -194,11 +194,11 @@ mod tests {
     fn another_device_is_no_measure() {
         let folder = tempfile::tempdir().unwrap();
         let runs = Runs::open(folder.path()).unwrap();
-        finish(&runs, &plan("row ep = 1"), "A100");
-        let later = plan("row bs = 256, ep = 1");
+        finish(&runs, &plan("row ep = 3"), "A100");
+        let later = plan("row bs = 256, ep = 3");
         finish(&runs, &later, "cpu");
         // All began in the same second, so the newest may be either; the sum is never of both.
-        let found = of(&runs, &plan("row ep = 2\nrow bs = 256, ep = 2"));
+        let found = of(&runs, &plan("row ep = 4\nrow bs = 256, ep = 4"));
         assert!(["A100", "cpu"].contains(&found.device.as_str()));
         assert_eq!(found.unmeasured.get("pretrain"), Some(&1));
     }

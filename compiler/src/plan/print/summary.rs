@@ -1,9 +1,9 @@
 //! The summary of a plan: what is asked for, shared, done and to do, by kind, data set and table.
 
 use super::{count, stages_of};
+use crate::hir::Drawing;
 use crate::plan::standing::{Estimate, State, Stood, kind, lost};
 use crate::plan::{StageId, Work};
-use crate::hir::Drawing;
 use crate::written;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,7 +253,9 @@ fn groups(stood: &Stood<'_>) -> Vec<Together> {
         let first = gang.members.first().and_then(|id| stood.at(id));
         let data = match first.map(|stage| &stage.work) {
             Some(Work::Pretrain(work)) => written::data_name(&work.settings.data),
-            Some(Work::Extract(_) | Work::Score(_) | Work::Finetune(_) | Work::Draw(_)) | None => "",
+            Some(Work::Extract(_) | Work::Score(_) | Work::Finetune(_) | Work::Draw(_)) | None => {
+                ""
+            }
         };
         let is_view =
             |step: &&crate::plan::Step| matches!(step.node, crate::graph::Node::Augment { .. });
@@ -283,7 +285,7 @@ fn missing(stood: &Stood<'_>) -> Vec<Missing> {
         for table in &stood.plan.tables {
             for (number, row) in (1..).zip(&table.rows) {
                 let mut own = stages_of(stood, row).into_iter();
-                if own.any(|id| is_stopped(id)) {
+                if own.any(&is_stopped) {
                     stops.push(format!("{}:{number}", table.name));
                 }
             }

@@ -879,7 +879,8 @@ fn a_question_is_answered_about_the_nearest_experiments() {
 #[test]
 fn a_plan_says_which_finished_runs_lack_a_state_that_it_reads() {
     let text = "use paper\ntable t {\n  of = crisscross\n  scores = [linear8 on UCF101]\n  row checkpoint = 40ep\n}\n";
-    let place = folder(&[("t.cc", text.as_bytes())]);
+    let site = b"[data.KS]\nroot = \".\"\n[data.UCF101]\nroot = \".\"\n";
+    let place = folder(&[("t.cc", text.as_bytes()), ("crisscross.toml", site)]);
     let json = crisscross(place.path(), &["plan", "--format", "json", "t.cc"]).out;
     let plan: compiler::plan::Plan = serde_json::from_str(&json).unwrap();
     let runs = records::folder::Runs::open(place.path().join("runs")).unwrap();

@@ -42,7 +42,7 @@ pub fn plan(arguments: &cli::Plan) -> Result<()> {
     };
     let earlier = estimate::stages(&index);
     if level != Level::Rows && picked.is_none() || arguments.format == Format::Json {
-        standing.estimate = Some(estimated(&plan, &standing, &earlier)?);
+        standing.estimate = Some(estimated(&plan, &standing, &earlier));
     }
     let reasons = match &picked {
         None => vec![],
@@ -114,14 +114,14 @@ fn estimated(
     plan: &Plan,
     standing: &Standing,
     earlier: &[(&Finished, plan::Stage)],
-) -> Result<plan::Estimate> {
+) -> plan::Estimate {
     let stood = plan::stood(plan, standing);
     let states = stood.states.iter();
     let to_do: Vec<&plan::StageId> = states
         .filter(|(_, state)| **state == State::ToDo)
         .map(|(id, _)| *id)
         .collect();
-    Ok(estimate::estimate(plan, &to_do, earlier)?)
+    estimate::estimate(plan, &to_do, earlier)
 }
 
 /// Why each stage of the picked rows is as it is.

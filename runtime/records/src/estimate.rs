@@ -1,6 +1,5 @@
 //! What the stages of a plan take, from what equal work took before on this machine.
 
-use crate::Result;
 use crate::folder::{Finished, PLAN, read_json};
 use crate::record::{ExtractResult, Kind, PretrainResult, ScoreResult};
 use compiler::plan::{Estimate, Plan, Stage, StageId, Work, likeness};
@@ -16,16 +15,13 @@ pub fn stages(index: &BTreeMap<StageId, Finished>) -> Vec<(&Finished, Stage)> {
 }
 
 /// What the stages of `plan` with these ids take, by the `finished` ones: seconds for each step of equal pretrainings, seconds for
-/// equal extractions and scores. Runs of other devices than the one that ran last are no measure.
-///
-/// # Errors
-///
-/// A result that cannot be read.
+/// equal extractions and scores. Runs of other devices than the one that ran last are no measure, nor is a run whose result cannot
+/// be read.
 pub fn estimate<'p>(
     plan: &'p Plan,
     to_do: &[&StageId],
     finished: &'p [(&Finished, Stage)],
-) -> Result<Estimate> {
+) -> Estimate {
     let mut estimate = Estimate::default();
     let newest = finished.iter().max_by_key(|(of, _)| of.run.started);
     let device = newest.map(|(of, _)| of.run.environment.device.clone());
@@ -44,14 +40,8 @@ pub fn estimate<'p>(
         if of.run.environment.device != estimate.device {
             continue;
         }
-        let (seconds, units) = match of.run.kind {
-            Kind::Pretrain => {
-                let result: PretrainResult = of.result()?;
-                (result.seconds, result.steps)
-            }
-            Kind::Extract => (of.result::<ExtractResult>()?.seconds, 1),
-            Kind::Score => (of.result::<ScoreResult>()?.seconds, 1),
-            Kind::Finetune | Kind::Draw => (of.run.seconds, 1),
+        let Some((seconds, units)) = took(of) else {
+            continue;
         };
         let all = measured.entry(key).or_default();
         all.0 += seconds;
@@ -88,7 +78,20 @@ pub fn estimate<'p>(
             }
         }
     }
-    Ok(estimate)
+    estimate
+}
+
+/// Seconds that a finished stage took, and for how many steps.
+fn took(of: &Finished) -> Option<(f64, u64)> {
+    Some(match of.run.kind {
+        Kind::Pretrain => {
+            let result: PretrainResult = of.result().ok()?;
+            (result.seconds, result.steps)
+        }
+        Kind::Extract => (of.result::<ExtractResult>().ok()?.seconds, 1),
+        Kind::Score => (of.result::<ScoreResult>().ok()?.seconds, 1),
+        Kind::Finetune | Kind::Draw => (of.run.seconds, 1),
+    })
 }
 
 #[cfg(test)]
@@ -153,7 +156,7 @@ mod tests {
             .map(|stage| &stage.id)
             .filter(|id| !index.contains_key(id))
             .collect();
-        estimate(plan, &to_do, &finished).unwrap()
+        estimate(plan, &to_do, &finished)
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Which stages take equally long.
 
-use super::steps::is_data;
 use super::{Pretrain, StageId, Work};
 use crate::graph::Node;
 use crate::hash::canonical;
@@ -53,18 +52,8 @@ fn step(work: &Pretrain) -> String {
     }
     let settings = &work.settings;
     let modalities: Vec<_> = settings.modalities.iter().map(of_modality).collect();
-    let is_heavy = |node: &Node| match node {
-        Node::Encode { .. } | Node::Predict { .. } | Node::Operator { .. } => true,
-        Node::StopGradient
-        | Node::L2
-        | Node::Scale { .. }
-        | Node::Term { .. }
-        | Node::Sum { .. } => false,
-        Node::Source
-        | Node::Sample
-        | Node::Decode { .. }
-        | Node::Slice { .. }
-        | Node::Augment { .. } => is_data(node),
+    let is_heavy = |node: &Node| {
+        node.is_data() || node.network().is_some() || matches!(node, Node::Operator { .. })
     };
     let nodes: Vec<&Node> = work
         .steps

@@ -257,8 +257,11 @@ fn groups(stood: &Stood<'_>) -> Vec<Together> {
                 ""
             }
         };
-        let is_view =
-            |step: &&crate::plan::Step| matches!(step.node, crate::graph::Node::Augment { .. });
+        let views: BTreeSet<_> = gang
+            .data
+            .iter()
+            .filter_map(|step| step.node.view())
+            .collect();
         let mut names: Vec<String> = gang
             .members
             .iter()
@@ -268,7 +271,7 @@ fn groups(stood: &Stood<'_>) -> Vec<Together> {
         Together {
             data: data.to_owned(),
             rows: names,
-            views: gang.data.iter().filter(is_view).count(),
+            views: views.len(),
         }
     };
     // What this version cannot run is in no group.

@@ -122,8 +122,9 @@ fn plan_cases() {
         let program = program(path);
         let (plan, log) = compiler::plan::planned(&[(&name(path), &program)]).unwrap();
         let standing = Standing::default();
-        let [summary, full] = [Level::Summary, Level::Full]
-            .map(|level| compiler::plan::text(&plan, level, &standing, &log));
+        let stood = compiler::plan::stood(&plan, &standing);
+        let [summary, full] =
+            [Level::Summary, Level::Full].map(|level| compiler::plan::text(&stood, level, &log));
         insta::assert_snapshot!(format!("{summary}\n--- in full\n{full}"));
     });
 }

@@ -37,7 +37,8 @@ fn rows(text: &str) -> Vec<Pretrain> {
 
 /// The printed plan with each hash replaced by its stage's position: a hash says nothing to a reader.
 fn printed(plan: &Plan) -> String {
-    let printed = plan::text(plan, plan::Level::Summary, &plan::Standing::default(), &[]);
+    let standing = plan::Standing::default();
+    let printed = plan::text(&plan::stood(plan, &standing), plan::Level::Summary, &[]);
     let numbered = plan.stages.iter().enumerate();
     numbered.fold(printed, |text, (i, stage)| {
         text.replace(stage.id.short(), &format!("stage-{}", i + 1))

@@ -19,6 +19,13 @@ pub struct Executable {
     pub rows: Vec<String>,
 }
 
+/// Whether a run can execute all of `plan`.
+pub(super) fn is_whole(plan: &Plan) -> bool {
+    plan.stages
+        .iter()
+        .all(|stage| refusal(&stage.work).is_none())
+}
+
 /// Takes out of `plan` what no run can execute yet.
 pub fn executable(plan: &Plan) -> Executable {
     let reasons = reasons(plan);

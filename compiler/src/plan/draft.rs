@@ -160,7 +160,7 @@ fn of_row<'p>(
     table: &'p Table,
 ) -> RowPlan {
     let pretrain = row.id.clone();
-    let made = steps.of(&row.pretrain);
+    let made = steps.of_row(&row.pretrain);
     let mut cells = vec![];
     for (column, (heading, protocol)) in table.scores.iter().enumerate() {
         let mut parts = protocol.parts().iter();

@@ -4,7 +4,7 @@ mod summary;
 
 pub use summary::{Summary, summary, totals};
 
-use super::standing::{Standing, State, Stood, needs, stood};
+use super::standing::{State, Stood, needs};
 use super::why::{Reason, fields};
 use super::{CellPlan, Plan, RowPlan, Stage, StageId, TablePlan, Work, passes};
 use crate::hir::{Drawing, Head};
@@ -29,21 +29,15 @@ pub fn json(plan: &Plan) -> String {
 
 /// The plan as JSON with how it stands: what the engine reads and, beside it, `summary`; with [`Level::Rows`] the summary and
 /// a line for each row alone, with [`Level::Full`] what each pass did as well. `reasons` are added as `why`.
-pub fn json_of(
-    plan: &Plan,
-    level: Level,
-    standing: &Standing,
-    log: &[passes::Why],
-    reasons: &[Reason],
-) -> String {
-    let stood = stood(plan, standing);
+pub fn json_of(stood: &Stood<'_>, level: Level, log: &[passes::Why], reasons: &[Reason]) -> String {
+    let plan = stood.plan;
     let mut whole = match level {
-        Level::Rows => json!({ "rows": row_values(&stood) }),
+        Level::Rows => json!({ "rows": row_values(stood) }),
         Level::Summary | Level::Full => serde_json::to_value(plan).expect("plans are plain data"),
     };
     let plain = |value| serde_json::to_value(value).expect("summaries are plain data");
     if let Value::Object(fields) = &mut whole {
-        fields.insert("summary".to_owned(), plain(summary(&stood)));
+        fields.insert("summary".to_owned(), plain(summary(stood)));
         if level == Level::Full {
             fields.insert("passes".to_owned(), json!(log));
             fields.insert("alone".to_owned(), json!(passes::outside(plan)));
@@ -56,16 +50,15 @@ pub fn json_of(
 }
 
 /// The plan for people. `log` is what its passes did, printed with [`Level::Full`].
-pub fn text(plan: &Plan, level: Level, standing: &Standing, log: &[passes::Why]) -> String {
-    let stood = stood(plan, standing);
+pub fn text(stood: &Stood<'_>, level: Level, log: &[passes::Why]) -> String {
     match level {
-        Level::Rows => rows(&stood),
-        Level::Summary => summary(&stood).text() + summary::HINT,
+        Level::Rows => rows(stood),
+        Level::Summary => summary(stood).text() + summary::HINT,
         Level::Full => {
-            let mut out = summary(&stood).text();
-            out += &tables(&stood);
-            out += &stages(&stood);
-            out + &grouping(&stood, log)
+            let mut out = summary(stood).text();
+            out += &tables(stood);
+            out += &stages(stood);
+            out + &grouping(stood, log)
         }
     }
 }

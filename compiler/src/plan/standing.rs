@@ -1,9 +1,10 @@
 //! How a plan stands on one machine: what is done, what lacks, and what the rest takes.
 
+use super::available::is_whole;
 use super::{Executable, Plan, Stage, StageId, Work, executable};
 use crate::hir::{Data, Drawing};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What whoever has looked at a machine hands to the printer of a plan.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +15,6 @@ pub struct Standing {
     pub missing: BTreeMap<String, String>,
     /// Finished pretrainings that did not keep a state that the plan reads, with the epochs: they are not done.
     pub again: BTreeMap<StageId, Vec<u32>>,
-    /// What the stages that are to do take; `None` where nobody has asked.
-    pub estimate: Option<Estimate>,
     /// Warnings about the files in a few words: `3 warnings (W0503 W0705)`.
     pub warnings: Option<String>,
 }
@@ -65,11 +64,13 @@ pub struct Stood<'p> {
     pub plan: &'p Plan,
     /// What is known of this machine.
     pub standing: &'p Standing,
-    /// What can be executed of it.
-    pub executable: Executable,
+    /// What the stages that are to do take; `None` where nobody has asked.
+    pub estimate: Option<Estimate>,
     /// By id.
-    pub states: BTreeMap<&'p StageId, State>,
-    by_id: BTreeMap<&'p StageId, &'p Stage>,
+    pub states: HashMap<&'p StageId, State>,
+    by_id: HashMap<&'p StageId, &'p Stage>,
+    /// What can be executed of it; `None` where that is all.
+    executable: Option<Executable>,
 }
 
 impl<'p> Stood<'p> {
@@ -77,17 +78,34 @@ impl<'p> Stood<'p> {
     pub fn at(&self, id: &StageId) -> Option<&'p Stage> {
         self.by_id.get(id).copied()
     }
+
+    /// What of the plan a run makes.
+    pub fn runs(&self) -> &Plan {
+        self.executable
+            .as_ref()
+            .map_or(self.plan, |left| &left.plan)
+    }
+
+    /// What a run cannot make, with how many numbers need it, and the rows that are left out for it.
+    pub fn left_out(&self) -> (BTreeMap<&'static str, usize>, Vec<String>) {
+        let left = self.executable.as_ref();
+        left.map_or_else(Default::default, |left| {
+            (left.refused.clone(), left.rows.clone())
+        })
+    }
 }
 
 /// Says what will become of each stage of `plan`.
 pub fn stood<'p>(plan: &'p Plan, standing: &'p Standing) -> Stood<'p> {
-    let executable = executable(plan);
-    let kept: BTreeSet<&StageId> = executable.plan.stages.iter().map(|s| &s.id).collect();
-    let lost = lost(&executable.plan, &standing.missing);
+    let executable = (!is_whole(plan)).then(|| executable(plan));
+    let left = executable.as_ref().map(|left| &left.plan);
+    let kept: Option<HashSet<&StageId>> =
+        left.map(|left| left.stages.iter().map(|stage| &stage.id).collect());
+    let lost = Links::of(left.unwrap_or(plan)).lost(&standing.missing);
     let state = |id: &StageId| {
         if standing.done.contains_key(id) {
             State::Done
-        } else if !kept.contains(id) {
+        } else if kept.as_ref().is_some_and(|kept| !kept.contains(id)) {
             State::LeftOut
         } else if lost.contains(id) {
             State::Stopped
@@ -100,41 +118,58 @@ pub fn stood<'p>(plan: &'p Plan, standing: &'p Standing) -> Stood<'p> {
     Stood {
         plan,
         standing,
+        estimate: None,
         executable,
         states,
         by_id: plan.stages.iter().map(|stage| (&stage.id, stage)).collect(),
     }
 }
 
-/// The stages that cannot be made for want of the `missing` data sets, and those that are made for them alone.
-pub(super) fn lost<'p>(
+/// Which stages read which, by their places in a plan: a plan is asked for each missing data set what it stops.
+pub(super) struct Links<'p> {
     plan: &'p Plan,
-    missing: &BTreeMap<String, String>,
-) -> BTreeSet<&'p StageId> {
-    let mut lost: BTreeSet<&StageId> = BTreeSet::new();
-    if missing.is_empty() {
-        return lost;
-    }
-    for stage in &plan.stages {
-        let is_without = lacks(&stage.work, missing).is_some();
-        if is_without || needs(&stage.work).iter().any(|id| lost.contains(id)) {
-            lost.insert(&stage.id);
+    needs: Vec<Vec<usize>>,
+}
+
+impl<'p> Links<'p> {
+    /// The links of the stages of `plan`.
+    pub fn of(plan: &'p Plan) -> Self {
+        let mut places: HashMap<&StageId, usize> = HashMap::with_capacity(plan.stages.len());
+        let mut all = vec![];
+        for (place, stage) in plan.stages.iter().enumerate() {
+            let needs = needs(&stage.work).into_iter();
+            all.push(needs.filter_map(|id| places.get(id).copied()).collect());
+            places.insert(&stage.id, place);
         }
+        Links { plan, needs: all }
     }
-    let mut users: BTreeMap<&StageId, (usize, usize)> = BTreeMap::new();
-    for stage in plan.stages.iter().rev() {
-        if let Some((all, without)) = users.get(&stage.id)
-            && all == without
-        {
-            lost.insert(&stage.id);
+
+    /// The stages that cannot be made for want of the `missing` data sets, and those that are made for them alone.
+    pub fn lost(&self, missing: &BTreeMap<String, String>) -> HashSet<&'p StageId> {
+        let stages = &self.plan.stages;
+        if missing.is_empty() {
+            return HashSet::new();
         }
-        for id in needs(&stage.work) {
-            let (all, without) = users.entry(id).or_default();
-            *all += 1;
-            *without += usize::from(lost.contains(&stage.id));
+        let mut lost = vec![false; stages.len()];
+        for (place, stage) in stages.iter().enumerate() {
+            let is_without = lacks(&stage.work, missing).is_some();
+            lost[place] = is_without || self.needs[place].iter().any(|need| lost[*need]);
         }
+        // How many read a stage, and how many of them are lost.
+        let mut users = vec![(0u32, 0u32); stages.len()];
+        for place in (0..stages.len()).rev() {
+            let (all, without) = users[place];
+            lost[place] |= all > 0 && all == without;
+            for need in &self.needs[place] {
+                users[*need].0 += 1;
+                users[*need].1 += u32::from(lost[place]);
+            }
+        }
+        let places = stages.iter().zip(lost);
+        places
+            .filter_map(|(stage, lost)| lost.then_some(&stage.id))
+            .collect()
     }
-    lost
 }
 
 /// The names of the data sets of files that `plan` reads.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Steps {
     known: HashMap<String, Arc<Made>>,
+    /// The row that asked last: the next one often differs in its seed or rates alone.
+    last: Option<(Arc<Pretrain>, Arc<Made>)>,
     data: HashMap<String, Arc<Vec<Step>>>,
 }
 
@@ -39,6 +41,18 @@ impl Steps {
         made
     }
 
+    /// The step of a row.
+    pub fn of_row(&mut self, pretrain: &Arc<Pretrain>) -> Arc<Made> {
+        if let Some((last, made)) = &self.last
+            && parts(last) == parts(pretrain)
+        {
+            return Arc::clone(made);
+        }
+        let made = self.of(pretrain);
+        self.last = Some((Arc::clone(pretrain), Arc::clone(&made)));
+        made
+    }
+
     /// The part of the step of `pretrain` that makes its views.
     pub fn data_of(&mut self, pretrain: &Pretrain) -> Arc<Vec<Step>> {
         let made = self.of(pretrain);
@@ -62,8 +76,13 @@ fn encoders(graph: &Graph) -> BTreeSet<String> {
     graph.ids().filter_map(group).collect()
 }
 
-/// What a step may depend on: all settings but the seed, the number of steps, and how parameters are moved.
+/// The same for all pretrainings of one step.
 fn key(pretrain: &Pretrain) -> String {
+    crate::hash::canonical::text(&parts(pretrain), &[])
+}
+
+/// What a step may depend on: all settings but the seed, the number of steps, and how parameters are moved.
+fn parts(pretrain: &Pretrain) -> impl Serialize + PartialEq + '_ {
     let Pretrain {
         data,
         modalities,
@@ -78,7 +97,7 @@ fn key(pretrain: &Pretrain) -> String {
         precision,
         seed: _,
     } = pretrain;
-    fn of_modality(modality: &Modality) -> impl Serialize + '_ {
+    fn of_modality(modality: &Modality) -> impl Serialize + PartialEq + '_ {
         let Modality {
             name,
             clip,
@@ -91,6 +110,5 @@ fn key(pretrain: &Pretrain) -> String {
         (name, clip, augment, f, h)
     }
     let modalities: Vec<_> = modalities.iter().map(of_modality).collect();
-    let all = (data, modalities, views, loss, relax, bn, bs, precision);
-    crate::hash::canonical::text(&all, &[])
+    (data, modalities, views, loss, relax, bn, bs, precision)
 }

@@ -100,7 +100,7 @@ fn equal_stages_stand_once_over_all_files() {
         done: [(done, "pretrain-t1-1".to_owned())].into(),
         ..Standing::default()
     };
-    let full = text(&plan, Level::Full, &standing, &[]);
+    let full = text(&stood(&plan, &standing), Level::Full, &[]);
     insta::assert_snapshot!(without_hashes(&plan, &full));
     let mut ids: Vec<&StageId> = plan.stages.iter().map(|stage| &stage.id).collect();
     ids.sort();

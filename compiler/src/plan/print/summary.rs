@@ -2,11 +2,11 @@
 
 use super::{count, stages_of};
 use crate::hir::Drawing;
-use crate::plan::standing::{Estimate, State, Stood, kind, lost};
+use crate::plan::standing::{Estimate, Links, State, Stood, kind};
 use crate::plan::{StageId, Work};
 use crate::written;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What stands below a summary.
 pub(super) const HINT: &str = "\n  `plan -v` shows stages and fields, `plan -q` a line for each row, `plan --why TABLE:ROW` reasons\n";
@@ -149,6 +149,7 @@ pub fn summary(stood: &Stood<'_>) -> Summary {
         })
         .collect();
     pretrainings.sort_by_key(|of| std::cmp::Reverse(of.pretrainings));
+    let (left_out, rows_left_out) = stood.left_out();
     Summary {
         files: files.len(),
         tables: plan.tables.len(),
@@ -158,8 +159,8 @@ pub fn summary(stood: &Stood<'_>) -> Summary {
         pretrainings,
         by_table: by_table(stood),
         groups: groups(stood),
-        left_out: stood.executable.refused.clone(),
-        rows_left_out: stood.executable.rows.clone(),
+        left_out,
+        rows_left_out,
         missing: missing(stood),
         again: stood
             .standing
@@ -170,7 +171,7 @@ pub fn summary(stood: &Stood<'_>) -> Summary {
                 epochs: epochs.clone(),
             })
             .collect(),
-        estimate: stood.standing.estimate.clone(),
+        estimate: stood.estimate.clone(),
         warnings: stood.standing.warnings.clone(),
     }
 }
@@ -212,7 +213,7 @@ fn counts(stood: &Stood<'_>) -> Vec<Counts> {
 }
 
 fn by_table(stood: &Stood<'_>) -> Vec<OfTable> {
-    let mut first: BTreeMap<&StageId, String> = BTreeMap::new();
+    let mut first: HashMap<&StageId, String> = HashMap::new();
     let mut tables = vec![];
     for table in &stood.plan.tables {
         let mut of = OfTable {
@@ -242,7 +243,7 @@ fn by_table(stood: &Stood<'_>) -> Vec<OfTable> {
 }
 
 fn groups(stood: &Stood<'_>) -> Vec<Together> {
-    let mut rows: BTreeMap<&StageId, String> = BTreeMap::new();
+    let mut rows: HashMap<&StageId, String> = HashMap::new();
     for table in &stood.plan.tables {
         for (number, row) in (1..).zip(&table.rows) {
             let name = || format!("{}:{number}", table.name);
@@ -275,14 +276,15 @@ fn groups(stood: &Stood<'_>) -> Vec<Together> {
         }
     };
     // What this version cannot run is in no group.
-    stood.executable.plan.gangs.iter().map(group).collect()
+    stood.runs().gangs.iter().map(group).collect()
 }
 
 /// Data sets that stop something. What needs the others is done, or cannot be run in any case.
 fn missing(stood: &Stood<'_>) -> Vec<Missing> {
+    let links = Links::of(stood.runs());
     let sets = stood.standing.missing.iter().map(|(data, reason)| {
         let alone = BTreeMap::from([(data.clone(), reason.clone())]);
-        let lost = lost(&stood.executable.plan, &alone);
+        let lost = links.lost(&alone);
         let is_stopped = |id: &StageId| lost.contains(id) && stood.states[id] != State::Done;
         let mut stops = vec![];
         for table in &stood.plan.tables {

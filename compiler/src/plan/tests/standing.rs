@@ -32,7 +32,7 @@ fn a_line_for_each_row_says_what_is_done_and_to_do() {
     let plan = two_rows();
     let standing = done(&plan, &["t:2 pretrain", "t:2 extract see on KS"]);
     assert_eq!(
-        text(&plan, Level::Rows, &standing, &[]),
+        text(&stood(&plan, &standing), Level::Rows, &[]),
         "t:1  4 to do          row 1\nt:2  2 done, 4 to do  row 2\n"
     );
 }
@@ -117,7 +117,7 @@ fn what_lacks_its_data_is_stopped_and_what_is_made_for_it_alone() {
             );
         }
         let standing = without(name);
-        let printed = text(&plan, Level::Summary, &standing, &[]);
+        let printed = text(&stood(&plan, &standing), Level::Summary, &[]);
         assert!(
             printed.contains(&format!("missing           {name}: no root; stops t:1\n")),
             "{printed}"
@@ -263,7 +263,7 @@ fn json_has_the_plan_the_summary_and_the_reasons() {
     let plan = two_rows();
     let standing = done(&plan, &["t:1 pretrain"]);
     let read = |level, reasons: &[Reason]| -> serde_json::Value {
-        serde_json::from_str(&json_of(&plan, level, &standing, &[], reasons)).unwrap()
+        serde_json::from_str(&json_of(&stood(&plan, &standing), level, &[], reasons)).unwrap()
     };
     let whole = read(Level::Summary, &[]);
     assert_eq!(serde_json::from_value::<Plan>(whole.clone()).unwrap(), plan);

@@ -2,6 +2,7 @@
 //!
 //! Every step says what it does and is skipped when it is already done, so each command may be repeated at will.
 
+mod bench;
 mod ffmpeg;
 mod fuzz;
 mod shell;
@@ -20,6 +21,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fuzz TARGET [--seconds N]
                    build a target of fuzz/ (check, fmt) with counters, seed it with the cases and experiments, and run it, 600 s
                    if nothing is said; the stable toolchain is enough. What fails is kept below target/fuzz/artifacts
+  bench            build the light crates, then medians of `check` and `plan` on large files
   doctor           set up, build, then `crisscross doctor`
   build            set up and build";
 
@@ -54,6 +56,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         }
         "fuzz" => fuzz::fuzz(&root, rest).map(|()| ExitCode::SUCCESS),
         "doctor" => crisscross(&root, "doctor", rest),
+        "bench" => bench::bench(&root).map(|()| ExitCode::SUCCESS),
         "test" => test(&root, rest).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -4,6 +4,7 @@ use super::Step;
 use crate::graph::{Graph, Node};
 use crate::hir::{Modality, Pretrain};
 use crate::passes::build;
+use crate::units::Exact;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Steps {
     known: HashMap<String, Arc<Made>>,
+    /// Steps whose terms have the weights 1, 2, 3, ...: those of other weights are copies with theirs in place.
+    forms: HashMap<String, Arc<Made>>,
     /// The row that asked last: the next one often differs in its seed or rates alone.
     last: Option<(Arc<Pretrain>, Arc<Made>)>,
     data: HashMap<String, Arc<Vec<Step>>>,
@@ -32,13 +35,21 @@ impl Steps {
         if let Some(made) = self.known.get(&key) {
             return Arc::clone(made);
         }
-        let (graph, _) = build(pretrain);
-        let made = Arc::new(Made {
-            steps: Arc::new(graph.steps()),
-            encoders: encoders(&graph),
-        });
+        let form = self.form(pretrain);
+        let made = weighed(&form, pretrain).unwrap_or_else(|| built(pretrain));
+        let made = Arc::new(made);
         self.known.insert(key, Arc::clone(&made));
         made
+    }
+
+    /// The step of `pretrain` with the weights 1, 2, 3, ...
+    fn form(&mut self, pretrain: &Pretrain) -> Arc<Made> {
+        let mut numbered = pretrain.clone();
+        for (number, (_, weight)) in (1..).zip(&mut numbered.loss.terms) {
+            *weight = Exact::whole(number);
+        }
+        let form = self.forms.entry(key(&numbered));
+        Arc::clone(form.or_insert_with(|| Arc::new(built(&numbered))))
     }
 
     /// The step of a row.
@@ -63,6 +74,36 @@ impl Steps {
         });
         Arc::clone(data)
     }
+}
+
+/// The step of `pretrain`, built, optimised and validated.
+fn built(pretrain: &Pretrain) -> Made {
+    let (graph, _) = build(pretrain);
+    Made {
+        steps: Arc::new(graph.steps()),
+        encoders: encoders(&graph),
+    }
+}
+
+/// A form with the weights of `pretrain`, each in the place of its number. `None` where a pass has made something of the weights.
+fn weighed(form: &Made, pretrain: &Pretrain) -> Option<Made> {
+    let terms = &pretrain.loss.terms;
+    let mut steps = form.steps.as_ref().clone();
+    let mut placed = 0;
+    for step in &mut steps {
+        let Node::Sum { weights } = &mut step.node else {
+            continue;
+        };
+        for weight in weights {
+            let place = weight.to_u32()?.checked_sub(1)?;
+            *weight = terms.get(place as usize)?.1;
+            placed += 1;
+        }
+    }
+    (placed == terms.len()).then(|| Made {
+        steps: Arc::new(steps),
+        encoders: form.encoders.clone(),
+    })
 }
 
 fn encoders(graph: &Graph) -> BTreeSet<String> {
@@ -111,4 +152,33 @@ fn parts(pretrain: &Pretrain) -> impl Serialize + PartialEq + '_ {
     }
     let modalities: Vec<_> = modalities.iter().map(of_modality).collect();
     (data, modalities, views, loss, relax, bn, bs, precision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{ALL, crisscross, pairs, weighted};
+
+    /// A step that was made of another one's form is the one that would have been built.
+    #[test]
+    fn steps_of_other_weights_are_those_that_are_built() {
+        let mut steps = Steps::default();
+        for scale in 1..6 {
+            let losses = [pairs(&ALL), pairs(&["v1v2", "v1a2"]), pairs(&["a1a2"])];
+            for (at, loss) in losses.into_iter().enumerate() {
+                let terms = loss.terms.into_iter().enumerate();
+                let scaled = terms.map(|(i, (term, weight))| {
+                    let factor = Exact::new(1 + (i as i128 * scale) % 7, scale);
+                    (term, weight.times(factor).unwrap())
+                });
+                let pretrain = crisscross(weighted(scaled));
+                let wanted = build(&pretrain).0.steps();
+                let made = steps.of(&pretrain);
+                assert_eq!(*made.steps, wanted, "loss {at}, scale {scale}");
+                assert_eq!(*steps.of_row(&Arc::new(pretrain)).steps, wanted);
+            }
+        }
+        assert_eq!(steps.forms.len(), 3);
+        assert_eq!(steps.known.len(), 15);
+    }
 }

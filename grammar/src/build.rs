@@ -41,7 +41,7 @@ pub(crate) enum Form {
 }
 
 /// Parses `tokens.text`, which stands at byte `offset` of `file`; the error is the byte, in `tokens.text`, up to which the
-/// text makes sense.
+/// text makes sense. Its first `written` bytes are the file's; no place lies in what a repair has added behind them.
 ///
 /// The caller has bounded the nesting.
 pub(crate) fn build(
@@ -49,6 +49,7 @@ pub(crate) fn build(
     form: Form,
     file: FileId,
     offset: usize,
+    written: usize,
 ) -> Result<Parts, usize> {
     let rule = match form {
         Form::File => Rule::file,
@@ -61,6 +62,7 @@ pub(crate) fn build(
         tokens,
         file,
         offset,
+        written,
     };
     let mut parts = Parts::default();
     for pair in top
@@ -84,6 +86,7 @@ struct Builder<'t> {
     tokens: &'t Tokens<'t>,
     file: FileId,
     offset: usize,
+    written: usize,
 }
 
 /// Pairs that only hold a place: brackets, separators, reserved words.
@@ -134,7 +137,8 @@ impl Builder<'_> {
             .tokens
             .last_end(span.start(), span.end())
             .min(span.end());
-        Span::new(self.file, self.offset + span.start(), self.offset + end)
+        let within = |at: usize| self.offset + at.min(self.written);
+        Span::new(self.file, within(span.start()), within(end))
     }
 
     fn word(&self, pair: Pair<Rule>) -> Name {

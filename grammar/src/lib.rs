@@ -53,7 +53,7 @@ fn read_file(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
     if tokens.list.is_empty() {
         return (tree, vec![]);
     }
-    match build::build(&tokens, Form::File, file, 0) {
+    match build::build(&tokens, Form::File, file, 0, text.len()) {
         Ok(parts) => {
             (tree.uses, tree.items, tree.bare) = (parts.uses, parts.items, parts.bare);
             (tree, vec![])
@@ -160,7 +160,7 @@ fn read(text: &str, form: Form, file: FileId, offset: usize, next: &str) -> Stre
     let mut mistakes: Vec<Diagnostic> = vec![];
     while mistakes.len() < MOST_MISTAKES {
         let tokens = Tokens::new(&text);
-        let at = match build::build(&tokens, form, file, offset) {
+        let at = match build::build(&tokens, form, file, offset, written) {
             Ok(parts) => return Stretch { parts, mistakes },
             Err(at) => at,
         };

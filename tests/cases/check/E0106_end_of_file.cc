@@ -1,0 +1,3 @@
+use paper
+pretrain long = crisscross with {
+  modalities = [v

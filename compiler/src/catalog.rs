@@ -18,6 +18,7 @@ mod time;
 mod training;
 mod words;
 
+use crate::loss::Scope;
 use grammar::ast::Kind;
 
 pub use fields::{EVAL, FIGURE, OF_ROWS, PER_MODALITY, PRETRAIN, TABLE};
@@ -337,6 +338,17 @@ pub struct Operator {
     pub is_later: bool,
     /// What a named argument takes that is called as a modality: `windows(a: same, ...)`.
     pub per_modality: Option<Type>,
+    /// Which samples a loss operator compares. `info_nce` with negatives of a memory bank does with its own alone.
+    pub scope: Scope,
+}
+
+impl Operator {
+    const fn over_batch(self) -> Self {
+        Operator {
+            scope: Scope::Batch,
+            ..self
+        }
+    }
 }
 
 const fn op(
@@ -355,6 +367,7 @@ const fn op(
         is_variadic: false,
         is_later: false,
         per_modality: None,
+        scope: Scope::Sample,
     }
 }
 

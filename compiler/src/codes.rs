@@ -50,6 +50,11 @@ codes! {
     COUNTED_TWICE = "W0412": "a term is part of two summands";
     MIXED_SCALES = "W0413": "one common scale for different operators says little";
     ONLY_THROUGH_LOSS = "W0414": "the networks of the modalities meet only through the loss";
+    PUSHED_APART = "W0415": "a loss that is minimised pushes two views apart";
+    LEAKING_TARGET = "W0416": "a target hands its gradient on in one direction and not in the other";
+    NO_GRADIENT = "W0417": "a network of the loss gets no gradient";
+    NOTHING_LEARNS = "E0418": "no network gets a gradient from the loss";
+    WHOLE_BATCH = "W0419": "a statistic is over the whole batch, which several ranks have in parts";
     SOURCE_TOO_SHORT = "E0501": "the policy needs a longer source than the data has";
     OVERLAP_RANGE = "E0502": "an overlap lies between 0 % and 100 %";
     ONE_WINDOW = "W0503": "`async` and `sync` see the same windows";

@@ -10,7 +10,7 @@ mod tests;
 pub use draw::{dot, dot_of, mermaid, mermaid_of, svg, svg_of};
 pub use print::{json, json_of, nodes, pairs, relaxation, text, text_of};
 
-use crate::loss::{EmbeddingOp, TermOp};
+use crate::loss::{EmbeddingOp, Scope, TermOp};
 use crate::plan::Step;
 use crate::units::Exact;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
@@ -179,6 +179,29 @@ impl Node {
             | Node::Term { .. }
             | Node::Cosines { .. }
             | Node::Sum { .. } => None,
+        }
+    }
+
+    /// Which samples it compares: what looks across the batch is gathered first where several ranks share one.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Node::Term { term } => term.scope(),
+            Node::Operator { operator } => operator.scope(),
+            Node::Source
+            | Node::Sample
+            | Node::Decode { .. }
+            | Node::Slice { .. }
+            | Node::Augment { .. }
+            | Node::Convert { .. }
+            | Node::Batch { .. }
+            | Node::Encode { .. }
+            | Node::Predict { .. }
+            | Node::Part { .. }
+            | Node::StopGradient
+            | Node::L2
+            | Node::Scale { .. }
+            | Node::Cosines { .. }
+            | Node::Sum { .. } => Scope::Sample,
         }
     }
 
@@ -517,7 +540,7 @@ fn content_name(node: &Node, inputs: &[&str]) -> String {
             | EmbeddingOp::L2
             | EmbeddingOp::Scale(_) => unreachable!("graph: `{operator:?}` has a node of its own"),
         },
-        Node::Term { term } => format!("{}({})", term_name(*term), inputs.join(",")),
+        Node::Term { term } => format!("{}({})", term.name(), inputs.join(",")),
         Node::Cosines { .. } => "cosines".to_owned(),
         Node::Sum { .. } => "L".to_owned(),
     }
@@ -533,18 +556,5 @@ fn letter(letter: &str, group: &str, input: &str) -> String {
         letter.to_owned()
     } else {
         format!("{letter}[{group}]")
-    }
-}
-
-/// The operator's name in the language.
-pub(crate) fn term_name(term: TermOp) -> &'static str {
-    match term {
-        TermOp::Cos => "cos",
-        TermOp::Mse => "mse",
-        TermOp::Dot => "dot",
-        TermOp::Xent => "xent",
-        TermOp::InfoNce { .. } => "info_nce",
-        TermOp::HingeStd => "hinge_std",
-        TermOp::Cov => "cov",
     }
 }

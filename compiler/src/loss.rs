@@ -1,7 +1,9 @@
 //! The normal form of a loss: a map from term to exact weight.
 
+mod gradients;
 mod written;
 
+pub use gradients::{Collapse, Gradients, Lack, Leak, gradients};
 pub use written::{Part, Written};
 
 use crate::units::Exact;
@@ -101,12 +103,66 @@ pub enum EmbeddingOp {
     },
 }
 
+/// Which samples a value is worked out from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Each sample alone, or a mean over samples: parts of a batch can be done apart.
+    Sample,
+    /// All samples of the batch together.
+    Batch,
+}
+
 impl TermOp {
+    /// Which samples the operator compares. Negatives out of a memory bank are no samples of the batch.
+    pub fn scope(self) -> Scope {
+        match self {
+            TermOp::Cos | TermOp::Mse | TermOp::Dot | TermOp::Xent => Scope::Sample,
+            TermOp::InfoNce {
+                negatives: Some(_), ..
+            } => Scope::Sample,
+            TermOp::InfoNce {
+                negatives: None, ..
+            }
+            | TermOp::HingeStd
+            | TermOp::Cov => Scope::Batch,
+        }
+    }
+
+    /// Its name in the language.
+    pub fn name(self) -> &'static str {
+        match self {
+            TermOp::Cos => "cos",
+            TermOp::Mse => "mse",
+            TermOp::Dot => "dot",
+            TermOp::Xent => "xent",
+            TermOp::InfoNce { .. } => "info_nce",
+            TermOp::HingeStd => "hinge_std",
+            TermOp::Cov => "cov",
+        }
+    }
+
     /// Exchanging the two arguments changes nothing.
     pub fn is_symmetric(self) -> bool {
         match self {
             TermOp::Cos | TermOp::Mse | TermOp::Dot => true,
             TermOp::Xent | TermOp::InfoNce { .. } | TermOp::HingeStd | TermOp::Cov => false,
+        }
+    }
+}
+
+impl EmbeddingOp {
+    /// Which samples the operator compares.
+    pub fn scope(&self) -> Scope {
+        match self {
+            EmbeddingOp::Sinkhorn { .. } => Scope::Batch,
+            EmbeddingOp::Encode(_)
+            | EmbeddingOp::Predict(_)
+            | EmbeddingOp::StopGradient
+            | EmbeddingOp::L2
+            | EmbeddingOp::Scale(_)
+            | EmbeddingOp::Linear(_)
+            | EmbeddingOp::Ema { .. }
+            | EmbeddingOp::Memory { .. } => Scope::Sample,
         }
     }
 }
@@ -245,6 +301,23 @@ impl Loss {
             .iter()
             .find(|(t, _)| t == term)
             .map_or(Exact::whole(0), |(_, weight)| *weight)
+    }
+
+    /// The operators that compare all samples of a batch, by name, each once: what several ranks must gather.
+    pub fn over_batch(&self) -> Vec<&'static str> {
+        let mut names = vec![];
+        for (term, _) in &self.terms {
+            if term.op.scope() == Scope::Batch {
+                names.push(term.op.name());
+            }
+            let mut operators = term.args.iter().flat_map(Embedding::operators);
+            if operators.any(|op| op.scope() == Scope::Batch) {
+                names.push("sinkhorn");
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// Modalities that the terms read, sorted.

@@ -11,6 +11,7 @@ mod losses;
 
 pub(crate) use chains::link;
 pub use figures::{at, drawing};
+pub(crate) use losses::{embedding, term};
 
 use crate::hir::{
     Across, BatchNorm, Choose, Clip, Clips, Data, Eval, FeatureStep, Files, FlowMethod, Fusion,

@@ -62,21 +62,24 @@ pub(super) const OPERATORS: &[Operator] = &[
                 "the rows of a memory bank to compare with; the rest of the batch where nothing is said",
             ),
         ],
-    ),
+    )
+    .over_batch(),
     op(
         "hinge_std",
         Family::Term,
         "how far the standard deviation of each dimension falls short of 1",
         "VICReg",
         &[X],
-    ),
+    )
+    .over_batch(),
     op(
         "cov",
         Family::Term,
         "the squared covariances of different dimensions, divided by the width",
         "VICReg",
         &[X],
-    ),
+    )
+    .over_batch(),
     op(
         "f",
         Family::Tensor,
@@ -118,7 +121,8 @@ pub(super) const OPERATORS: &[Operator] = &[
                 "the weight of the entropy: less is sharper",
             ),
         ],
-    ),
+    )
+    .over_batch(),
     op(
         "linear",
         Family::Tensor,

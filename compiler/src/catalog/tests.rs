@@ -114,3 +114,33 @@ fn a_reserved_word_names_nothing_and_a_built_in_name_may() {
         assert_eq!(codes, ["E0113"], "{word}");
     }
 }
+
+/// The catalogue and the operators of the normal form say the same of which samples are compared.
+#[test]
+fn what_looks_across_the_batch_is_the_same_everywhere() {
+    use crate::loss::{EmbeddingOp, Scope, TermOp};
+    let t = crate::units::Exact::new(1, 10);
+    let terms = [
+        TermOp::Cos,
+        TermOp::Mse,
+        TermOp::Dot,
+        TermOp::Xent,
+        TermOp::InfoNce { t, negatives: None },
+        TermOp::HingeStd,
+        TermOp::Cov,
+    ];
+    let of = |name: &str| operators().find(|o| o.name == name).map(|o| o.scope);
+    for term in terms {
+        assert_eq!(of(term.name()), Some(term.scope()), "{}", term.name());
+    }
+    let bank = TermOp::InfoNce {
+        t,
+        negatives: Some(1024),
+    };
+    assert_eq!(bank.scope(), Scope::Sample);
+    let sinkhorn = EmbeddingOp::Sinkhorn { eps: t };
+    assert_eq!(of("sinkhorn"), Some(sinkhorn.scope()));
+    let batch = operators().filter(|o| o.scope == Scope::Batch);
+    let batch: Vec<&str> = batch.map(|o| o.name).collect();
+    assert_eq!(batch, ["info_nce", "hinge_std", "cov", "sinkhorn"]);
+}

@@ -14,7 +14,7 @@ use crate::units::{Exact, Quantity};
 use grammar::ast::{BinaryOp, Body, Decl, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What the pretraining that uses a loss says about it.
@@ -31,6 +31,8 @@ pub(super) struct Context {
     pub groups: BTreeMap<String, (String, Option<u32>)>,
     /// Where each of them is written.
     pub groups_at: BTreeMap<String, Span>,
+    /// Predictors that only normalise: they have nothing to learn.
+    pub fixed: BTreeSet<String>,
 }
 
 /// A value inside a loss.

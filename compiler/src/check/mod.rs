@@ -9,6 +9,7 @@ mod ask;
 mod chains;
 mod checkpoints;
 mod claims;
+mod collapse;
 mod drawings;
 mod evals;
 mod expand;

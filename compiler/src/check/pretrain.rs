@@ -12,7 +12,7 @@ use crate::loss::{EmbeddingOp, Loss, Part, TermOp, Written};
 use crate::units::Exact;
 use grammar::ast::Kind;
 use grammar::diagnostic::Diagnostic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// The networks of a pretraining, and what a loss must know of them.
@@ -67,6 +67,11 @@ impl<'a> Checker<'a> {
         let loss = networks
             .as_ref()
             .and_then(|n| self.loss_of(record, n, weights));
+
+        if let (Some(slot), Some(loss)) = (record.slot("loss"), &loss) {
+            let bn = record.slot("bn").filter(|_| bn == Some(BatchNorm::Joint));
+            self.note_scope(&slot, (loss, bn.as_ref()));
+        }
 
         let mut networks = networks?;
         let views = networks.context.views;
@@ -166,6 +171,7 @@ impl<'a> Checker<'a> {
                 views_at: place("views"),
                 groups: BTreeMap::new(),
                 groups_at: BTreeMap::new(),
+                fixed: BTreeSet::new(),
             },
             clips: BTreeMap::new(),
             networks: BTreeMap::new(),
@@ -218,6 +224,15 @@ impl<'a> Checker<'a> {
                 h.1 = h.1.or(f);
             }
         }
+        let learns = |network: &Network| {
+            let is_linear = |layer: &Layer| matches!(layer, Layer::Fc { .. });
+            network.layers.iter().any(is_linear)
+        };
+        let predictors = networks.networks.iter();
+        networks.context.fixed = predictors
+            .filter(|(path, network)| path.ends_with(".h") && !learns(network))
+            .map(|(path, _)| path.clone())
+            .collect();
         Some(networks)
     }
 

@@ -335,6 +335,147 @@ fn each_protocol_says_what_does_not_belong_to_it() {
     }
 }
 
+/// What is said of a loss of the six methods of `experiments/related.cc`, and of each with the part left out that its paper
+/// names as what prevents collapse.
+#[test]
+fn methods_are_held_up_and_their_broken_forms_are_not() {
+    let said = |loss: &str| {
+        let text = format!(
+            "use paper\n\
+             let target = ema(z, decay: cosine(0.99 -> 1))\n\
+             let all = ema(p, decay: 0.99)\n\
+             let bank = memory(z, momentum: 0.5)\n\
+             let protos = linear(300)\n\
+             pretrain one = crisscross with {{ loss = {loss}   weights = exact }}\n"
+        );
+        codes(&text)
+    };
+    let both = "for i != j in views)";
+    let across = "for m < n in modalities)";
+    let hinges = "hinge_std(z(v[1])) + hinge_std(z(v[2]))";
+    let covs = "cov(z(v[1])) + cov(z(v[2]))";
+    let cases: &[(String, &[&str])] = &[
+        // SimSiam (Chen and He 2021, Tables 1 and 2).
+        ("pair(v[1], v[2])".into(), &[]),
+        ("-cos(p(v[1]), z(v[2]))".into(), &["W0411"]),
+        (
+            format!("mean(-cos(z(v[i]), sg(z(v[j]))) {both}"),
+            &["W0411"],
+        ),
+        ("-cos(z(v[1]), z(v[2]))".into(), &["W0411"]),
+        // BYOL (Grill et al. 2020, Table 5): the moving average alone does not do.
+        (
+            format!("mean(mse(l2(p(v[i])), sg(l2(target(v[j])))) {both}"),
+            &[],
+        ),
+        (
+            format!("mean(mse(l2(p(v[i])), l2(target(v[j]))) {both}"),
+            &[],
+        ),
+        (
+            format!("mean(mse(l2(z(v[i])), sg(l2(target(v[j])))) {both}"),
+            &["W0411"],
+        ),
+        (
+            format!("mean(mse(l2(p(v[i])), sg(l2(all(v[j])))) {both}"),
+            &["W0411"],
+        ),
+        // VICReg (Bardes et al. 2022, Table 7), and Barlow Twins in its operators.
+        (
+            format!("25 * mse(z(v[1]), z(v[2])) + 25 * ({hinges}) + {covs}"),
+            &[],
+        ),
+        (format!("mse(z(v[1]), z(v[2])) + {hinges}"), &[]),
+        (format!("25 * mse(z(v[1]), z(v[2])) + {covs}"), &["W0411"]),
+        (
+            "mse(z(v[1]), z(v[2])) + hinge_std(z(v[1])) + 0.005 * cov(z(v[1]))".into(),
+            &[],
+        ),
+        (covs.into(), &["W0411"]),
+        // SwAV (Caron et al. 2020): the balanced assignment.
+        (
+            format!(
+                "mean(xent(protos(l2(z(v[i]))) / 0.1, sg(sinkhorn(protos(l2(z(v[j]))), eps: 0.05))) {both}"
+            ),
+            &[],
+        ),
+        (
+            format!("mean(xent(protos(l2(z(v[i]))) / 0.1, sg(protos(l2(z(v[j]))))) {both}"),
+            &["W0411"],
+        ),
+        // AVID (Morgado et al. 2021), and negatives within a batch.
+        (
+            format!(
+                "mean(info_nce(l2(z(m[1])), l2(bank(n[1])), t: 0.07, negatives: 1024) + info_nce(l2(z(n[1])), l2(bank(m[1])), t: 0.07, negatives: 1024) {across}"
+            ),
+            &[],
+        ),
+        (
+            "info_nce(l2(z(v[1])), l2(bank(a[1])), t: 0.07, negatives: 1024)".into(),
+            &["W0417"],
+        ),
+        (
+            format!(
+                "mean(mse(l2(z(m[1])), l2(bank(n[1]))) + mse(l2(z(n[1])), l2(bank(m[1]))) {across}"
+            ),
+            &["W0411"],
+        ),
+        ("info_nce(z(v[1]), z(a[1]), t: 0.1)".into(), &[]),
+        // Sound with negatives holds up video that is drawn to it, and video alone nothing.
+        (
+            "info_nce(z(a[1]), z(a[2]), t: 0.1) + mse(z(v[1]), z(a[1]))".into(),
+            &[],
+        ),
+        (
+            "info_nce(z(a[1]), z(a[2]), t: 0.1) + mse(z(v[1]), z(v[2]))".into(),
+            &["W0411"],
+        ),
+        // The paper's losses, with one direction or one sign wrong.
+        ("intra + sync + async".into(), &[]),
+        (
+            "-cos(p(v[1]), sg(z(v[2]))) - cos(p(v[2]), z(v[1]))".into(),
+            &["W0416"],
+        ),
+        (
+            "-cos(p(v[1]), sg(z(a[1]))) - cos(p(a[1]), z(v[1]))".into(),
+            &["W0416"],
+        ),
+        (
+            "mse(l2(p(v[1])), sg(l2(target(v[2])))) + mse(l2(p(v[2])), l2(z(v[1])))".into(),
+            &["W0416"],
+        ),
+        ("-cos(sg(p(v[1])), z(v[2]))".into(), &["W0417"]),
+        ("-cos(p(v[1]), sg(z(a[1])))".into(), &["W0417"]),
+        ("-cos(sg(p(v[1])), sg(z(v[2])))".into(), &["E0418"]),
+        ("mse(bank(v[1]), bank(v[2]))".into(), &["E0418"]),
+        ("cos(p(v[1]), sg(z(v[2])))".into(), &["W0415"]),
+        ("dot(l2(z(v[1])), l2(z(v[2])))".into(), &["W0415"]),
+        ("-info_nce(z(v[1]), z(a[1]), t: 0.1)".into(), &["W0415"]),
+        ("-1 * intra".into(), &["W0415"]),
+        // Negatives written by hand hold up, and are asked about.
+        (
+            "cos(z(v[1]), z(a[2])) - cos(z(v[1]), z(a[1]))".into(),
+            &["W0415"],
+        ),
+    ];
+    let own = |found: &[&'static str]| -> Vec<&'static str> {
+        let others = ["W0413", "W0414", "W0503", "W0504", "W0505"];
+        found
+            .iter()
+            .copied()
+            .filter(|code| !others.contains(code))
+            .collect()
+    };
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|(loss, wanted)| {
+            let found = own(&said(loss));
+            (found != *wanted).then(|| format!("{loss}\n  {found:?}, not {wanted:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn doubling_ends() {
     let mut text = String::from("use paper\nloss x0 = intra\n");

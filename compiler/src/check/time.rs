@@ -3,7 +3,7 @@
 use super::loss::Context;
 use super::{Checker, Slot};
 use crate::codes;
-use crate::loss::{EmbeddingOp, Loss, TermOp};
+use crate::loss::Loss;
 use crate::units::Exact;
 use grammar::ast::{BinaryOp, Expr, ExprKind};
 use grammar::diagnostic::{Diagnostic, Severity};
@@ -20,39 +20,7 @@ impl<'a> Checker<'a> {
         if self.is_shipped(slot.span().file) {
             return;
         }
-        let ops = || {
-            loss.terms
-                .iter()
-                .flat_map(|(t, _)| &t.args)
-                .flat_map(|e| e.operators())
-        };
-        let guards = ops().any(|op| match op {
-            EmbeddingOp::StopGradient
-            | EmbeddingOp::Ema { .. }
-            | EmbeddingOp::Memory { .. }
-            | EmbeddingOp::Sinkhorn { .. } => true,
-            EmbeddingOp::Encode(_)
-            | EmbeddingOp::Predict(_)
-            | EmbeddingOp::L2
-            | EmbeddingOp::Scale(_)
-            | EmbeddingOp::Linear(_) => false,
-        });
-        let contrasts = loss
-            .terms
-            .iter()
-            .any(|(t, _)| matches!(t.op, TermOp::InfoNce { .. } | TermOp::HingeStd));
-        if !guards && !contrasts {
-            let diagnostic = Diagnostic::warning(
-                codes::COLLAPSE,
-                slot.span(),
-                "nothing prevents collapse to a constant",
-            )
-            .note(
-                "no stop-gradient, no moving average, no negatives and no variance term (Sec. 3.2)",
-            )
-            .help("wrap the second argument in `sg`");
-            self.report(&slot.env, diagnostic);
-        }
+        self.warn_about_gradients(slot, loss, context);
         let kind = |term: &crate::loss::Term| std::mem::discriminant(&term.op);
         let is_mixed = loss
             .terms

@@ -1,12 +1,12 @@
 //! The graph as text: one line for each node, stable, so that a person can review it and a snapshot can keep it.
 
 use super::shapes::{Domain, domain, is_batched, network, shape};
-use super::{Graph, Id, Node, term_name};
+use super::{Graph, Id, Node};
 use crate::hir::{
     Across, BatchNorm, Clip, Data, FlowMethod, Layer, Modality, Network, Optimiser, Pretrain,
     Relaxation, Schedule, Within, Words,
 };
-use crate::loss::{Embedding, EmbeddingOp, Loss, TermOp};
+use crate::loss::{Embedding, EmbeddingOp, Loss, Scope, TermOp};
 use crate::passes::{Why, build};
 use crate::units::Exact;
 use crate::written;
@@ -55,7 +55,7 @@ pub fn nodes(graph: &Graph, pretrain: &Pretrain) -> String {
 
 /// The training step of `pretrain` as JSON: `{"name": ..., "steps": [...]}`. A step has its name, its node, the names of its
 /// inputs, what it makes (`domain`, `shape`), `place`, which is `host` or `device`, and for each input whether a `gradient`
-/// flows back to it.
+/// flows back to it; `scope` is `batch` where all samples are compared.
 pub fn json(pretrain: &Pretrain, name: &str) -> String {
     json_of(&build(pretrain).0, pretrain, name)
 }
@@ -76,6 +76,8 @@ pub fn json_of(graph: &Graph, pretrain: &Pretrain, name: &str) -> String {
         domain: Domain,
         place: &'static str,
         shape: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        scope: Option<&'static str>,
     }
     let names = graph.names();
     let step = |id: Id| {
@@ -95,6 +97,7 @@ pub fn json_of(graph: &Graph, pretrain: &Pretrain, name: &str) -> String {
                 "host"
             },
             shape: shape(graph, pretrain, id).map(|shape| shape.to_string()),
+            scope: (graph.node(id).scope() == Scope::Batch).then_some("batch"),
         }
     };
     let printed = Printed {
@@ -179,6 +182,11 @@ fn lines(graph: &Graph, pretrain: &Pretrain) -> Vec<[String; 4]> {
             | Node::L2
             | Node::Scale { .. }
             | Node::Operator { .. } => (format!("{operation} {}", operands(&inputs)), remark),
+        };
+        let remark = match (node.scope(), remark.as_str()) {
+            (Scope::Sample, _) => remark,
+            (Scope::Batch, "") => "over the batch".to_owned(),
+            (Scope::Batch, _) => format!("{remark}, over the batch"),
         };
         let name = &names[&id];
         lines.push([
@@ -382,7 +390,7 @@ pub(super) fn describe(node: &Node, pretrain: &Pretrain) -> (String, String) {
                 String::new(),
             )
         }
-        Node::Term { term } => (term_name(*term).to_owned(), String::new()),
+        Node::Term { term } => (term.name().to_owned(), String::new()),
         Node::Cosines { pairs, .. } => ("cosines".to_owned(), format!("{} pairs", pairs.len())),
         Node::Sum { .. } => ("sum".to_owned(), String::new()),
     }

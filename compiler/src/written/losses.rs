@@ -27,25 +27,18 @@ pub(super) fn loss(loss: &Loss) -> String {
     terms.collect()
 }
 
-fn term(term: &Term) -> String {
+/// `cos(h(f(a[1])), sg(f(v[1])))`.
+pub(crate) fn term(term: &Term) -> String {
     let mut args: Vec<String> = term.args.iter().map(embedding).collect();
-    let name = match term.op {
-        TermOp::Cos => "cos",
-        TermOp::Mse => "mse",
-        TermOp::Dot => "dot",
-        TermOp::Xent => "xent",
-        TermOp::InfoNce { t, negatives } => {
-            args.push(format!("t: {}", number(t)));
-            args.extend(negatives.map(|n| format!("negatives: {n}")));
-            "info_nce"
-        }
-        TermOp::HingeStd => "hinge_std",
-        TermOp::Cov => "cov",
-    };
-    format!("{name}({})", args.join(", "))
+    if let TermOp::InfoNce { t, negatives } = term.op {
+        args.push(format!("t: {}", number(t)));
+        args.extend(negatives.map(|n| format!("negatives: {n}")));
+    }
+    format!("{}({})", term.op.name(), args.join(", "))
 }
 
-fn embedding(of: &Embedding) -> String {
+/// `sg(f(v[1]))`.
+pub(crate) fn embedding(of: &Embedding) -> String {
     let (op, inner) = match of {
         Embedding::View { modality, view } => return format!("{modality}[{view}]"),
         Embedding::Apply(op, inner) => (op, embedding(inner)),

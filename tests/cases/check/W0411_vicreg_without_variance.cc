@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { loss = 25 * mse(z(v[1]), z(v[2])) + cov(z(v[1])) + cov(z(v[2]))   weights = exact }

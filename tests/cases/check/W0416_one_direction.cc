@@ -1,0 +1,2 @@
+use paper
+pretrain small = crisscross with { loss = -cos(p(v[1]), sg(z(v[2]))) - cos(p(v[2]), z(v[1])) }

@@ -9,6 +9,7 @@ mod chains;
 mod figures;
 mod losses;
 
+pub use chains::chain;
 pub(crate) use chains::link;
 pub use figures::{at, drawing};
 pub(crate) use losses::{embedding, term};
@@ -166,16 +167,19 @@ pub fn clip(clip: &Clip) -> String {
             format!("{frames}x{size}px @ {}", measured(*fps, "fps"))
         }
         Clip::Text { seconds, .. } => duration(*seconds),
-        Clip::Audio { samples, rate, .. } => {
-            let seconds = clip.seconds().decimal();
-            let length = if seconds.contains('/') {
-                format!("{samples}samples")
-            } else {
-                format!("{seconds}s")
-            };
-            format!("{length} @ {}", frequency(*rate))
-        }
+        Clip::Audio { samples, rate, .. } => sound(*samples, *rate),
     }
+}
+
+/// `2s @ 16kHz`; in samples where the seconds do not end.
+pub fn sound(samples: u32, rate: Exact) -> String {
+    let seconds = over(samples, rate).decimal();
+    let length = if seconds.contains('/') {
+        format!("{samples}samples")
+    } else {
+        format!("{seconds}s")
+    };
+    format!("{length} @ {}", frequency(rate))
 }
 
 fn over(ticks: u32, rate: Exact) -> Exact {

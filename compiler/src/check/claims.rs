@@ -1,21 +1,69 @@
-//! `assert`: losses by their normal forms in every pretraining of the file, records field by field, numbers exactly.
+//! `assert`: losses by their normal forms in every pretraining of the file, records field by field, numbers exactly, and whatever
+//! else has a value by what it comes to.
 
 use super::loss::Context;
-use super::{Checker, Env, Slot, Wanted, name_of};
+use super::media::WrittenClip;
+use super::{Checker, Env, Slot, Wanted, name_of, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
 use crate::hir::{Data, Synthetic};
 use crate::loss::Loss;
 use crate::units::Exact;
 use crate::written;
-use grammar::ast::{Assert, CompareOp, Expr, ExprKind, Item, Kind};
+use grammar::ast::{Assert, BinaryOp, Body, CompareOp, Expr, ExprKind, Item, Kind};
 use grammar::diagnostic::Diagnostic;
+use grammar::span::Spanned;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// How many differing terms or fields a message lists.
 const MOST_LINES: usize = 12;
+
+/// What an assertion compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Number,
+    Loss,
+    Record(Kind),
+    Schedule,
+    Clip,
+    Modality,
+    Chain,
+    Layers,
+    Policy,
+    Data,
+    Optimiser,
+    List,
+    /// A word of the language: `per_view`, `_`.
+    Word,
+    /// Something that has no value by itself, such as the head of an evaluation.
+    Part(&'static str),
+    /// A name that nothing knows.
+    Unknown,
+}
+
+impl Sort {
+    fn noun(self) -> &'static str {
+        match self {
+            Sort::Number => "a number",
+            Sort::Loss => "a loss",
+            Sort::Record(kind) => catalog::kind_noun(kind),
+            Sort::Schedule => "a schedule",
+            Sort::Clip => "a clip",
+            Sort::Modality => "a modality",
+            Sort::Chain => "a chain of augmentations",
+            Sort::Layers => "a chain of layers",
+            Sort::Policy => "a relaxation policy",
+            Sort::Data => "a data set",
+            Sort::Optimiser => "an optimiser",
+            Sort::List => "a list",
+            Sort::Word => "a word",
+            Sort::Part(noun) => noun,
+            Sort::Unknown => "something unknown",
+        }
+    }
+}
 
 impl<'a> Checker<'a> {
     /// Proves the assertions of every module.
@@ -66,6 +114,7 @@ impl<'a> Checker<'a> {
     }
 
     fn claim(&mut self, module: usize, assert: &'a Assert, contexts: &[(String, Context)]) {
+        self.budget = super::MOST_STEPS;
         let slot = Slot::new(&assert.claim, Env::of_module(module), "assert");
         let ExprKind::Compare(op, left, right) = &assert.claim.kind else {
             let message = "an assertion compares two values";
@@ -75,10 +124,11 @@ impl<'a> Checker<'a> {
             return;
         };
         let (left, right) = (slot.with(left), slot.with(right));
-        let kind = self.record_kind(&left).or_else(|| self.record_kind(&right));
-        let is_loss = kind.is_none() && (self.is_loss(&left) || self.is_loss(&right));
-        if op.value != CompareOp::Equal && (kind.is_some() || is_loss) {
-            let what = kind.map_or("a loss", catalog::kind_noun);
+        let Some(sort) = self.common_sort(&slot, &left, &right) else {
+            return;
+        };
+        if sort != Sort::Number && op.value != CompareOp::Equal {
+            let what = sort.noun();
             let message = format!("{what} is equal to another one or not, and no less or more");
             let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, op.span, message)
                 .help("write `==`")
@@ -86,37 +136,245 @@ impl<'a> Checker<'a> {
             self.report(&slot.env, diagnostic);
             return;
         }
-        if let Some(kind) = kind {
-            return self.claim_records(assert, &left, &right, kind);
-        }
-        if is_loss {
-            for (name, context) in contexts {
-                if !self.claim_losses(assert, &left, &right, name, context) {
-                    return;
+        match sort {
+            Sort::Number | Sort::Unknown => self.claim_numbers(assert, op, &left, &right),
+            Sort::Loss => {
+                for (name, context) in contexts {
+                    if !self.claim_losses(assert, &left, &right, name, context) {
+                        return;
+                    }
                 }
             }
-            return;
+            Sort::Record(kind) => self.claim_records(assert, &left, &right, kind),
+            Sort::List => self.claim_lists(assert, &left, &right),
+            Sort::Schedule
+            | Sort::Clip
+            | Sort::Modality
+            | Sort::Chain
+            | Sort::Layers
+            | Sort::Policy
+            | Sort::Data
+            | Sort::Optimiser
+            | Sort::Word
+            | Sort::Part(_) => {
+                if let (Some(a), Some(b)) = (self.printed(&left, sort), self.printed(&right, sort))
+                    && a != b
+                {
+                    let note = format!("the left side is `{a}`, the right side is `{b}`");
+                    self.failed(assert, vec![note]);
+                }
+            }
         }
+    }
+
+    /// The sort of both sides. A rate is a schedule beside one, and a name that nothing knows is what the other side is.
+    fn common_sort(&mut self, slot: &Slot<'a>, left: &Slot<'a>, right: &Slot<'a>) -> Option<Sort> {
+        let (a, b) = (self.sort(left), self.sort(right));
+        let sort = match (a, b) {
+            (Sort::Schedule, Sort::Number) | (Sort::Number, Sort::Schedule) => Sort::Schedule,
+            (Sort::Unknown | Sort::Word, other) if other != Sort::Word => other,
+            (other, Sort::Unknown | Sort::Word) => other,
+            (a, b) if a == b => a,
+            (a, b) => {
+                let (a, b) = (a.noun(), b.noun());
+                let message = format!("an assertion compares alike with alike, not {a} with {b}");
+                let mut diagnostic =
+                    Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message);
+                for side in [left, right] {
+                    let before = self.found.len();
+                    let numbers = self.reduce(side).and_then(|side| self.numbers_of(&side));
+                    self.found.truncate(before);
+                    if let Some(help) = numbers.filter(|_| a == "a number" || b == "a number") {
+                        diagnostic = diagnostic.help(help);
+                    }
+                }
+                self.report(&slot.env, diagnostic);
+                return None;
+            }
+        };
+        if let Sort::Part(noun) = sort {
+            let message = format!("{noun} has no value by itself to compare");
+            let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+                .help("compare the records that it is a part of: `assert mine == linear8`");
+            self.report(&slot.env, diagnostic);
+            return None;
+        }
+        Some(sort)
+    }
+
+    /// What an expression is, without a word on what may be wrong in it.
+    fn sort(&mut self, slot: &Slot<'a>) -> Sort {
+        if let Some(kind) = self.record_kind(slot) {
+            return Sort::Record(kind);
+        }
+        let before = self.found.len();
+        let sort = self.sort_quietly(slot);
+        self.found.truncate(before);
+        sort.unwrap_or(Sort::Unknown)
+    }
+
+    fn sort_quietly(&mut self, slot: &Slot<'a>) -> Option<Sort> {
+        if self.is_loss(slot) {
+            return Some(Sort::Loss);
+        }
+        // A data set is its declaration: what stands behind the name is not all of it.
+        if let Some(at) = self.declaration_behind(slot, Kind::Data)
+            && let Some(name) = at.word()
+            && let Some((_, decl)) = self.declared(at.env.module, name)
+            && decl.kind.value == Kind::Data
+        {
+            return Some(Sort::Data);
+        }
+        let reduced = self.reduce(slot)?;
+        if self.is_schedule(&reduced) {
+            return Some(Sort::Schedule);
+        }
+        let word = named_call(reduced.expr).map(|(word, _)| word);
+        if let Some(operator) = word.or(reduced.word()).and_then(catalog::any_operator) {
+            return Some(sort_of(operator.family));
+        }
+        Some(match &reduced.expr.kind {
+            ExprKind::Number(_) | ExprKind::Neg(_) | ExprKind::Member(..) => Sort::Number,
+            ExprKind::At(..) => Sort::Clip,
+            ExprKind::List(_) => Sort::List,
+            ExprKind::Name(name) => match self.is_a_word(name) {
+                true => Sort::Word,
+                false => Sort::Unknown,
+            },
+            ExprKind::Binary(op, left, right) => {
+                let sides = [left, right].map(|side| self.sort(&reduced.with(side)));
+                let is_chain = |sort: &Sort| matches!(sort, Sort::Chain | Sort::Layers);
+                let of_chain = sides.into_iter().find(is_chain);
+                of_chain
+                    .filter(|_| op.value == BinaryOp::Sub)
+                    .unwrap_or(Sort::Number)
+            }
+            ExprKind::String(_) => Sort::Part("a text"),
+            ExprKind::Dims(..) => Sort::Part("a size"),
+            ExprKind::Tuple(_) => Sort::Part("a group in parentheses"),
+            ExprKind::Arrow(..) => Sort::Part("a range"),
+            ExprKind::Index(..) => Sort::Part("a view"),
+            ExprKind::On(..) | ExprKind::With(..) => Sort::Unknown,
+            ExprKind::Compare(..) => Sort::Part("a comparison"),
+            ExprKind::Call(..) | ExprKind::Comprehension(..) => Sort::Unknown,
+        })
+    }
+
+    /// A word that some field takes, such as `per_view`.
+    fn is_a_word(&self, name: &str) -> bool {
+        let fields = catalog::PRETRAIN.iter().chain(catalog::EVAL);
+        let takes = |field: &catalog::Parameter| matches!(field.takes, catalog::Type::Word(words) if words.contains(&name));
+        fields
+            .chain(catalog::operators().flat_map(|o| o.parameters))
+            .any(takes)
+    }
+
+    /// The value of one side as one would write it: two sides are equal where this is.
+    fn printed(&mut self, slot: &Slot<'a>, sort: Sort) -> Option<String> {
+        match sort {
+            Sort::Schedule => self.schedule(slot).map(|s| written::schedule(&s)),
+            Sort::Clip => self.clip(slot).map(|clip| match clip {
+                WrittenClip::Video { frames, size, fps } => {
+                    written::clip(&crate::hir::Clip::Video { frames, size, fps })
+                }
+                WrittenClip::Audio { samples, rate } => written::sound(samples, rate),
+            }),
+            Sort::Modality => self.modality(slot).map(|clip| written::modality(&clip)),
+            Sort::Chain => self.chain(slot, None).map(|c| written::chain(&c)),
+            Sort::Layers => {
+                let network = self.network(slot, super::layers::Role::Any);
+                network.map(|n| written::network(&n))
+            }
+            Sort::Policy => self.policy(slot).map(|p| written::relaxation(&p)),
+            Sort::Data => self
+                .data(slot)
+                .map(|d| format!("{} = {}", written::data_name(&d), written::data(&d))),
+            Sort::Optimiser => self.optimiser(slot).map(|o| written::optimiser(&o)),
+            Sort::Word => {
+                let reduced = self.reduce(slot)?;
+                reduced.word().map(str::to_owned)
+            }
+            Sort::Number
+            | Sort::Loss
+            | Sort::Record(_)
+            | Sort::List
+            | Sort::Part(_)
+            | Sort::Unknown => None,
+        }
+    }
+
+    fn claim_numbers(
+        &mut self,
+        assert: &'a Assert,
+        op: &Spanned<CompareOp>,
+        left: &Slot<'a>,
+        right: &Slot<'a>,
+    ) {
         let wanted = Wanted::new("a number", &[Kind::Let], &[]);
         let (Some(a), Some(b)) = (
-            self.arithmetic(&left, &wanted),
-            self.arithmetic(&right, &wanted),
+            self.arithmetic(left, &wanted),
+            self.arithmetic(right, &wanted),
         ) else {
             return;
         };
-        let holds = a.dimension == b.dimension
-            && match op.value {
-                CompareOp::Equal => a.value == b.value,
-                CompareOp::AtMost => a.value <= b.value,
-                CompareOp::AtLeast => a.value >= b.value,
-                CompareOp::Less => a.value < b.value,
-                CompareOp::Greater => a.value > b.value,
-            };
+        let mut notes = vec![format!("the left side is {a}, the right side is {b}")];
+        if a.dimension != b.dimension {
+            notes.push(format!(
+                "{} is compared with {}",
+                a.dimension.noun(),
+                b.dimension.noun()
+            ));
+            return self.failed(assert, notes);
+        }
+        let holds = match op.value {
+            CompareOp::Equal => a.value == b.value,
+            CompareOp::AtMost => a.value <= b.value,
+            CompareOp::AtLeast => a.value >= b.value,
+            CompareOp::Less => a.value < b.value,
+            CompareOp::Greater => a.value > b.value,
+        };
         if !holds {
-            self.failed(
-                assert,
-                vec![format!("the left side is {a}, the right side is {b}")],
+            self.failed(assert, notes);
+        }
+    }
+
+    /// Two lists, member by member.
+    fn claim_lists(&mut self, assert: &'a Assert, left: &Slot<'a>, right: &Slot<'a>) {
+        let (Some(a), Some(b)) = (self.list(left, "a list"), self.list(right, "a list")) else {
+            return;
+        };
+        if a.len() != b.len() {
+            let note = format!(
+                "the left side has {}, the right side {}",
+                super::counted(a.len(), "member"),
+                b.len()
             );
+            return self.failed(assert, vec![note]);
+        }
+        let mut notes = vec![];
+        for (position, (x, y)) in a.iter().zip(&b).enumerate() {
+            let sides = [x, y].map(|side| {
+                let sort = self.sort(side);
+                if sort == Sort::Modality {
+                    self.modality_name(side) // which is what it is known by
+                } else if sort == Sort::Number {
+                    self.arithmetic(side, &Wanted::new("a number", &[Kind::Let], &[]))
+                        .map(|quantity| quantity.to_string())
+                } else {
+                    self.printed(side, sort)
+                }
+            });
+            let [Some(x), Some(y)] = sides else { return };
+            if x != y {
+                notes.push(format!(
+                    "member {} is `{x}` on the left, `{y}` on the right",
+                    position + 1
+                ));
+            }
+        }
+        if !notes.is_empty() {
+            shorten(&mut notes, "members");
+            self.failed(assert, notes);
         }
     }
 
@@ -126,38 +384,80 @@ impl<'a> Checker<'a> {
             .as_ref()
             .map_or(String::new(), |s| format!(": {}", s.value));
         let message = format!("the assertion does not hold{source}");
-        let mut diagnostic = Diagnostic::error(codes::ASSERTION_FAILED, assert.claim.span, message)
-            .here("not equal");
+        let is_equation = matches!(
+            &assert.claim.kind,
+            ExprKind::Compare(op, ..) if op.value == CompareOp::Equal
+        );
+        let here = if is_equation { "not equal" } else { "not so" };
+        let mut diagnostic =
+            Diagnostic::error(codes::ASSERTION_FAILED, assert.claim.span, message).here(here);
         for note in notes {
             diagnostic = diagnostic.note(note);
         }
         self.report(&Env::of_module(0), diagnostic);
     }
 
-    /// The kind of the record that an expression names, if it names one: `k400`, `linear8 on UCF101`, `x with { ... }`.
-    fn record_kind(&self, slot: &Slot<'a>) -> Option<Kind> {
-        let mut base: &Expr = slot.expr;
-        while let ExprKind::With(inner, _) | ExprKind::On(inner, _) = &base.kind {
-            base = inner;
+    /// The kind of the record that an expression stands for, if it stands for one.
+    pub(super) fn record_kind(&self, slot: &Slot<'a>) -> Option<Kind> {
+        let mut at = slot.clone();
+        // Names lead on to declarations, of which each is passed once.
+        for _ in 0..=self.names[slot.env.module].len() {
+            if let ExprKind::With(base, _) = &at.expr.kind {
+                at = at.with(base);
+                continue;
+            }
+            if let ExprKind::On(..) = &at.expr.kind {
+                return Some(Kind::Eval);
+            }
+            let name = name_of(at.expr)?;
+            if let Some(super::Bound::Expr(expr, env)) = at.env.bound(name).cloned() {
+                let place = at.place;
+                at = Slot { expr, env, place };
+                continue;
+            }
+            if self.is_poisoned(at.env.module, name) {
+                return None;
+            }
+            let (module, decl) = self.declared(at.env.module, name)?;
+            let kind = decl.kind.value;
+            if matches!(kind, Kind::Pretrain | Kind::Eval) {
+                return Some(kind);
+            }
+            let Body::Expr(expr) = &decl.body else {
+                return None;
+            };
+            if kind != Kind::Let || !decl.params.is_empty() {
+                return None;
+            }
+            let env = at.env.inside(module, at.span());
+            let place = at.place;
+            at = Slot { expr, env, place };
         }
-        let name = name_of(base)?;
-        let (_, decl) = self.declared(slot.env.module, name)?;
-        Some(decl.kind.value).filter(|kind| matches!(kind, Kind::Pretrain | Kind::Eval))
+        None
     }
 
     /// Does an expression speak of losses?
-    fn is_loss(&self, slot: &Slot<'a>) -> bool {
-        let name_is_loss = |name: &str| match self.declared(slot.env.module, name) {
-            Some((_, decl)) => decl.kind.value == Kind::Loss,
-            None => {
-                catalog::operator(Family::Term, name).is_some()
-                    || catalog::operator(Family::Sum, name).is_some()
-            }
-        };
-        let part = |expr: &'a Expr| self.is_loss(&slot.with(expr));
+    fn is_loss(&mut self, slot: &Slot<'a>) -> bool {
         if let Some(name) = name_of(slot.expr) {
-            return name_is_loss(name) || self.modules.iter().any(|m| m.broken.contains(name));
+            return match self.declared(slot.env.module, name) {
+                Some((_, decl)) if decl.kind.value == Kind::Loss => true,
+                Some((module, decl)) if decl.kind.value == Kind::Let => {
+                    let Body::Expr(expr) = &decl.body else {
+                        return false;
+                    };
+                    let env = slot.env.inside(module, slot.span());
+                    let is_deep = env.depth() > 100;
+                    !is_deep && self.is_loss(&Slot::new(expr, env, "assert"))
+                }
+                Some(_) => false,
+                None => {
+                    catalog::operator(Family::Term, name).is_some()
+                        || catalog::operator(Family::Sum, name).is_some()
+                        || self.modules.iter().any(|m| m.broken.contains(name))
+                }
+            };
         }
+        let mut part = |expr: &'a Expr| self.is_loss(&slot.with(expr));
         if let ExprKind::Binary(_, a, b) = &slot.expr.kind {
             return part(a) || part(b);
         }
@@ -166,7 +466,9 @@ impl<'a> Checker<'a> {
         {
             return part(inner);
         }
-        false
+        let is_member = matches!(slot.expr.kind, ExprKind::Member(..));
+        let reduced = is_member.then(|| self.reduce(slot)).flatten();
+        reduced.is_some_and(|reduced| reduced.span() != slot.span() && self.is_loss(&reduced))
     }
 
     fn claim_losses(
@@ -214,7 +516,11 @@ impl<'a> Checker<'a> {
         let notes = if kind == Kind::Pretrain {
             let (a, b) = (self.pretrain(&a, &left.env), self.pretrain(&b, &right.env));
             let (Some(a), Some(b)) = (a, b) else { return };
-            differing_fields(&a, &b, written::pretrain)
+            let mut notes = differing_fields(&a, &b, written::pretrain);
+            // A loss differs in terms.
+            notes.retain(|note| !note.starts_with("`loss`"));
+            notes.extend(differing_terms(&a.loss, &b.loss));
+            notes
         } else {
             match [&a, &b].map(|record| record.entry("data").is_some()) {
                 [true, true] => {}
@@ -248,9 +554,38 @@ impl<'a> Checker<'a> {
             let mut seen = BTreeSet::new();
             let mut notes = notes;
             notes.retain(|note| seen.insert(note.clone()));
-            notes.truncate(MOST_LINES);
+            shorten(&mut notes, "fields");
             self.failed(assert, notes);
         }
+    }
+}
+
+/// What an operator of a family makes, as an assertion sees it.
+fn sort_of(family: Family) -> Sort {
+    match family {
+        Family::Modality => Sort::Modality,
+        Family::Data => Sort::Part("a data set without a name"),
+        Family::Augment | Family::Timing => Sort::Chain,
+        Family::Layer => Sort::Layers,
+        Family::Policy => Sort::Policy,
+        Family::Schedule => Sort::Schedule,
+        Family::Optimiser => Sort::Optimiser,
+        Family::Term | Family::Sum => Sort::Loss,
+        Family::Spectrogram
+        | Family::Within
+        | Family::Clips
+        | Family::Feature
+        | Family::Head
+        | Family::Best
+        | Family::Neighbours
+        | Family::Keep
+        | Family::Fuse
+        | Family::Split
+        | Family::Score
+        | Family::Drawing
+        | Family::Projection
+        | Family::Highlight
+        | Family::Tensor => Sort::Part(family.noun()),
     }
 }
 
@@ -267,6 +602,15 @@ fn any_set() -> Data {
     })
 }
 
+/// Keeps the first lines and says how many more there are.
+fn shorten(lines: &mut Vec<String>, noun: &str) {
+    if lines.len() > MOST_LINES {
+        let more = lines.len() - MOST_LINES;
+        lines.truncate(MOST_LINES);
+        lines.push(format!("and {more} more {noun}"));
+    }
+}
+
 /// One line for each term whose weight differs.
 fn differing_terms(a: &Loss, b: &Loss) -> Vec<String> {
     let terms: BTreeSet<_> = a
@@ -275,10 +619,6 @@ fn differing_terms(a: &Loss, b: &Loss) -> Vec<String> {
         .chain(&b.terms)
         .map(|(term, _)| term)
         .collect();
-    let differing: Vec<_> = terms
-        .into_iter()
-        .filter(|term| a.weight(term) != b.weight(term))
-        .collect();
     let shown = |weight: Exact| {
         if weight == Exact::whole(0) {
             "absent".to_string()
@@ -286,9 +626,10 @@ fn differing_terms(a: &Loss, b: &Loss) -> Vec<String> {
             weight.to_string()
         }
     };
+    let differing = terms
+        .into_iter()
+        .filter(|term| a.weight(term) != b.weight(term));
     let mut lines: Vec<String> = differing
-        .iter()
-        .take(MOST_LINES)
         .map(|term| {
             format!(
                 "{term}: {} on the left, {} on the right",
@@ -297,9 +638,7 @@ fn differing_terms(a: &Loss, b: &Loss) -> Vec<String> {
             )
         })
         .collect();
-    if differing.len() > MOST_LINES {
-        lines.push(format!("and {} more terms", differing.len() - MOST_LINES));
-    }
+    shorten(&mut lines, "terms");
     lines
 }
 

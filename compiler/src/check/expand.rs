@@ -3,7 +3,7 @@
 use super::{Bound, Checker, Env, Slot, counted, name_of, named_call, suggest};
 use crate::catalog::{self, Family, Operator};
 use crate::codes;
-use grammar::ast::{Arg, Body, Decl, Expr, Kind};
+use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Spanned;
 use std::collections::BTreeMap;
@@ -31,6 +31,16 @@ impl<'a> Checker<'a> {
         }
         if self.budget == 0 || slot.env.depth() > 200 {
             self.is_exhausted = true;
+            if slot.env.is_ring() {
+                let message = format!("`{}` is worked out of itself", slot.place);
+                let diagnostic = Diagnostic::error(codes::RING, slot.span(), message)
+                    .note(
+                        "its value names another field or a definition whose value names it again",
+                    )
+                    .help("write one of them without the others");
+                self.report(&slot.env, diagnostic);
+                return None;
+            }
             let message = format!("`{}` expands to more than any experiment needs", slot.place);
             let diagnostic = Diagnostic::error(codes::NOTHING_TO_MINIMISE, slot.span(), message)
                 .note("names and functions stand for their definitions, and these stand for one another too often");
@@ -47,9 +57,12 @@ impl<'a> Checker<'a> {
         let mut slot = slot.clone();
         loop {
             self.step(&slot)?;
-            let followed = match name_of(slot.expr) {
-                Some(name) => self.follow_name(&slot, name)?,
-                None => self.follow_call(&slot)?,
+            let followed = if let ExprKind::Name(name) = &slot.expr.kind {
+                self.follow_name(&slot, name)?
+            } else if let ExprKind::Member(base, name) = &slot.expr.kind {
+                self.follow_member(&slot, base, name)?
+            } else {
+                self.follow_call(&slot)?
             };
             match followed {
                 Some((expr, env)) => {
@@ -63,7 +76,7 @@ impl<'a> Checker<'a> {
 
     /// What a name stands for, or nothing where it stays as it is.
     #[allow(clippy::type_complexity)]
-    fn follow_name(&self, slot: &Slot<'a>, name: &str) -> Option<Option<(&'a Expr, Env<'a>)>> {
+    fn follow_name(&mut self, slot: &Slot<'a>, name: &str) -> Option<Option<(&'a Expr, Env<'a>)>> {
         match slot.env.bound(name) {
             Some(Bound::Expr(expr, env)) => return Some(Some((expr, env.clone()))),
             Some(Bound::Loss(_)) => return Some(None),
@@ -82,15 +95,34 @@ impl<'a> Checker<'a> {
             return Some(Some((expr, slot.env.inside(module, slot.span()))));
         }
         // A word of the language keeps its meaning inside a record that has a field of that name, such as `bn`.
-        let record = slot
-            .env
-            .record
-            .as_ref()
-            .filter(|_| catalog::any_operator(name).is_none());
-        Some(record.and_then(|record| {
-            let entry = record.entry(name)?;
-            Some((entry.value, record.env_of(entry).used_at(slot.span())))
-        }))
+        let record = slot.env.record.clone();
+        match record.filter(|_| catalog::any_operator(name).is_none()) {
+            Some(record) => self.value_of(&record, slot, name),
+            None => Some(None),
+        }
+    }
+
+    /// Follows names, fields and members one by one to the name of a declaration of this kind. Nothing where the way does not
+    /// lead to one.
+    pub(super) fn declaration_behind(&mut self, slot: &Slot<'a>, kind: Kind) -> Option<Slot<'a>> {
+        let mut slot = slot.clone();
+        loop {
+            self.step(&slot)?;
+            let followed = if let ExprKind::Name(name) = &slot.expr.kind {
+                let is_free = slot.env.bound(name).is_none();
+                let declared = self.declared(slot.env.module, name);
+                if is_free && declared.is_some_and(|(_, decl)| decl.kind.value == kind) {
+                    return Some(slot);
+                }
+                self.follow_name(&slot, name)?
+            } else if let ExprKind::Member(base, name) = &slot.expr.kind {
+                self.follow_member(&slot, base, name)?
+            } else {
+                return None;
+            };
+            let (expr, env) = followed?;
+            slot = Slot { expr, env, ..slot };
+        }
     }
 
     /// What a call of one of the file's own functions stands for, or nothing where it is no such call.

@@ -10,7 +10,7 @@ use super::{Bound, Checker, Slot, Wanted, counted, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
 use crate::loss::{Embedding, EmbeddingOp, Loss, Part};
-use crate::units::{Exact, Quantity};
+use crate::units::{Dimension, Exact, Quantity, Unfit};
 use grammar::ast::{BinaryOp, Body, Decl, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
@@ -38,7 +38,7 @@ pub(super) struct Context {
 /// A value inside a loss.
 #[derive(Clone)]
 pub(super) enum Value<'a> {
-    Number(Exact),
+    Number(Quantity),
     /// The normal form, and the place of the part as written.
     Loss(Loss, usize),
     /// A view, or something computed from one.
@@ -113,17 +113,20 @@ impl<'a> Checker<'a> {
                     );
                     return None;
                 };
-                let slot = Slot {
-                    place: "loss".into(),
-                    ..slot.clone()
-                };
-                self.fit(&slot, quantity, &catalog::ANY_NUMBER)
-                    .map(Value::Number)
+                // With a unit it is read by what it is divided by, or is a mistake where it meets a loss.
+                if quantity.dimension == Dimension::NUMBER {
+                    let slot = Slot {
+                        place: "loss".into(),
+                        ..slot.clone()
+                    };
+                    self.fit(&slot, quantity, &catalog::ANY_NUMBER)?;
+                }
+                Some(Value::Number(quantity))
             }
             ExprKind::Name(name) => self.loss_name(slot, name, context),
             ExprKind::Neg(inner) => {
                 let inner = self.loss_value(&slot.with(inner), context)?;
-                self.multiply(slot, Value::Number(Exact::whole(-1)), inner)
+                self.multiply(slot, Value::number(Exact::whole(-1)), inner)
             }
             ExprKind::Binary(op, left, right) => {
                 let left = self.loss_value(&slot.with(left), context);
@@ -132,7 +135,7 @@ impl<'a> Checker<'a> {
                 match op.value {
                     BinaryOp::Add => self.add(slot, left, right),
                     BinaryOp::Sub => {
-                        let right = self.multiply(slot, Value::Number(Exact::whole(-1)), right)?;
+                        let right = self.multiply(slot, Value::number(Exact::whole(-1)), right)?;
                         self.add(slot, left, right)
                     }
                     BinaryOp::Mul => self.multiply(slot, left, right),
@@ -143,9 +146,16 @@ impl<'a> Checker<'a> {
                                 "losses can be added and scaled, not divided by one another",
                             );
                         };
-                        let Some(factor) = Exact::whole(1).over(divisor) else {
-                            self.error(slot, codes::TOO_LARGE, "this divides by zero");
-                            return None;
+                        let one = Quantity::number(Exact::whole(1));
+                        let factor = match one.over(divisor) {
+                            Ok(factor) => factor,
+                            Err(Unfit::ZeroDivisor) => {
+                                self.error(slot, codes::TOO_LARGE, "this divides by zero");
+                                return None;
+                            }
+                            Err(Unfit::TooLarge | Unfit::Dimensions) => {
+                                return self.exactly(slot, None);
+                            }
                         };
                         self.multiply(slot, left, Value::Number(factor))
                     }
@@ -164,11 +174,21 @@ impl<'a> Checker<'a> {
             | ExprKind::Arrow(..)
             | ExprKind::On(..)
             | ExprKind::At(..)
-            | ExprKind::With(..)
-            | ExprKind::Member(..) => {
+            | ExprKind::With(..) => {
                 self.wrong(slot, slot, &LOSS);
                 None
             }
+            ExprKind::Member(base, name) => match self.follow_member(slot, base, name)? {
+                Some((expr, env)) => {
+                    let followed = Slot {
+                        expr,
+                        env,
+                        place: slot.place.clone(),
+                    };
+                    self.loss_value(&followed, context)
+                }
+                None => self.worked_out(slot, base, name).map(Value::Number),
+            },
         }
     }
 
@@ -313,7 +333,9 @@ impl<'a> Checker<'a> {
         right: Value<'a>,
     ) -> Option<Value<'a>> {
         let sum = match (&left, &right) {
-            (Value::Number(a), Value::Number(b)) => a.plus(*b).map(Value::Number),
+            (Value::Number(a), Value::Number(b)) => {
+                return self.combine(slot, BinaryOp::Add, *a, *b).map(Value::Number);
+            }
             (Value::Loss(a, first), Value::Loss(b, second)) => {
                 let one = Exact::whole(1);
                 let part = self.part(Part::Sum(vec![(one, *first), (one, *second)]));
@@ -344,16 +366,19 @@ impl<'a> Checker<'a> {
         left: Value<'a>,
         right: Value<'a>,
     ) -> Option<Value<'a>> {
+        if let (Value::Number(a), Value::Number(b)) = (&left, &right) {
+            return self.combine(slot, BinaryOp::Mul, *a, *b).map(Value::Number);
+        }
+        let (left, right) = (self.plain(slot, left)?, self.plain(slot, right)?);
         let product = match (left, right) {
-            (Value::Number(a), Value::Number(b)) => a.times(b).map(Value::Number),
             (Value::Number(a), Value::Loss(l, part)) | (Value::Loss(l, part), Value::Number(a)) => {
-                let part = self.part(Part::Sum(vec![(a, part)]));
-                l.scaled(a).map(|scaled| Value::Loss(scaled, part))
+                let part = self.part(Part::Sum(vec![(a.value, part)]));
+                l.scaled(a.value).map(|scaled| Value::Loss(scaled, part))
             }
             (Value::Number(a), Value::Tensor(t)) | (Value::Tensor(t), Value::Number(a)) => {
                 let tensor = self.embedding(slot, Value::Tensor(t))?;
                 Some(Value::Tensor(Embedding::Apply(
-                    EmbeddingOp::Scale(a),
+                    EmbeddingOp::Scale(a.value),
                     Box::new(tensor),
                 )))
             }
@@ -375,6 +400,19 @@ impl<'a> Checker<'a> {
         product
     }
 
+    /// A factor has no unit.
+    fn plain(&mut self, slot: &Slot<'a>, value: Value<'a>) -> Option<Value<'a>> {
+        let Value::Number(quantity) = value else {
+            return Some(value);
+        };
+        let slot = Slot {
+            place: "loss".into(),
+            ..slot.clone()
+        };
+        let factor = self.fit(&slot, quantity, &catalog::ANY_NUMBER)?;
+        Some(Value::number(factor))
+    }
+
     /// `v[1]`.
     pub(in crate::check) fn view(
         &mut self,
@@ -394,7 +432,8 @@ impl<'a> Checker<'a> {
             return None;
         };
         let view = if let Value::Number(number) = index_value {
-            number.to_u32()
+            let is_plain = number.dimension == Dimension::NUMBER;
+            number.value.to_u32().filter(|_| is_plain)
         } else if let Value::Index(view) = index_value {
             Some(view)
         } else {
@@ -421,6 +460,11 @@ impl<'a> Checker<'a> {
 }
 
 impl Value<'_> {
+    /// A number without a unit.
+    pub(in crate::check) fn number(value: Exact) -> Self {
+        Value::Number(Quantity::number(value))
+    }
+
     /// What it is, for messages.
     pub(in crate::check) fn noun(&self) -> &'static str {
         match self {

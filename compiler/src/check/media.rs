@@ -21,8 +21,13 @@ pub(super) enum WrittenClip {
 impl<'a> Checker<'a> {
     /// The name of a declared modality.
     pub(super) fn modality_name(&mut self, slot: &Slot<'a>) -> Option<String> {
-        let name = match slot.word() {
-            Some(name) if slot.env.bound(name).is_none() => name,
+        let before = self.found.len();
+        let at = self.declaration_behind(slot, Kind::Modality);
+        if self.found.len() > before {
+            return None;
+        }
+        let name = match at.as_ref().unwrap_or(slot).word() {
+            Some(name) if at.is_some() || slot.env.bound(name).is_none() => name,
             _ => {
                 let reduced = self.reduce(slot)?;
                 match reduced.word() {
@@ -245,6 +250,14 @@ impl<'a> Checker<'a> {
         let wanted = Wanted::new("a clip", &[], &[]).example("8x112px @ 16fps");
         let reduced = self.reduce(slot)?;
         let ExprKind::At(what, rate) = &reduced.expr.kind else {
+            if let ExprKind::Binary(..) = &reduced.expr.kind {
+                let message = format!("`{}` takes a clip, this is a sum or a product", slot.place);
+                let diagnostic =
+                    Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+                        .help("only its parts are worked out: `(2 * 1s) @ 16kHz`");
+                self.report(&slot.env, diagnostic);
+                return None;
+            }
             self.wrong(slot, &reduced, &wanted);
             return None;
         };
@@ -295,7 +308,7 @@ impl<'a> Checker<'a> {
                     length,
                     &catalog::DURATION,
                 )?;
-                seconds.times(rate)?
+                self.exactly(&what, seconds.times(rate))?
             }
         };
         let Some(samples) = samples.to_u32().filter(|n| *n > 0) else {
@@ -395,9 +408,9 @@ impl<'a> Checker<'a> {
         let hop = self.number_of(&call, "hop");
         let fft = self.whole_of(&call, "fft");
         let centre = self.word_of(&call, "centre").map(|word| word == "yes");
-        let samples = hop?.times(rate)?;
-        let (bands, fft, centre) = (bands?, fft?, centre?);
         let at = call.get("hop")?.clone();
+        let samples = self.exactly(&at, hop?.times(rate))?;
+        let (bands, fft, centre) = (bands?, fft?, centre?);
         let Some(hop) = samples.to_u32().filter(|n| *n > 0) else {
             let message = format!(
                 "{} samples; the hop is a whole number of samples",
@@ -422,25 +435,14 @@ impl<'a> Checker<'a> {
     /// A declared data set. Files are found under its name in `crisscross.toml`, so a data set is always declared.
     pub(super) fn data(&mut self, slot: &Slot<'a>) -> Option<Data> {
         let wanted = Wanted::new("a data set", &[Kind::Data], &[]).example("KS");
-        let mut at = slot.clone();
-        // Through fields and parameters to the name of the declaration.
-        while let Some(name) = at.word() {
-            if let Some(super::Bound::Expr(expr, env)) = at.env.bound(name).cloned() {
-                at = Slot {
-                    expr,
-                    env,
-                    place: at.place,
-                };
-                continue;
-            }
+        // Through fields, members and parameters to the name of the declaration.
+        let said = self.found.len();
+        if let Some(at) = self.declaration_behind(slot, Kind::Data)
+            && let Some(name) = at.word()
+            && let Some((module, decl)) = self.declared(at.env.module, name)
+        {
             if self.is_poisoned(at.env.module, name) {
                 return None;
-            }
-            let Some((module, decl)) = self.declared(at.env.module, name) else {
-                break;
-            };
-            if decl.kind.value != Kind::Data {
-                break;
             }
             let Body::Expr(expr) = &decl.body else {
                 return None;
@@ -449,6 +451,10 @@ impl<'a> Checker<'a> {
             let data = self.data_set(&Slot::new(expr, env, name), name);
             return data.map(|data| self.capped_data(data));
         }
+        if self.found.len() > said {
+            return None;
+        }
+        let at = slot.clone();
         if let Ok(Some(_)) = self.quiet_call(&at, Family::Data) {
             let diagnostic = Diagnostic::error(
                 codes::WRONG_KIND_OF_VALUE,

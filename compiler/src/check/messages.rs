@@ -190,6 +190,10 @@ impl<'a> Checker<'a> {
             diagnostic = diagnostic
                 .note("each field has a value; one that is left out keeps that of what is copied");
         }
+        if slot.env.record.is_none() && catalog::PRETRAIN.iter().any(|field| field.name == name) {
+            let help = format!("a field stands behind what has it: `crisscross.{name}`");
+            diagnostic = diagnostic.help(help);
+        }
         if self.modules[slot.env.module].uses.is_empty() && slot.env.module == 0 {
             diagnostic = diagnostic
                 .note("this file uses no module; the paper's names come with `use paper`");

@@ -17,6 +17,7 @@ mod layers;
 pub(crate) mod load;
 mod loss;
 mod media;
+mod members;
 mod messages;
 pub(crate) mod names;
 mod pretrain;
@@ -268,6 +269,13 @@ impl<'a> Env<'a> {
             scope = here.outer.as_ref();
         }
         None
+    }
+
+    /// Have the same uses led here again and again?
+    fn is_ring(&self) -> bool {
+        let Some(last) = &self.via else { return false };
+        let uses = std::iter::successors(self.via.as_ref(), |via| via.outer.as_ref());
+        uses.filter(|via| via.span == last.span).count() > 20
     }
 
     /// How many uses led here.

@@ -433,8 +433,8 @@ impl<'a> Checker<'a> {
         self.linear_inputs(&slot, &exact, &networks.context)?;
         self.warn_about_loss(&slot, &exact, weights, &networks.context);
         let factor = match weights? {
-            "unit" => exact.unit_factor()?,
-            "per_family" => exact.per_family_factor()?,
+            "unit" => self.exactly(&slot, exact.unit_factor())?,
+            "per_family" => self.exactly(&slot, exact.per_family_factor())?,
             _ => Exact::whole(1),
         };
         let whole = if factor == Exact::whole(1) {
@@ -447,7 +447,7 @@ impl<'a> Checker<'a> {
             factor: Some(factor),
             ..Written::of(&parts, whole)
         };
-        exact.scaled(factor)
+        self.exactly(&slot, exact.scaled(factor))
     }
 
     fn close_modality(

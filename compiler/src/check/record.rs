@@ -334,7 +334,10 @@ impl<'a> Checker<'a> {
         }
         let reduced = self.reduce(slot)?;
         if reduced.span() != slot.span()
-            && matches!(reduced.expr.kind, ExprKind::With(..) | ExprKind::Name(_))
+            && matches!(
+                reduced.expr.kind,
+                ExprKind::With(..) | ExprKind::On(..) | ExprKind::Name(_)
+            )
         {
             return self.record(&reduced, kind);
         }

@@ -462,7 +462,12 @@ impl<'a> Checker<'a> {
             }
         }
         if let Some(("range", arguments)) = named_call(&each.values) {
-            let message = "`range` takes its first and its last number, both of which it walks";
+            let is_literal =
+                |arg: &grammar::ast::Arg| matches!(arg.value.kind, ExprKind::Number(_));
+            let message = match arguments.iter().all(is_literal) {
+                true => "`range` takes its first and its last number, both of which it walks",
+                false => "`range` takes numbers as they stand, no names and no sums",
+            };
             let mut diagnostic =
                 Diagnostic::error(codes::WRONG_ARGUMENTS, each.values.span, message)
                     .help("for example `range(1, 3)` for 1, 2, 3");

@@ -4,14 +4,31 @@ use super::{Checker, Slot, Wanted, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
 use crate::hir::{Across, Optimiser, Relaxation, Schedule, Within};
-use crate::units::Exact;
-use grammar::ast::{ExprKind, Kind};
+use crate::units::{Exact, Quantity};
+use grammar::ast::{BinaryOp, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 
 impl<'a> Checker<'a> {
     /// `cosine(from -> to, warmup: 2ep)`, `multistep(...)`, or a number, which is constant.
     pub(super) fn schedule(&mut self, slot: &Slot<'a>) -> Option<Schedule> {
         let reduced = self.reduce(slot)?;
+        if let ExprKind::Binary(op, left, right) = &reduced.expr.kind {
+            let (left, right) = (reduced.with(left), reduced.with(right));
+            let schedules = (self.is_schedule(&left), self.is_schedule(&right));
+            let scaled = match (op.value, schedules) {
+                (BinaryOp::Mul | BinaryOp::Div, (true, false)) => Some((left, right)),
+                (BinaryOp::Mul, (false, true)) => Some((right, left)),
+                (_, (false, false)) => None,
+                _ => {
+                    self.not_scaled(&reduced);
+                    return None;
+                }
+            };
+            if let Some((schedule, factor)) = scaled {
+                let is_divisor = op.value == BinaryOp::Div;
+                return self.scaled(&reduced, &schedule, &factor, is_divisor);
+            }
+        }
         let is_call = matches!(&reduced.expr.kind, ExprKind::Call(..) | ExprKind::Name(_));
         let Some(call) = self.operator_call(&reduced, Family::Schedule).ok()? else {
             let wanted = Wanted::new("a rate", &[Kind::Let], &[Family::Schedule])
@@ -87,6 +104,87 @@ impl<'a> Checker<'a> {
             milestones: milestones?,
             gamma: gamma?,
         })
+    }
+
+    /// Is it a rate that changes over time, or a multiple of one?
+    pub(super) fn is_schedule(&mut self, slot: &Slot<'a>) -> bool {
+        let before = self.found.len();
+        let reduced = self.reduce(slot);
+        self.found.truncate(before);
+        let Some(reduced) = reduced else { return false };
+        if let ExprKind::Binary(op, left, right) = &reduced.expr.kind {
+            let is_scaled = matches!(op.value, BinaryOp::Mul | BinaryOp::Div);
+            return is_scaled
+                && [left, right]
+                    .into_iter()
+                    .any(|side| self.is_schedule(&reduced.with(side)));
+        }
+        let word = named_call(reduced.expr).map(|(word, _)| word);
+        word.is_some_and(|word| catalog::operator(Family::Schedule, word).is_some())
+    }
+
+    /// A schedule times a number, or over one.
+    fn scaled(
+        &mut self,
+        slot: &Slot<'a>,
+        schedule: &Slot<'a>,
+        factor: &Slot<'a>,
+        is_divisor: bool,
+    ) -> Option<Schedule> {
+        let schedule = self.schedule(schedule);
+        let factor = self.quantity(factor, &catalog::ANY_NUMBER);
+        let (schedule, factor) = (schedule?, factor?);
+        if is_divisor && factor == Exact::whole(0) {
+            self.error(slot, codes::TOO_LARGE, "this divides by zero");
+            return None;
+        }
+        self.times(slot, schedule, factor, is_divisor)
+    }
+
+    fn times(
+        &mut self,
+        slot: &Slot<'a>,
+        schedule: Schedule,
+        factor: Exact,
+        is_divisor: bool,
+    ) -> Option<Schedule> {
+        let mut rate = |rate: Exact| {
+            let product = match is_divisor {
+                true => rate.over(factor),
+                false => rate.times(factor),
+            };
+            let product = self.exactly(slot, product)?;
+            self.fit(slot, Quantity::number(product), &catalog::RATE)
+        };
+        Some(match schedule {
+            Schedule::Constant(base) => Schedule::Constant(rate(base)?),
+            Schedule::Cosine { from, to, warmup } => Schedule::Cosine {
+                from: rate(from)?,
+                to: rate(to)?,
+                warmup,
+            },
+            Schedule::Multistep {
+                base,
+                milestones,
+                gamma,
+            } => Schedule::Multistep {
+                base: rate(base)?,
+                milestones,
+                gamma,
+            },
+            Schedule::Late { first, of } => Schedule::Late {
+                first: rate(first)?,
+                of: Box::new(self.times(slot, *of, factor, is_divisor)?),
+            },
+        })
+    }
+
+    fn not_scaled(&mut self, slot: &Slot<'a>) {
+        let message = "a schedule is multiplied or divided by a number, and nothing else";
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+            .note("its first and its last rate are numbers, with which all can be done: `lr_b.start`, `lr_b.end`")
+            .help("write `2 * lr_b`, or a new one: `cosine(lr_b.start + 0.001 -> lr_b.end)`");
+        self.report(&slot.env, diagnostic);
     }
 
     /// `from -> to`.

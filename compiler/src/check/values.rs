@@ -4,7 +4,6 @@ use super::messages::quoted;
 use super::{Call, Checker, Slot, Wanted, counted, suggest};
 use crate::catalog::{self, Measure, Type};
 use crate::codes;
-use crate::hir::Schedule;
 use crate::units::{Dimension, Exact, Quantity, Unfit};
 use grammar::ast::{BinaryOp, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
@@ -41,42 +40,7 @@ impl<'a> Checker<'a> {
                 );
                 self.combine(&reduced, op.value, a?, b?)
             }
-            ExprKind::Member(base, member) if matches!(member.value.as_str(), "start" | "end") => {
-                let schedule = self.schedule(&reduced.with(base))?;
-                let (first, last) = match *schedule.in_time() {
-                    Schedule::Constant(rate) => (rate, rate),
-                    Schedule::Cosine { from, to, .. } => (from, to),
-                    Schedule::Multistep {
-                        base,
-                        ref milestones,
-                        gamma,
-                    } => {
-                        let steps = milestones
-                            .iter()
-                            .try_fold(base, |rate, _| rate.times(gamma));
-                        (base, steps.unwrap_or(base))
-                    }
-                    Schedule::Late { .. } => unreachable!("`in_time` leaves no delay"),
-                };
-                Some(Quantity::number(if member.value == "start" {
-                    first
-                } else {
-                    last
-                }))
-            }
-            ExprKind::Member(_, member) => {
-                let message = format!("there is no `.{}` here", member.value);
-                let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, member.span, message)
-                    .note("a rate has `.start` and `.end`");
-                let diagnostic = suggest(
-                    diagnostic,
-                    member.span,
-                    &member.value,
-                    ["start", "end"].into_iter(),
-                );
-                self.report(&reduced.env, diagnostic);
-                None
-            }
+            ExprKind::Member(base, name) => self.worked_out(&reduced, base, name),
             ExprKind::Dims(..)
             | ExprKind::String(_)
             | ExprKind::Name(_)
@@ -90,13 +54,29 @@ impl<'a> Checker<'a> {
             | ExprKind::Index(..)
             | ExprKind::Call(..)
             | ExprKind::Comprehension(..) => {
-                self.wrong(slot, &reduced, wanted);
+                match self.numbers_of(&reduced) {
+                    Some(help) => self.no_number(slot, &reduced, wanted, help),
+                    None => self.wrong(slot, &reduced, wanted),
+                }
                 None
             }
         }
     }
 
-    fn combine(
+    /// A clip or a schedule stands where a number is due.
+    fn no_number(&mut self, slot: &Slot<'a>, reduced: &Slot<'a>, wanted: &Wanted<'_>, help: &str) {
+        let message = format!(
+            "`{}` takes {}, this is {}",
+            slot.place,
+            wanted.noun,
+            self.describe(reduced)
+        );
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message);
+        self.report(&slot.env, diagnostic.help(help));
+    }
+
+    /// Two quantities by one operator.
+    pub(super) fn combine(
         &mut self,
         slot: &Slot<'a>,
         op: BinaryOp,
@@ -238,7 +218,10 @@ impl<'a> Checker<'a> {
                 return if is_literal {
                     diagnostic.help(help).edit(span, digits)
                 } else {
-                    diagnostic
+                    diagnostic.help(format!(
+                        "divide by `1{}` for the number alone",
+                        quantity.dimension.unit()
+                    ))
                 };
             }
         }
@@ -265,6 +248,9 @@ impl<'a> Checker<'a> {
         }
         diagnostic.help(match measure.dimension {
             Dimension::NUMBER => "write a number without a unit".to_owned(),
+            dimension if quantity.dimension == Dimension::NUMBER => {
+                format!("multiply by `1{}` to give it the unit", dimension.unit())
+            }
             dimension => format!("write a number with the unit `{}`", dimension.unit()),
         })
     }

@@ -4,7 +4,7 @@ use super::number;
 use crate::hir::{Chain, Domain, Fill, Levels, Link, Pair, Widths};
 
 /// `per_frame(a - b)`, `a - b`: the links by what they do. One draw for a clip is what is meant without a word.
-pub(super) fn chain(chain: &Chain) -> String {
+pub fn chain(chain: &Chain) -> String {
     let links: Vec<String> = chain.links.iter().map(link).collect();
     let is_of_frames = |link: &Link| match link.domain() {
         Domain::Frames | Domain::Wave | Domain::Spectrogram => true,

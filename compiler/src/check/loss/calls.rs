@@ -113,9 +113,10 @@ impl<'a> Checker<'a> {
                     if name != "unit" {
                         return Some(Value::Loss(loss, part));
                     }
-                    let factor = loss.unit_factor()?;
+                    let factor = self.exactly(slot, loss.unit_factor())?;
                     let part = self.part(Part::Sum(vec![(factor, part)]));
-                    return loss.scaled(factor).map(|loss| Value::Loss(loss, part));
+                    let scaled = self.exactly(slot, loss.scaled(factor))?;
+                    return Some(Value::Loss(scaled, part));
                 }
                 (Family::Tensor, "linear") => {
                     return self

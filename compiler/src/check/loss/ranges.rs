@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
         }
         self.multiply(
             slot,
-            Value::Number(Exact::new(1, i128::try_from(count).ok()?)),
+            Value::number(Exact::new(1, i128::try_from(count).ok()?)),
             total,
         )
     }

@@ -225,6 +225,10 @@ impl<'a> Checker<'a> {
         let scores = self.scores(&record);
         let mut unrolled = vec![];
         let is_right = self.unroll(&block.items, &[], &env, &mut unrolled);
+        if !is_right && unrolled.len() >= MOST_ROWS {
+            // Of a table that is too large, the first rows show what else may be wrong.
+            unrolled.truncate(100);
+        }
         let is_broken = self.modules[0].broken.contains(&decl.name.value);
         if unrolled.is_empty() && is_right && !is_broken {
             let message = format!(
@@ -434,10 +438,11 @@ impl<'a> Checker<'a> {
                         vec![]
                     }) {
                         let (settings, env) = turn;
-                        if rows.len() > MOST_ROWS {
+                        is_right &= self.unroll(&each.body, &settings, &env, rows);
+                        // The table is full, and that is said: further turns could only say it again.
+                        if !is_right && rows.len() >= MOST_ROWS {
                             return false;
                         }
-                        is_right &= self.unroll(&each.body, &settings, &env, rows);
                     }
                 }
             }

@@ -1,0 +1,6 @@
+use paper
+table t {
+  of     = crisscross
+  scores = [linear8 on UCF101]
+  for seed in range(1, 5000) { for bs in range(2, 5000) { row } }
+}

@@ -20,7 +20,7 @@ modality v = video(clip: 8x112px @ 16fps)
 modality a = audio(clip: 2s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: yes))
 
 # ---- data sets (App. C); where they live is in crisscross.toml -----------------------------
-## note which files: those with both streams longer than 1.1 s; a stream shorter than its window is taken whole, from 0 [code]
+## note which files: those with both streams longer than 1.1 s; a stream shorter than its window is taken whole, from 0; too few frames are not filled up: the views of `mild` overlap more, and a clip short of frames fits no batch [code]
 ## note exact fits: an assertion error, such as a file of 3.000 s under `mild` [code]
 ## note files that cannot be decoded: end the training, which has no fall-back with two clips [code]
 ## note settings and loaders: of Kinetics400 alone; the names in its README do not exist [code]

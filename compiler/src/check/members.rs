@@ -215,7 +215,17 @@ impl<'a> Checker<'a> {
         let Some(reduced) = self.reduce(&base) else {
             return None; // said already
         };
-        if let Some(word) = reduced.word()
+        // What stands before the last dot is no value by itself: what is wrong stands further left.
+        if let ExprKind::Member(outer, member) = &reduced.expr.kind {
+            self.worked_out(&reduced, outer, member)?;
+            return self.no_member(slot, name, "a number", &[]);
+        }
+        let callee = if let ExprKind::Call(callee, _) = &reduced.expr.kind {
+            reduced.with(callee)
+        } else {
+            reduced.clone()
+        };
+        if let Some(word) = callee.word()
             && self.declared(reduced.env.module, word).is_none()
             && catalog::any_operator(word).is_none()
         {
@@ -230,7 +240,7 @@ impl<'a> Checker<'a> {
                 ],
                 &[],
             );
-            self.unknown(&reduced, word, &wanted);
+            self.unknown(&callee, word, &wanted);
             return None;
         }
         let operator = named_call(reduced.expr).and_then(|(word, _)| catalog::any_operator(word));

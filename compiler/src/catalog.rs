@@ -22,7 +22,7 @@ use crate::loss::Scope;
 use grammar::ast::Kind;
 
 pub use fields::{EVAL, FIGURE, OF_ROWS, PER_MODALITY, PRETRAIN, TABLE};
-pub use habits::{CLOSE, ELSEWHERE, HABITS};
+pub use habits::{CLOSE, ELSEWHERE, HABITS, PARTS_OF_A_CLIP};
 pub use measure::*;
 pub use reference::{code_table, kinds_and_operators, reference, sources};
 pub use words::{BUILT_IN, RESERVED, UNITS, WORDS, word};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use compiler::hir::{Modality, Pretrain, Program, Protocol, Provenance, Schedule};
 use compiler::loss::{Loss, Written};
 use compiler::origins::{Named, Place, Texts, winner};
-use compiler::units::Exact;
+use compiler::units::{Exact, thousands};
 use compiler::{Profile, graph, rates, written};
 use grammar::ast::Kind;
 use grammar::diagnostic::Severity;
@@ -692,19 +692,6 @@ fn used_line(uses: &Uses) -> String {
     } else {
         format!("  used by     {}\n", shown.join(", "))
     }
-}
-
-/// `48,800`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut shown = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
 }
 
 /// Left-aligned columns, indented by two blanks.

@@ -106,3 +106,20 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
         "rates are fields of the pretraining: `lr_b` and `lr_p`",
     ),
 ];
+
+/// Arguments that other tools have for a clip; here `clip: 8x112px @ 16fps` says all of them.
+pub const PARTS_OF_A_CLIP: &[&str] = &[
+    "rate",
+    "fps",
+    "frame_rate",
+    "sample_rate",
+    "sampling_rate",
+    "sr",
+    "frames",
+    "num_frames",
+    "size",
+    "image_size",
+    "duration",
+    "length",
+    "seconds",
+];

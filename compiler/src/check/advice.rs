@@ -7,6 +7,7 @@ use crate::codes;
 use crate::graph::networks;
 use crate::hir::{self, Chain, Clip, Data, FeatureStep, Link, Row, Schedule};
 use crate::plan::StageId;
+use crate::units::thousands;
 use grammar::ast::{self, Body, ExprKind, Kind};
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::Span;
@@ -94,27 +95,37 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `lr_p = lr_b` hands on the whole schedule (W0704).
-    pub(super) fn advise_on_rates(&mut self, record: &Rc<Record<'a>>, lr_b: Option<&Schedule>) {
-        let Some(slot) = record.slot("lr_p") else {
-            return;
-        };
-        if slot.word() != Some("lr_b") || matches!(lr_b, None | Some(Schedule::Constant(_))) {
-            return;
+    /// `lr_p = lr_b`, `v.lr_p = crisscross.lr_b` hand on the whole schedule (W0704).
+    pub(super) fn advise_on_rates(&mut self, record: &Rc<Record<'a>>, modalities: &[String]) {
+        let own = modalities.iter().map(|name| format!("{name}.lr_p"));
+        for path in own.chain(["lr_p".to_owned()]) {
+            let Some(slot) = record.slot(&path) else {
+                continue;
+            };
+            let last = if let ExprKind::Member(_, name) = &slot.expr.kind {
+                Some(name.value.as_str())
+            } else {
+                slot.word()
+            };
+            if last != Some("lr_b") {
+                continue;
+            }
+            let before = self.found.len();
+            let schedule = self.schedule(&slot);
+            self.found.truncate(before);
+            if matches!(schedule, None | Some(Schedule::Constant(_))) {
+                continue;
+            }
+            let of = self.sources.text(slot.span()).to_owned();
+            let message = format!("the rate of the predictor follows the whole schedule of `{of}`");
+            let diagnostic = Diagnostic::warning(codes::WHOLE_SCHEDULE, slot.span(), message)
+                .note(format!(
+                    "Table 3 keeps the rate of the predictor constant, at the value that `{of}` begins with"
+                ))
+                .help(format!("write `{of}.start` for the constant"))
+                .suggestion(slot.span(), format!("{of}.start"));
+            self.report(&slot.env, diagnostic);
         }
-        let mut diagnostic = Diagnostic::warning(
-            codes::WHOLE_SCHEDULE,
-            slot.span(),
-            "the rate of the predictor follows the whole schedule of `lr_b`",
-        )
-        .note("Table 3 keeps the rate of the predictor constant, at the value that `lr_b` begins with")
-        .help("write `lr_b.start` for the constant");
-        diagnostic.edits.push(grammar::diagnostic::Edit {
-            span: slot.span(),
-            text: "lr_b.start".into(),
-            is_certain: false,
-        });
-        self.report(&slot.env, diagnostic);
     }
 
     /// A cutout whose squares were set for the views of pretraining and hardly cover a larger picture (W0606).
@@ -150,7 +161,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `dim = 2048` beside a chain of features that gives another number of values (E0608).
+    /// `dim = 2048` beside a chain of features that gives another number of values with the paper's networks (E0608). Those of
+    /// the rows decide, so it is said at the end, where no row has others.
     pub(super) fn check_dimension(
         &mut self,
         record: &Rc<Record<'a>>,
@@ -176,7 +188,9 @@ impl<'a> Checker<'a> {
         }
         let sizes: Vec<String> = map.iter().map(u32::to_string).collect();
         let message = format!(
-            "`dim` states {stated} values, the chain gives {derived} = 512 x {}",
+            "`dim` states {} values, the chain gives {} = 512 x {}",
+            thousands(stated),
+            thousands(derived),
             sizes.join(" x ")
         );
         let mut diagnostic = Diagnostic::error(codes::OTHER_DIMENSION, slot.span(), message).help(
@@ -187,7 +201,17 @@ impl<'a> Checker<'a> {
             text: derived.to_string(),
             is_certain: false,
         });
-        self.report(&slot.env, diagnostic);
+        let said = (diagnostic, slot.env.clone(), derived);
+        self.misstated.insert(slot.span(), said);
+    }
+
+    /// Reports the stated numbers of values that are wrong with the paper's networks and that no row has spoken of.
+    pub(super) fn report_misstated(&mut self) {
+        for (place, (diagnostic, env, _)) in std::mem::take(&mut self.misstated) {
+            if !self.judged.contains(&place) {
+                self.report(&env, diagnostic);
+            }
+        }
     }
 
     /// Rows that are one run (W0801), rows with the same published numbers (W0802), and data sets that overlap (W0707).

@@ -6,6 +6,7 @@ use super::media::WrittenClip;
 use super::{Checker, Env, Slot, Wanted, name_of, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
+use crate::graph;
 use crate::hir::{Data, Synthetic};
 use crate::loss::Loss;
 use crate::units::Exact;
@@ -611,35 +612,65 @@ fn shorten(lines: &mut Vec<String>, noun: &str) {
     }
 }
 
-/// One line for each term whose weight differs.
+/// What differs in two losses: pairs of views by the paper's names, those of the same two weights in one line; a line for each
+/// term where what differs is no such pair.
 fn differing_terms(a: &Loss, b: &Loss) -> Vec<String> {
-    let terms: BTreeSet<_> = a
-        .terms
-        .iter()
-        .chain(&b.terms)
-        .map(|(term, _)| term)
-        .collect();
-    let shown = |weight: Exact| {
-        if weight == Exact::whole(0) {
-            "absent".to_string()
-        } else {
-            weight.to_string()
-        }
+    let of = |this: &Loss, other: &Loss| Loss {
+        terms: this
+            .terms
+            .iter()
+            .filter(|(term, weight)| other.weight(term) != *weight)
+            .cloned()
+            .collect(),
     };
-    let differing = terms
+    let (left, right) = (of(a, b), of(b, a));
+    let (noun, left, right) = match (graph::pairs(&left), graph::pairs(&right)) {
+        (Some(left), Some(right)) => ("pairs", left, right),
+        _ => ("terms", by_term(&left), by_term(&right)),
+    };
+    let weight = |side: &[(String, Exact)], what: &str| {
+        let known = side.iter().find(|(known, _)| known == what);
+        known.map(|(_, weight)| *weight)
+    };
+    let own = right
+        .iter()
+        .filter(|(what, _)| weight(&left, what).is_none());
+    let all = left.iter().chain(own).map(|(what, _)| what.as_str());
+    let mut groups: Vec<([Option<Exact>; 2], Vec<&str>)> = vec![];
+    for what in all {
+        let weights = [weight(&left, what), weight(&right, what)];
+        let known = groups.iter_mut().find(|(known, _)| *known == weights);
+        match known.filter(|_| noun == "pairs") {
+            Some((_, some)) => some.push(what),
+            None => groups.push((weights, vec![what])),
+        }
+    }
+    let mut lines: Vec<String> = groups
         .into_iter()
-        .filter(|term| a.weight(term) != b.weight(term));
-    let mut lines: Vec<String> = differing
-        .map(|term| {
+        .map(|([left, right], what)| {
+            let each = if what.len() > 1 { " each" } else { "" };
+            let shown = |weight: Option<Exact>| match weight {
+                Some(weight) => format!("{weight}{each}"),
+                None => "absent".to_owned(),
+            };
             format!(
-                "{term}: {} on the left, {} on the right",
-                shown(a.weight(term)),
-                shown(b.weight(term))
+                "{}: {} on the left, {} on the right",
+                what.join(", "),
+                shown(left),
+                shown(right)
             )
         })
         .collect();
-    shorten(&mut lines, "terms");
+    shorten(&mut lines, noun);
     lines
+}
+
+/// The terms of a loss as one would write them.
+fn by_term(loss: &Loss) -> Vec<(String, Exact)> {
+    let terms = loss.terms.iter();
+    terms
+        .map(|(term, weight)| (written::term(term), *weight))
+        .collect()
 }
 
 /// One line for each field whose value differs, as one would write it.

@@ -297,8 +297,17 @@ impl<'a> Checker<'a> {
                     diagnostic = diagnostic.note(format!("its arguments: {}", list.join(", ")));
                 }
                 let elsewhere = catalog::ELSEWHERE.iter().find(|(n, _)| *n == name.value);
+                let of_clip = catalog::PARTS_OF_A_CLIP.contains(&name.value.as_str());
                 if let (true, Some((_, help))) = (operator.family == Family::Optimiser, elsewhere) {
                     diagnostic = diagnostic.help(*help);
+                } else if let ("video" | "audio", true) = (operator.name, of_clip) {
+                    let clip = if operator.name == "video" {
+                        "8x112px @ 16fps"
+                    } else {
+                        "2s @ 16kHz"
+                    };
+                    let help = format!("the clip says it: `clip: {clip}`");
+                    diagnostic = diagnostic.help(help);
                 }
                 let diagnostic = suggest(diagnostic, name.span, &name.value, known.into_iter());
                 self.report(&slot.env, diagnostic);

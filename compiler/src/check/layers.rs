@@ -5,6 +5,7 @@ use crate::catalog::Family;
 use crate::codes;
 use crate::graph::networks;
 use crate::hir::{Clip, FeatureStep, Layer, Network};
+use crate::units::thousands;
 use grammar::ast::{Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
@@ -388,8 +389,8 @@ fn stride_sizes(kernel: &[u32], map: Option<&[u32]>) -> String {
     };
     format!(
         "{} values with 1, {} with {widest}",
-        values(1),
-        values(widest)
+        thousands(values(1)),
+        thousands(values(widest))
     )
 }
 

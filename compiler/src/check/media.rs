@@ -247,7 +247,8 @@ impl<'a> Checker<'a> {
 
     /// `8x112px @ 16fps` or `2s @ 16kHz`.
     pub(super) fn clip(&mut self, slot: &Slot<'a>) -> Option<WrittenClip> {
-        let wanted = Wanted::new("a clip", &[], &[]).example("8x112px @ 16fps");
+        let example = self.replaced_clip(slot).unwrap_or("8x112px @ 16fps");
+        let wanted = Wanted::new("a clip", &[], &[]).example(example);
         let reduced = self.reduce(slot)?;
         let ExprKind::At(what, rate) = &reduced.expr.kind else {
             if let ExprKind::Binary(..) = &reduced.expr.kind {
@@ -319,6 +320,14 @@ impl<'a> Checker<'a> {
         Some(WrittenClip::Audio { samples, rate })
     }
 
+    /// The clip that this one replaces in a copy, as written: what is meant has its form.
+    fn replaced_clip(&self, slot: &Slot<'a>) -> Option<&'a str> {
+        let entry = slot.env.record.as_ref()?.entry(&slot.place)?;
+        let mut before = entry.places.iter().rev().skip(1);
+        let sources = self.sources;
+        before.find_map(|place| Some(sources.text(*place).split_once('=')?.1.trim()))
+    }
+
     /// A video clip given as time: its frames may be broken, and its size is missing.
     fn clip_without_size(&mut self, slot: &Slot<'a>, length: Quantity, rate: Quantity) {
         let frames = if length.dimension == Dimension::TIME {
@@ -326,6 +335,11 @@ impl<'a> Checker<'a> {
         } else {
             Some(length)
         };
+        let replaced = self
+            .replaced_clip(slot)
+            .and_then(|clip| clip.split_once('x'));
+        let size = replaced.and_then(|(_, size)| Some(size.split_once("px")?.0));
+        let size = size.unwrap_or("112");
         let diagnostic = match frames {
             Some(frames) if !frames.value.0.is_integer() => {
                 let (low, high) = (
@@ -334,7 +348,7 @@ impl<'a> Checker<'a> {
                 );
                 let message = format!("{} frames; a clip has whole frames", frames.value.decimal());
                 Diagnostic::error(codes::BROKEN_TICK, slot.span(), message).help(format!(
-                    "write `{low}x112px` or `{high}x112px`: frames, then the size"
+                    "write `{low}x{size}px` or `{high}x{size}px`: frames, then the size"
                 ))
             }
             _ => Diagnostic::error(
@@ -342,7 +356,7 @@ impl<'a> Checker<'a> {
                 slot.span(),
                 "a video clip needs the size of its pictures",
             )
-            .help("write frames and size: `8x112px @ 16fps`"),
+            .help(format!("write frames and size: `8x{size}px @ 16fps`")),
         };
         self.report(&slot.env, diagnostic);
     }

@@ -176,6 +176,10 @@ pub(crate) struct Checker<'a> {
     parted: BTreeMap<windows::Case, windows::Parted>,
     /// What the names of losses come to, for each kind of pretraining that they were read for.
     losses: loss::Known<'a>,
+    /// What is wrong with a stated number of values by the paper's networks, by its place, and how many these give.
+    misstated: BTreeMap<Span, (Diagnostic, Env<'a>, u64)>,
+    /// Stated numbers of values that some row's own networks confirm or contradict.
+    judged: BTreeSet<Span>,
     /// The data set of evaluations that name none, while an assertion compares two of them.
     stand_in: Option<hir::Data>,
     /// What is asked of the rows, by a query alone.
@@ -356,6 +360,8 @@ impl<'a> Checker<'a> {
             broken: vec![],
             parted: BTreeMap::new(),
             losses: loss::Known::default(),
+            misstated: BTreeMap::new(),
+            judged: BTreeSet::new(),
             stand_in: None,
             question: ask::Question::default(),
             budget: MOST_STEPS,

@@ -5,7 +5,6 @@ use crate::catalog::{self, Family, Type};
 use crate::codes;
 use grammar::ast::{Block, BlockItem, Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
-use grammar::span::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A name inside an expression that no parameter, binder or `for` of the same declaration binds.
@@ -33,17 +32,17 @@ impl<'a> Checker<'a> {
                     self.declared_by_both(module, *used, decl, first);
                 }
             }
-            let mut own: BTreeMap<&'a str, Span> = BTreeMap::new();
+            let mut own: BTreeMap<&'a str, &'a Decl> = BTreeMap::new();
             for decl in self.decls(module) {
                 let name = decl.name.value.as_str();
                 let first = own
                     .get(name)
                     .copied()
-                    .or_else(|| names.get(name).map(|(_, d)| d.name.span));
+                    .or_else(|| names.get(name).map(|(_, decl)| *decl));
                 match first {
                     Some(first) => self.defined_twice(decl, first),
                     None => {
-                        own.insert(name, decl.name.span);
+                        own.insert(name, decl);
                     }
                 }
                 names.entry(name).or_insert((module, decl));
@@ -80,18 +79,21 @@ impl<'a> Checker<'a> {
         self.found.push(diagnostic);
     }
 
-    fn defined_twice(&mut self, decl: &'a Decl, first: Span) {
+    fn defined_twice(&mut self, decl: &'a Decl, first: &'a Decl) {
         let name = &decl.name.value;
         let mut diagnostic = Diagnostic::error(
             codes::DEFINED_TWICE,
             decl.name.span,
             format!("`{name}` is defined twice"),
         )
-        .label(first, "first here");
-        diagnostic = if matches!(decl.kind.value, Kind::Pretrain | Kind::Eval) {
-            let word = decl.kind.value.word();
+        .label(first.name.span, "first here");
+        let kind = decl.kind.value;
+        let is_copied = first.kind.value == kind && matches!(kind, Kind::Pretrain | Kind::Eval);
+        diagnostic = if is_copied {
+            let word = kind.word();
+            let new = if name == "mine" { "other" } else { "mine" };
             diagnostic.help(format!(
-                "to change a field, copy it under a new name: `{word} mine = {name} with {{ ... }}`"
+                "to change a field, copy it under a new name: `{word} {new} = {name} with {{ ... }}`"
             ))
         } else {
             diagnostic.help(format!("give this one another name, such as `my_{name}`"))

@@ -93,12 +93,7 @@ impl<'a> Checker<'a> {
                 self.advise_on_epoch(record, bs, es, data.as_ref());
             }
         }
-        let lr_b = closed
-            .iter()
-            .flatten()
-            .map(|modality| &modality.lr_b)
-            .next();
-        self.advise_on_rates(record, lr_b);
+        self.advise_on_rates(record, &networks.context.modalities);
         let modalities: Vec<Modality> = closed.into_iter().collect::<Option<_>>()?;
         let mut pretrain = Pretrain {
             data: data?,

@@ -2,7 +2,7 @@
 
 use super::names::is_mentioned;
 use super::record::Record;
-use super::{Bound, Checker, Env, Slot, counted, name_of, named_call, suggest};
+use super::{Bound, Checker, Env, Slot, Wanted, counted, name_of, named_call, suggest};
 use crate::catalog;
 use crate::codes;
 use crate::hash;
@@ -103,6 +103,7 @@ impl<'a> Checker<'a> {
         {
             tables.extend(self.table(decl));
         }
+        self.report_misstated();
         // An assertion is about what two sides come to, not about how good their settings are.
         let before = self.found.len();
         self.claims();
@@ -174,6 +175,10 @@ impl<'a> Checker<'a> {
                 Kind::Augment => drop(self.chain(&slot, None)),
                 Kind::Layers => drop(self.network(&slot, super::layers::Role::Any)),
                 Kind::Relaxation => drop(self.policy(&slot)),
+                Kind::Let if self.is_arithmetic(module, expr, 0) => {
+                    let wanted = Wanted::new("a number", &[Kind::Let], &[]);
+                    let _ = self.arithmetic(&slot, &wanted);
+                }
                 Kind::Loss
                 | Kind::Let
                 | Kind::Pretrain

@@ -9,8 +9,10 @@ use crate::codes;
 use crate::graph::networks::{self, STAGES, Unpooled};
 use crate::graph::shapes;
 use crate::hir::{Eval, Layer, Network, Protocol, Row};
+use crate::units::thousands;
 use grammar::ast::{ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
+use grammar::span::Span;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -198,17 +200,32 @@ impl<'a> Checker<'a> {
     }
 
     /// `dim` of an evaluation against the values that this row's own backbone gives.
-    fn has_values(&mut self, row: &Row, (heading, eval): (&str, &Eval), stated: u64) -> Option<()> {
+    fn has_values(
+        &mut self,
+        row: &Row,
+        (heading, eval): (&str, &Eval),
+        (stated, place): (u64, Span),
+    ) -> Option<()> {
         let Some(Ok((channels, map))) = pooled(row, eval).filter(|_| self.caps.is_none()) else {
             return Some(());
         };
         let sizes = map.iter().map(|size| u64::from(*size));
         let derived = u64::from(channels) * sizes.product::<u64>();
+        self.judged.insert(place);
         if derived == stated {
             return Some(());
         }
+        // Of a row with the paper's networks it is the evaluation that is wrong.
+        if let Some((diagnostic, env, usual)) = self.misstated.get(&place).cloned()
+            && usual == derived
+        {
+            self.report(&env, diagnostic);
+            return None;
+        }
         let message = format!(
-            "`dim` of `{heading}` states {stated} values, this row gives {derived} = {channels} x {}",
+            "`dim` of `{heading}` states {} values, this row gives {} = {channels} x {}",
+            thousands(stated),
+            thousands(derived),
             sizes_text(&map)
         );
         let diagnostic = Diagnostic::error(codes::OTHER_DIMENSION, row.span, message)
@@ -221,8 +238,8 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// The number of values that evaluations of a table state by `dim`, by their headings.
-    fn stated_values(&mut self, table: &Rc<Record<'a>>) -> BTreeMap<String, u64> {
+    /// The number of values that evaluations of a table state by `dim`, and where, by their headings.
+    fn stated_values(&mut self, table: &Rc<Record<'a>>) -> BTreeMap<String, (u64, Span)> {
         let before = self.found.len();
         let members = table
             .slot("scores")
@@ -231,7 +248,8 @@ impl<'a> Checker<'a> {
         for member in members.unwrap_or_default() {
             let record = self.record(&member, Kind::Eval).map(Rc::new);
             let slot = record.and_then(|record| record.slot("dim"));
-            let values = slot.and_then(|slot| self.whole(&slot, &catalog::COUNT));
+            let values =
+                slot.and_then(|slot| Some((self.whole(&slot, &catalog::COUNT)?, slot.span())));
             let heading = one_line(self.sources.text(member.span()));
             stated.extend(values.map(|values| (heading, values)));
         }

@@ -28,8 +28,12 @@ impl<'a> Checker<'a> {
             .any(|pair| kind(&pair[0].0) != kind(&pair[1].0));
         if weights == Some("unit") && is_mixed {
             let message = "`weights = unit` gives one common scale to different operators";
-            let diagnostic = Diagnostic::warning(codes::MIXED_SCALES, slot.span(), message)
-                .help("write `weights = exact` to keep the weights as written");
+            let diagnostic = Diagnostic::warning(codes::MIXED_SCALES, slot.span(), message).help(
+                match by_operator(loss) {
+                    Some(weights) => format!("write `weights = exact` to keep {weights}"),
+                    None => "write `weights = exact` to keep the weights as written".to_owned(),
+                },
+            );
             self.report(&slot.env, diagnostic);
         }
         let pairs = loss
@@ -54,15 +58,18 @@ impl<'a> Checker<'a> {
                 slot.span(),
                 "the networks of the modalities meet only through the loss",
             )
-            .note("every term pairs two modalities, and they share a predictor and no encoder");
+            .note("every term pairs two modalities, and they share a predictor and no encoder")
+            .help(
+                "add a term within each modality, such as `intra`, or give each its own predictor",
+            );
             diagnostic.severity = Severity::Note;
             self.report(&slot.env, diagnostic);
         }
-        self.warn_counted_twice(slot, context);
+        self.warn_counted_twice(slot, loss, context);
     }
 
     /// `intra + v1v2`: one summand holds all terms of another.
-    fn warn_counted_twice(&mut self, slot: &Slot<'a>, context: &Context) {
+    fn warn_counted_twice(&mut self, slot: &Slot<'a>, whole: &Loss, context: &Context) {
         let mut names: Vec<&'a Expr> = vec![];
         summands(slot.expr, &mut names);
         let mut known: Vec<(&'a Expr, String, Loss)> = vec![];
@@ -79,20 +86,55 @@ impl<'a> Checker<'a> {
                     .all(|(t, _)| big.weight(t) != Exact::whole(0))
             };
             for (_, other, other_loss) in &known {
-                let (small, big) = match (holds(other_loss, &loss), holds(&loss, other_loss)) {
-                    (true, _) => (&name, other),
-                    (false, true) => (other, &name),
-                    (false, false) => continue,
-                };
+                let (small, of_small, big) =
+                    match (holds(other_loss, &loss), holds(&loss, other_loss)) {
+                        (true, _) => (&name, &loss, other),
+                        (false, true) => (other, other_loss, &name),
+                        (false, false) => continue,
+                    };
                 let message = format!("`{small}` is already in `{big}`");
+                let raised = match times_in(of_small, whole) {
+                    Some(times) if times == Exact::whole(2) => "doubled".to_owned(),
+                    Some(times) if times > Exact::whole(0) => format!("{times} of its own"),
+                    Some(_) | None => "raised".to_owned(),
+                };
                 let diagnostic = Diagnostic::warning(codes::COUNTED_TWICE, expr.span, message)
-                    .note(format!("the total weight of `{small}` is raised"))
+                    .note(format!("the total weight of `{small}` is {raised}"))
                     .help("drop one of the two");
                 self.report(&slot.env, diagnostic);
             }
             known.push((expr, name, loss));
         }
     }
+}
+
+/// `25 of `mse` and 1 of `cov``, where all terms of an operator have one weight.
+fn by_operator(loss: &Loss) -> Option<String> {
+    let mut known: Vec<(&str, Exact)> = vec![];
+    for (term, weight) in &loss.terms {
+        let name = term.op.name();
+        match known.iter().find(|(known, _)| *known == name) {
+            Some((_, first)) if first == weight => {}
+            Some(_) => return None,
+            None => known.push((name, *weight)),
+        }
+    }
+    let texts: Vec<String> = known
+        .iter()
+        .map(|(name, weight)| format!("{weight} of `{name}`"))
+        .collect();
+    let (last, rest) = texts.split_last()?;
+    Some(format!("{} and {last}", rest.join(", ")))
+}
+
+/// How many times `small` stands in `whole`, where that is the same of all its terms.
+fn times_in(small: &Loss, whole: &Loss) -> Option<Exact> {
+    let mut times = small
+        .terms
+        .iter()
+        .map(|(term, weight)| whole.weight(term).over(*weight));
+    let first = times.next()??;
+    times.all(|other| other == Some(first)).then_some(first)
 }
 
 /// The names that a sum adds, with or without a factor.

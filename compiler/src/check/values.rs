@@ -5,7 +5,7 @@ use super::{Call, Checker, Slot, Wanted, counted, suggest};
 use crate::catalog::{self, Measure, Type};
 use crate::codes;
 use crate::units::{Dimension, Exact, Quantity, Unfit};
-use grammar::ast::{BinaryOp, Expr, ExprKind, Kind};
+use grammar::ast::{BinaryOp, Body, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 
 const NUMBER: Wanted<'_> = Wanted::new("a number", &[Kind::Let], &[]);
@@ -60,6 +60,39 @@ impl<'a> Checker<'a> {
                 }
                 None
             }
+        }
+    }
+
+    /// Is it worked out from numbers alone? Its units can then be checked before anything uses it.
+    pub(super) fn is_arithmetic(&self, module: usize, expr: &'a Expr, depth: u32) -> bool {
+        let is = |expr: &'a Expr| self.is_arithmetic(module, expr, depth + 1);
+        match &expr.kind {
+            ExprKind::Number(_) => true,
+            ExprKind::Neg(inner) => is(inner),
+            ExprKind::Binary(_, left, right) => is(left) && is(right),
+            ExprKind::Name(name) if depth < 20 => match self.declared(module, name) {
+                Some((module, decl)) if decl.kind.value == Kind::Let && decl.params.is_empty() => {
+                    match &decl.body {
+                        Body::Expr(expr) => self.is_arithmetic(module, expr, depth + 1),
+                        Body::Block(_) => false,
+                    }
+                }
+                Some(_) | None => false,
+            },
+            ExprKind::Name(_)
+            | ExprKind::Dims(..)
+            | ExprKind::String(_)
+            | ExprKind::List(_)
+            | ExprKind::Tuple(_)
+            | ExprKind::Compare(..)
+            | ExprKind::Arrow(..)
+            | ExprKind::On(..)
+            | ExprKind::At(..)
+            | ExprKind::With(..)
+            | ExprKind::Member(..)
+            | ExprKind::Index(..)
+            | ExprKind::Call(..)
+            | ExprKind::Comprehension(..) => false,
         }
     }
 

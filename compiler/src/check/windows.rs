@@ -232,7 +232,8 @@ impl<'a> Checker<'a> {
             Diagnostic::warning(codes::ONE_WINDOW, slot.span(), message).here(here);
         if relax.within == Within::Same {
             diagnostic = diagnostic
-                .note("Sec. 4.3 (i): the baseline of Fig. 4, and it may be what you want");
+                .note("Sec. 4.3 (i): the baseline of Fig. 4, and it may be what you want")
+                .help("if it is meant, write `allow W0503 \"the baseline of Fig. 4\"` beside it");
         }
         self.report(&slot.env, diagnostic);
     }

@@ -5,6 +5,7 @@
 
 use super::shapes::network;
 use crate::hir::{Clip, Eval, FeatureStep, Layer, Network, Pretrain};
+use crate::units::thousands;
 use crate::written;
 
 /// One layer of a network, or one step of a chain of features.
@@ -408,11 +409,11 @@ pub fn text(rows: &[Row]) -> String {
     cells.extend(rows.iter().map(|row| {
         let parameters = match row.parameters {
             0 => String::new(),
-            parameters => grouped(parameters),
+            parameters => thousands(parameters),
         };
         [row.name.clone(), shape(row), parameters]
     }));
-    cells.push(["in all".to_owned(), String::new(), grouped(total)]);
+    cells.push(["in all".to_owned(), String::new(), thousands(total)]);
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<usize> = (0..3).map(|column| width(column).unwrap_or(0)).collect();
     let mut out = String::new();
@@ -425,19 +426,6 @@ pub fn text(rows: &[Row]) -> String {
         );
         out += line.trim_end();
         out += "\n";
-    }
-    out
-}
-
-/// `49,662,080`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
     }
     out
 }

@@ -168,10 +168,11 @@ impl<'a> Checker<'a> {
                     } else {
                         None
                     };
-                    let x = self.embedding(call.get("x")?, x?);
+                    let x = x.and_then(|x| self.embedding(call.get("x")?, x));
+                    let y = y.map(|y| self.embedding(call.get("y")?, y?));
                     let mut args = vec![x?];
                     if let Some(y) = y {
-                        args.push(self.embedding(call.get("y")?, y?)?);
+                        args.push(y?);
                         self.same_width(slot, &args, context)?;
                     }
                     let op = match name {

@@ -36,6 +36,11 @@ impl Span {
             end: self.end.max(other.end),
         }
     }
+
+    /// Whether `other` lies within it.
+    pub fn holds(self, other: Span) -> bool {
+        self.file == other.file && self.start <= other.start && other.end <= self.end
+    }
 }
 
 /// A value and where it was written.

@@ -39,12 +39,7 @@ pub(super) fn silence(
     }
     for diagnostic in found.iter_mut().filter(|d| d.severity != Severity::Error) {
         let place = diagnostic.primary.span;
-        let covers = |p: &Permission| {
-            p.code == diagnostic.code
-                && p.scope.file == place.file
-                && p.scope.start <= place.start
-                && place.end <= p.scope.end
-        };
+        let covers = |p: &Permission| p.code == diagnostic.code && p.scope.holds(place);
         // The innermost speaks, but all of them are of use.
         let mut innermost: Option<&Permission> = None;
         for permission in permissions.iter_mut().filter(|p| covers(p)) {

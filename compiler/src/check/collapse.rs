@@ -1,12 +1,13 @@
 //! Warnings about who learns from a loss: networks that a constant satisfies, that get no gradient, or that are pushed apart;
 //! and what several ranks must gather.
 
-use super::loss::Context;
+use super::loss::{Context, Summand};
 use super::{Checker, Slot};
 use crate::codes;
 use crate::loss::{Collapse, EmbeddingOp, Lack, Leak, Loss, Term, TermOp, gradients};
 use crate::written;
-use grammar::diagnostic::{Diagnostic, Severity};
+use grammar::diagnostic::{Diagnostic, Edit, Severity};
+use grammar::span::Span;
 use std::collections::BTreeSet;
 
 impl<'a> Checker<'a> {
@@ -22,7 +23,7 @@ impl<'a> Checker<'a> {
             return;
         }
         if let Some(first) = found.repelling.first() {
-            self.warn_pushed_apart(slot, first, found.repelling.len());
+            self.warn_pushed_apart(slot, (loss, context), first, &found.repelling);
         }
         if !found.untrained.is_empty() {
             self.warn_untrained(slot, loss, &found.untrained);
@@ -35,13 +36,19 @@ impl<'a> Checker<'a> {
             self.warn_collapse(slot, (first, is_alone), &found.collapsing, context);
         }
         if let Some(first) = found.leaking.first() {
-            self.warn_leak(slot, first);
+            self.warn_leak(slot, first, context);
         }
     }
 
-    fn warn_pushed_apart(&mut self, slot: &Slot<'a>, term: &Term, count: usize) {
+    fn warn_pushed_apart(
+        &mut self,
+        slot: &Slot<'a>,
+        (loss, context): (&Loss, &Context),
+        term: &Term,
+        all: &[Term],
+    ) {
         let text = written::term(term);
-        let others = match count {
+        let others = match all.len() {
             1 => String::new(),
             2 => ", and one more".to_owned(),
             n => format!(", and {} more", n - 1),
@@ -66,7 +73,54 @@ impl<'a> Checker<'a> {
                 "write `cov(...)` without the minus".to_owned(),
             ),
         };
-        let diagnostic = Diagnostic::warning(codes::PUSHED_APART, slot.span(), message).help(help);
+        let mut diagnostic = Diagnostic::warning(codes::PUSHED_APART, slot.span(), message);
+        let places = self.places_of(slot, context);
+        let wrong = places.of_these_alone(all);
+        let mut summands: Vec<Summand> = vec![];
+        for place in &wrong {
+            let around = self.summands_at(slot, *place);
+            // A minus that stands before nothing but such terms is the mistake, not what is missing within.
+            let mut of_these = around
+                .iter()
+                .take_while(|s| places.is_all_of(s.place, &wrong));
+            let subtracted = of_these.find(|summand| summand.is_subtracted());
+            let Some(chosen) = subtracted.or(around.first()) else {
+                continue;
+            };
+            if summands.iter().all(|known| known.place != chosen.place) {
+                summands.push(*chosen);
+            }
+        }
+        let Some(first) = summands.first() else {
+            return self.report(&slot.env, diagnostic.help(help));
+        };
+        // A declaration may be used elsewhere with another sign before it; what an `allow` is about is the use.
+        if slot.span().holds(first.place) {
+            diagnostic.primary.span = first.place;
+        } else {
+            diagnostic = diagnostic.label(first.place, "written here");
+        }
+        for other in &summands[1..] {
+            diagnostic = diagnostic.label(other.place, "and here");
+        }
+        let written = self.sources.text(first.place);
+        let (_, fixed) = first.turned(written);
+        let is_short = written.chars().count() <= 60 && !written.contains('\n');
+        diagnostic = match is_short {
+            true => diagnostic.help(format!("write `{fixed}`")),
+            false => diagnostic.help(help),
+        };
+        // Where nothing draws together, nobody means it.
+        let is_all = all.len() == loss.terms.len();
+        for summand in &summands {
+            let is_certain = is_all && slot.span().holds(summand.place);
+            let ((span, text), _) = summand.turned(self.sources.text(summand.place));
+            diagnostic.edits.push(Edit {
+                span,
+                text: text.to_owned(),
+                is_certain,
+            });
+        }
         self.report(&slot.env, diagnostic);
     }
 
@@ -165,10 +219,17 @@ impl<'a> Checker<'a> {
         let diagnostic = Diagnostic::warning(codes::COLLAPSE, slot.span(), message)
             .note(note)
             .help(help);
+        let open: Vec<Leak> = all.iter().flat_map(|one| one.open.clone()).collect();
+        let is_open = fixed.is_none() && first.lacks == Lack::StopGradient;
+        let diagnostic = if is_open {
+            self.wrapped(slot, diagnostic, &open, context)
+        } else {
+            diagnostic
+        };
         self.report(&slot.env, diagnostic);
     }
 
-    fn warn_leak(&mut self, slot: &Slot<'a>, leak: &Leak) {
+    fn warn_leak(&mut self, slot: &Slot<'a>, leak: &Leak, context: &Context) {
         let term = written::term(&leak.term);
         let target = written::embedding(&leak.term.args[leak.target]);
         let message =
@@ -176,7 +237,33 @@ impl<'a> Checker<'a> {
         let diagnostic = Diagnostic::warning(codes::LEAKING_TARGET, slot.span(), message)
             .note("the two directions of a pair have one form in the paper (Sec. 3.2)")
             .help(format!("write `sg({target})`"));
+        let diagnostic = self.wrapped(slot, diagnostic, std::slice::from_ref(leak), context);
         self.report(&slot.env, diagnostic);
+    }
+
+    /// The message with the targets of the terms put into `sg` where the files write them.
+    fn wrapped(
+        &mut self,
+        slot: &Slot<'a>,
+        mut diagnostic: Diagnostic,
+        targets: &[Leak],
+        context: &Context,
+    ) -> Diagnostic {
+        let places = self.places_of(slot, context);
+        let of = |leak: &Leak| places.of_side(&leak.term, leak.target);
+        let places: Vec<BTreeSet<Span>> = targets.iter().map(of).collect();
+        if places.iter().any(BTreeSet::is_empty) {
+            return diagnostic;
+        }
+        let places: BTreeSet<Span> = places.into_iter().flatten().collect();
+        if let Some(first) = places.first() {
+            diagnostic = diagnostic.help(format!("write `sg({})`", self.sources.text(*first)));
+        }
+        for place in places {
+            let fixed = format!("sg({})", self.sources.text(place));
+            diagnostic = diagnostic.suggestion(place, fixed);
+        }
+        diagnostic
     }
 
     /// Statistics over all samples of a batch, which several ranks have in parts.

@@ -2,9 +2,11 @@
 
 mod calls;
 mod known;
+mod places;
 mod ranges;
 
 pub(super) use known::Known;
+pub(super) use places::{Places, Summand};
 
 use super::{Bound, Checker, Slot, Wanted, counted, named_call};
 use crate::catalog::{self, Family};
@@ -102,6 +104,12 @@ impl<'a> Checker<'a> {
         slot: &Slot<'a>,
         context: &Context,
     ) -> Option<Value<'a>> {
+        let value = self.value_in_loss(slot, context)?;
+        self.place_value(slot, &value);
+        Some(value)
+    }
+
+    fn value_in_loss(&mut self, slot: &Slot<'a>, context: &Context) -> Option<Value<'a>> {
         self.step(slot)?;
         match &slot.expr.kind {
             ExprKind::Number(number) => {

@@ -186,6 +186,8 @@ pub(crate) struct Checker<'a> {
     question: ask::Question<'a>,
     /// Parts of the loss that is being read, as written.
     parts: Vec<Part>,
+    /// Where its parts are written, while that is asked.
+    places: Option<loss::Places>,
     /// The objective that was closed last, as written.
     objective: Written,
     /// Steps left before an experiment counts as too large to expand.
@@ -367,6 +369,7 @@ impl<'a> Checker<'a> {
             budget: MOST_STEPS,
             is_exhausted: false,
             parts: vec![],
+            places: None,
             objective: Written::default(),
         };
         let syntax = checker.found.iter().filter(|d| is_syntax(d));

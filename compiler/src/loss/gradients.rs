@@ -33,6 +33,8 @@ pub struct Collapse {
     pub lacks: Lack,
     /// The first term that pulls.
     pub term: Term,
+    /// Terms with a predictor whose target hands its gradient on.
+    pub open: Vec<Leak>,
 }
 
 /// What would hold encoders up.
@@ -291,9 +293,17 @@ fn collapse(
     } else {
         Lack::Everything
     };
+    let open = |read: &&Read<'_>| match read.sides.as_slice() {
+        [x, y] if x.is_ahead_of(y) || y.is_ahead_of(x) => Some(Leak {
+            term: read.term.clone(),
+            target: usize::from(x.is_ahead_of(y)),
+        }),
+        _ => None,
+    };
     Some(Collapse {
         lacks,
         term: first.term.clone(),
+        open: own.iter().filter_map(open).collect(),
         encoders,
     })
 }

@@ -192,6 +192,7 @@ impl<'a> Checker<'a> {
                         }
                     };
                     let term = Term::new(op, args);
+                    self.place_term(slot, &term);
                     let part = self.part(Part::Term(term.clone()));
                     return Some(Value::Loss(Loss::of(term), part));
                 }

@@ -63,7 +63,8 @@ impl<'a> Checker<'a> {
         context: &Context,
     ) -> Option<Value<'a>> {
         let key = std::ptr::from_ref(decl);
-        let open = self.losses.open.as_ref();
+        // Where places are wanted, everything is read again.
+        let open = self.losses.open.as_ref().filter(|_| self.places.is_none());
         if let Some((value, written, steps)) = open.and_then(|(_, read)| read.get(&key))
             && *steps <= self.budget
         {

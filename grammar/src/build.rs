@@ -10,7 +10,7 @@ use pest::error::InputLocation;
 use pest::iterators::Pair;
 
 use crate::ast::*;
-use crate::span::{FileId, Span, Spanned};
+use crate::span::{Span, Spanned, Written};
 use crate::tokens::Tokens;
 use rules::{Rule, Rules};
 
@@ -40,17 +40,11 @@ pub(crate) enum Form {
     Items,
 }
 
-/// Parses `tokens.text`, which stands at byte `offset` of `file`; the error is the byte, in `tokens.text`, up to which the
-/// text makes sense. Its first `written` bytes are the file's; no place lies in what a repair has added behind them.
+/// Parses `tokens.text`, a copy of what is `written`; the error is the byte, in `tokens.text`, up to which the text makes
+/// sense.
 ///
 /// The caller has bounded the nesting.
-pub(crate) fn build(
-    tokens: &Tokens,
-    form: Form,
-    file: FileId,
-    offset: usize,
-    written: usize,
-) -> Result<Parts, usize> {
+pub(crate) fn build(tokens: &Tokens, form: Form, written: Written) -> Result<Parts, usize> {
     let rule = match form {
         Form::File => Rule::file,
         Form::Items => Rule::items,
@@ -58,12 +52,7 @@ pub(crate) fn build(
     let mut top = Rules::parse(rule, tokens.text).map_err(|error| match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
     })?;
-    let builder = Builder {
-        tokens,
-        file,
-        offset,
-        written,
-    };
+    let builder = Builder { tokens, written };
     let mut parts = Parts::default();
     for pair in top
         .next()
@@ -84,9 +73,7 @@ pub(crate) fn build(
 
 struct Builder<'t> {
     tokens: &'t Tokens<'t>,
-    file: FileId,
-    offset: usize,
-    written: usize,
+    written: Written<'t>,
 }
 
 /// Pairs that only hold a place: brackets, separators, reserved words.
@@ -137,8 +124,7 @@ impl Builder<'_> {
             .tokens
             .last_end(span.start(), span.end())
             .min(span.end());
-        let within = |at: usize| self.offset + at.min(self.written);
-        Span::new(self.file, within(span.start()), within(end))
+        self.written.span(span.start(), end)
     }
 
     fn word(&self, pair: Pair<Rule>) -> Name {

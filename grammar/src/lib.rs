@@ -20,7 +20,7 @@ mod tokens;
 use ast::{File, Name, Use};
 use build::{Form, Parts};
 use diagnostic::Diagnostic;
-use span::{FileId, Sources, Span, Spanned};
+use span::{FileId, Sources, Span, Spanned, Written};
 use tokens::Tokens;
 
 /// How many mistakes are looked for in one declaration: past that, more are likelier to be echoes.
@@ -53,7 +53,12 @@ fn read_file(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
     if tokens.list.is_empty() {
         return (tree, vec![]);
     }
-    match build::build(&tokens, Form::File, file, 0, text.len()) {
+    let written = Written {
+        file,
+        offset: 0,
+        text,
+    };
+    match build::build(&tokens, Form::File, written) {
         Ok(parts) => {
             (tree.uses, tree.items, tree.bare) = (parts.uses, parts.items, parts.bare);
             (tree, vec![])
@@ -61,7 +66,7 @@ fn read_file(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
         Err(at) => {
             let found = recover(&tokens, file, &mut tree);
             let found = if found.is_empty() {
-                vec![mistakes::explain(&tokens, at, file, 0, text.len(), "").diagnostic]
+                vec![mistakes::explain(&tokens, at, written, "").diagnostic]
             } else {
                 found
             };
@@ -155,16 +160,16 @@ struct Stretch {
 
 /// Reads `text`; after each mistake it tries again with that place mended or blanked.
 fn read(text: &str, form: Form, file: FileId, offset: usize, next: &str) -> Stretch {
-    let written = text.len();
+    let written = Written { file, offset, text };
     let mut text = text.to_owned();
     let mut mistakes: Vec<Diagnostic> = vec![];
     while mistakes.len() < MOST_MISTAKES {
         let tokens = Tokens::new(&text);
-        let at = match build::build(&tokens, form, file, offset, written) {
+        let at = match build::build(&tokens, form, written) {
             Ok(parts) => return Stretch { parts, mistakes },
             Err(at) => at,
         };
-        let mistake = mistakes::explain(&tokens, at, file, offset, written, next);
+        let mistake = mistakes::explain(&tokens, at, written, next);
         let mended = mistake.repair.and_then(|repair| repair.apply(&text));
         if mistakes
             .iter()

@@ -7,7 +7,7 @@ mod table;
 use crate::ast::{Expr, Use};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::span::{FileId, Span};
+use crate::span::{FileId, Span, Written};
 use crate::split::{self, open_before};
 use crate::tokens::Tokens;
 use place::Place;
@@ -136,23 +136,14 @@ pub(crate) fn late_use(line: &Use, last: Option<&Use>, text: &str) -> Diagnostic
     .edit(Span::new(file, from, to), "")
 }
 
-/// Says what is wrong at byte `at` of `tokens.text`, which stands at byte `offset` of `file`; its first `written` bytes are
-/// the file's, what follows was added by repairs. `next` is the word that opens what comes after this stretch.
-pub(crate) fn explain(
-    tokens: &Tokens,
-    at: usize,
-    file: FileId,
-    offset: usize,
-    written: usize,
-    next: &str,
-) -> Mistake {
+/// Says what is wrong at byte `at` of `tokens.text`, a copy of what is `written`. `next` is the word that opens what comes
+/// after this stretch.
+pub(crate) fn explain(tokens: &Tokens, at: usize, written: Written, next: &str) -> Mistake {
     let i = tokens.index_at(at);
     let place = Place {
         tokens,
         i,
         open: open_before(tokens, i),
-        file,
-        offset,
         written,
         next,
     };

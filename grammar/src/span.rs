@@ -43,6 +43,31 @@ impl Span {
     }
 }
 
+/// A stretch of a file as it was written. What is read may be a mended copy, in which every byte outside the mends keeps its
+/// place.
+#[derive(Clone, Copy)]
+pub(crate) struct Written<'t> {
+    /// The file.
+    pub file: FileId,
+    /// Where in the file it begins.
+    pub offset: usize,
+    /// Its text.
+    pub text: &'t str,
+}
+
+impl Written<'_> {
+    /// The bytes `start..end` of the copy, in the file: what was added at the end lies nowhere, and a mend may begin or end
+    /// within a character of what it replaces, all of which is meant then.
+    pub fn span(self, start: usize, end: usize) -> Span {
+        let first = self.text.floor_char_boundary(start);
+        let last = match start == end {
+            true => first,
+            false => self.text.ceil_char_boundary(end),
+        };
+        Span::new(self.file, self.offset + first, self.offset + last)
+    }
+}
+
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spanned<T> {

@@ -162,6 +162,13 @@ proptest! {
     }
 }
 
+/// A mend that takes the place of part of a character, and one of a whole one.
+#[test]
+fn a_place_is_never_within_a_character() {
+    read("50%\u{feff}.5");
+    read("50%\u{feff}\u{feff}. 7 x = 50%\u{feff}.");
+}
+
 #[test]
 fn deep_nesting_is_an_error_and_no_overflow() {
     for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("x with { y = ", "}")] {

@@ -2,7 +2,7 @@
 
 use super::{Mistake, Repair};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::span::{FileId, Span};
+use crate::span::{Span, Written};
 use crate::split::{item_around, path_end};
 use crate::tokens::{RESERVED, Shape, Tokens};
 
@@ -13,10 +13,7 @@ pub(super) struct Place<'t> {
     pub i: usize,
     /// The brackets open before it, outermost first.
     pub open: Vec<usize>,
-    pub file: FileId,
-    pub offset: usize,
-    /// The length of the text as written; what a repair has added lies beyond.
-    pub written: usize,
+    pub written: Written<'t>,
     /// The word that opens what comes after the text; empty at the end of the file.
     pub next: &'t str,
 }
@@ -143,16 +140,22 @@ impl Place<'_> {
 
     /// The bytes of tokens `from..=to` in the file.
     pub fn span_of(&self, from: usize, to: usize) -> Span {
+        let (start, end) = self.bytes_of(from, to);
+        self.span_between(start, end)
+    }
+
+    /// Where in the copy that is read tokens `from..=to` begin and end.
+    fn bytes_of(&self, from: usize, to: usize) -> (usize, usize) {
         let end = self.tokens.text.trim_end().len();
         let start = self.tokens.list.get(from).map_or(end, |t| t.start);
         let end = self.tokens.list.get(to).map_or(end, |t| t.end);
-        self.span_between(start, end)
+        let written = self.written.text.len();
+        (start.min(written), end.min(written))
     }
 
     /// The bytes `start..end` of the text, in the file.
     pub fn span_between(&self, start: usize, end: usize) -> Span {
-        let (start, end) = (start.min(self.written), end.min(self.written));
-        Span::new(self.file, self.offset + start, self.offset + end)
+        self.written.span(start, end)
     }
 
     /// The offending token's bytes; at the end of the text, the empty place after the last token.
@@ -166,8 +169,13 @@ impl Place<'_> {
 
     /// The empty place directly after token `i`.
     pub fn after(&self, i: usize) -> Span {
-        let end = self.tokens.list.get(i).map_or(0, |t| t.end);
+        let end = self.end_of(i);
         self.span_between(end, end)
+    }
+
+    /// Where in the copy that is read token `i` ends.
+    fn end_of(&self, i: usize) -> usize {
+        self.tokens.list.get(i).map_or(0, |t| t.end)
     }
 
     /// The offending token in words.
@@ -199,10 +207,7 @@ impl Place<'_> {
     /// An error that replacing tokens `from..=to` by `new` mends: said in the edit and done for further reading.
     pub fn replace(&self, diagnostic: Diagnostic, from: usize, to: usize, new: &str) -> Mistake {
         let span = self.span_of(from, to);
-        let (start, end) = (
-            span.start as usize - self.offset,
-            span.end as usize - self.offset,
-        );
+        let (start, end) = self.bytes_of(from, to);
         let help = if new.is_empty() {
             "remove it".to_owned()
         } else {
@@ -226,7 +231,7 @@ impl Place<'_> {
     /// An error that inserting `new` directly after token `i` mends.
     pub fn insert_after(&self, diagnostic: Diagnostic, i: usize, new: &str) -> Mistake {
         let place = self.after(i);
-        let start = place.start as usize - self.offset;
+        let start = self.end_of(i).min(self.written.text.len());
         let blank = self.tokens.text[start..].starts_with([' ', '\n', '\t']);
         let repair = blank.then(|| Repair::Overwrite(start, start + 1, new.trim().to_owned()));
         Mistake {

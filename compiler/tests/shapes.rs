@@ -282,6 +282,19 @@ fn every_declared_modality_has_its_shapes() {
     }
 }
 
+/// `l2` and `bn` change no width.
+#[test]
+fn a_head_without_a_linear_layer_is_as_wide_as_what_it_reads() {
+    for head in ["l2", "bn-relu"] {
+        let text = format!(
+            "use paper\npretrain q = crisscross with {{ loss = pair(v[1], v[2])   v.h = {head} }}"
+        );
+        let graph = compiler::graph::text(&pretrain(&text), "q");
+        let head = graph.lines().find(|line| line.contains("= v.h %z.v1"));
+        assert!(head.unwrap().contains("f32[512, 2048]"), "{graph}");
+    }
+}
+
 /// The rows behind `conv5`, for the protocols of the prelude.
 #[test]
 fn features_are_listed_step_by_step() {

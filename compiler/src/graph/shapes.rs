@@ -151,13 +151,16 @@ pub fn is_batched(graph: &Graph, id: Id) -> bool {
 /// The width of the embedding that `id` makes; `None` for nodes that make none.
 pub fn width(graph: &Graph, pretrain: &Pretrain, id: Id) -> Option<u32> {
     match graph.node(id) {
-        Node::Encode { group } | Node::Predict { group } => network(pretrain, group)?.width(),
+        Node::Encode { group }
+        | Node::Predict { group }
+        | Node::Operator {
+            operator: EmbeddingOp::Ema { group, .. },
+        } => network(pretrain, group)?
+            .width()
+            .or_else(|| width(graph, pretrain, *graph.inputs(id).first()?)),
         Node::Operator {
             operator: EmbeddingOp::Linear(width),
         } => Some(*width),
-        Node::Operator {
-            operator: EmbeddingOp::Ema { group, .. },
-        } => network(pretrain, group)?.width(),
         Node::Part { .. }
         | Node::StopGradient
         | Node::L2

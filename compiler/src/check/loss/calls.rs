@@ -479,8 +479,9 @@ fn width(embedding: &Embedding, context: &Context) -> Option<(String, u32)> {
         EmbeddingOp::Encode(group)
         | EmbeddingOp::Predict(group)
         | EmbeddingOp::Ema { group, .. } => {
-            let width = context.groups.get(group)?.1?;
-            Some((format!("`{group}`"), width))
+            let layers = context.groups.get(group)?.1;
+            let here = layers.map(|width| (format!("`{group}`"), width));
+            here.or_else(|| width(inner, context))
         }
         EmbeddingOp::Linear(width) => Some(("the linear layer".into(), *width)),
         EmbeddingOp::StopGradient

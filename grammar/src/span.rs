@@ -93,7 +93,12 @@ pub struct Source {
     pub text: String,
     /// Where its lines begin, found when first asked for.
     lines: OnceLock<Vec<u32>>,
+    /// How many characters begin before each [`STRETCH`] of its bytes, found when first asked for.
+    characters: OnceLock<Vec<u32>>,
 }
+
+/// A place in a long line is counted from the nearest of these stretches.
+const STRETCH: usize = 1024;
 
 impl Source {
     fn lines(&self) -> &[u32] {
@@ -102,6 +107,22 @@ impl Source {
             let starts = ends.map(|(at, _)| at as u32 + 1);
             std::iter::once(0).chain(starts).collect()
         })
+    }
+
+    /// How many characters begin before a byte that is the first of one.
+    fn characters_before(&self, byte: usize) -> u32 {
+        let is_first = |byte: &&u8| (**byte as i8) >= -0x40;
+        let count = |bytes: &[u8]| bytes.iter().filter(is_first).count() as u32;
+        let bytes = self.text.as_bytes();
+        let before = self.characters.get_or_init(|| {
+            let stretches = bytes.chunks(STRETCH).scan(0, |sum, stretch| {
+                *sum += count(stretch);
+                Some(*sum)
+            });
+            std::iter::once(0).chain(stretches).collect()
+        });
+        let stretch = byte / STRETCH;
+        before[stretch] + count(&bytes[stretch * STRETCH..byte])
     }
 
     /// The bytes of the lines that `span` touches, without the last line end, and the number of the first, from 1.
@@ -129,6 +150,7 @@ impl Sources {
             name: name.into(),
             text: text.into(),
             lines: OnceLock::new(),
+            characters: OnceLock::new(),
         });
         FileId(self.files.len() as u32 - 1)
     }
@@ -148,8 +170,8 @@ impl Sources {
         let source = self.get(file);
         let line = source.lines().partition_point(|&start| start <= byte);
         let start = source.lines()[line - 1] as usize;
-        let column = source.text[start..byte as usize].chars().count() as u32 + 1;
-        (line as u32, column)
+        let before = |byte: usize| source.characters_before(byte);
+        (line as u32, before(byte as usize) - before(start) + 1)
     }
 
     /// All texts with their ids.

@@ -205,6 +205,21 @@ fn deep_nesting_is_an_error_and_no_overflow() {
 }
 
 #[test]
+fn places_in_a_long_line_are_counted_in_characters() {
+    let text = format!("first\n{}\r\nlast", "aé→😀".repeat(1000));
+    let mut sources = Sources::default();
+    let file = sources.add("test.cc", text.as_str());
+    for (byte, _) in text.char_indices() {
+        let lines: Vec<&str> = text[..byte].split('\n').collect();
+        let expected = (
+            lines.len() as u32,
+            lines[lines.len() - 1].chars().count() as u32 + 1,
+        );
+        assert_eq!(sources.line_column(file, byte as u32), expected, "{byte}");
+    }
+}
+
+#[test]
 #[allow(clippy::disallowed_methods)] // a test may look at the clock
 fn time_grows_with_the_text() {
     // Calls inside calls were tried twice per level once; bad declarations are read again after each mistake.

@@ -170,17 +170,26 @@ fn align_expectations(lines: &[Line], paragraph: &[usize], texts: &mut [String])
         pad(&mut texts[i], column.unwrap_or(0) + GAP);
         texts[i] += "expect";
     }
-    let most = rows.iter().map(|(_, cells)| cells.len()).max();
-    for k in 0..most.unwrap_or(0) {
-        let column = rows.iter().map(|&(i, _)| width(&texts[i])).max();
-        for &(i, cells) in &rows {
-            if let Some(cell) = cells.get(k) {
-                pad(&mut texts[i], column.unwrap_or(0) + 1);
-                texts[i] += cell;
-                if k + 1 < cells.len() {
-                    texts[i].push(',');
-                }
+    // All rows end in this column now; those with more cells go on from it, each cell behind the widest before it.
+    let mut column = column.unwrap_or(0) + GAP + width("expect");
+    let mut going: Vec<(usize, &[String], usize)> = rows
+        .into_iter()
+        .map(|(i, cells)| (i, cells, column))
+        .collect();
+    let mut k = 0;
+    while !going.is_empty() {
+        let start = column + 1;
+        for (i, cells, end) in &mut going {
+            texts[*i].extend(std::iter::repeat_n(' ', start - *end));
+            texts[*i] += &cells[k];
+            *end = start + width(&cells[k]);
+            if k + 1 < cells.len() {
+                texts[*i].push(',');
+                *end += 1;
             }
+            column = column.max(*end);
         }
+        k += 1;
+        going.retain(|(_, cells, _)| cells.len() > k);
     }
 }

@@ -247,7 +247,7 @@ fn call(eq: &str, callee: &[Part], bracket: &Bracket) -> Option<Vec<Cell>> {
     self::bracket(bracket)?;
     let callee = parts(callee)?;
     let mut cells: Vec<Cell> = vec![];
-    let mut key = callee.clone();
+    let mut first = callee.clone();
     for (i, member) in bracket.members.iter().enumerate() {
         let text = value(&member.value)?;
         let end = if i + 1 < bracket.members.len() {
@@ -256,10 +256,14 @@ fn call(eq: &str, callee: &[Part], bracket: &Bracket) -> Option<Vec<Cell>> {
             bracket.close
         };
         let name = member.value.parts.first().and_then(part)?;
-        key = format!("{key}|{name}");
         cells.push(match i {
-            0 => Cell::new("=", format!("{eq} {callee}({text}{end}"), 1),
-            _ => Cell::new(&key, format!("{text}{end}"), 1),
+            0 => {
+                first = format!("{callee}|{name}");
+                Cell::new("=", format!("{eq} {callee}({text}{end}"), 1)
+            }
+            // The first cell has no room for function and argument in its key.
+            1 => Cell::new(&format!("{first}|{name}"), format!("{text}{end}"), 1),
+            _ => Cell::new(&format!(",{name}"), format!("{text}{end}"), 1),
         });
     }
     Some(cells)

@@ -9,6 +9,9 @@ use super::tree::{
 /// Longer lines are broken.
 const WIDEST: usize = 130;
 
+/// Longer lines, which nothing could break, align with no other.
+const WIDEST_ALIGNED: usize = 10 * WIDEST;
+
 /// The class of lines that align as declarations do; lines of fields have the number of their fields, rows and assertions these.
 const DECLARATION: usize = 1;
 const ROW: usize = usize::MAX;
@@ -177,8 +180,14 @@ impl Printer {
             }
             cells.extend(made);
         }
-        if indent + width(&flat::joined(&cells)) > WIDEST && !is_documented {
+        let whole = indent + width(&flat::joined(&cells));
+        if whole > WIDEST && !is_documented {
             return false;
+        }
+        // What nobody sees whole moves no other line.
+        let is_apart = whole > WIDEST_ALIGNED;
+        if is_apart {
+            self.new_paragraph();
         }
         let shape = Shape::Cells {
             class: entries.len(),
@@ -186,6 +195,9 @@ impl Printer {
             expect: vec![],
         };
         self.push(indent, shape, behind);
+        if is_apart {
+            self.new_paragraph();
+        }
         true
     }
 

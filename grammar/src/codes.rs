@@ -20,7 +20,7 @@ codes! {
     UNBALANCED = "E0106": "a bracket or brace is not closed, or closes nothing";
     UNEXPECTED = "E0107": "this text has no place here";
     OPEN_TEXT = "E0108": "a text is not closed on its line";
-    TOO_DEEP = "E0109": "brackets or chains are nested too deeply";
+    TOO_DEEP = "E0109": "brackets or chains are nested too deeply, or the text has no end";
     UNREADABLE = "E0110": "the file is missing, a folder, or not UTF-8 text";
     MISSING_COMMA = "E0111": "the members of a list, of arguments or of a row are separated by commas";
     UNKNOWN_UNIT = "E0112": "there is no such unit";

@@ -5,6 +5,8 @@
 //! indented by two blanks more goes on with the one before.
 
 use crate::ast::{Block, BlockItem, Body, Expr, ExprKind, Field, File, Item};
+use crate::codes;
+use crate::diagnostic::Diagnostic;
 use crate::span::{Span, Spanned};
 use std::collections::BTreeMap;
 
@@ -129,11 +131,20 @@ impl Note {
     }
 }
 
-/// What the doc comments of `file` are about, by the span of the item; items without any are absent.
-pub(crate) fn attach(text: &str, file: &File) -> BTreeMap<Span, Doc> {
+/// How many bytes copies of comments may take: what one stands above or behind may be many fields on one line, and each keeps its
+/// own.
+const MOST_COPIED: usize = 64 << 20;
+
+/// What a line of a comment takes beside its text.
+const LINE_BYTES: usize = 64;
+
+/// What the doc comments of `file` are about, by the span of the item; items without any are absent. The error is that they are
+/// about too much.
+pub(crate) fn attach(text: &str, file: &File) -> Result<BTreeMap<Span, Doc>, Box<Diagnostic>> {
     let lines = Lines::new(text);
-    let items = items(file, &lines);
+    let mut items = items(file, &lines);
     let mut docs: BTreeMap<Span, Doc> = BTreeMap::new();
+    let mut left = MOST_COPIED;
     let mut above: Vec<Entry> = vec![];
     let mut last_line = None;
     for comment in &file.comments {
@@ -144,7 +155,9 @@ pub(crate) fn attach(text: &str, file: &File) -> BTreeMap<Span, Doc> {
         if !stands_alone {
             above.clear();
             if let Some(entry) = entry {
-                for item in items.behind(line, start) {
+                let about = items.behind(line, start);
+                spend(&mut left, std::slice::from_ref(&entry), about.len())?;
+                for item in about {
                     let doc = docs.entry(item).or_default();
                     doc.read(&entry.text, entry.span);
                 }
@@ -159,24 +172,45 @@ pub(crate) fn attach(text: &str, file: &File) -> BTreeMap<Span, Doc> {
             None => above.clear(),
             Some(entry) => match above.last_mut().filter(|_| entry.goes_on) {
                 Some(before) => {
-                    before.text = format!("{} {}", before.text, entry.text);
+                    before.text.push(' ');
+                    before.text += &entry.text;
                     before.span = before.span.to(entry.span);
                 }
                 None => above.push(entry),
             },
         }
-        for item in items.on(line + 1) {
-            let doc = docs.entry(item).or_default();
-            let mut fresh = Doc::default();
-            for entry in &above {
-                fresh.read(&entry.text, entry.span);
-            }
-            // What stands above comes before what stands behind.
-            *doc = fresh;
+        let about = items.on(line + 1);
+        if about.is_empty() {
+            continue;
         }
+        spend(&mut left, &above, about.len())?;
+        let mut fresh = Doc::default();
+        for entry in &above {
+            fresh.read(&entry.text, entry.span);
+        }
+        // What stands above comes before what stands behind.
+        docs.extend(about.iter().map(|item| (*item, fresh.clone())));
     }
     docs.retain(|_, doc| !doc.is_empty());
-    docs
+    Ok(docs)
+}
+
+/// Takes the copies of `entries` for all of `items` but the first from what is `left`.
+fn spend(left: &mut usize, entries: &[Entry], items: usize) -> Result<(), Box<Diagnostic>> {
+    let length: usize = entries.iter().map(|e| e.text.len() + LINE_BYTES).sum();
+    let rest = left.checked_sub(length.saturating_mul(items.saturating_sub(1)));
+    match (rest, entries.first()) {
+        (None, Some(first)) => {
+            let message = format!("this comment is written about {items} fields at once");
+            let diagnostic = Diagnostic::error(codes::TOO_DEEP, first.span, message)
+                .help("put fields on lines of their own, each behind or below what is said of it");
+            Err(Box::new(diagnostic))
+        }
+        (rest, _) => {
+            *left = rest.unwrap_or(0);
+            Ok(())
+        }
+    }
 }
 
 /// One line of a doc comment, or several that go on.
@@ -226,6 +260,9 @@ struct Items {
     by_line: BTreeMap<usize, Vec<Span>>,
     /// All of them with their last line, by where they begin.
     all: Vec<(Span, usize)>,
+    /// How many of them begin before the comment that was asked about last, and those of them that may go on behind it.
+    begun: usize,
+    open: Vec<(Span, usize)>,
 }
 
 impl Items {
@@ -239,23 +276,31 @@ impl Items {
         Some(line)
     }
 
-    fn on(&self, line: usize) -> impl Iterator<Item = Span> + '_ {
-        self.by_line.get(&line).into_iter().flatten().copied()
+    fn on(&self, line: usize) -> &[Span] {
+        self.by_line.get(&line).map_or(&[], Vec::as_slice)
     }
 
     /// What a comment at byte `at` behind something on `line` is about: all that begins on the line, else the innermost item
-    /// that goes on or ends there.
-    fn behind(&self, line: usize, at: usize) -> Vec<Span> {
-        let begun: Vec<Span> = self.on(line).filter(|s| (s.start as usize) < at).collect();
+    /// that goes on or ends there. Asked in the order of the text.
+    fn behind(&mut self, line: usize, at: usize) -> Vec<Span> {
+        let is_before = |span: &Span| (span.start as usize) < at;
+        let begun: Vec<Span> = self.on(line).iter().copied().filter(is_before).collect();
         if !begun.is_empty() {
             return begun;
         }
-        // Items come in the order in which they begin, so the first from behind that is still open is the innermost.
-        let count = self
-            .all
-            .partition_point(|(span, _)| (span.start as usize) < at);
-        let open = self.all[..count].iter().rfind(|(_, last)| *last >= line);
-        open.map(|(span, _)| *span).into_iter().collect()
+        // Items come in the order in which they begin, so the last that is still open is the innermost.
+        while let Some(item) = self.all.get(self.begun).filter(|(span, _)| is_before(span)) {
+            self.open.push(*item);
+            self.begun += 1;
+        }
+        while self.open.last().is_some_and(|(_, last)| *last < line) {
+            self.open.pop();
+        }
+        self.open
+            .last()
+            .map(|(span, _)| *span)
+            .into_iter()
+            .collect()
     }
 }
 

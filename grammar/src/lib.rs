@@ -30,7 +30,10 @@ const MOST_MISTAKES: usize = 16;
 pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
     let (mut tree, mut found) = read_file(sources, file);
     diagnostic::keep_first(&mut found);
-    tree.docs = docs::attach(&sources.get(file).text, &tree);
+    match docs::attach(&sources.get(file).text, &tree) {
+        Ok(docs) => tree.docs = docs,
+        Err(diagnostic) => found.push(*diagnostic),
+    }
     (tree, found)
 }
 

@@ -205,6 +205,25 @@ fn deep_nesting_is_an_error_and_no_overflow() {
 }
 
 #[test]
+fn a_comment_is_not_copied_without_end() {
+    let text = |fields: usize| {
+        let fields: String = (0..fields).map(|i| format!("f{i} = 1 ")).collect();
+        format!(
+            "pretrain x {{\n  ## {}\n  {fields}\n}}\n",
+            "long ".repeat(2000)
+        )
+    };
+    let (tree, found) = read(&text(100));
+    assert_eq!((tree.docs.len(), found), (100, vec![]));
+    let (_, found) = read(&text(10_000));
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].code.0, found[0].primary.span.start),
+        ("E0109", 15)
+    );
+}
+
+#[test]
 fn places_in_a_long_line_are_counted_in_characters() {
     let text = format!("first\n{}\r\nlast", "aé→😀".repeat(1000));
     let mut sources = Sources::default();

@@ -51,7 +51,8 @@ fn lay_out(text: &str, tree: &File) -> String {
 fn keeps(made: &str, old: &File) -> bool {
     let mut sources = Sources::default();
     let id = sources.add("", made);
-    let (new, found) = crate::parse(&sources, id);
+    // Braces and commas may have been added.
+    let (new, found) = crate::parse_up_to(&sources, id, usize::MAX);
     let comments = |file: &File| -> Vec<String> {
         let texts = file.comments.iter().map(|c| c.value.trim_end().to_owned());
         texts.collect()

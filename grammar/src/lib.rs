@@ -26,9 +26,17 @@ use tokens::Tokens;
 /// How many mistakes are looked for in one declaration: past that, more are likelier to be echoes.
 const MOST_MISTAKES: usize = 16;
 
+/// How many words and signs of a file are read again to find a second mistake in a declaration, and a third.
+const MOST_AGAIN: usize = 2 * tokens::MOST;
+
 /// Reads one file. Whatever the text is, this returns: the declarations that could be read, and what is wrong with the rest.
 pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
-    let (mut tree, mut found) = read_file(sources, file);
+    parse_up_to(sources, file, tokens::MOST)
+}
+
+/// [`parse`] for a file that has at most `most` words, signs and comments.
+fn parse_up_to(sources: &Sources, file: FileId, most: usize) -> (File, Vec<Diagnostic>) {
+    let (mut tree, mut found) = read_file(sources, file, most);
     diagnostic::keep_first(&mut found);
     match docs::attach(&sources.get(file).text, &tree) {
         Ok(docs) => tree.docs = docs,
@@ -37,9 +45,9 @@ pub fn parse(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
     (tree, found)
 }
 
-fn read_file(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
+fn read_file(sources: &Sources, file: FileId, most: usize) -> (File, Vec<Diagnostic>) {
     let text = sources.get(file).text.as_str();
-    let tokens = Tokens::new(text);
+    let tokens = Tokens::up_to(text, most);
     let comments = tokens.comments.iter().map(|&(start, end)| {
         Spanned::new(
             text[start..end].trim_end_matches('\r').to_owned(),
@@ -78,37 +86,48 @@ fn read_file(sources: &Sources, file: FileId) -> (File, Vec<Diagnostic>) {
     }
 }
 
-/// Reads each declaration on its own into `tree` and returns all mistakes.
+/// Reads each declaration on its own into `tree` and returns all mistakes; past the last that is shown, nothing is read.
 fn recover(tokens: &Tokens, file: FileId, tree: &mut File) -> Vec<Diagnostic> {
-    let heads = split::heads(tokens);
+    let mut starts = split::heads(tokens);
     let mut found = vec![];
-    let mut starts = heads.clone();
     // The last `use` before all declarations.
     let mut early: Option<Use> = None;
-    if starts.first() != Some(&0) {
+    let has_heads = !starts.is_empty();
+    let begins_alone = starts.first() != Some(&0);
+    if begins_alone {
         starts.insert(0, 0);
     }
+    let mut again = MOST_AGAIN;
     for (k, &start) in starts.iter().enumerate() {
+        if found.len() > diagnostic::MOST_MESSAGES {
+            tree.broken.extend(declared_name(tokens, start, file));
+            continue;
+        }
         let from = tokens.list[start].start;
         let to = starts
             .get(k + 1)
             .map_or(tokens.text.len(), |&next| tokens.list[next].start);
         // What stands before the first declaration can only be a lone expression.
-        let is_lone = !heads.contains(&start);
+        let is_lone = begins_alone && k == 0;
         let form = if is_lone { Form::File } else { Form::Items };
         let next = starts.get(k + 1).map_or("", |&next| tokens.at(next));
-        let stretch = read(&tokens.text[from..to], form, file, from, next);
-        if let (Some(expr), false) = (&stretch.parts.bare, heads.is_empty()) {
+        let written = Written {
+            file,
+            offset: from,
+            text: &tokens.text[from..to],
+        };
+        let stretch = read(written, form, next, &mut again);
+        if let (Some(expr), true) = (&stretch.parts.bare, has_heads) {
             found.push(mistakes::lone_expression(expr));
         }
-        if stretch.parts.bare.is_some() && heads.is_empty() {
+        if stretch.parts.bare.is_some() && !has_heads {
             tree.bare = stretch.parts.bare;
         }
         for line in stretch.parts.uses {
-            if !tree.items.is_empty() {
-                found.push(mistakes::late_use(&line, early.as_ref(), tokens.text));
-            } else {
+            if tree.items.is_empty() {
                 early = Some(line.clone());
+            } else if found.len() <= diagnostic::MOST_MESSAGES {
+                found.push(mistakes::late_use(&line, early.as_ref(), tokens.text));
             }
             tree.uses.push(line);
         }
@@ -147,7 +166,13 @@ fn expression_of(
             "this is nested too deeply to be read",
         ));
     }
-    let mut stretch = read(&text[start..end], Form::File, file, start, "");
+    let mut again = MOST_AGAIN;
+    let written = Written {
+        file,
+        offset: start,
+        text: &text[start..end],
+    };
+    let mut stretch = read(written, Form::File, "", &mut again);
     if !stretch.mistakes.is_empty() {
         return Err(Box::new(stretch.mistakes.swap_remove(0)));
     }
@@ -161,10 +186,10 @@ struct Stretch {
     mistakes: Vec<Diagnostic>,
 }
 
-/// Reads `text`; after each mistake it tries again with that place mended or blanked.
-fn read(text: &str, form: Form, file: FileId, offset: usize, next: &str) -> Stretch {
-    let written = Written { file, offset, text };
-    let mut text = text.to_owned();
+/// Reads what is written; after each mistake it tries again with that place mended or blanked, as long as `again` words may be
+/// read again.
+fn read(written: Written, form: Form, next: &str, again: &mut usize) -> Stretch {
+    let mut text = written.text.to_owned();
     let mut mistakes: Vec<Diagnostic> = vec![];
     while mistakes.len() < MOST_MISTAKES {
         let tokens = Tokens::new(&text);
@@ -182,8 +207,9 @@ fn read(text: &str, form: Form, file: FileId, offset: usize, next: &str) -> Stre
         } else {
             break;
         }
-        match mended {
-            Some(mended) if mended != text => text = mended,
+        let left = again.checked_sub(tokens.list.len());
+        match (mended, left) {
+            (Some(mended), Some(left)) if mended != text => (text, *again) = (mended, left),
             _ => break,
         }
     }

@@ -9,7 +9,7 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::span::{FileId, Span, Written};
 use crate::split::{self, open_before};
-use crate::tokens::Tokens;
+use crate::tokens::{MOST, Tokens};
 use place::Place;
 
 /// A mistake and the change of the text after which reading can go on.
@@ -44,17 +44,30 @@ impl Repair {
     }
 }
 
-/// What is wrong with a file as a whole, so that its parts need no look: C++, or nested beyond reading.
+/// What is wrong with a file as a whole, so that its parts need no look: C++, nested beyond reading, or without end.
 pub(crate) fn whole_file(tokens: &Tokens, file: FileId) -> Option<Diagnostic> {
-    cplusplus(tokens, file).or_else(|| {
-        let token = tokens.list[split::too_deep(tokens)?];
-        let span = Span::new(file, token.start, token.end);
-        let message = "this is nested too deeply to be read";
-        Some(
-            Diagnostic::error(codes::TOO_DEEP, span, message)
-                .help("name the inner parts with `let` and use the names"),
-        )
-    })
+    cplusplus(tokens, file)
+        .or_else(|| too_deep(tokens, file))
+        .or_else(|| too_long(tokens, file))
+}
+
+fn too_deep(tokens: &Tokens, file: FileId) -> Option<Diagnostic> {
+    let token = tokens.list[split::too_deep(tokens)?];
+    let span = Span::new(file, token.start, token.end);
+    let message = "this is nested too deeply to be read";
+    Some(
+        Diagnostic::error(codes::TOO_DEEP, span, message)
+            .help("name the inner parts with `let` and use the names"),
+    )
+}
+
+fn too_long(tokens: &Tokens, file: FileId) -> Option<Diagnostic> {
+    let cut = tokens.cut?;
+    let message = format!("a file has at most {MOST} words, signs and comments, this one has more");
+    Some(
+        Diagnostic::error(codes::TOO_DEEP, Span::new(file, cut, cut), message)
+            .help("write rows that differ in a value with `for x in range(1, 100) { row }`"),
+    )
 }
 
 /// Signs of C++ that no file of ours can have: its directives are comments here, so they are looked for in those.

@@ -125,25 +125,38 @@ pub(crate) fn path_end(tokens: &Tokens, i: usize) -> Option<usize> {
 
 /// The tokens `start..end` of the block item that holds token `i`, if a block holds it.
 pub(crate) fn item_around(tokens: &Tokens, i: usize) -> Option<(usize, usize)> {
+    let (starts, end) = items_around(tokens, i)?;
+    starts.last().map(|&start| (start, end))
+}
+
+/// The first tokens of the items of the block that holds token `i`, up to the item that holds it.
+pub(crate) fn items_until(tokens: &Tokens, i: usize) -> Option<Vec<usize>> {
+    items_around(tokens, i).map(|(starts, _)| starts)
+}
+
+/// The items of the block around token `i` up to the one that holds it, by their first tokens, and where that one ends.
+fn items_around(tokens: &Tokens, i: usize) -> Option<(Vec<usize>, usize)> {
     let open = open_before(tokens, i);
     let brace = *open.iter().rev().find(|&&k| tokens.at(k) == "{")?;
-    let mut start = brace + 1;
+    let mut starts = vec![brace + 1];
     let mut depth = 0_usize;
     for j in brace + 1..tokens.list.len() {
         match tokens.at(j) {
             "{" => depth += 1,
-            "}" if depth == 0 => return Some((start, j)),
+            "}" if depth == 0 => return Some((starts, j)),
             "}" => depth -= 1,
             _ if depth == 0 && opens_item(tokens, j) => {
                 if j > i {
-                    return Some((start, j));
+                    return Some((starts, j));
                 }
-                start = j;
+                if starts.last() != Some(&j) {
+                    starts.push(j);
+                }
             }
             _ => {}
         }
     }
-    Some((start, tokens.list.len()))
+    Some((starts, tokens.list.len()))
 }
 
 /// The first token at which the text nests too deeply to be parsed, if any.

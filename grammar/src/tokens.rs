@@ -25,6 +25,8 @@ pub(crate) struct Token {
     pub shape: Shape,
     pub start: usize,
     pub end: usize,
+    /// The line on which all of it stands, from 0.
+    pub line: u32,
     /// Nothing but blanks stands before it on its line.
     pub first_on_line: bool,
     /// It stands in the first column.
@@ -37,7 +39,13 @@ pub(crate) struct Tokens<'t> {
     pub list: Vec<Token>,
     /// Bytes of each comment, without `#` and the line end.
     pub comments: Vec<(usize, usize)>,
+    /// Where the text was cut because it has too many words, signs and comments.
+    pub cut: Option<usize>,
 }
+
+/// How many words, signs and comments a file may have: a table of ten thousand rows takes a third. Reading costs up to a
+/// kilobyte for each.
+pub(crate) const MOST: usize = 1_000_000;
 
 /// Longer signs first. Those that the language lacks are here so that a message can name them whole.
 const SIGNS: [&str; 36] = [
@@ -53,22 +61,34 @@ pub(crate) const RESERVED: [&str; 8] =
 impl<'t> Tokens<'t> {
     /// Cuts `text` into tokens.
     pub fn new(text: &'t str) -> Self {
+        Self::up_to(text, usize::MAX)
+    }
+
+    /// Cuts `text` into tokens, of which there are at most `most`, comments counted.
+    pub fn up_to(text: &'t str, most: usize) -> Self {
         let mut tokens = Tokens {
             text,
             list: vec![],
             comments: vec![],
+            cut: None,
         };
+        let mut line = 0;
         let mut line_start = 0;
         let mut is_first = true;
         let mut at = 0;
         while let Some(c) = text[at..].chars().next() {
             if c == '\n' {
+                line += 1;
                 line_start = at + 1;
                 is_first = true;
             }
             if matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{feff}') {
                 at += c.len_utf8();
                 continue;
+            }
+            if tokens.list.len() + tokens.comments.len() == most {
+                tokens.cut = Some(at);
+                break;
             }
             if c == '#' {
                 let end = at + text[at..].find('\n').unwrap_or(text.len() - at);
@@ -83,6 +103,7 @@ impl<'t> Tokens<'t> {
                 shape,
                 start: at,
                 end: at + length,
+                line,
                 first_on_line: is_first,
                 at_margin,
             });
@@ -123,7 +144,7 @@ impl<'t> Tokens<'t> {
     /// Tokens `i` and `j` stand on one line.
     pub fn on_one_line(&self, i: usize, j: usize) -> bool {
         match (self.list.get(i), self.list.get(j)) {
-            (Some(a), Some(b)) => !self.text[a.start.min(b.start)..a.end.max(b.end)].contains('\n'),
+            (Some(a), Some(b)) => a.line == b.line,
             _ => false,
         }
     }

@@ -205,6 +205,18 @@ fn deep_nesting_is_an_error_and_no_overflow() {
 }
 
 #[test]
+fn a_text_without_end_is_one_mistake() {
+    let found = read(&"x\n".repeat(1_000_001)).1;
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].code.0, found[0].primary.span.start),
+        ("E0109", 2_000_000)
+    );
+    let fits = "use paper\n".to_owned() + &"let n = 12\n".repeat(200_000);
+    assert_eq!(read(&fits).1, []);
+}
+
+#[test]
 fn a_comment_is_not_copied_without_end() {
     let text = |fields: usize| {
         let fields: String = (0..fields).map(|i| format!("f{i} = 1 ")).collect();

@@ -7,7 +7,7 @@ use crate::ast::Kind;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::span::Span;
-use crate::split::{item_around, opens_item, path_end};
+use crate::split::{item_around, items_until, opens_item, path_end};
 use crate::tokens::{RESERVED, Shape};
 
 /// Tried in this order: what is certain from the token alone, then what its surroundings say.
@@ -749,18 +749,19 @@ fn missing_comma_before_field(p: &Place) -> Option<Mistake> {
         return None;
     }
     // The first field after the row.
-    let mut field = item_around(p.tokens, p.i.checked_sub(1)?)?.0;
-    loop {
-        let before = field.checked_sub(1).filter(|&j| p.ends_value(j))?;
-        let start = item_around(p.tokens, before).map(|(start, _)| start)?;
-        if (start..field).any(|j| p.at(j) == "expect") {
+    let starts = items_until(p.tokens, p.i.checked_sub(1)?)?;
+    let pairs = starts.windows(2).map(|pair| (pair[0], pair[1])).rev();
+    let mut field = None;
+    for (start, next) in pairs {
+        if !p.ends_value(next - 1) || (start..next).any(|j| p.at(j) == "expect") {
             return None;
         }
-        if (start..field).any(|j| p.at(j) == "row") {
+        if (start..next).any(|j| p.at(j) == "row") {
+            field = Some(next);
             break;
         }
-        field = start;
     }
+    let field = field?;
     if p.here() == "," && !p.tokens.on_one_line(field - 1, field) {
         return None;
     }

@@ -161,21 +161,43 @@ fn items_around(tokens: &Tokens, i: usize) -> Option<(Vec<usize>, usize)> {
 
 /// The first token at which the text nests too deeply to be parsed, if any.
 pub(crate) fn too_deep(tokens: &Tokens) -> Option<usize> {
-    /// One open bracket: operators since the last comma, and the tallest part inside.
+    /// One open bracket: operators since the last comma or item, and the tallest part inside.
     #[derive(Default)]
     struct Level {
+        is_group: bool,
         links: usize,
         tallest: usize,
         loops: usize,
+    }
+    impl Level {
+        fn begin_part(&mut self) {
+            let is_group = self.is_group;
+            *self = Level {
+                is_group,
+                ..Level::default()
+            };
+        }
     }
     let mut levels = vec![Level::default()];
     for i in 0..tokens.list.len() {
         let depth = levels.len();
         let level = levels.last_mut()?;
+        // A word behind a block begins the next item.
+        if i > 0
+            && tokens.at(i - 1) == "}"
+            && tokens.shape(i) == Some(Shape::Word)
+            && !matches!(tokens.at(i), "with" | "on")
+            && !level.is_group
+        {
+            level.begin_part();
+        }
         match tokens.at(i) {
-            "{" | "(" | "[" => {
+            bracket @ ("{" | "(" | "[") => {
                 level.links += 1;
-                levels.push(Level::default());
+                levels.push(Level {
+                    is_group: bracket != "{",
+                    ..Level::default()
+                });
             }
             "}" | ")" | "]" if depth > 1 => {
                 let height = level.links + level.tallest;
@@ -184,7 +206,7 @@ pub(crate) fn too_deep(tokens: &Tokens) -> Option<usize> {
                 outer.tallest = outer.tallest.max(height);
                 outer.loops = 0;
             }
-            "," | "=" | "row" => *level = Level::default(),
+            "," | "=" | "row" | "assert" => level.begin_part(),
             "for" => level.loops += 1,
             "+" | "-" | "*" | "/" | "." | "@" | "on" | "with" | "->" | "<" | ">" | "==" | "<="
             | ">=" => level.links += 1,

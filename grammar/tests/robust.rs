@@ -205,6 +205,20 @@ fn deep_nesting_is_an_error_and_no_overflow() {
 }
 
 #[test]
+fn many_items_are_no_nesting() {
+    for item in [
+        "assert a.b + c == d",
+        "data d { clips = 1 }",
+        "pretrain p { }",
+    ] {
+        let text = format!("use paper\n{}", format!("{item}\n").repeat(1000));
+        assert_eq!(read(&text).1, [], "{item}");
+    }
+    let rows = "for x in [1, 2] { row }\n".repeat(1000);
+    assert_eq!(read(&format!("table t {{\n{rows}}}\n")).1, []);
+}
+
+#[test]
 fn a_text_without_end_is_one_mistake() {
     let found = read(&"x\n".repeat(1_000_001)).1;
     assert_eq!(found.len(), 1);

@@ -23,12 +23,13 @@ mod rules {
     pub(super) struct Rules;
 }
 
-/// Uses, items and the lone expression of a text.
+/// Uses, items, and the lone expression or field of a text.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Parts {
     pub uses: Vec<Use>,
     pub items: Vec<Item>,
     pub bare: Option<Expr>,
+    pub field: Option<Field>,
 }
 
 /// Which sentence of the grammar a text must be.
@@ -38,6 +39,8 @@ pub(crate) enum Form {
     File,
     /// Items in any order.
     Items,
+    /// One field.
+    Field,
 }
 
 /// Parses `tokens.text`, a copy of what is `written`; the error is the byte, in `tokens.text`, up to which the text makes
@@ -48,6 +51,7 @@ pub(crate) fn build(tokens: &Tokens, form: Form, written: Written) -> Result<Par
     let rule = match form {
         Form::File => Rule::file,
         Form::Items => Rule::items,
+        Form::Field => Rule::lone_field,
     };
     let mut top = Rules::parse(rule, tokens.text).map_err(|error| match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
@@ -65,6 +69,7 @@ pub(crate) fn build(tokens: &Tokens, form: Form, written: Written) -> Result<Par
             Rule::assert_ => parts.items.push(Item::Assert(builder.assert_(pair))),
             Rule::allow_ => parts.items.push(Item::Allow(builder.allow_(pair))),
             Rule::decl => parts.items.push(Item::Decl(builder.decl(pair))),
+            Rule::field => parts.field = Some(builder.field(pair)),
             _ => {}
         }
     }

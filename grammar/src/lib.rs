@@ -17,9 +17,9 @@ pub mod span;
 mod split;
 mod tokens;
 
-use ast::{File, Name, Use};
+use ast::{Field, File, Name, Use};
 use build::{Form, Parts};
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Label};
 use span::{FileId, Sources, Span, Spanned, Written};
 use tokens::Tokens;
 
@@ -77,7 +77,7 @@ fn read_file(sources: &Sources, file: FileId, most: usize) -> (File, Vec<Diagnos
         Err(at) => {
             let found = recover(&tokens, file, &mut tree);
             let found = if found.is_empty() {
-                vec![mistakes::explain(&tokens, at, written, "").diagnostic]
+                vec![mistakes::explain(&tokens, Form::File, at, written, "").diagnostic]
             } else {
                 found
             };
@@ -146,6 +146,33 @@ pub fn expression(sources: &Sources, place: Span) -> Option<ast::Expr> {
     expression_of(text, place.file, place.start as usize, place.end as usize).ok()
 }
 
+/// Reads a place of a text as one field, `bs = 64`, and says what is wrong with it.
+///
+/// # Errors
+///
+/// Its mistakes of syntax.
+pub fn field(sources: &Sources, place: Span) -> Result<Field, Vec<Diagnostic>> {
+    let text = sources.text(place);
+    if let Some(mistake) = mistakes::whole_file(&Tokens::new(text), place.file) {
+        let primary = Label {
+            span: place,
+            ..mistake.primary
+        };
+        return Err(vec![Diagnostic { primary, ..mistake }]);
+    }
+    let written = Written {
+        file: place.file,
+        offset: place.start as usize,
+        text,
+    };
+    let mut again = MOST_AGAIN;
+    let mut stretch = read(written, Form::Field, "", &mut again);
+    match stretch.parts.field.take() {
+        Some(field) if stretch.mistakes.is_empty() => Ok(field),
+        Some(_) | None => Err(stretch.mistakes),
+    }
+}
+
 /// Reads bytes `start..end` of a text as one expression; the error is its first mistake.
 fn expression_of(
     text: &str,
@@ -197,7 +224,7 @@ fn read(written: Written, form: Form, next: &str, again: &mut usize) -> Stretch 
             Ok(parts) => return Stretch { parts, mistakes },
             Err(at) => at,
         };
-        let mistake = mistakes::explain(&tokens, at, written, next);
+        let mistake = mistakes::explain(&tokens, form, at, written, next);
         let mended = mistake.repair.and_then(|repair| repair.apply(&text));
         if mistakes
             .iter()

@@ -5,6 +5,7 @@ mod place;
 mod table;
 
 use crate::ast::{Expr, Use};
+use crate::build::Form;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::span::{FileId, Span, Written};
@@ -151,12 +152,19 @@ pub(crate) fn late_use(line: &Use, last: Option<&Use>, text: &str) -> Diagnostic
 
 /// Says what is wrong at byte `at` of `tokens.text`, a copy of what is `written`. `next` is the word that opens what comes
 /// after this stretch.
-pub(crate) fn explain(tokens: &Tokens, at: usize, written: Written, next: &str) -> Mistake {
+pub(crate) fn explain(
+    tokens: &Tokens,
+    form: Form,
+    at: usize,
+    written: Written,
+    next: &str,
+) -> Mistake {
     let i = tokens.index_at(at);
     let place = Place {
         tokens,
         i,
         open: open_before(tokens, i),
+        form,
         written,
         next,
     };

@@ -1,6 +1,7 @@
 //! Where the grammar gave up, and questions about its surroundings.
 
 use super::{Mistake, Repair};
+use crate::build::Form;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::{Span, Written};
 use crate::split::{item_around, path_end};
@@ -13,6 +14,8 @@ pub(super) struct Place<'t> {
     pub i: usize,
     /// The brackets open before it, outermost first.
     pub open: Vec<usize>,
+    /// What the text should be.
+    pub form: Form,
     pub written: Written<'t>,
     /// The word that opens what comes after the text; empty at the end of the file.
     pub next: &'t str,

@@ -4,6 +4,7 @@ use super::habits;
 use super::place::{Inside, Place};
 use super::{Mistake, Repair};
 use crate::ast::Kind;
+use crate::build::Form;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::span::Span;
@@ -16,9 +17,11 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     comment_sign,
     quotes,
     broken_number,
+    no_field,
     bad_name,
     detached_unit,
     unknown_unit,
+    lone_field,
     wrong_allow,
     colon_after_for,
     habits::colon_after_row,
@@ -624,7 +627,9 @@ fn bad_name(p: &Place) -> Option<Mistake> {
         )));
     }
     let declares = Kind::from_word(before).filter(|_| {
-        p.inside() == Inside::Top && (p.i == 1 || p.tokens.list[p.i - 1].first_on_line)
+        p.form != Form::Field
+            && p.inside() == Inside::Top
+            && (p.i == 1 || p.tokens.list[p.i - 1].first_on_line)
     });
     if let Some(kind) = declares {
         let message = if is_reserved {
@@ -791,6 +796,64 @@ fn import(p: &Place) -> Option<Mistake> {
     let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message)
         .help(format!("write `use {}`", p.at(i + 1)));
     Some(p.replace(diagnostic, i, i, "use"))
+}
+
+/// Where one field is all that may stand, it does not begin with the word of a declaration.
+fn no_field(p: &Place) -> Option<Mistake> {
+    let first = p.at(0);
+    // `loss` and `data` open declarations and are fields too.
+    let declares = Kind::from_word(first).is_some() && matches!(p.at(2), "=" | "{");
+    let opens = p.tokens.is_name(1) && (declares || RESERVED.contains(&first));
+    let is_there = p.form == Form::Field && p.i <= 1 && opens;
+    is_there.then(|| {
+        let message = format!("expected a field, such as `bs = 64`, found `{first}`");
+        let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(0, 0), message);
+        Mistake {
+            diagnostic,
+            repair: None,
+        }
+    })
+}
+
+/// Where one field is all that may stand, there are neither declarations nor a next field.
+fn lone_field(p: &Place) -> Option<Mistake> {
+    if p.form != Form::Field || p.inside() != Inside::Top {
+        return None;
+    }
+    let expected = |due: &str| {
+        let message = format!("expected {due}, found {}", p.found());
+        p.error(codes::UNEXPECTED, message)
+    };
+    let path = path_end(p.tokens, 0).unwrap_or(0);
+    let diagnostic = if p.i < path || path == 0 {
+        expected("a field, such as `bs = 64`")
+    } else if p.i == path {
+        let mut rest = (p.i + 1..p.tokens.list.len()).map(|i| p.at(i));
+        match p.here() {
+            // `table1:3.bs = 64`.
+            ":" if rest.any(|token| token == "=") => p
+                .error(
+                    codes::UNEXPECTED,
+                    "a field stands without the row that it is of",
+                )
+                .help("write the field alone, `bs = 64`: it is set in every pretraining and row"),
+            ":" | "==" | ":=" | "=>" | "+=" | "-=" => {
+                let message = format!("a field is set with `=`, not with `{}`", p.here());
+                p.error(codes::EQUALS_OR_COLON, message).help("write `=`")
+            }
+            "" => expected("`=` after the field's name").help("write the value too: `bs = 64`"),
+            _ => expected("`=` after the field's name"),
+        }
+    } else if p.ends_value(p.i - 1) && !matches!(p.here(), "{" | ")" | "]" | "}") {
+        expected("an operator or the end of the value")
+            .help("write each field as one `--set` of its own")
+    } else {
+        return None;
+    };
+    Some(Mistake {
+        diagnostic,
+        repair: None,
+    })
 }
 
 fn row_outside_table(p: &Place) -> Option<Mistake> {

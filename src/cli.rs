@@ -69,6 +69,9 @@ pub struct Check {
     /// Print in full the notes that are otherwise counted: those on values that the prelude sets, and slight ones
     #[arg(long)]
     pub notes: bool,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// `crisscross fmt`.
@@ -107,6 +110,9 @@ pub struct Show {
     /// Only what is set outside the shipped modules
     #[arg(long)]
     pub changed: bool,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// `crisscross explain`.
@@ -123,6 +129,9 @@ pub struct Explain {
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// `crisscross diff`.
@@ -169,6 +178,9 @@ pub struct Graph {
     /// The row of the toy profile
     #[arg(long)]
     pub toy: bool,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// Forms of a graph.
@@ -210,6 +222,9 @@ pub struct Plan {
     /// Where things are.
     #[command(flatten)]
     pub place: Place,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// `crisscross run`.
@@ -237,6 +252,9 @@ pub struct Run {
     /// Where things are.
     #[command(flatten)]
     pub place: Place,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// `crisscross report`.
@@ -254,6 +272,9 @@ pub struct Report {
     /// Where things are.
     #[command(flatten)]
     pub place: Place,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// Forms of a report.
@@ -290,6 +311,15 @@ pub struct Doc {
     /// The folder of the pages: new, empty, or written by `doc` before
     #[arg(long, value_name = "DIR", default_value = "doc")]
     pub out: PathBuf,
+}
+
+/// Values above all files.
+#[derive(Debug, Args)]
+pub struct Above {
+    /// Set a field of every pretraining and row, above all that the files say: `--set bs=64`, `--set v.lr_b='cosine(0.0001 -> 0)'`;
+    /// may be repeated. It changes what is asked for as an edit of the files would
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
 }
 
 /// Where things are on this machine.

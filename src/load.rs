@@ -16,6 +16,8 @@ use crate::render::{self, Format};
 pub struct Compiled {
     /// The texts that were read.
     pub sources: Sources,
+    /// Among them, what the command line sets.
+    pub set: Option<FileId>,
     /// Each file as written on the command line, with its program unless there are errors in it.
     pub programs: Vec<(String, Option<Program>)>,
     /// Each message once, file by file.
@@ -105,15 +107,20 @@ impl Compiled {
     }
 }
 
-/// Reads and compiles all `files`, whatever is wrong with some of them.
-pub fn compile(files: &[PathBuf], profile: compiler::Profile) -> Compiled {
+/// Reads and compiles all `files`, whatever is wrong with some of them, with the fields of `set` above them.
+pub fn compile(files: &[PathBuf], profile: compiler::Profile, set: &[String]) -> Compiled {
     let mut sources = compiler::sources();
+    let set = add_set(&mut sources, set);
     let mut programs = vec![];
     let mut diagnostics: Vec<Diagnostic> = vec![];
     let mut said = BTreeSet::new();
     for path in files {
         let (program, found) = match add(&mut sources, path, &path.display().to_string()) {
-            Ok(file) => compiler::check(&mut sources, file, &resolve, profile),
+            Ok(file) => compiler::check_with(&mut sources, file, &resolve, profile, set),
+            Err(diagnostic) if set.is_some() && path.extension().is_none() => {
+                let whole = "where a field has spaces, quote it: `--set 'loss = intra + sync'`";
+                (None, vec![diagnostic.note(whole)])
+            }
             Err(diagnostic) => (None, vec![*diagnostic]),
         };
         programs.push((path.display().to_string(), program));
@@ -128,9 +135,27 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile) -> Compiled {
     }
     Compiled {
         sources,
+        set,
         programs,
         diagnostics,
     }
+}
+
+/// Compiles what uses shipped modules alone, with the fields of `set` above it; `None` where it closes to nothing, as bounds do.
+pub fn shipped_or_stop(
+    sources: &mut Sources,
+    root: FileId,
+    set: Option<FileId>,
+) -> Result<Option<Program>> {
+    let profile = compiler::Profile::Full;
+    let (program, found) = compiler::check_with(sources, root, &|_, _| None, profile, set);
+    let errors = found.into_iter().filter(|d| d.severity == Severity::Error);
+    let errors: Vec<Diagnostic> = errors.collect();
+    if set.is_some() && !errors.is_empty() {
+        render::print(sources, &errors, Format::Text);
+        return Err(Failure::said());
+    }
+    Ok(program)
 }
 
 /// Checks a text that messages call `name`, with the modules that it uses.
@@ -141,16 +166,27 @@ pub fn check_text(name: &str, text: &str) -> (Sources, FileId, Vec<Diagnostic>) 
     (sources, file, found)
 }
 
-/// Compiles `files` for a command that goes on only where there is no error. Errors and
+/// Compiles `files`, with the fields of `set` above them, for a command that goes on only where there is no error. Errors and
 /// warnings go to standard error; notes are for `check`.
-pub fn compile_or_stop(files: &[PathBuf], profile: compiler::Profile) -> Result<Compiled> {
-    let compiled = compile(files, profile);
+pub fn compile_or_stop(
+    files: &[PathBuf],
+    profile: compiler::Profile,
+    set: &[String],
+) -> Result<Compiled> {
+    let compiled = compile(files, profile, set);
     compiled.print_warnings();
     if compiled.count(Severity::Error) > 0 {
         Err(Failure::said())
     } else {
         Ok(compiled)
     }
+}
+
+/// Adds the fields that `--set` gives, a line for each; `None` where it gives none.
+pub fn add_set(sources: &mut Sources, set: &[String]) -> Option<FileId> {
+    let line = |field: &String| field.replace(['\n', '\r'], " ");
+    let lines: Vec<String> = set.iter().map(line).collect();
+    (!lines.is_empty()).then(|| sources.add(compiler::COMMAND_LINE, lines.join("\n")))
 }
 
 /// Reads the file at `path` into `sources`, where messages call it `name`. A file that cannot be read is E0110 at its place.

@@ -544,6 +544,124 @@ fn a_report_without_runs_prints_dashes_and_no_published_number_as_measured() {
 }
 
 #[test]
+fn what_the_command_line_sets_is_said_wherever_numbers_are_printed() {
+    let folder = folder(&[("t.cc", TABLE), ("one.cc", b"intra\n")]);
+    let set = ["--set", "bs=64", "--set", "lr_b=0.0001"];
+    let call = |arguments: &[&str]| crisscross(folder.path(), &[arguments, &set].concat());
+    let line = "set on the command line: bs = 64, lr_b = 0.0001";
+    for arguments in [
+        &["plan", "t.cc", "one.cc"][..],
+        &["plan", "-q", "t.cc"],
+        &["plan", "-v", "t.cc"],
+        &["plan", "--why", "t:1", "t.cc"],
+        &["show", "t.cc"],
+        &["report", "t.cc"],
+        &["report", "t.cc", "--format", "md"],
+        &["report", "t.cc", "--format", "tex"],
+        &["report", "t.cc", "--toy"],
+    ] {
+        let left = call(arguments);
+        let said = left.out.replace("\\_", "_");
+        assert_eq!(said.matches(line).count(), 1, "{arguments:?}: {}", left.out);
+    }
+    let csv = call(&["report", "t.cc", "--format", "csv"]).out;
+    let mut lines = csv.lines();
+    assert!(lines.next().unwrap().ends_with(",note,set"), "{csv}");
+    assert!(
+        lines.next().unwrap().ends_with(",bs = 64; lr_b = 0.0001"),
+        "{csv}"
+    );
+    let json: Value =
+        serde_json::from_str(&call(&["plan", "one.cc", "--format", "json"]).out).unwrap();
+    assert_eq!(json["set"], json!(["bs = 64", "lr_b = 0.0001"]));
+    assert_eq!(json["stages"][0]["work"]["settings"]["bs"], 64);
+    let graph = call(&["graph", "one.cc"]);
+    assert!(graph.out.contains("f32[64, 2048]"), "{}", graph.out);
+}
+
+#[test]
+fn what_the_command_line_sets_is_the_last_place_of_a_value() {
+    let folder = folder(&[("t.cc", TABLE)]);
+    let shown = crisscross(
+        folder.path(),
+        &["show", "t.cc:t:1", "--changed", "--set", "bs=64"],
+    );
+    assert_eq!(
+        shown.out.lines().last(),
+        Some("  bs = 64    # command line:1"),
+        "{}",
+        shown.out
+    );
+    let explained = crisscross(folder.path(), &["explain", "t.cc:t:1.bs", "--set", "bs=64"]);
+    assert_eq!(
+        explained.out,
+        "t.cc:t:1.bs = 64\n\
+         \x20 1   paper.cc:143     crisscross     512   Table S10\n\
+         \x20 2   command line:1   command line   64                <- wins\n\
+         \x20 used by     t\n"
+    );
+    for (what, policy) in [
+        ("t.cc:t:1.relax", "extreme"),
+        ("crisscross.relax", "extreme"),
+    ] {
+        let set = format!("relax={policy}");
+        let windows = crisscross(folder.path(), &["explain", what, "--set", &set]);
+        assert!(
+            windows.out.starts_with("extreme = windows"),
+            "{}",
+            windows.out
+        );
+    }
+}
+
+#[test]
+fn a_wrong_set_is_said_once_at_its_place_and_what_cannot_be_set_is_refused() {
+    let folder = folder(&[("t.cc", TABLE), ("one.cc", b"intra\n")]);
+    for verb in ["check", "plan", "run"] {
+        let left = crisscross(folder.path(), &[verb, "t.cc", "one.cc", "--set", "bz=64"]);
+        assert_eq!(left.code, 1, "{verb}");
+        assert_eq!(left.err.matches("error[E0302]").count(), 1, "{}", left.err);
+        assert!(
+            left.err.contains("command line:1:1")
+                && left.err.contains("did you mean `bn` or `bs`?"),
+            "{}",
+            left.err
+        );
+    }
+    let unquoted = ["check", "one.cc", "--set", "loss=intra", "+", "sync"];
+    let left = crisscross(folder.path(), &unquoted);
+    assert_eq!(left.code, 1);
+    assert!(
+        left.err.contains("quote it: `--set 'loss = intra + sync'`"),
+        "{}",
+        left.err
+    );
+    for what in [
+        "crisscross",
+        "crisscross.bs",
+        "crisscross.relax",
+        "crisscross.v.f",
+    ] {
+        let verb = if what == "crisscross" {
+            "show"
+        } else {
+            "explain"
+        };
+        let left = crisscross(folder.path(), &[verb, what, "--set", "bs=no"]);
+        assert_eq!((left.code, left.out.as_str()), (1, ""), "{what}");
+        assert!(left.err.contains("command line:1:4"), "{}", left.err);
+    }
+    for arguments in [["show", "paper"], ["explain", "E0402"]] {
+        let left = crisscross(
+            folder.path(),
+            &[&arguments[..], &["--set", "bs=64"]].concat(),
+        );
+        assert_eq!((left.code, left.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(left.err.contains("--set bs=64"), "{}", left.err);
+    }
+}
+
+#[test]
 fn a_wrong_site_file_is_named() {
     let folder = folder(&[("t.cc", TABLE), ("crisscross.toml", b"devcie = \"cpu\"\n")]);
     let left = crisscross(folder.path(), &["plan", "t.cc"]);
@@ -886,7 +1004,8 @@ fn a_plan_says_which_finished_runs_lack_a_state_that_it_reads() {
     let runs = records::folder::Runs::open(place.path().join("runs")).unwrap();
     let context = records::folder::Context {
         plan: String::new(),
-        toy: false,
+        toy: plan.toy,
+        set: plan.set.clone(),
         code: String::new(),
         environment: records::record::Environment::default(),
     };

@@ -230,13 +230,14 @@ fn sides_that_cannot_be_compared_say_what_can() {
     );
 }
 
-/// The folder, below `runs`, of a finished run of the first stage that `file` plans.
-fn run(folder: &Path, file: &str, version: &str) -> String {
-    let plan = printed(folder, &["plan", file, "--format", "json"]);
+/// The folder, below `runs`, of a finished run of the first stage that `plan` plans with these arguments.
+fn run(folder: &Path, arguments: &[&str], version: &str) -> String {
+    let plan = printed(folder, &[&["plan", "--format", "json"], arguments].concat());
     let plan: compiler::plan::Plan = serde_json::from_str(&plan).unwrap();
     let context = records::folder::Context {
         plan: "p".repeat(64),
-        toy: false,
+        toy: plan.toy,
+        set: plan.set.clone(),
         code: version.to_owned(),
         environment: records::record::Environment::default(),
     };
@@ -255,8 +256,8 @@ fn a_run_is_compared_with_a_file_an_experiment_and_another_run() {
         ("t.cc", TABLE),
     ]);
     let (a, b) = (
-        run(folder.path(), "a.cc", "0.1.0"),
-        run(folder.path(), "b.cc", "0.1.1"),
+        run(folder.path(), &["a.cc"], "0.1.0"),
+        run(folder.path(), &["b.cc"], "0.1.1"),
     );
     let same = printed(&folder, &["diff", &a, "t.cc", "--exit-code"]);
     assert!(
@@ -275,6 +276,14 @@ fn a_run_is_compared_with_a_file_an_experiment_and_another_run() {
     assert!(
         row.ends_with("nothing differs: both are one run\n"),
         "{row}"
+    );
+    let quick = run(folder.path(), &["a.cc", "--set", "bs=64"], "0.1.0");
+    let set = printed(&folder, &["diff", &quick, "a.cc"]);
+    assert!(
+        set.starts_with(&format!(
+            "{quick} (pretrains:1 pretrain; set on the command line: bs = 64)  ->  a.cc\n"
+        )) && set.contains("bs       64 -> 512"),
+        "{set}"
     );
     let runs = printed(&folder, &["diff", &a, &b]);
     assert!(

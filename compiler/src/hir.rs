@@ -1114,6 +1114,8 @@ pub struct Row {
 pub struct Program {
     /// Made with the toy profile: every result is marked.
     pub is_toy: bool,
+    /// What the command line set above the file, as a file would write it: `bs = 64`.
+    pub set: Vec<String>,
     /// The file is nothing but a loss.
     pub is_bare: bool,
     /// The pretrainings that the file itself declares, in its order. A bare file has one, `main`.

@@ -30,7 +30,7 @@ mod fixture;
 use grammar::diagnostic::Diagnostic;
 use grammar::span::{FileId, Sources};
 
-pub use check::{PAPER, RELEASED, Resolver, SHIPPED, TOY};
+pub use check::{COMMAND_LINE, PAPER, RELEASED, Resolver, SHIPPED, TOY};
 
 /// What an experiment may spend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,5 +69,18 @@ pub fn check(
     resolve: &Resolver<'_>,
     profile: Profile,
 ) -> (Option<hir::Program>, Vec<Diagnostic>) {
-    check::check(sources, root, resolve, profile)
+    check_with(sources, root, resolve, profile, None)
+}
+
+/// [`check`] with values above all that the file says: the fields in `set`, a text of `sources` that is called [`COMMAND_LINE`]
+/// and has one field of a pretraining on each line. Every pretraining of the file and every row has them; names in them are
+/// those of the file.
+pub fn check_with(
+    sources: &mut Sources,
+    root: FileId,
+    resolve: &Resolver<'_>,
+    profile: Profile,
+    set: Option<FileId>,
+) -> (Option<hir::Program>, Vec<Diagnostic>) {
+    check::check(sources, root, resolve, profile, set)
 }

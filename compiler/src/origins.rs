@@ -8,7 +8,7 @@ use grammar::span::{FileId, Sources, Span};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::check::SHIPPED;
+use crate::check::{COMMAND_LINE, SHIPPED};
 use crate::hir::Provenance;
 
 /// One place that set a value.
@@ -53,6 +53,8 @@ pub struct Named {
 pub struct Texts<'s> {
     sources: &'s Sources,
     files: BTreeMap<FileId, File>,
+    /// The file whose names the command line sees.
+    root: Option<FileId>,
 }
 
 /// A field found in a tree: what set it, itself, and what is said of the declaration around it.
@@ -73,13 +75,20 @@ impl<'s> Texts<'s> {
         Texts {
             sources,
             files: files.collect(),
+            root: None,
         }
+    }
+
+    /// The same, with names on the command line as those of `root`.
+    pub fn beside(self, root: FileId) -> Self {
+        let root = Some(root);
+        Texts { root, ..self }
     }
 
     /// The places that set the value at `path`, the first one first; the last one counts. A field of one modality counts before
     /// the same field of all, wherever each stands.
     pub fn chain(&self, provenance: &Provenance, path: &str) -> Vec<(Span, Place)> {
-        let spans = spans(provenance, path);
+        let spans = spans(provenance, path).into_iter();
         spans.map(|span| (span, self.place(span))).collect()
     }
 
@@ -92,20 +101,19 @@ impl<'s> Texts<'s> {
             .get(&span.file)
             .and_then(|file| found(file, span));
         let Some(found) = found else {
+            let (setter, field, value) = match self.typed(span) {
+                Some(field) => {
+                    let (path, value) = (field.path.to_string(), field.value.span);
+                    (source.name.as_str(), Some(path), value)
+                }
+                None => ("the file", None, span),
+            };
             return Place {
                 file: source.name.clone(),
                 line,
-                setter: if source.name.ends_with(".cc") {
-                    "the file"
-                } else {
-                    source.name.as_str()
-                }
-                .to_owned(),
-                field: None,
-                value: match self.text(span).split_once('=') {
-                    Some((_, value)) if !source.name.ends_with(".cc") => value.trim().to_owned(),
-                    _ => self.text(span),
-                },
+                setter: setter.to_owned(),
+                field,
+                value: self.text(value),
                 sources: vec![],
                 notes: vec![],
             };
@@ -135,6 +143,7 @@ impl<'s> Texts<'s> {
         let file = self.files.get(&place.file);
         let value = file
             .and_then(|file| found_value(file, place))
+            .or_else(|| Some(self.typed(place)?.value.span))
             .unwrap_or(place);
         self.collect(value, &BTreeSet::new(), &mut seen, &mut found);
         found
@@ -201,6 +210,7 @@ impl<'s> Texts<'s> {
 
     /// The declaration that `name` means in `file`: its own, or one of a module that it uses.
     pub fn decl(&self, file: FileId, name: &str) -> Option<(FileId, &Decl)> {
+        let file = self.root.filter(|_| self.is_typed(file)).unwrap_or(file);
         let tree = self.files.get(&file)?;
         if let Some(decl) = decls(tree).find(|decl| decl.name.value == name) {
             return Some((file, decl));
@@ -273,6 +283,16 @@ impl<'s> Texts<'s> {
         }
     }
 
+    fn is_typed(&self, file: FileId) -> bool {
+        self.sources.get(file).name == COMMAND_LINE
+    }
+
+    /// The field of the command line at `span`.
+    fn typed(&self, span: Span) -> Option<Field> {
+        self.is_typed(span.file)
+            .then(|| grammar::field(self.sources, span).ok())?
+    }
+
     /// The text of `span` on one line, without comments.
     fn text(&self, span: Span) -> String {
         crate::readings::written(self.sources, span)
@@ -280,15 +300,21 @@ impl<'s> Texts<'s> {
 }
 
 /// The spans that set the value at `path`, the one that counts last.
-fn spans<'p>(provenance: &'p Provenance, path: &'p str) -> impl Iterator<Item = Span> + 'p {
+fn spans(provenance: &Provenance, path: &str) -> Vec<Span> {
     let of = |path: &str| provenance.get(path).into_iter().flatten().copied();
     let of_all = path.split_once('.').map(|(_, field)| field);
-    of_all.into_iter().flat_map(of).chain(of(path))
+    let spans: Vec<Span> = of_all.into_iter().flat_map(of).chain(of(path)).collect();
+    // What the command line sets for all modalities stands above each of them as well: once is enough, at its end.
+    let is_last = |at: usize| !spans[at + 1..].contains(&spans[at]);
+    (0..spans.len())
+        .filter(|at| is_last(*at))
+        .map(|at| spans[at])
+        .collect()
 }
 
 /// The span that counts for the value at `path`.
 pub fn winner(provenance: &Provenance, path: &str) -> Option<Span> {
-    spans(provenance, path).last()
+    spans(provenance, path).pop()
 }
 
 fn add_block(block: &Block, places: &mut Provenance) {

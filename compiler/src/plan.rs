@@ -17,7 +17,7 @@ pub use available::{Executable, executable, refusal, with_reasons};
 pub use build::{FORMAT, plan, planned};
 pub use draft::{Ask, Asked, Draft, literal};
 pub use likeness::likeness;
-pub use print::{Level, Summary, json, json_of, summary, text, totals};
+pub use print::{Level, Summary, json, json_of, set_line, summary, text, totals};
 pub use standing::{Estimate, Standing, State, Stood, data_sets, stood};
 pub use steps::Made;
 pub use why::{
@@ -48,6 +48,9 @@ pub struct Plan {
     pub format: u32,
     /// Made with `--toy`: results are marked.
     pub toy: bool,
+    /// What the command line set above the files: `bs = 64`. Results are marked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
     /// The stages, each after those it needs; each distinct one once.
     pub stages: Vec<Stage>,
     /// Pretrainings that may train side by side. A run executes stages one by one as long as nobody has measured what it gains:

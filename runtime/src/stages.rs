@@ -78,6 +78,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
         context: Context {
             plan: plan_hash(plan),
             toy: plan.toy,
+            set: plan.set.clone(),
             code: env!("CARGO_PKG_VERSION").to_owned(),
             environment: doctor::environment(options.device)?,
         },

@@ -9,7 +9,11 @@ use crate::render::{self, Format, plural};
 
 /// Prints all messages; fails on errors, with `--strict` on warnings too.
 pub fn check(arguments: &Check) -> Result<()> {
-    let compiled = compile(&arguments.files, compiler::Profile::Full);
+    let compiled = compile(
+        &arguments.files,
+        compiler::Profile::Full,
+        &arguments.above.set,
+    );
     if arguments.format == Format::Json || arguments.notes {
         render::print(&compiled.sources, &compiled.diagnostics, arguments.format);
     } else {

@@ -110,8 +110,9 @@ fn side(written: &str, file: Option<&str>, profile: Profile) -> Result<Side> {
     }
     if is_run(written) {
         let (run, stage) = run_of(Path::new(written))?;
+        let set = plan::set_line(&run.set).map_or(String::new(), |line| format!("; {line}"));
         return Ok(Side {
-            name: format!("{} ({})", written.trim_end_matches('/'), stage.label),
+            name: format!("{} ({}{set})", written.trim_end_matches('/'), stage.label),
             what: What::Run(Box::new((run, stage))),
         });
     }
@@ -137,7 +138,7 @@ fn side(written: &str, file: Option<&str>, profile: Profile) -> Result<Side> {
 }
 
 fn program(file: &str, profile: Profile) -> Result<Program> {
-    let compiled = compile(&[PathBuf::from(file)], profile);
+    let compiled = compile(&[PathBuf::from(file)], profile, &[]);
     // Only what stops a comparison is said: what is doubtful in a file is for `check`.
     if compiled.count(Severity::Error) > 0 {
         compiled.print_errors();

@@ -24,7 +24,7 @@ pub fn doc(arguments: &Doc) -> Result<()> {
         .cloned()
         .collect();
     may_be_written(&arguments.out)?;
-    let compiled = load::compile_or_stop(&files, compiler::Profile::Full)?;
+    let compiled = load::compile_or_stop(&files, compiler::Profile::Full, &[])?;
     let mut sources = compiled.sources;
     let ids: Vec<FileId> = files
         .iter()

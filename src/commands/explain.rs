@@ -14,23 +14,29 @@ use crate::render::{self, Format, write_out};
 
 /// Prints the page of a code, a value, the windows or a network of a pretraining, or all codes.
 pub fn explain(arguments: &Explain) -> Result<()> {
+    let set = &arguments.above.set;
     let Some(what) = &arguments.what else {
         list(arguments.format);
         return Ok(());
     };
     if let Some((file, name)) = super::relaxation::asked(what) {
-        return super::relaxation::explain(file, name, arguments.format);
+        return super::relaxation::explain((file, set), name, arguments.format);
     }
     if let Some(asked) = super::layers::asked(what) {
-        return super::layers::explain(&asked, arguments.format);
+        return super::layers::explain(&asked, set, arguments.format);
     }
     let is_code = codes::known()
         .iter()
         .any(|(code, _)| code.0.eq_ignore_ascii_case(what));
     if let Some(asked) = super::value::asked(what).filter(|_| !is_code) {
-        return super::value::explain(&asked, &arguments.files, arguments.format);
+        return super::value::explain(&asked, &arguments.files, set, arguments.format);
     }
     let (code, meaning) = find(what)?;
+    if !set.is_empty() {
+        let message = format!("`{code}` is a code, and `--set` sets fields of pretrainings");
+        return Err(Failure::misuse(message)
+            .help("explain a value with it: `crisscross explain crisscross.bs --set bs=64`"));
+    }
     let page = codes::page(code).expect("explain: each code has a page");
     let (sources, found) = example(&page);
     let text = match arguments.format {

@@ -19,6 +19,7 @@ pub fn graph(arguments: &Graph) -> Result<()> {
     let compiled = compile_or_stop(
         std::slice::from_ref(&arguments.file),
         profile(arguments.toy),
+        &arguments.above.set,
     )?;
     for (_, program) in compiled.programs().unwrap_or_default() {
         let (table, index) = rows::one(program, arguments.row.as_deref())?;

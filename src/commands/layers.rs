@@ -46,11 +46,11 @@ pub fn asked(what: &str) -> Option<Asked<'_>> {
     })
 }
 
-/// Prints the layers that are asked for.
-pub fn explain(asked: &Asked<'_>, format: Format) -> Result<()> {
+/// Prints the layers that are asked for, with the fields of `set` above the file.
+pub fn explain(asked: &Asked<'_>, set: &[String], format: Format) -> Result<()> {
     let tables = match asked.group {
-        Some(group) => vec![network(asked, group)?],
-        None => features(asked)?,
+        Some(group) => vec![network(asked, group, set)?],
+        None => features(asked, set)?,
     };
     write_out(&match format {
         Format::Text => {
@@ -81,10 +81,10 @@ struct Listed {
     rows: Vec<Row>,
 }
 
-fn network(asked: &Asked<'_>, group: &str) -> Result<Listed> {
+fn network(asked: &Asked<'_>, group: &str, set: &[String]) -> Result<Listed> {
     let name = format!("{}.{group}", asked.name);
     relaxation::closed(
-        asked.file,
+        (asked.file, set),
         asked.name,
         &format!(".{group}"),
         |sources, pretrain, provenance| {
@@ -107,14 +107,14 @@ fn network(asked: &Asked<'_>, group: &str) -> Result<Listed> {
     )
 }
 
-fn features(asked: &Asked<'_>) -> Result<Vec<Listed>> {
+fn features(asked: &Asked<'_>, set: &[String]) -> Result<Vec<Listed>> {
     let Some(file) = asked.file else {
         return Err(
             Failure::misuse("features are those of the evaluations of a table")
                 .help("write `crisscross explain FILE.cc:TABLE.features`"),
         );
     };
-    let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full)?;
+    let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full, set)?;
     let programs = compiled.programs().unwrap_or_default();
     let (_, program) = programs
         .first()

@@ -19,7 +19,7 @@ use crate::render::{self, Format, write_out};
 /// Prints the plan.
 pub fn plan(arguments: &cli::Plan) -> Result<()> {
     let (files, why) = files_and_why(arguments)?;
-    let compiled = compile(&files, profile(arguments.toy));
+    let compiled = compile(&files, profile(arguments.toy), &arguments.above.set);
     let programs = compiled.programs();
     let Some(programs) = programs else {
         compiled.print_loud();
@@ -130,6 +130,7 @@ fn reasons(
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned(),
+            set: finished.run.set.clone(),
             stage: stage.clone(),
         })
         .collect();
@@ -148,11 +149,11 @@ fn reasons(
     plan::reasons(stood, picked, &earlier, &place)
 }
 
-/// The plan of `files`, or of the rows among them that `only` names.
-pub fn plan_of(files: &[PathBuf], is_toy: bool, only: &[String]) -> Result<Plan> {
+/// The plan of `files` with the fields of `set` above them, or of the rows among them that `only` names.
+pub fn plan_of(files: &[PathBuf], is_toy: bool, set: &[String], only: &[String]) -> Result<Plan> {
     let Compiled {
         sources, programs, ..
-    } = compile_or_stop(files, profile(is_toy))?;
+    } = compile_or_stop(files, profile(is_toy), set)?;
     let mut programs: Vec<(String, Program)> = programs
         .into_iter()
         .filter_map(|(name, program)| Some((name, program?)))

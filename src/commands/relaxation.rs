@@ -8,7 +8,7 @@ use grammar::span::Sources;
 
 use super::rows;
 use crate::failure::{Failure, Result};
-use crate::load::compile_or_stop;
+use crate::load::{add_set, compile_or_stop, shipped_or_stop};
 use crate::render::{Format, write_out};
 
 /// What `explain` is asked for, if it is a relaxation: the file, and the name before `.relax`.
@@ -22,8 +22,8 @@ pub fn asked(what: &str) -> Option<(Option<&Path>, &str)> {
 }
 
 /// Prints the law of windows of the pretraining or row `name` of `file`; without one, of a pretraining of the prelude.
-pub fn explain(file: Option<&Path>, name: &str, format: Format) -> Result<()> {
-    let text = closed(file, name, ".relax", |sources, pretrain, provenance| {
+pub fn explain(of: (Option<&Path>, &[String]), name: &str, format: Format) -> Result<()> {
+    let text = closed(of, name, ".relax", |sources, pretrain, provenance| {
         let windows = printed(pretrain, &policy(sources, provenance), format);
         Ok(match format {
             Format::Text => {
@@ -36,17 +36,17 @@ pub fn explain(file: Option<&Path>, name: &str, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// What `then` makes of the pretraining or row `name` of `file`; without one, of a pretraining of the prelude. `path` is what
-/// was asked of it, for messages.
+/// What `then` makes of the pretraining or row `name` of `file` with the fields of `set` above it; without a file, of a
+/// pretraining of the prelude. `path` is what was asked of it, for messages.
 pub fn closed<T>(
-    file: Option<&Path>,
+    (file, set): (Option<&Path>, &[String]),
     name: &str,
     path: &str,
     then: impl FnOnce(&Sources, &Pretrain, &Provenance) -> Result<T>,
 ) -> Result<T> {
     match file {
         Some(file) => {
-            let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full)?;
+            let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full, set)?;
             let programs = compiled.programs().unwrap_or_default();
             let (_, program) = programs
                 .first()
@@ -56,8 +56,12 @@ pub fn closed<T>(
         }
         None => {
             let mut sources = compiler::sources();
-            let root = sources.add("command line", format!("use paper\npretrain it = {name}"));
-            let (program, _) = compiler::check(&mut sources, root, &|_, _| None, Profile::Full);
+            let root = sources.add("prelude", format!("use paper\npretrain it = {name}"));
+            let set = add_set(&mut sources, set);
+            let program = match super::show::is_shipped_value(name) {
+                true => shipped_or_stop(&mut sources, root, set)?,
+                false => None,
+            };
             let Some(declared) = program
                 .as_ref()
                 .and_then(|program| program.pretrains.first())

@@ -14,7 +14,12 @@ use crate::render::write_out;
 
 /// Prints the tables of some files.
 pub fn report(arguments: &Report) -> Result<()> {
-    let plan = with_reasons(&plan_of(&arguments.files, arguments.toy, &[])?);
+    let plan = with_reasons(&plan_of(
+        &arguments.files,
+        arguments.toy,
+        &arguments.above.set,
+        &[],
+    )?);
     let place = &arguments.place;
     let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
     print(&plan, &runs, arguments.format)

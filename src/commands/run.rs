@@ -19,7 +19,12 @@ use crate::handover;
 pub fn run(arguments: &Run) -> Result<()> {
     let passes = arguments.pass.iter().map(|name| pass(name));
     let passes = passes.collect::<Result<Vec<_>>>()?;
-    let plan = plan_of(&arguments.files, arguments.toy, &arguments.only)?;
+    let plan = plan_of(
+        &arguments.files,
+        arguments.toy,
+        &arguments.above.set,
+        &arguments.only,
+    )?;
     if plan.stages.is_empty() {
         return Err(
             Failure::new("the files ask for nothing to be trained or scored")

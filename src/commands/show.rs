@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use compiler::hir::{Program, Provenance};
-use compiler::{Profile, written};
+use compiler::{Profile, plan, written};
 use grammar::span::{FileId, Sources, Span};
 use serde_json::json;
 
 use crate::cli::Show;
 use crate::failure::{Failure, Result};
-use crate::load::compile_or_stop;
+use crate::load::{add_set, compile_or_stop, shipped_or_stop};
 use crate::render::write_out;
 
 /// Prints the module or the value.
@@ -28,6 +28,11 @@ pub fn show(arguments: &Show) -> Result<()> {
             return Err(Failure::misuse(message)
                 .help("name what it declares: `crisscross show FILE.cc:NAME --json`"));
         }
+        (None, None) if !arguments.above.set.is_empty() => {
+            let message = "a module is text, in which nothing can be set";
+            return Err(Failure::misuse(message)
+                .help("show what it declares: `crisscross show crisscross --set bs=64`"));
+        }
         (None, None) => {}
     }
     let known = compiler::SHIPPED.iter();
@@ -45,7 +50,8 @@ pub fn show(arguments: &Show) -> Result<()> {
 
 /// Prints what a file asks for: its pretrainings, protocols and tables row by row, each under the name by which it is shown.
 fn show_file(file: &Path, arguments: &Show) -> Result<()> {
-    let compiled = compile_or_stop(&[file.to_owned()], Profile::Full)?;
+    let set = &arguments.above.set;
+    let compiled = compile_or_stop(&[file.to_owned()], Profile::Full, set)?;
     for (name, program) in compiled.programs().unwrap_or_default() {
         let tables = program.tables.iter().map(|table| {
             let columns: Vec<&str> = table
@@ -83,6 +89,7 @@ fn show_file(file: &Path, arguments: &Show) -> Result<()> {
 
 fn outline(file: &str, program: &Program) -> String {
     let mut lines = vec![file.to_owned()];
+    lines.extend(plan::set_line(&program.set).map(|line| format!("  {line}")));
     lines.extend(
         program
             .pretrains
@@ -138,7 +145,7 @@ fn in_module(name: &str) -> (&str, &str) {
 }
 
 /// Is it a pretraining of a shipped module?
-fn is_shipped_value(name: &str) -> bool {
+pub(super) fn is_shipped_value(name: &str) -> bool {
     let (module, name) = in_module(name);
     let text = compiler::SHIPPED.iter().find(|(known, _)| *known == module);
     text.is_some_and(|(_, text)| {
@@ -156,7 +163,8 @@ fn show_shipped(name: &str, arguments: &Show) -> Result<()> {
     let file = format!("{module}.cc");
     let root = sources.iter().find(|(_, source)| source.name == file);
     let root = root.expect("show: each shipped module is a source").0;
-    let (program, _) = compiler::check(&mut sources, root, &|_, _| None, Profile::Full);
+    let set = add_set(&mut sources, &arguments.above.set);
+    let program = shipped_or_stop(&mut sources, root, set)?;
     // A profile states bounds and closes to nothing.
     let Some(program) = program else {
         let message = format!("`{module}` holds bounds, which are no values of an experiment");
@@ -167,7 +175,8 @@ fn show_shipped(name: &str, arguments: &Show) -> Result<()> {
 
 /// Prints the pretraining, row or protocol `name` of `file`, closed, each value with the line that set it.
 fn show_in(name: &str, file: &Path, arguments: &Show) -> Result<()> {
-    let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full)?;
+    let set = &arguments.above.set;
+    let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full, set)?;
     for (_, program) in compiled.programs().unwrap_or_default() {
         let place = file.display().to_string();
         show_value(&compiled.sources, program, (&place, name), arguments)?;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::rows;
 use crate::failure::{Failure, Result};
-use crate::load::{Compiled, compile};
+use crate::load::{Compiled, compile, shipped_or_stop};
 use crate::render::{Format, write_out};
 
 /// What was asked for, split as far as the words go.
@@ -63,8 +63,8 @@ struct Read {
     prefix: String,
 }
 
-/// Reads the file or module that was asked about, and `others`, whose rows may use the value.
-fn read(asked: &Asked<'_>, others: &[PathBuf]) -> Result<Read> {
+/// Reads the file or module that was asked about, and `others`, whose rows may use the value, with the fields of `set` above.
+fn read(asked: &Asked<'_>, others: &[PathBuf], set: &[String]) -> Result<Read> {
     let is_module = |name: &str| compiler::SHIPPED.iter().any(|(known, _)| *known == name);
     let own = asked.file.filter(|file| !is_module(file));
     let mut files: Vec<PathBuf> = own.map(PathBuf::from).into_iter().collect();
@@ -75,7 +75,7 @@ fn read(asked: &Asked<'_>, others: &[PathBuf]) -> Result<Read> {
             .cloned()
             .collect::<Vec<_>>(),
     );
-    let mut compiled = compile(&files, Profile::Full);
+    let mut compiled = compile(&files, Profile::Full, set);
     if compiled.count(Severity::Error) > 0 {
         compiled.print_errors();
         return Err(Failure::said());
@@ -91,8 +91,7 @@ fn read(asked: &Asked<'_>, others: &[PathBuf]) -> Result<Read> {
         .find(|(_, source)| source.name == name);
     let (root, _) = found.expect("explain: what was read is a source");
     let program = if module.is_some() {
-        let (program, _) =
-            compiler::check(&mut compiled.sources, root, &|_, _| None, Profile::Full);
+        let program = shipped_or_stop(&mut compiled.sources, root, compiled.set)?;
         program.ok_or_else(|| {
             Failure::misuse(format!("`{name}` holds bounds and nothing to explain"))
                 .help("ask about `paper` or `released`")
@@ -121,9 +120,14 @@ struct Subject<'p> {
 }
 
 /// Prints where the value comes from.
-pub fn explain(asked: &Asked<'_>, others: &[PathBuf], format: Format) -> Result<()> {
-    let read = read(asked, others)?;
-    let texts = Texts::read(&read.compiled.sources);
+pub fn explain(
+    asked: &Asked<'_>,
+    others: &[PathBuf],
+    set: &[String],
+    format: Format,
+) -> Result<()> {
+    let read = read(asked, others, set)?;
+    let texts = Texts::read(&read.compiled.sources).beside(read.root);
     let splits = std::iter::once((asked.rest, None)).chain(
         asked
             .rest

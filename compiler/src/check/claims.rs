@@ -395,6 +395,14 @@ impl<'a> Checker<'a> {
         for note in notes {
             diagnostic = diagnostic.note(note);
         }
+        if !self.above.is_empty() && assert.span.file == self.modules[0].file {
+            let set = self.above.iter().map(|(path, entry)| {
+                let value = self.sources.text(entry.value.span);
+                format!("`{path} = {value}`")
+            });
+            let set: Vec<String> = set.collect();
+            diagnostic = diagnostic.note(format!("set on the command line: {}", set.join(", ")));
+        }
         self.report(&Env::of_module(0), diagnostic);
     }
 

@@ -184,7 +184,11 @@ impl<'a> Checker<'a> {
                 .map(|(_, name)| *name)
                 .find(|name| *name != record.name)
                 .unwrap_or(&record.name);
-            if entry.places.len() > 1 {
+            let place = entry.places.last();
+            if place.is_some_and(|place| self.is_above(*place)) {
+                diagnostic =
+                    diagnostic.help("write the value out: each record had one of its own before");
+            } else if entry.places.len() > 1 {
                 let before = format!("{base}.{path}");
                 diagnostic = diagnostic
                     .help(format!("the value that it had before is `{before}`"))

@@ -10,6 +10,7 @@ mod chains;
 mod checkpoints;
 mod claims;
 mod collapse;
+mod command_line;
 mod drawings;
 mod evals;
 mod expand;
@@ -49,16 +50,20 @@ use expand::Call;
 use messages::Wanted;
 pub(crate) use messages::{counted, nearest, suggest};
 
+pub use command_line::COMMAND_LINE;
 pub use load::{PAPER, RELEASED, Resolver, SHIPPED, TOY};
 
-/// Checks the file `root` with all that it uses. The program is there only if there is no error.
+/// Checks the file `root` with all that it uses, and with what `set` sets above it. The program is there only if there is no
+/// error.
 pub(crate) fn check(
     sources: &mut Sources,
     root: FileId,
     resolve: &Resolver<'_>,
     profile: Profile,
+    set: Option<FileId>,
 ) -> (Option<hir::Program>, Vec<Diagnostic>) {
-    let (program, found, _) = check_asking(sources, root, resolve, profile, None);
+    let beside = (set, None);
+    let (program, found, _) = check_asking(sources, root, resolve, profile, beside);
     (program, found)
 }
 
@@ -77,7 +82,7 @@ pub(crate) fn check_asking(
     root: FileId,
     resolve: &Resolver<'_>,
     profile: Profile,
-    condition: Option<&Condition>,
+    (set, condition): (Option<FileId>, Option<&Condition>),
 ) -> (Option<hir::Program>, Vec<Diagnostic>, Answers) {
     let mut found = vec![];
     let modules = load::load(sources, root, resolve, &mut found);
@@ -97,11 +102,17 @@ pub(crate) fn check_asking(
         Profile::Full => None,
         Profile::Toy => Some(profile::caps(sources, &mut found)),
     };
+    let fields = set.map_or(vec![], |set| command_line::read(sources, set, &mut found));
     let mut checker = Checker::new(sources, &modules, caps, found);
+    checker.take_up(&fields);
     checker.question.condition = condition;
     checker.find_rings_and_unknowns();
-    let program = checker.program();
-    let is_whole = checker.caps.is_none();
+    let mut program = checker.program();
+    if let Some(program) = &mut program {
+        checker.sets_nothing(program);
+        program.set = command_line::written(sources, &fields);
+    }
+    let is_whole = checker.caps.is_none() && set.is_none();
     let found = allow::silence(&modules, sources, checker.found, is_whole);
     let found = settle(found, root);
     let is_wrong = found.iter().any(|d| d.severity == Severity::Error);
@@ -168,6 +179,8 @@ pub(crate) struct Checker<'a> {
     disputed: BTreeSet<(usize, &'a str)>,
     /// The bounds of `--toy`.
     caps: Option<profile::Caps>,
+    /// What the command line sets, by path.
+    above: BTreeMap<String, record::Entry<'a>>,
     /// What was found so far.
     found: Vec<Diagnostic>,
     /// Where mistakes of syntax are.
@@ -358,6 +371,7 @@ impl<'a> Checker<'a> {
             wrong: BTreeSet::new(),
             disputed: BTreeSet::new(),
             caps,
+            above: BTreeMap::new(),
             found,
             broken: vec![],
             parted: BTreeMap::new(),

@@ -247,7 +247,7 @@ impl<'a> Checker<'a> {
             let (name, _) = path.split_once('.')?;
             let is_known = modalities.iter().any(|m| m == name);
             let place = entry.places.last().copied()?;
-            (!is_known && !self.is_shipped(place.file))
+            (!is_known && !self.is_shipped(place.file) && !self.is_above(place))
                 .then(|| (path.clone(), name.to_owned(), place))
         };
         let Some((path, name, _)) = record.entries.iter().find_map(own) else {

@@ -273,22 +273,25 @@ impl<'a> Checker<'a> {
             ..Env::of_module(module)
         };
         let own = (module, decl.name.value.as_str());
-        match &decl.body {
+        let mut record = match &decl.body {
             Body::Block(block) => {
                 let mut record = Record::new(decl.kind.value, &decl.name.value, decl.name.span);
                 self.set_fields(&mut record, block, &env);
-                record.declared.push(own);
-                Some(record)
+                record
             }
             Body::Expr(expr) => {
                 let slot = Slot::new(expr, env, &decl.name.value);
                 let mut record = self.record(&slot, decl.kind.value)?;
                 record.name = decl.name.value.clone();
                 record.used_at = decl.name.span;
-                record.declared.push(own);
-                Some(record)
+                record
             }
+        };
+        record.declared.push(own);
+        if module == 0 && record.kind == Kind::Pretrain {
+            self.set_above(&mut record);
         }
+        Some(record)
     }
 
     /// A record by name, or a copy `with` changed fields.

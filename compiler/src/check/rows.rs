@@ -126,6 +126,7 @@ impl<'a> Checker<'a> {
         }
         Some(Program {
             is_toy: self.caps.is_some(),
+            set: vec![],
             is_bare: self.modules[0].is_bare,
             pretrains,
             evals,
@@ -748,6 +749,7 @@ impl<'a> Checker<'a> {
         for field in checkpoints {
             record.set("checkpoint".into(), &field.value, env.clone(), field.span);
         }
+        self.set_above(&mut record);
         let record = Rc::new(Record {
             // A row is no declaration; those that it is built on keep their own state.
             is_unsure: record.is_unsure || record.declared.iter().any(|d| self.wrong.contains(d)),

@@ -37,6 +37,7 @@ fn finished(draft: Draft<'_>) -> Plan {
     Plan {
         format: FORMAT,
         toy: draft.toy,
+        set: draft.set,
         stages: draft.asked.into_iter().map(stage).collect(),
         gangs: draft.gangs,
         tables: draft.tables,

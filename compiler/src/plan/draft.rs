@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub struct Draft<'p> {
     /// Made with `--toy`.
     pub toy: bool,
+    /// What the command line set above the files.
+    pub set: Vec<String>,
     /// The stages, each after those it needs.
     pub asked: Vec<Asked<'p>>,
     /// Pretrainings that may train side by side.
@@ -117,6 +119,10 @@ pub fn literal<'p>(files: &[(&str, &'p Program)]) -> Result<Draft<'p>, Vec<Diagn
     let mut refused = vec![];
     let mut draft = Draft {
         toy: files.iter().any(|(_, program)| program.is_toy),
+        // The same for all files.
+        set: files
+            .first()
+            .map_or(vec![], |(_, program)| program.set.clone()),
         asked: vec![],
         gangs: vec![],
         tables: vec![],

@@ -22,6 +22,11 @@ pub enum Level {
     Full,
 }
 
+/// What the command line set, in one line, so that nobody takes what follows for the files' own; nothing where it set nothing.
+pub fn set_line(set: &[String]) -> Option<String> {
+    (!set.is_empty()).then(|| format!("set on the command line: {}", set.join(", ")))
+}
+
 /// The plan as JSON, complete: what the engine reads.
 pub fn json(plan: &Plan) -> String {
     serde_json::to_string_pretty(plan).expect("plans are plain data")
@@ -112,7 +117,8 @@ fn rows(stood: &Stood<'_>) -> String {
         let line = format!("{name:names$}  {state:states$}  {label}");
         line.trim_end().to_owned() + "\n"
     });
-    lines.collect()
+    let set = set_line(&stood.plan.set).map(|line| line + "\n");
+    set.into_iter().chain(lines).collect()
 }
 
 fn row_values(stood: &Stood<'_>) -> Vec<Value> {

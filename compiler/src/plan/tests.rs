@@ -66,6 +66,7 @@ fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
     };
     Program {
         is_toy: false,
+        set: vec![],
         is_bare: false,
         pretrains: vec![],
         evals: vec![],

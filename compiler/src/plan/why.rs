@@ -1,6 +1,6 @@
 //! Why a stage is done, is to do, or waits: the nearest finished stage, and in what it differs.
 
-use super::print::stages_of;
+use super::print::{set_line, stages_of};
 use super::standing::{State, Stood, kind, lacks, needs};
 use super::{Stage, StageId, Work};
 use crate::graph::pairs;
@@ -19,6 +19,8 @@ const SHOWN: usize = 6;
 pub struct Earlier {
     /// The name of its folder.
     pub folder: String,
+    /// What the command line that made it set above its files.
+    pub set: Vec<String>,
     /// The stage as its plan had it.
     pub stage: Stage,
 }
@@ -61,6 +63,9 @@ pub enum Because {
     Differs {
         /// The folder of that stage.
         folder: String,
+        /// What the command line that made it set above its files.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        set: Vec<String>,
         /// The fields that differ, those that the file writes first at the front; none where only an operator has changed since.
         fields: Vec<Difference>,
     },
@@ -168,6 +173,7 @@ fn because(
         None => Because::First,
         Some((fields, earlier)) => Because::Differs {
             folder: earlier.folder.clone(),
+            set: earlier.set.clone(),
             fields,
         },
     }
@@ -274,12 +280,12 @@ fn weights(loss: &Loss) -> Option<String> {
 
 /// The reasons for people, a block for each row.
 pub fn text(stood: &Stood<'_>, reasons: &[Reason]) -> String {
-    let mut out = String::new();
+    let mut out = set_line(&stood.plan.set).map_or(String::new(), |line| line + "\n");
     let mut row = "";
     for reason in reasons {
         if reason.row != row {
+            let gap = if row.is_empty() { "" } else { "\n" };
             row = &reason.row;
-            let gap = if out.is_empty() { "" } else { "\n" };
             out += &format!("{gap}{row}  {}\n", reason.label);
         }
         let label = stood.at(&reason.stage).map_or("", |stage| {
@@ -312,13 +318,18 @@ pub fn text(stood: &Stood<'_>, reasons: &[Reason]) -> String {
                 out += "stopped; all that needs it lacks a data set\n";
             }
             Because::NotAvailable => out += "left out; this version cannot run it\n",
-            Because::Differs { folder, fields } if fields.is_empty() => {
+            Because::Differs { folder, fields, .. } if fields.is_empty() => {
                 out += &format!(
                     "to do; `{folder}` has the same fields, and an operator that it used has changed since\n"
                 );
             }
-            Because::Differs { folder, fields } => {
-                out += &format!("to do; the nearest finished one, `{folder}`, differs in\n");
+            Because::Differs {
+                folder,
+                set,
+                fields,
+            } => {
+                let set = set_line(set).map_or(String::new(), |line| format!(" ({line})"));
+                out += &format!("to do; the nearest finished one, `{folder}`{set}, differs in\n");
                 out += &difference_lines(fields);
             }
         }

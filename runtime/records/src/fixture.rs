@@ -72,6 +72,7 @@ pub fn plan() -> Plan {
     Plan {
         format: 1,
         toy: false,
+        set: vec![],
         stages: stages.to_vec(),
         gangs: vec![],
         tables: vec![table],
@@ -88,6 +89,7 @@ pub fn context() -> Context {
     Context {
         plan: "p".repeat(64),
         toy: false,
+        set: vec![],
         code: "0.1.0".to_owned(),
         environment,
     }

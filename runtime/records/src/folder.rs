@@ -60,6 +60,8 @@ pub struct Context {
     pub plan: String,
     /// The plan was made with `--toy`.
     pub toy: bool,
+    /// What the command line set above the files of the plan.
+    pub set: Vec<String>,
     /// The version of crisscross.
     pub code: String,
     /// Where it runs.
@@ -179,6 +181,7 @@ impl Runs {
             label: stage.label.clone(),
             plan: context.plan.clone(),
             toy: context.toy,
+            set: context.set.clone(),
             code: context.code.clone(),
             environment: context.environment.clone(),
             status: Status::Running,
@@ -350,11 +353,14 @@ impl Drop for Attempt {
     }
 }
 
-/// The content hash of a plan: 64 hexadecimal digits of blake3 over its stages' ids and its tables.
+/// The content hash of a plan: 64 hexadecimal digits of blake3 over its stages' ids, its tables, and what the command line set.
 pub fn plan_hash(plan: &Plan) -> String {
     let ids: Vec<&StageId> = plan.stages.iter().map(|stage| &stage.id).collect();
-    let text = serde_json::to_string(&(plan.format, plan.toy, ids, &plan.tables))
+    let mut text = serde_json::to_string(&(plan.format, plan.toy, ids, &plan.tables))
         .expect("plans are plain data");
+    for field in &plan.set {
+        text += &format!("\n{field}");
+    }
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 

@@ -26,6 +26,9 @@ pub struct Run {
     pub plan: String,
     /// Made with `--toy`.
     pub toy: bool,
+    /// What the command line set above the files that asked for it: `bs = 64`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
     /// The version of crisscross that ran it.
     pub code: String,
     /// What the numbers may depend on beside the plan.

@@ -7,7 +7,7 @@ pub use render::Format;
 use crate::Result;
 use crate::folder::{Finished, METRICS, Runs};
 use crate::record::{ClipCounts, Environment, PretrainResult, ScoreResult};
-use compiler::plan::{CellPlan, Plan, RowPlan, StageId, TablePlan};
+use compiler::plan::{CellPlan, Plan, RowPlan, StageId, TablePlan, set_line};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Report {
     /// Made with `--toy`: synthetic stand-ins and small networks.
     pub toy: bool,
+    /// What the command line set above the files: `bs = 64`.
+    pub set: Vec<String>,
     /// The tables in the order of the plan.
     pub tables: Vec<TableReport>,
 }
@@ -109,6 +111,7 @@ pub fn report_of(plan: &Plan, finished: &BTreeMap<StageId, Finished>) -> Result<
         .collect::<Result<_>>()?;
     Ok(Report {
         toy: plan.toy,
+        set: plan.set.clone(),
         tables,
     })
 }
@@ -156,7 +159,10 @@ fn table_report(
         };
         columns = vec![plain("steps"), plain("loss")];
     }
-    let mut notes = notes.in_words(plan.toy);
+    let mut notes: Vec<String> = set_line(&plan.set)
+        .into_iter()
+        .chain(notes.in_words(plan.toy))
+        .collect();
     if !table.curves.is_empty() {
         let curves: Vec<&str> = table.curves.iter().map(|curve| curve.name()).collect();
         notes.push(format!(
@@ -403,6 +409,25 @@ mod tests {
                 "curves of train.loss, train.rates are not drawn: they stand in `metrics.jsonl` of the pretraining of each row"
             )
         );
+    }
+
+    #[test]
+    fn what_the_command_line_set_is_said_first_below_each_table() {
+        let plan = Plan {
+            set: vec!["bs = 64".to_owned(), "seed = 3".to_owned()],
+            ..fixture::plan()
+        };
+        let report = report_of(&plan, &[]);
+        let line = "set on the command line: bs = 64, seed = 3";
+        assert_eq!(report.tables[0].notes[0], line);
+        let csv = report.render(Format::Csv);
+        let lines: Vec<&str> = csv.lines().collect();
+        assert!(lines[0].ends_with(",toy,note,set"), "{csv}");
+        assert_eq!(
+            lines[1],
+            "t1,1,loss = intra,linear8 on UCF101,,69.7,,0,no,,bs = 64; seed = 3"
+        );
+        assert_eq!(lines.len(), 5);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The summary of a plan: what is asked for, shared, done and to do, by kind, data set and table.
 
-use super::{count, stages_of};
+use super::{count, set_line, stages_of};
 use crate::hir::Drawing;
 use crate::plan::standing::{Estimate, Links, State, Stood, kind};
 use crate::plan::{StageId, Work};
@@ -31,6 +31,9 @@ pub struct Summary {
     pub rows: usize,
     /// Made with `--toy`.
     pub toy: bool,
+    /// What the command line set above the files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
     /// Stages by kind, of kinds that there are.
     pub stages: Vec<Counts>,
     /// Pretrainings by data set.
@@ -155,6 +158,7 @@ pub fn summary(stood: &Stood<'_>) -> Summary {
         tables: plan.tables.len(),
         rows: plan.tables.iter().map(|table| table.rows.len()).sum(),
         toy: plan.toy,
+        set: plan.set.clone(),
         stages: counts(stood),
         pretrainings,
         by_table: by_table(stood),
@@ -339,11 +343,13 @@ fn in_short(names: &[String]) -> String {
 pub fn totals(summary: &Summary) -> String {
     let toy = if summary.toy { " (toy)" } else { "" };
     let mut out = format!(
-        "plan{toy} for {}, {}, {}\n\n",
+        "plan{toy} for {}, {}, {}\n",
         count(summary.files, "file"),
         count(summary.tables, "table"),
         count(summary.rows, "row")
     );
+    out += &set_line(&summary.set).map_or(String::new(), |line| line + "\n");
+    out += "\n";
     for of in &summary.stages {
         let noun = KINDS.iter().find(|(word, _)| *word == of.kind);
         let what = count(of.distinct, noun.map_or(of.kind, |(_, noun)| noun));

@@ -139,6 +139,7 @@ fn what_lacks_its_data_is_stopped_and_what_is_made_for_it_alone() {
 fn earlier(plan: &Plan) -> Vec<Earlier> {
     let one = |stage: &Stage| Earlier {
         folder: format!("folder of {}", stage.label),
+        set: plan.set.clone(),
         stage: stage.clone(),
     };
     plan.stages.iter().map(one).collect()
@@ -181,7 +182,11 @@ fn a_reason_names_the_nearest_finished_stage_and_what_differs() {
     );
 
     // Two fields differ in one, one in the other.
-    let known = [earlier(&now(2, 0)), earlier(&now(2, 3))].concat();
+    let quick = Plan {
+        set: vec!["ep = 2".to_owned()],
+        ..now(2, 3)
+    };
+    let known = [earlier(&now(2, 0)), earlier(&quick)].concat();
     let found = whys(&plan, &none, &known);
     let difference = |path: &str, here: &str, there: &str| Difference {
         path: path.to_owned(),
@@ -193,6 +198,7 @@ fn a_reason_names_the_nearest_finished_stage_and_what_differs() {
         found[0].1,
         Because::Differs {
             folder: "folder of t:1 pretrain".to_owned(),
+            set: quick.set.clone(),
             fields: vec![difference("ep", "100", "2")],
         }
     );
@@ -210,7 +216,12 @@ fn a_reason_names_the_nearest_finished_stage_and_what_differs() {
         &reasons(&stood(&plan, &none), &[(0, 0)], &known, &|_, _, _| None),
     );
     assert!(text.starts_with("t:1  row 1\n  pretrain  "), "{text}");
-    assert!(text.contains("      ep  100  was 2\n"), "{text}");
+    assert!(
+        text.contains(
+            "`folder of t:1 pretrain` (set on the command line: ep = 2), differs in\n      ep  100  was 2\n"
+        ),
+        "{text}"
+    );
 }
 
 /// Equal settings under another id: an operator's version was raised in between.

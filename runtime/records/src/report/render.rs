@@ -44,7 +44,7 @@ impl Report {
             .collect();
         let text = environment.render_str(
             template,
-            context! { toy => self.toy, tables => Value::from(Serde(&tables)) },
+            context! { toy => self.toy, set => self.set.join("; "), tables => Value::from(Serde(&tables)) },
         );
         let text = text.expect("render: the templates fit the report");
         let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();

@@ -183,18 +183,24 @@ fn the_modules_are_compared_as_texts_and_their_pretrainings_as_values() {
     assert!(out.contains(
         "augment GB\n  paper     gaussian_blur(p: 0.5, sigma: (0.1, 2.0), pair: range, levels: exact)   [Table S1 (p) | App. D.1 (sigma, pair) | ours (levels)]\n  released  "
     ), "{out}");
-    assert_eq!(
-        printed(".", &["diff", "paper", "paper"])
-            .lines()
-            .nth(1)
-            .unwrap_or("")
-            .split(':')
-            .nth(1),
-        Some(" the paper does not say it, or not all of it; both say the same")
-    );
     let closed = printed(".", &["diff", "paper:crisscross", "released:crisscross"]);
     assert!(closed.contains("~ GB: gaussian_blur("), "{closed}");
     assert!(closed.contains("lr_b"), "{closed}");
+}
+
+#[test]
+fn a_module_does_not_differ_from_itself() {
+    let out = printed(EXPERIMENTS, &["diff", "paper", "paper", "--exit-code"]);
+    assert_eq!(
+        out,
+        "paper  ->  paper\n  nothing differs: both are one module\n"
+    );
+    let out = printed(EXPERIMENTS, &["diff", "paper", "paper", "--format", "json"]);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&json["same"], &json["difference"]),
+        (&true.into(), &serde_json::json!([]))
+    );
 }
 
 #[test]
@@ -414,6 +420,11 @@ fn a_value_that_is_not_there_is_told_the_nearest() {
             "is a part of the value of `optim`",
             "`crisscross.optim`",
         ),
+        (
+            "table1.cc:tabel1:11.loss",
+            "`table1.cc` declares no `tabel1`",
+            "did you mean `table1.cc:table1:11.loss`?",
+        ),
         ("KS.train", "has no fields", "explain the whole: `KS`"),
         (
             "linear8.haed",
@@ -428,6 +439,30 @@ fn a_value_that_is_not_there_is_told_the_nearest() {
             "{asked}: {err}"
         );
     }
+}
+
+#[test]
+fn a_file_or_module_alone_is_explained_by_what_is_in_it() {
+    let folder = folder(&[("t.cc", TABLE), ("one.cc", "intra")]);
+    let out = printed(folder.path(), &["explain", "t.cc"]);
+    assert_eq!(
+        out,
+        "  t.cc:t:1   row   loss = intra
+  t.cc:t:2   row   all
+  t.cc:t:3   row   twice
+
+`crisscross explain t.cc:t:1` lists its values, `crisscross explain t.cc:t:1.lr_b` says where one comes from
+"
+    );
+    let out = printed(folder.path(), &["explain", "one.cc", "--format", "json"]);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    let main = serde_json::json!({ "name": "one.cc:main", "kind": "pretrain", "label": null });
+    assert_eq!(json["names"], Value::from(vec![main]));
+    let out = printed(folder.path(), &["explain", "paper"]);
+    assert!(out.contains("paper:linear8           eval\n"), "{out}");
+    let (code, _, err) = crisscross(folder.path(), &["explain", "no.cc"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("E0110"), "{err}");
 }
 
 #[test]

@@ -21,12 +21,19 @@ use crate::render::{Format, write_out};
 pub struct Asked<'w> {
     /// The file or the module: `table1.cc`, `released`; the prelude if left out.
     file: Option<&'w str>,
-    /// `NAME`, `NAME.path`, `TABLE:ROW.path`.
+    /// `NAME`, `NAME.path`, `TABLE:ROW.path`; empty where all names are asked for.
     rest: &'w str,
 }
 
-/// Reads `FILE.cc:NAME.path`, `MODULE:NAME.path` and `NAME.path`; `None` for what can only be a code.
+/// Reads `FILE.cc:NAME.path`, `MODULE:NAME.path` and `NAME.path`, and `FILE.cc` or `MODULE` for all that is in it; `None` for
+/// what can only be a code.
 pub fn asked(what: &str) -> Option<Asked<'_>> {
+    if what.ends_with(".cc") || compiler::SHIPPED.iter().any(|(known, _)| *known == what) {
+        return Some(Asked {
+            file: Some(what),
+            rest: "",
+        });
+    }
     if let Some(at) = what.find(".cc:") {
         return Some(Asked {
             file: Some(&what[..at + 3]),
@@ -128,6 +135,10 @@ pub fn explain(
 ) -> Result<()> {
     let read = read(asked, others, set)?;
     let texts = Texts::read(&read.compiled.sources).beside(read.root);
+    if asked.rest.is_empty() {
+        contents(&read, &texts, format);
+        return Ok(());
+    }
     let splits = std::iter::once((asked.rest, None)).chain(
         asked
             .rest
@@ -158,6 +169,63 @@ pub fn explain(
     Err(unknown(&read, &texts, asked.rest))
 }
 
+/// All names that can be explained, each with what it is: declarations, and the rows of tables.
+fn contents(read: &Read, texts: &Texts<'_>, format: Format) {
+    let is_table = |kind: Kind| matches!(kind, Kind::Table | Kind::Figure);
+    let declared = texts.declared(read.root);
+    let mut names: Vec<[String; 3]> = declared
+        .filter(|decl| !is_table(decl.kind.value))
+        .map(|decl| {
+            [
+                decl.name.value.clone(),
+                decl.kind.value.word().to_owned(),
+                String::new(),
+            ]
+        })
+        .collect();
+    // The one pretraining of a bare file is declared by no line of it.
+    for one in &read.program.pretrains {
+        if names.iter().all(|[name, ..]| *name != one.name) {
+            names.push([one.name.clone(), "pretrain".to_owned(), String::new()]);
+        }
+    }
+    for table in &read.program.tables {
+        // The table of a file without one repeats its pretrainings.
+        if texts.decl(read.root, &table.name).is_some() {
+            let rows = (1..).zip(&table.rows);
+            names.extend(rows.map(|(number, row)| {
+                [
+                    format!("{}:{number}", table.name),
+                    "row".to_owned(),
+                    row.label.clone(),
+                ]
+            }));
+        }
+    }
+    for [name, ..] in &mut names {
+        *name = format!("{}{name}", read.prefix);
+    }
+    if format == Format::Json {
+        let names = names.iter().map(|[name, kind, label]| {
+            let label = (!label.is_empty()).then_some(label);
+            json!({ "name": name, "kind": kind, "label": label })
+        });
+        let object = json!({ "asked": read.prefix.trim_end_matches(':'), "names": names.collect::<Vec<_>>() });
+        write_out(&format!("{object:#}\n"));
+        return;
+    }
+    let mut text = columns(&names);
+    if let Some([name, ..]) = names
+        .iter()
+        .find(|[_, kind, _]| kind == "pretrain" || kind == "row")
+    {
+        text += &format!(
+            "\n`crisscross explain {name}` lists its values, `crisscross explain {name}.lr_b` says where one comes from\n"
+        );
+    }
+    write_out(&text);
+}
+
 /// Nothing is called so.
 fn unknown(read: &Read, texts: &Texts<'_>, rest: &str) -> Failure {
     let name = rest.split('.').next().unwrap_or(rest);
@@ -175,11 +243,16 @@ fn unknown(read: &Read, texts: &Texts<'_>, rest: &str) -> Failure {
     let declared = texts
         .declared(read.root)
         .map(|decl| decl.name.value.as_str());
-    let names: Vec<&str> = declared.collect();
+    let tables = read.program.tables.iter().map(|known| known.name.as_str());
+    let pretrains = read
+        .program
+        .pretrains
+        .iter()
+        .map(|known| known.name.as_str());
     let place = read.compiled.sources.get(read.root).name.as_str();
-    let failure = Failure::misuse(format!("`{place}` declares no `{name}`"));
-    match compiler::nearest(name, names.iter().copied()).as_slice() {
-        [one] => failure.help(format!("did you mean `{}{one}{}`?", read.prefix, &rest[name.len()..])),
+    let failure = Failure::misuse(format!("`{place}` declares no `{table}`"));
+    match compiler::nearest(table, declared.chain(tables).chain(pretrains)).as_slice() {
+        [one] => failure.help(format!("did you mean `{}{one}{}`?", read.prefix, &rest[table.len()..])),
         _ => failure.help(
             "a value is named as `FILE.cc:NAME.path` or `FILE.cc:TABLE:ROW.path`, one of the prelude as `crisscross.lr_b`",
         ),

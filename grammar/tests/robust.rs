@@ -162,6 +162,13 @@ proptest! {
     }
 }
 
+/// What a message cuts out of the text is there.
+#[test]
+fn a_field_without_its_first_member_is_read() {
+    let (_, found) = read("pretrain x = y with { v.f = , a, b }");
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
 /// A mend that takes the place of part of a character, and one of a whole one.
 #[test]
 fn a_place_is_never_within_a_character() {

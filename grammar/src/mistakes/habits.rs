@@ -81,7 +81,7 @@ pub(super) fn members_without_brackets(p: &Place) -> Option<Mistake> {
         return None;
     }
     let start = item_around(p.tokens, p.i.checked_sub(1)?)?.0;
-    let equals = path_end(p.tokens, start).filter(|&end| p.at(end) == "=")?;
+    let equals = path_end(p.tokens, start).filter(|&end| p.at(end) == "=" && end + 1 < p.i)?;
     let is_member = |i: usize| {
         let is_value = p.tokens.is_name(i) || p.shape(i) == Some(Shape::Number);
         let sets = path_end(p.tokens, i).is_some_and(|end| matches!(p.at(end), "=" | ":"));

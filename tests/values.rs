@@ -183,6 +183,9 @@ fn the_modules_are_compared_as_texts_and_their_pretrainings_as_values() {
     assert!(out.contains(
         "augment GB\n  paper     gaussian_blur(p: 0.5, sigma: (0.1, 2.0), pair: range, levels: exact)   [Table S1 (p) | App. D.1 (sigma, pair) | ours (levels)]\n  released  "
     ), "{out}");
+    // A note belongs to one field alone.
+    assert_eq!(out.matches(", epoch\n").count(), 1, "{out}");
+    assert!(out.contains("pretrain crisscross.es, epoch\n"), "{out}");
     let closed = printed(".", &["diff", "paper:crisscross", "released:crisscross"]);
     assert!(closed.contains("~ GB: gaussian_blur("), "{closed}");
     assert!(closed.contains("lr_b"), "{closed}");

@@ -139,8 +139,10 @@ pretrain crisscross {
   ## note several devices: statistics over all of them [code]
   bn        = per_view                        ## source: code
 
+  bs        = 512                                     ## source: Table S10
   ## note epoch: 220 K, 1 M and 3.5 M samples [Table S10]
-  bs = 512   es = 220K   ep = 100                     ## source: Table S10
+  es        = 220K                                    ## source: Table S10
+  ep        = 100                                     ## source: Table S10
   ## note which parameters decay: all of them, in the gradient [code]
   optim     = adam(betas: (0.9, 0.999), wd: 0.0001)   ## source: Table S10
   ## note warm-up: none said; the first two epochs here [code]

@@ -139,8 +139,10 @@ pretrain crisscross {
   ## note several devices: statistics over all of them [code]
   bn        = per_view                        ## source: code
 
+  bs        = 512                                                    ## source: Table S10 (not released)
   ## note epoch: each video 5 times, by index; 1 M would be 200 K videos [code]
-  bs = 512   es = 220K   ep = 100                                    ## source: Table S10 (not released)
+  es        = 220K                                                   ## source: Table S10 (not released)
+  ep        = 100                                                    ## source: Table S10 (not released)
   ## note which parameters decay: all of them, in the gradient [code]
   optim     = adam(betas: (0.9, 0.999), wd: 0.0001)                  ## source: Table S10 (not released)
   ## note warm-up: two epochs from 0, for the encoders alone [code]

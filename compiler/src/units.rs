@@ -183,33 +183,57 @@ impl Dimension {
             (Self::FREQUENCY, "a sample rate"),
         ];
         named.iter().find(|(d, _)| *d == self).map_or_else(
-            || format!("a quantity in {}", self.unit()),
+            || {
+                let unit = self.unit();
+                let above = if unit.starts_with('/') { "1" } else { "" };
+                format!("a quantity in {above}{unit}")
+            },
             |n| n.1.to_string(),
         )
     }
 
-    /// The unit in which it is printed; empty for a number.
+    /// The unit in which it is printed, with the fewest units that there are: `fps`, `frames/Hz`, `s^2`, `/s`; empty for a
+    /// number.
     pub fn unit(self) -> String {
-        match self {
-            Self::FRAME_RATE => return "fps".into(),
-            Self::FREQUENCY => return "Hz".into(),
-            _ => {}
-        }
-        let part = |(i, &e): (usize, &i8)| {
-            if e == 1 {
-                BASES[i].to_string()
-            } else {
-                format!("{}^{e}", BASES[i])
+        let mut best = (self.size(), self.written(None));
+        for (name, rate) in [("fps", Self::FRAME_RATE), ("Hz", Self::FREQUENCY)] {
+            for sign in [1, -1] {
+                // `s/frames` is plainer than `1/fps`.
+                let Some(rest) = self
+                    .combined(rate, -sign)
+                    .filter(|rest| sign > 0 || *rest != Self::NUMBER)
+                else {
+                    continue;
+                };
+                if rest.size() + 1 < best.0 {
+                    best = (rest.size() + 1, rest.written(Some((name, sign))));
+                }
             }
+        }
+        best.1
+    }
+
+    /// How many units it takes to write it in base units.
+    fn size(self) -> u32 {
+        let exponents = self.0.iter();
+        exponents.map(|e| u32::from(e.unsigned_abs())).sum()
+    }
+
+    /// The base units, and one more with its exponent: what is multiplied, then what it is divided by.
+    fn written(self, more: Option<(&str, i8)>) -> String {
+        let own = BASES.into_iter().zip(self.0);
+        let all: Vec<(&str, i8)> = own.chain(more).filter(|(_, e)| *e != 0).collect();
+        let power = |name: &str, exponent: u8| match exponent {
+            1 => name.to_owned(),
+            _ => format!("{name}^{exponent}"),
         };
-        let parts: Vec<String> = self
-            .0
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| **e != 0)
-            .map(part)
-            .collect();
-        parts.join(" ")
+        let side = |sign: i8| {
+            let of_side = all.iter().filter(move |(_, e)| e.signum() == sign);
+            of_side.map(move |(name, e)| power(name, e.unsigned_abs()))
+        };
+        let above: Vec<String> = side(1).collect();
+        let below: String = side(-1).map(|unit| format!("/{unit}")).collect();
+        above.join("*") + &below
     }
 }
 
@@ -380,6 +404,44 @@ mod tests {
             Quantity::parse("99999999999999999999999999999999999", None),
             None
         );
+    }
+
+    #[test]
+    fn units_of_products_are_written_with_the_fewest() {
+        let over = |a: Quantity, b: Quantity| a.over(b).unwrap();
+        let times = |a: Quantity, b: Quantity| a.times(b).unwrap();
+        let (frames, rate) = (quantity("8", "frames"), quantity("16", "kHz"));
+        let (s, px) = (quantity("2", "s"), quantity("3", "px"));
+        let cases = [
+            (
+                over(frames, rate),
+                "0.0005frames/Hz",
+                "a quantity in frames/Hz",
+            ),
+            (times(frames, s), "16s*frames", "a quantity in s*frames"),
+            (over(s, frames), "0.25s/frames", "a quantity in s/frames"),
+            (
+                over(Quantity::number(Exact::whole(1)), s),
+                "0.5/s",
+                "a quantity in 1/s",
+            ),
+            (times(px, px), "9px^2", "a quantity in px^2"),
+            (
+                over(px, quantity("16", "fps")),
+                "0.1875px/fps",
+                "a quantity in px/fps",
+            ),
+            (rate, "16000Hz", "a sample rate"),
+        ];
+        for (quantity, value, noun) in cases {
+            assert_eq!(
+                (
+                    quantity.to_string().as_str(),
+                    quantity.dimension.noun().as_str()
+                ),
+                (value, noun)
+            );
+        }
     }
 
     #[test]

@@ -857,6 +857,15 @@ fn networks_and_features_are_listed_layer_by_layer() {
     let json: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(json["parameters"], 2_100_736);
     assert_eq!(json["layers"][1]["output"], serde_json::json!([512]));
+    let place = &json["places"][0];
+    assert_eq!(
+        (
+            &place["file"],
+            place["line"].is_u64(),
+            place["column"].is_u64()
+        ),
+        (&"paper.cc".into(), true, true)
+    );
     for (wrong, says) in [
         ("small.cc:t.x.f", "has no network `x.f`"),
         ("crisscross.features", "the evaluations of a table"),
@@ -893,6 +902,11 @@ fn windows_are_explained_for_a_pretraining_of_the_prelude_and_a_row_of_a_file() 
     let json: Value = serde_json::from_str(&far.out).unwrap();
     assert_eq!(json["name"], "extreme");
     assert_eq!(json["pairs"][2]["mean"], "1");
+    let place = &json["places"][1];
+    assert_eq!(
+        (&place["file"], &place["line"], &place["column"]),
+        (&"far.cc".into(), &2.into(), &34.into())
+    );
     let row = crisscross(folder.path(), &["explain", "far.cc:pretrains:1.relax"]);
     assert!(
         row.out

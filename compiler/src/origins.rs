@@ -18,6 +18,8 @@ pub struct Place {
     pub file: String,
     /// The line, from 1.
     pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
     /// What set it there: `crisscross`, `crisscross_k400 with`, `table1 row`, `table1 for`, `command line`.
     pub setter: String,
     /// The field as written there: `lr_b` may set `v.lr_b`.
@@ -95,7 +97,7 @@ impl<'s> Texts<'s> {
     /// The place at `span`, which is a field, a value of a `for`, or `protocol on data`.
     pub fn place(&self, span: Span) -> Place {
         let source = self.sources.get(span.file);
-        let (line, _) = self.sources.line_column(span.file, span.start);
+        let (line, column) = self.sources.line_column(span.file, span.start);
         let found = self
             .files
             .get(&span.file)
@@ -111,6 +113,7 @@ impl<'s> Texts<'s> {
             return Place {
                 file: source.name.clone(),
                 line,
+                column,
                 setter: setter.to_owned(),
                 field,
                 value: self.text(value),
@@ -123,6 +126,7 @@ impl<'s> Texts<'s> {
         Place {
             file: source.name.clone(),
             line,
+            column,
             setter: found.setter,
             field: found.field.map(|field| field.path.to_string()),
             value: self.text(found.value),

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use compiler::Profile;
 use compiler::graph::networks::{self, Row};
+use compiler::origins::Place;
 use serde_json::{Value, json};
 
+use super::value::places;
 use super::{relaxation, rows};
 use crate::failure::{Failure, Result};
 use crate::load::compile_or_stop;
@@ -55,8 +57,10 @@ pub fn explain(asked: &Asked<'_>, set: &[String], format: Format) -> Result<()> 
     write_out(&match format {
         Format::Text => {
             let tables = tables.iter().map(|listed| {
-                let place = listed.place.as_ref();
-                let place = place.map_or(String::new(), |place| format!("    # {place}"));
+                let place = listed.places.last();
+                let place = place.map_or(String::new(), |place| {
+                    format!("    # {}:{}", place.file, place.line)
+                });
                 format!("{}{place}\n{}", listed.name, networks::text(&listed.rows))
             });
             tables.collect::<Vec<_>>().join("\n")
@@ -76,8 +80,8 @@ pub fn explain(asked: &Asked<'_>, set: &[String], format: Format) -> Result<()> 
 /// Layers under their title.
 struct Listed {
     name: String,
-    /// The line that sets the network: `trimodal.cc:33`.
-    place: Option<String>,
+    /// The places that set the network, the one that counts last.
+    places: Vec<Place>,
     rows: Vec<Row>,
 }
 
@@ -97,12 +101,8 @@ fn network(asked: &Asked<'_>, group: &str, set: &[String]) -> Result<Listed> {
                 let list: Vec<String> = groups.collect();
                 Failure::misuse(message).help(format!("it trains {}", list.join(", ")))
             })?;
-            let set = provenance.get(group).and_then(|places| places.last());
-            let place = set.map(|span| {
-                let (line, _) = sources.line_column(span.file, span.start);
-                format!("{}:{line}", sources.get(span.file).name)
-            });
-            Ok(Listed { name, place, rows })
+            let places = places(sources, provenance, group);
+            Ok(Listed { name, places, rows })
         },
     )
 }
@@ -132,7 +132,7 @@ fn features(asked: &Asked<'_>, set: &[String]) -> Result<Vec<Listed>> {
         .filter_map(|(heading, eval)| {
             Some(Listed {
                 name: format!("{heading}, {}", eval.uses),
-                place: None,
+                places: vec![],
                 rows: networks::of_features(pretrain, eval)?,
             })
         })
@@ -152,5 +152,5 @@ fn json_of(listed: &Listed) -> Value {
         .map(|row| json!({ "layer": row.name, "output": row.shape, "parameters": row.parameters }))
         .collect();
     let total: u64 = rows.iter().map(|row| row.parameters).sum();
-    json!({ "name": listed.name, "place": listed.place, "layers": layers, "parameters": total })
+    json!({ "name": listed.name, "places": listed.places, "layers": layers, "parameters": total })
 }

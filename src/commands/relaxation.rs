@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use compiler::hir::{Pretrain, Program, Provenance};
+use compiler::origins::Place;
 use compiler::{Profile, time};
 use grammar::span::Sources;
+use serde_json::{Value, json};
 
 use super::rows;
+use super::value::{place_lines, places};
 use crate::failure::{Failure, Result};
 use crate::load::{add_set, compile_or_stop, shipped_or_stop};
 use crate::render::{Format, write_out};
@@ -24,12 +27,20 @@ pub fn asked(what: &str) -> Option<(Option<&Path>, &str)> {
 /// Prints the law of windows of the pretraining or row `name` of `file`; without one, of a pretraining of the prelude.
 pub fn explain(of: (Option<&Path>, &[String]), name: &str, format: Format) -> Result<()> {
     let text = closed(of, name, ".relax", |sources, pretrain, provenance| {
-        let windows = printed(pretrain, &policy(sources, provenance), format);
+        let policy = policy(sources, provenance);
+        let places = places(sources, provenance, "relax");
         Ok(match format {
             Format::Text => {
-                windows + "  set at\n" + &super::value::places(sources, provenance, "relax")
+                let places: Vec<&Place> = places.iter().collect();
+                time::text(pretrain, &policy) + "  set at\n" + &place_lines(&places)
             }
-            Format::Json => windows,
+            Format::Json => {
+                let windows = time::json(pretrain, &policy);
+                let mut windows: Value =
+                    serde_json::from_str(&windows).expect("explain: laws are printed as JSON");
+                windows["places"] = json!(places);
+                format!("{windows:#}\n")
+            }
         })
     })?;
     write_out(&text);
@@ -74,13 +85,6 @@ pub fn closed<T>(
             };
             then(&sources, &declared.pretrain, &declared.provenance)
         }
-    }
-}
-
-fn printed(pretrain: &Pretrain, name: &str, format: Format) -> String {
-    match format {
-        Format::Text => time::text(pretrain, name),
-        Format::Json => time::json(pretrain, name) + "\n",
     }
 }
 

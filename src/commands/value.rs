@@ -564,7 +564,7 @@ fn used_names(tables: &[String]) -> String {
 }
 
 /// The places in order, the one that counts marked, then its notes.
-fn place_lines(places: &[&Place]) -> String {
+pub(super) fn place_lines(places: &[&Place]) -> String {
     // `lr_b` and `v.lr_b` may both set one value.
     let written: Vec<&String> = places
         .iter()
@@ -788,10 +788,8 @@ fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// For the commands that say more about one value: its places alone.
-pub fn places(sources: &Sources, provenance: &Provenance, path: &str) -> String {
-    let texts = Texts::read(sources);
-    let chain = texts.chain(provenance, path);
-    let places: Vec<&Place> = chain.iter().map(|(_, place)| place).collect();
-    place_lines(&places)
+/// For the commands that say more about one value: the places that set it.
+pub fn places(sources: &Sources, provenance: &Provenance, path: &str) -> Vec<Place> {
+    let chain = Texts::read(sources).chain(provenance, path).into_iter();
+    chain.map(|(_, place)| place).collect()
 }

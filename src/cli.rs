@@ -129,6 +129,9 @@ pub struct Explain {
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+    /// The value of the toy profile
+    #[arg(long)]
+    pub toy: bool,
     /// What is set above the files.
     #[command(flatten)]
     pub above: Above,

@@ -107,6 +107,15 @@ impl Compiled {
     }
 }
 
+/// How files are read: for which budget, and with which fields above them.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// The budget.
+    pub profile: compiler::Profile,
+    /// What `--set` gives.
+    pub set: &'a [String],
+}
+
 /// Reads and compiles all `files`, whatever is wrong with some of them, with the fields of `set` above them.
 pub fn compile(files: &[PathBuf], profile: compiler::Profile, set: &[String]) -> Compiled {
     let mut sources = compiler::sources();
@@ -145,9 +154,9 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile, set: &[String]) ->
 pub fn shipped_or_stop(
     sources: &mut Sources,
     root: FileId,
+    profile: compiler::Profile,
     set: Option<FileId>,
 ) -> Result<Option<Program>> {
-    let profile = compiler::Profile::Full;
     let (program, found) = compiler::check_with(sources, root, &|_, _| None, profile, set);
     let errors = found.into_iter().filter(|d| d.severity == Severity::Error);
     let errors: Vec<Diagnostic> = errors.collect();

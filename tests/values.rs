@@ -445,6 +445,39 @@ fn a_value_that_is_not_there_is_told_the_nearest() {
 }
 
 #[test]
+fn a_value_of_the_toy_profile_names_what_bounds_it() {
+    let out = printed(".", &["explain", "crisscross.bs", "--toy"]);
+    assert_eq!(
+        out,
+        "crisscross.bs = 8
+  1   paper.cc:143   crisscross   512   Table S10
+  note  epoch: 220 K, 1 M and 3.5 M samples [Table S10]
+  bounded by  toy.cc, which `crisscross show toy` prints
+"
+    );
+    let bounds = |path: &str| {
+        let out = printed(".", &["explain", path, "--toy", "--format", "json"]);
+        let json: Value = serde_json::from_str(&out).unwrap();
+        json["bounded_by"].clone()
+    };
+    assert_eq!(bounds("crisscross.es"), "toy.cc");
+    // Its warm-up stays shorter than the run.
+    assert_eq!(bounds("crisscross.lr_b"), "toy.cc");
+    assert_eq!(bounds("crisscross.lr_p"), Value::Null);
+    assert_eq!(bounds("crisscross.views"), Value::Null);
+    let all = printed(".", &["explain", "crisscross", "--toy"]);
+    let bs = all.lines().find(|line| line.starts_with("  bs "));
+    let words: Vec<&str> = bs.unwrap_or_default().split_whitespace().collect();
+    assert_eq!(words, ["bs", "8", "toy.cc"], "{all}");
+    let layers = printed(".", &["explain", "crisscross.v.f", "--toy"]);
+    assert!(layers.contains("4 x 4 x 56 x 56"), "{layers}");
+    for unbounded in ["E0402", "linear8.test"] {
+        let (code, out, err) = crisscross(Path::new("."), &["explain", unbounded, "--toy"]);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    }
+}
+
+#[test]
 fn a_file_or_module_alone_is_explained_by_what_is_in_it() {
     let folder = folder(&[("t.cc", TABLE), ("one.cc", "intra")]);
     let out = printed(folder.path(), &["explain", "t.cc"]);

@@ -7,33 +7,37 @@ use grammar::diagnostic::{Code, Diagnostic};
 use grammar::span::Sources;
 use serde_json::{Value, json};
 
+use super::profile;
 use crate::cli::Explain;
 use crate::failure::{Failure, Result};
-use crate::load;
+use crate::load::{self, Reading};
 use crate::render::{self, Format, write_out};
 
 /// Prints the page of a code, a value, the windows or a network of a pretraining, or all codes.
 pub fn explain(arguments: &Explain) -> Result<()> {
-    let set = &arguments.above.set;
+    let reading = Reading {
+        profile: profile(arguments.toy),
+        set: &arguments.above.set,
+    };
     let Some(what) = &arguments.what else {
         list(arguments.format);
         return Ok(());
     };
     if let Some((file, name)) = super::relaxation::asked(what) {
-        return super::relaxation::explain((file, set), name, arguments.format);
+        return super::relaxation::explain((file, reading), name, arguments.format);
     }
     if let Some(asked) = super::layers::asked(what) {
-        return super::layers::explain(&asked, set, arguments.format);
+        return super::layers::explain(&asked, reading, arguments.format);
     }
     let is_code = codes::known()
         .iter()
         .any(|(code, _)| code.0.eq_ignore_ascii_case(what));
     if let Some(asked) = super::value::asked(what).filter(|_| !is_code) {
-        return super::value::explain(&asked, &arguments.files, set, arguments.format);
+        return super::value::explain(&asked, &arguments.files, reading, arguments.format);
     }
     let (code, meaning) = find(what)?;
-    if !set.is_empty() {
-        let message = format!("`{code}` is a code, and `--set` sets fields of pretrainings");
+    if arguments.toy || !reading.set.is_empty() {
+        let message = format!("`{code}` is a code; `--set` and `--toy` are for values");
         return Err(Failure::misuse(message)
             .help("explain a value with it: `crisscross explain crisscross.bs --set bs=64`"));
     }

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use compiler::Profile;
 use compiler::graph::networks::{self, Row};
 use compiler::origins::Place;
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use super::value::places;
 use super::{relaxation, rows};
 use crate::failure::{Failure, Result};
-use crate::load::compile_or_stop;
+use crate::load::{Reading, compile_or_stop};
 use crate::render::{Format, write_out};
 
 /// What `explain` is asked for, if it is a network or features.
@@ -48,11 +47,11 @@ pub fn asked(what: &str) -> Option<Asked<'_>> {
     })
 }
 
-/// Prints the layers that are asked for, with the fields of `set` above the file.
-pub fn explain(asked: &Asked<'_>, set: &[String], format: Format) -> Result<()> {
+/// Prints the layers that are asked for.
+pub fn explain(asked: &Asked<'_>, reading: Reading<'_>, format: Format) -> Result<()> {
     let tables = match asked.group {
-        Some(group) => vec![network(asked, group, set)?],
-        None => features(asked, set)?,
+        Some(group) => vec![network(asked, group, reading)?],
+        None => features(asked, reading)?,
     };
     write_out(&match format {
         Format::Text => {
@@ -85,10 +84,10 @@ struct Listed {
     rows: Vec<Row>,
 }
 
-fn network(asked: &Asked<'_>, group: &str, set: &[String]) -> Result<Listed> {
+fn network(asked: &Asked<'_>, group: &str, reading: Reading<'_>) -> Result<Listed> {
     let name = format!("{}.{group}", asked.name);
     relaxation::closed(
-        (asked.file, set),
+        (asked.file, reading),
         asked.name,
         &format!(".{group}"),
         |sources, pretrain, provenance| {
@@ -107,14 +106,14 @@ fn network(asked: &Asked<'_>, group: &str, set: &[String]) -> Result<Listed> {
     )
 }
 
-fn features(asked: &Asked<'_>, set: &[String]) -> Result<Vec<Listed>> {
+fn features(asked: &Asked<'_>, reading: Reading<'_>) -> Result<Vec<Listed>> {
     let Some(file) = asked.file else {
         return Err(
             Failure::misuse("features are those of the evaluations of a table")
                 .help("write `crisscross explain FILE.cc:TABLE.features`"),
         );
     };
-    let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full, set)?;
+    let compiled = compile_or_stop(&[PathBuf::from(file)], reading.profile, reading.set)?;
     let programs = compiled.programs().unwrap_or_default();
     let (_, program) = programs
         .first()

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use compiler::hir::{Pretrain, Program, Provenance};
 use compiler::origins::Place;
-use compiler::{Profile, time};
+use compiler::time;
 use grammar::span::Sources;
 use serde_json::{Value, json};
 
 use super::rows;
 use super::value::{place_lines, places};
 use crate::failure::{Failure, Result};
-use crate::load::{add_set, compile_or_stop, shipped_or_stop};
+use crate::load::{Reading, add_set, compile_or_stop, shipped_or_stop};
 use crate::render::{Format, write_out};
 
 /// What `explain` is asked for, if it is a relaxation: the file, and the name before `.relax`.
@@ -25,7 +25,7 @@ pub fn asked(what: &str) -> Option<(Option<&Path>, &str)> {
 }
 
 /// Prints the law of windows of the pretraining or row `name` of `file`; without one, of a pretraining of the prelude.
-pub fn explain(of: (Option<&Path>, &[String]), name: &str, format: Format) -> Result<()> {
+pub fn explain(of: (Option<&Path>, Reading<'_>), name: &str, format: Format) -> Result<()> {
     let text = closed(of, name, ".relax", |sources, pretrain, provenance| {
         let policy = policy(sources, provenance);
         let places = places(sources, provenance, "relax");
@@ -47,17 +47,17 @@ pub fn explain(of: (Option<&Path>, &[String]), name: &str, format: Format) -> Re
     Ok(())
 }
 
-/// What `then` makes of the pretraining or row `name` of `file` with the fields of `set` above it; without a file, of a
-/// pretraining of the prelude. `path` is what was asked of it, for messages.
+/// What `then` makes of the pretraining or row `name` of `file` read as `reading` says; without a file, of a pretraining of
+/// the prelude. `path` is what was asked of it, for messages.
 pub fn closed<T>(
-    (file, set): (Option<&Path>, &[String]),
+    (file, Reading { profile, set }): (Option<&Path>, Reading<'_>),
     name: &str,
     path: &str,
     then: impl FnOnce(&Sources, &Pretrain, &Provenance) -> Result<T>,
 ) -> Result<T> {
     match file {
         Some(file) => {
-            let compiled = compile_or_stop(&[PathBuf::from(file)], Profile::Full, set)?;
+            let compiled = compile_or_stop(&[PathBuf::from(file)], profile, set)?;
             let programs = compiled.programs().unwrap_or_default();
             let (_, program) = programs
                 .first()
@@ -70,7 +70,7 @@ pub fn closed<T>(
             let root = sources.add("prelude", format!("use paper\npretrain it = {name}"));
             let set = add_set(&mut sources, set);
             let program = match super::show::is_shipped_value(name) {
-                true => shipped_or_stop(&mut sources, root, set)?,
+                true => shipped_or_stop(&mut sources, root, profile, set)?,
                 false => None,
             };
             let Some(declared) = program

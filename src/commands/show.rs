@@ -164,7 +164,7 @@ fn show_shipped(name: &str, arguments: &Show) -> Result<()> {
     let root = sources.iter().find(|(_, source)| source.name == file);
     let root = root.expect("show: each shipped module is a source").0;
     let set = add_set(&mut sources, &arguments.above.set);
-    let program = shipped_or_stop(&mut sources, root, set)?;
+    let program = shipped_or_stop(&mut sources, root, Profile::Full, set)?;
     // A profile states bounds and closes to nothing.
     let Some(program) = program else {
         let message = format!("`{module}` holds bounds, which are no values of an experiment");

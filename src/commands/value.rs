@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::rows;
 use crate::failure::{Failure, Result};
-use crate::load::{Compiled, compile, shipped_or_stop};
+use crate::load::{Compiled, Reading, compile, shipped_or_stop};
 use crate::render::{Format, write_out};
 
 /// What was asked for, split as far as the words go.
@@ -66,12 +66,15 @@ struct Read {
     /// The program of the file that was asked about.
     program: Program,
     root: FileId,
+    /// The same program as it is without the bounds of `--toy`; only where they hold.
+    whole: Option<Program>,
     /// How that file is written in commands, with a colon; empty for the prelude.
     prefix: String,
 }
 
-/// Reads the file or module that was asked about, and `others`, whose rows may use the value, with the fields of `set` above.
-fn read(asked: &Asked<'_>, others: &[PathBuf], set: &[String]) -> Result<Read> {
+/// Reads the file or module that was asked about, and `others`, whose rows may use the value.
+fn read(asked: &Asked<'_>, others: &[PathBuf], reading: Reading<'_>) -> Result<Read> {
+    let Reading { profile, set } = reading;
     let is_module = |name: &str| compiler::SHIPPED.iter().any(|(known, _)| *known == name);
     let own = asked.file.filter(|file| !is_module(file));
     let mut files: Vec<PathBuf> = own.map(PathBuf::from).into_iter().collect();
@@ -82,7 +85,7 @@ fn read(asked: &Asked<'_>, others: &[PathBuf], set: &[String]) -> Result<Read> {
             .cloned()
             .collect::<Vec<_>>(),
     );
-    let mut compiled = compile(&files, Profile::Full, set);
+    let mut compiled = compile(&files, profile, set);
     if compiled.count(Severity::Error) > 0 {
         compiled.print_errors();
         return Err(Failure::said());
@@ -98,7 +101,7 @@ fn read(asked: &Asked<'_>, others: &[PathBuf], set: &[String]) -> Result<Read> {
         .find(|(_, source)| source.name == name);
     let (root, _) = found.expect("explain: what was read is a source");
     let program = if module.is_some() {
-        let program = shipped_or_stop(&mut compiled.sources, root, compiled.set)?;
+        let program = shipped_or_stop(&mut compiled.sources, root, profile, compiled.set)?;
         program.ok_or_else(|| {
             Failure::misuse(format!("`{name}` holds bounds and nothing to explain"))
                 .help("ask about `paper` or `released`")
@@ -110,8 +113,16 @@ fn read(asked: &Asked<'_>, others: &[PathBuf], set: &[String]) -> Result<Read> {
             .and_then(|(_, program)| program.clone());
         first.expect("explain: a file without errors has a program")
     };
+    let whole = match profile {
+        Profile::Full => None,
+        Profile::Toy => {
+            let profile = Profile::Full;
+            Some(read(asked, others, Reading { profile, ..reading })?.program)
+        }
+    };
     Ok(Read {
         compiled,
+        whole,
         program,
         root,
         prefix: asked.file.map_or(String::new(), |file| format!("{file}:")),
@@ -130,10 +141,10 @@ struct Subject<'p> {
 pub fn explain(
     asked: &Asked<'_>,
     others: &[PathBuf],
-    set: &[String],
+    reading: Reading<'_>,
     format: Format,
 ) -> Result<()> {
-    let read = read(asked, others, set)?;
+    let read = read(asked, others, reading)?;
     let texts = Texts::read(&read.compiled.sources).beside(read.root);
     if asked.rest.is_empty() {
         contents(&read, &texts, format);
@@ -149,7 +160,7 @@ pub fn explain(
             .rev(),
     );
     for (name, path) in splits {
-        if let Some(subject) = subject(&read.program, name) {
+        if let Some(subject) = subject_of(&read.program, name) {
             return match path {
                 Some(path) => one(&read, &texts, &subject, path, format),
                 None => {
@@ -259,7 +270,7 @@ fn unknown(read: &Read, texts: &Texts<'_>, rest: &str) -> Failure {
     }
 }
 
-fn subject<'p>(program: &'p Program, name: &'p str) -> Option<Subject<'p>> {
+fn subject_of<'p>(program: &'p Program, name: &'p str) -> Option<Subject<'p>> {
     if let Some(one) = program.pretrains.iter().find(|one| one.name == name) {
         return Some(Subject {
             name,
@@ -302,6 +313,16 @@ fn fields(subject: &Subject<'_>) -> Vec<(String, String)> {
     fields
 }
 
+impl Read {
+    /// The module whose bounds the closed text of a field is, instead of what its places set.
+    fn bound(&self, subject: &Subject<'_>, path: &str, closed: &str) -> Option<&'static str> {
+        let whole = subject_of(self.whole.as_ref()?, subject.name)?;
+        let fields = fields(&whole);
+        let (_, before) = fields.iter().find(|(known, _)| known == path)?;
+        (before != closed).then_some("toy.cc")
+    }
+}
+
 /// One value.
 fn one(
     read: &Read,
@@ -331,11 +352,12 @@ fn one(
     let names = texts.names(*span);
     let places: Vec<&Place> = chain.iter().map(|(_, place)| place).collect();
     let asked = format!("{}{}.{path}", read.prefix, subject.name);
+    let bound = read.bound(subject, path, closed);
     if format == Format::Json {
         let moments =
             moments.map(|(steps, moments)| json!({ "steps_per_epoch": steps, "moments": moments }));
         let object = json!({
-            "asked": asked, "value": value, "places": places, "applies_to": applies, "in_time": moments,
+            "asked": asked, "value": value, "places": places, "bounded_by": bound, "applies_to": applies, "in_time": moments,
             "loss": weighed.as_ref().map(|weighed| &weighed.json), "made_of": names,
             "used_by": used.iter().map(|(file, table, rows)| json!({ "file": file, "table": table, "rows": rows })).collect::<Vec<_>>(),
         });
@@ -344,6 +366,9 @@ fn one(
     }
     let mut text = format!("{asked} = {value}\n");
     text += &place_lines(&places);
+    if let Some(bound) = bound {
+        text += &format!("  bounded by  {bound}, which `crisscross show toy` prints\n");
+    }
     if let Some(applies) = applies {
         text += &format!("  applies to  {applies}\n");
     }
@@ -415,7 +440,8 @@ fn all(read: &Read, texts: &Texts<'_>, subject: &Subject<'_>, format: Format) {
                 } else {
                     *closed
                 };
-                json!({ "path": path, "value": value, "place": place })
+                let bound = read.bound(subject, path, closed);
+                json!({ "path": path, "value": value, "place": place, "bounded_by": bound })
             })
             .collect();
         write_out(&format!(
@@ -424,7 +450,17 @@ fn all(read: &Read, texts: &Texts<'_>, subject: &Subject<'_>, format: Format) {
         ));
         return;
     }
-    let lines = rows.iter().map(|(path, _, place)| {
+    let lines = rows.iter().map(|(path, closed, place)| {
+        if let Some(bound) = read.bound(subject, path, closed) {
+            let [setter, sources] = [String::new(), String::new()];
+            return [
+                (*path).clone(),
+                (*closed).clone(),
+                bound.to_owned(),
+                setter,
+                sources,
+            ];
+        }
         [
             (*path).clone(),
             place.value.clone(),
@@ -445,6 +481,11 @@ fn declaration(
     format: Format,
 ) -> Result<()> {
     let (file, decl) = texts.decl(file, name).expect("explain: the name was found");
+    if read.whole.is_some() {
+        let message = format!("`{name}` is shown as it is written, without the bounds of `--toy`");
+        return Err(Failure::misuse(message)
+            .help("`crisscross show toy` prints them; leave `--toy` out, or ask about a pretraining or a row"));
+    }
     let asked = format!("{}{name}", read.prefix);
     let fields = texts.fields(file, decl);
     let used = columns_of(read, name);

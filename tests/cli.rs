@@ -758,7 +758,9 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
     );
     let plan: compiler::plan::Plan = serde_json::from_slice(&std::fs::read(plan).unwrap()).unwrap();
     assert!(plan.toy && plan.tables.len() == 1 && plan.tables[0].rows.len() == 1);
-    assert_eq!(plan.tables[0].rows[0].label, "all");
+    let row = &plan.tables[0].rows[0];
+    assert_eq!((row.label.as_str(), row.number), ("all", Some(2)));
+    assert_eq!(plan.stages[0].label, "t:2 pretrain");
     for pair in [
         ["--runs", "mine"],
         ["--device", "cpu"],

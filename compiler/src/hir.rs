@@ -1089,6 +1089,8 @@ pub struct Table {
 /// One row: a closed pretraining and the published numbers.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// Its number in its table, from 1.
+    pub number: usize,
     /// Its label, or the overrides as written: `loss = intra + sync`.
     pub label: String,
     /// The name of the pretraining it starts from.

@@ -243,9 +243,20 @@ pub struct TablePlan {
     pub rows: Vec<RowPlan>,
 }
 
+impl TablePlan {
+    /// The rows, each with its number in the file.
+    pub fn numbered(&self) -> impl Iterator<Item = (usize, &RowPlan)> {
+        let rows = (1..).zip(&self.rows);
+        rows.map(|(place, row)| (row.number.unwrap_or(place), row))
+    }
+}
+
 /// A row as it will be printed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RowPlan {
+    /// Its number in the file, from 1, where rows before it are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<usize>,
     /// Its label.
     pub label: String,
     /// The pretraining of the row.

@@ -61,6 +61,7 @@ impl<'a> Checker<'a> {
             let (name, span, provenance) =
                 (decl.name.value.clone(), decl.name.span, record.provenance());
             rows.push(hir::Row {
+                number: rows.len() + 1,
                 label: name.clone(),
                 of: name.clone(),
                 pretrain: Arc::clone(&pretrain),
@@ -264,7 +265,8 @@ impl<'a> Checker<'a> {
             match self.row(&record, row, &mut lacks_base) {
                 Some(row) => {
                     self.question.note((decl.name.span, Some(rows.len())));
-                    rows.push(row);
+                    let number = rows.len() + 1;
+                    rows.push(hir::Row { number, ..row });
                 }
                 None => all_closed = false,
             }
@@ -776,6 +778,8 @@ impl<'a> Checker<'a> {
         let checkpoint = self.checkpoint(&record, &pretrain).ok()?;
         self.ask(&record, &pretrain, checkpoint, &name);
         Some(hir::Row {
+            // Its table counts.
+            number: 1,
             label,
             of: name,
             id: hash::pretrain(&pretrain),

@@ -1,7 +1,7 @@
 //! What a plan asks for and no run can execute yet.
 
 use super::passes::{shared_data, states};
-use super::{CellPlan, Plan, StageId, Work};
+use super::{CellPlan, Plan, RowPlan, StageId, Work};
 use crate::graph::Node;
 use crate::hir::{Clip, Data, Drawing, Head, Pretrain, Words};
 use crate::loss::EmbeddingOp;
@@ -32,8 +32,9 @@ pub fn executable(plan: &Plan) -> Executable {
     let (mut refused, mut rows) = (BTreeMap::new(), vec![]);
     let mut left = plan.clone();
     for table in &mut left.tables {
-        let mut kept = vec![];
-        for (number, mut row) in (1..).zip(std::mem::take(&mut table.rows)) {
+        let mut kept: Vec<RowPlan> = vec![];
+        for (place, mut row) in (1..).zip(std::mem::take(&mut table.rows)) {
+            let number = row.number.unwrap_or(place);
             if let Some(what) = reasons.get(&row.pretrain) {
                 *refused.entry(*what).or_default() += row.cells.len();
                 rows.push(format!("{}:{number}", table.name));
@@ -46,6 +47,7 @@ pub fn executable(plan: &Plan) -> Executable {
             if lost > 0 && row.cells.iter().all(|cell| cell.stage.is_err()) {
                 rows.push(format!("{}:{number}", table.name));
             } else {
+                row.number = (number != kept.len() + 1).then_some(number);
                 kept.push(row);
             }
         }

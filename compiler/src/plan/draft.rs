@@ -130,10 +130,14 @@ pub fn literal<'p>(files: &[(&str, &'p Program)]) -> Result<Draft<'p>, Vec<Diagn
     for (file, program) in files {
         for table in &program.tables {
             let mut rows = vec![];
-            for (number, row) in (1..).zip(&table.rows) {
+            for (place, row) in (1..).zip(&table.rows) {
                 refused.extend(clips_twice(row));
-                let name = format!("{}:{number}", table.name);
-                rows.push(of_row(&mut draft.asked, &mut steps, &name, row, table));
+                let name = format!("{}:{}", table.name, row.number);
+                let planned = of_row(&mut draft.asked, &mut steps, &name, row, table);
+                rows.push(RowPlan {
+                    number: (row.number != place).then_some(row.number),
+                    ..planned
+                });
             }
             draft.tables.push(TablePlan {
                 name: table.name.clone(),
@@ -212,6 +216,7 @@ fn of_row<'p>(
         });
     }
     RowPlan {
+        number: None,
         label: row.label.clone(),
         at: table.x.as_ref().and_then(|x| written::at(row, x)),
         pretrain,

@@ -106,7 +106,7 @@ pub(super) fn stages_of<'s>(stood: &Stood<'s>, row: &RowPlan) -> Vec<&'s StageId
 fn rows(stood: &Stood<'_>) -> String {
     let mut lines = vec![];
     for table in &stood.plan.tables {
-        for (number, row) in (1..).zip(&table.rows) {
+        for (number, row) in table.numbered() {
             let name = format!("{}:{number}", table.name);
             lines.push((name, row_state(stood, row), row.label.as_str()));
         }
@@ -124,7 +124,7 @@ fn rows(stood: &Stood<'_>) -> String {
 fn row_values(stood: &Stood<'_>) -> Vec<Value> {
     let mut rows = vec![];
     for table in &stood.plan.tables {
-        for (number, row) in (1..).zip(&table.rows) {
+        for (number, row) in table.numbered() {
             let stages: BTreeMap<&StageId, State> = stages_of(stood, row)
                 .into_iter()
                 .map(|id| (id, stood.states[id]))
@@ -152,7 +152,7 @@ fn tables(stood: &Stood<'_>) -> String {
         }
         let labels = table.rows.iter().map(|row| row.label.chars().count());
         let width = labels.max().unwrap_or(0);
-        for (number, row) in (1..).zip(&table.rows) {
+        for (number, row) in table.numbered() {
             out += &row_lines(stood, table, (number, width), row, &users);
         }
     }
@@ -215,7 +215,7 @@ fn row_lines(
 fn users(plan: &Plan) -> BTreeMap<&StageId, Vec<String>> {
     let mut users: BTreeMap<&StageId, Vec<String>> = BTreeMap::new();
     for table in &plan.tables {
-        for (number, row) in (1..).zip(&table.rows) {
+        for (number, row) in table.numbered() {
             users
                 .entry(&row.pretrain)
                 .or_default()

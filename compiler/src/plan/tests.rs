@@ -37,6 +37,7 @@ fn eval(uses: &str, cost: i128) -> Eval {
 /// A table with two scores on video that differ in their head, and one on audio.
 fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
     let row = |(i, pretrain)| Row {
+        number: i,
         written: crate::loss::Written::default(),
         label: format!("row {i}"),
         of: "crisscross".to_owned(),

@@ -42,6 +42,7 @@ pub fn plan() -> Plan {
         expect: None,
     };
     let row = |label: &str, cells| RowPlan {
+        number: None,
         label: label.to_owned(),
         pretrain: StageId("0".repeat(64)),
         at: None,

@@ -138,7 +138,7 @@ fn table_report(
         })
         .collect();
     let mut rows = vec![];
-    for (number, row) in (1..).zip(&table.rows) {
+    for (number, row) in table.numbered() {
         let mut cells = vec![];
         for (column, cell) in columns.iter().zip(&row.cells) {
             cells.push(score_cell(column, cell, index, &mut notes)?);

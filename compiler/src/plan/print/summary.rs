@@ -226,7 +226,7 @@ fn by_table(stood: &Stood<'_>) -> Vec<OfTable> {
             new: BTreeMap::new(),
             reused: vec![],
         };
-        for (number, row) in (1..).zip(&table.rows) {
+        for (number, row) in table.numbered() {
             let name = format!("{}:{number}", table.name);
             if let Some(known) = first.get(&row.pretrain) {
                 of.reused.push((name.clone(), known.clone()));
@@ -249,7 +249,7 @@ fn by_table(stood: &Stood<'_>) -> Vec<OfTable> {
 fn groups(stood: &Stood<'_>) -> Vec<Together> {
     let mut rows: HashMap<&StageId, String> = HashMap::new();
     for table in &stood.plan.tables {
-        for (number, row) in (1..).zip(&table.rows) {
+        for (number, row) in table.numbered() {
             let name = || format!("{}:{number}", table.name);
             rows.entry(&row.pretrain).or_insert_with(name);
         }
@@ -292,7 +292,7 @@ fn missing(stood: &Stood<'_>) -> Vec<Missing> {
         let is_stopped = |id: &StageId| lost.contains(id) && stood.states[id] != State::Done;
         let mut stops = vec![];
         for table in &stood.plan.tables {
-            for (number, row) in (1..).zip(&table.rows) {
+            for (number, row) in table.numbered() {
                 let mut own = stages_of(stood, row).into_iter();
                 if own.any(&is_stopped) {
                     stops.push(format!("{}:{number}", table.name));

@@ -73,14 +73,10 @@ pub fn run(arguments: &Run) -> Result<()> {
     Err(handover::exec(command))
 }
 
-/// What of a plan can be executed; the rest is said before anything begins.
+/// What of a plan can be executed; the summary has said what is left out.
 fn executable(plan: Plan) -> Result<Plan> {
-    let Executable {
-        plan,
-        refused,
-        rows,
-    } = compiler::plan::executable(&plan);
-    if refused.is_empty() {
+    let Executable { plan, refused, .. } = compiler::plan::executable(&plan);
+    if refused.is_empty() || !plan.tables.is_empty() {
         return Ok(plan);
     }
     let numbers: Vec<String> = refused
@@ -92,19 +88,8 @@ fn executable(plan: Plan) -> Result<Plan> {
         })
         .collect();
     let message = format!("this version cannot run {}", numbers.join(", "));
-    if plan.tables.is_empty() {
-        return Err(Failure::new(format!("{message}, and the files ask for nothing else"))
-            .help("`crisscross plan` shows what they ask for; a linear SVM on frozen features, as `linear8` and `linear2s`, can be run"));
-    }
-    say(&format!("note: {message}; their cells stay dashes"));
-    if !rows.is_empty() {
-        say(&format!(
-            "note: nothing else is asked of {}, so nothing is trained for {}",
-            rows.join(", "),
-            if rows.len() == 1 { "it" } else { "them" }
-        ));
-    }
-    Ok(plan)
+    Err(Failure::new(format!("{message}, and the files ask for nothing else"))
+        .help("`crisscross plan` shows what they ask for; a linear SVM on frozen features, as `linear8` and `linear2s`, can be run"))
 }
 
 /// Whether a stage depends on files of this machine, not on its plan alone.

@@ -82,6 +82,26 @@ impl<'a> Checker<'a> {
         self.modules.iter().any(|m| m.file == file && m.is_shipped)
     }
 
+    /// The edit that sets `field` beside the field at `place`, as that one is laid out: behind a comma in a row, on a line of its
+    /// own, or on the same line.
+    pub(super) fn field_after(&self, place: Span, field: &str) -> (Span, String) {
+        let text = &self.sources.get(place.file).text;
+        let (start, end) = (place.start as usize, place.end as usize);
+        let before = &text[text[..start].rfind('\n').map_or(0, |at| at + 1)..start];
+        let after = text[end..].lines().next().unwrap_or_default();
+        let last = text[..start].trim_end();
+        let is_alone = before.trim().is_empty()
+            && (after.trim().is_empty() || after.trim_start().starts_with('#'));
+        let (at, text) = if [",", "\"", "row"].iter().any(|sign| last.ends_with(sign)) {
+            (end, format!(", {field}"))
+        } else if is_alone {
+            (end + after.len(), format!("\n{before}{field}"))
+        } else {
+            (end, format!("   {field}"))
+        };
+        (Span::new(place.file, at, at), text)
+    }
+
     /// Adds a plain error at an expression.
     pub(super) fn error(
         &mut self,

@@ -279,8 +279,17 @@ impl<'a> Checker<'a> {
                 let Some((group, _)) = context.groups.get(&format!("{modality}.h")).cloned() else {
                     let message =
                         format!("modality `{modality}` has no predictor, and this loss needs one");
-                    let diagnostic = Diagnostic::error(codes::NO_PREDICTOR, slot.span(), message)
-                        .help(format!("set `{modality}.h = pred` in the pretraining"));
+                    let mut diagnostic =
+                        Diagnostic::error(codes::NO_PREDICTOR, slot.span(), message)
+                            .help(format!("set `{modality}.h = pred` in the pretraining"));
+                    let encoder = context.groups_at.get(&format!("{modality}.f"));
+                    if let Some(beside) = encoder.filter(|at| at.file == self.modules[0].file)
+                        && self.declared(0, "pred").is_some()
+                    {
+                        let (place, field) =
+                            self.field_after(*beside, &format!("{modality}.h = pred"));
+                        diagnostic = diagnostic.edit(place, field);
+                    }
                     self.report(&slot.env, diagnostic);
                     return None;
                 };

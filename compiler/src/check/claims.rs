@@ -115,7 +115,7 @@ impl<'a> Checker<'a> {
     }
 
     fn claim(&mut self, module: usize, assert: &'a Assert, contexts: &[(String, Context)]) {
-        self.budget = super::MOST_STEPS;
+        self.allow_steps();
         let slot = Slot::new(&assert.claim, Env::of_module(module), "assert");
         let ExprKind::Compare(op, left, right) = &assert.claim.kind else {
             let message = "an assertion compares two values";

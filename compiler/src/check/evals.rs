@@ -95,7 +95,7 @@ impl<'a> Checker<'a> {
         record: &Rc<Record<'a>>,
         env: &Env<'a>,
     ) -> Option<Vec<(String, Protocol)>> {
-        self.budget = super::MOST_STEPS;
+        self.allow_steps();
         let form = form_of(record);
         self.fits_form(record, form, env)?;
         let scores = record

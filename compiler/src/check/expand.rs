@@ -1,6 +1,6 @@
 //! Names and calls: what they stand for, and the arguments of operators in their places.
 
-use super::{Bound, Checker, Env, Slot, counted, name_of, named_call, suggest};
+use super::{Bound, Checker, Env, MOST_STEPS, Slot, counted, name_of, named_call, suggest};
 use crate::catalog::{self, Family, Operator};
 use crate::codes;
 use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
@@ -24,6 +24,13 @@ impl<'a> Call<'a> {
 }
 
 impl<'a> Checker<'a> {
+    /// What comes now may be expanded in [`MOST_STEPS`], or in what is left of them for the file.
+    pub(super) fn allow_steps(&mut self) {
+        self.steps_left += self.budget;
+        self.budget = MOST_STEPS.min(self.steps_left);
+        self.steps_left -= self.budget;
+    }
+
     /// Counts one step of expansion. `None`: there were too many, in number or in depth.
     pub(super) fn step(&mut self, slot: &Slot<'a>) -> Option<()> {
         if self.is_exhausted {

@@ -37,6 +37,8 @@ pub(crate) struct Module {
     pub broken: BTreeSet<String>,
     /// The file was nothing but a loss.
     pub is_bare: bool,
+    /// Its ranges have more members than are written out, so its rows are not looked at.
+    pub is_overfull: bool,
     /// A file that it uses was not found: a name that nothing knows may come from there and is no further mistake.
     pub lacks_a_module: bool,
 }
@@ -141,6 +143,7 @@ fn ship(sources: &mut Sources, position: usize, found: &mut Vec<Diagnostic>) -> 
             is_shipped: true,
             broken: BTreeSet::new(),
             is_bare: false,
+            is_overfull: false,
             lacks_a_module: false,
         }
     } else {
@@ -161,15 +164,21 @@ fn parse(sources: &Sources, file: FileId, found: &mut Vec<Diagnostic>) -> Module
     if let Some(loss) = bare {
         write_out_bare(&mut tree, loss);
     }
+    let mut ranges = Ranges {
+        left: MOST_WRITTEN_OUT,
+        too_many: None,
+    };
     for item in &mut tree.items {
         if let Item::Decl(Decl {
             body: Body::Block(block),
             ..
         }) = item
         {
-            write_out_ranges(block);
+            ranges.write_out(&mut block.items);
         }
     }
+    let is_overfull = ranges.too_many.is_some();
+    found.extend(ranges.too_many);
     Module {
         file,
         tree: Arc::new(tree),
@@ -177,6 +186,7 @@ fn parse(sources: &Sources, file: FileId, found: &mut Vec<Diagnostic>) -> Module
         is_shipped: false,
         broken,
         is_bare,
+        is_overfull,
         lacks_a_module: false,
     }
 }
@@ -219,19 +229,41 @@ fn write_out_bare(tree: &mut ast::File, loss: Expr) {
     }));
 }
 
-/// `for x in range(1, 3)` becomes `for x in [1, 2, 3]`.
-fn write_out_ranges(block: &mut Block) {
-    fn of_items(items: &mut [BlockItem]) {
+/// How many members the ranges of a file have together, ten times what its rows may be.
+const MOST_WRITTEN_OUT: usize = 100_000;
+
+/// Writes out what `for` ranges over: `for x in range(1, 3)` becomes `for x in [1, 2, 3]`.
+struct Ranges {
+    /// How many more members are written out.
+    left: usize,
+    /// The first range that has more.
+    too_many: Option<Diagnostic>,
+}
+
+impl Ranges {
+    fn write_out(&mut self, items: &mut [BlockItem]) {
         for item in items {
             if let BlockItem::For(For { values, body, .. }) = item {
-                if let Some(list) = range_list(values) {
+                if self.too_many.is_some() {
+                    return;
+                }
+                let list = range_list(values);
+                match self.left.checked_sub(list.as_ref().map_or(0, Vec::len)) {
+                    Some(left) => self.left = left,
+                    None => self.too_many = Some(too_many_members(values)),
+                }
+                if let Some(list) = list {
                     values.kind = ExprKind::List(list);
                 }
-                of_items(body);
+                self.write_out(body);
             }
         }
     }
-    of_items(&mut block.items);
+}
+
+fn too_many_members(values: &Expr) -> Diagnostic {
+    let message = format!("the ranges of a file have at most {MOST_WRITTEN_OUT} members together");
+    Diagnostic::error(codes::OUT_OF_RANGE, values.span, message)
 }
 
 /// The members of `range(from, to, by: step)`, both ends included. `None` if it is no range of literals, which is then found as

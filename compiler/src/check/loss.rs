@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
         slot: &Slot<'a>,
         context: &Context,
     ) -> Option<(Loss, usize)> {
-        self.budget = super::MOST_STEPS;
+        self.allow_steps();
         self.losses.open(context);
         self.parts.clear();
         let value = self.loss_value(slot, context);

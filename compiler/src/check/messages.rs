@@ -4,8 +4,10 @@ use super::{Checker, Env, Slot, name_of};
 use crate::catalog::{self, Family};
 use crate::codes;
 use grammar::ast::{ExprKind, Kind};
-use grammar::diagnostic::{Diagnostic, Label, MOST_MESSAGES, Severity};
+use grammar::diagnostic::{Diagnostic, Label, Severity};
 use grammar::span::{FileId, Span};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 /// What a place takes, for the message when something else stands there.
 pub(crate) struct Wanted<'w> {
@@ -170,24 +172,18 @@ impl<'a> Checker<'a> {
         if self.lacks_prelude(slot, name) {
             return;
         }
-        let mut known: Vec<String> = vec![];
-        // What is past the last message that is shown needs no suggestion.
-        let is_shown = self.found.len() < 2 * MOST_MESSAGES;
-        let names = self.names[slot.env.module].iter().filter(|_| is_shown);
-        for (visible, (_, decl)) in names {
-            if wanted.kinds.contains(&decl.kind.value) {
-                known.push(visible.to_string());
+        let mut candidates: Vec<&str> = vec![];
+        if self.may_compare(slot.env.module) {
+            for (visible, (_, decl)) in &self.names[slot.env.module] {
+                if wanted.kinds.contains(&decl.kind.value) {
+                    candidates.push(visible);
+                }
+            }
+            candidates.extend(wanted.words);
+            for family in wanted.families {
+                catalog::operators_of(*family).for_each(|operator| candidates.push(operator));
             }
         }
-        known.extend(wanted.words.iter().map(|word| word.to_string()));
-        known.extend(
-            wanted
-                .families
-                .iter()
-                .flat_map(|f| catalog::operators_of(*f))
-                .map(str::to_string),
-        );
-        let candidates: Vec<&str> = known.iter().map(String::as_str).collect();
         let noun = wanted
             .kinds
             .first()
@@ -220,6 +216,19 @@ impl<'a> Checker<'a> {
         }
         let diagnostic = suggest(diagnostic, slot.span(), name, candidates.into_iter());
         self.report(&slot.env, diagnostic);
+    }
+
+    /// May another misspelt name be compared with all that a module sees? Each comparison takes its share of [`MOST_COMPARED`].
+    pub(super) fn may_compare(&mut self, module: usize) -> bool {
+        // Fields, words and operators are compared with too; they are fewer than these.
+        let names = self.names[module].len() + 100;
+        match self.to_compare.checked_sub(names) {
+            Some(rest) => {
+                self.to_compare = rest;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Does the file use a name of the prelude, and no module? It is said once, with what to write.
@@ -288,15 +297,21 @@ pub(super) fn quoted(slot: &Slot<'_>) -> Option<String> {
     (!text.trim().is_empty()).then(|| text.clone())
 }
 
+/// How many names a file's misspelt ones are compared with in all: some thousand mistakes beside the names of the prelude, more
+/// than are shown.
+pub(super) const MOST_COMPARED: usize = 1_000_000;
+
 /// Is it a name that `use paper` brings?
 fn is_of_the_prelude(name: &str) -> bool {
-    super::PAPER.lines().any(|line| {
-        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        words
-            .next()
-            .is_some_and(|word| Kind::from_word(word).is_some())
-            && words.find(|word| !word.is_empty()) == Some(name)
-    })
+    static NAMES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+        let declared = |line: &'static str| {
+            let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            words.next().and_then(Kind::from_word)?;
+            words.find(|word| !word.is_empty())
+        };
+        super::PAPER.lines().filter_map(declared).collect()
+    });
+    NAMES.contains(name)
 }
 
 /// Longer names are compared with none.

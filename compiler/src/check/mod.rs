@@ -163,6 +163,12 @@ fn settle(mut found: Vec<Diagnostic>, root: FileId) -> Vec<Diagnostic> {
 /// would take more than any machine has.
 const MOST_STEPS: u32 = 200_000;
 
+/// Steps of expansion of all rows, losses and other declarations: ten thousand rows of the paper's kind take a third.
+const MOST_STEPS_IN_ALL: u32 = 100_000_000;
+
+/// How many experiments a file has at most: declared ones, tables and figures together, and rows of all tables together.
+const MOST_EXPERIMENTS: usize = 10_000;
+
 /// What is known while a file is checked.
 pub(crate) struct Checker<'a> {
     /// All texts, for labels of rows as written.
@@ -183,6 +189,8 @@ pub(crate) struct Checker<'a> {
     above: BTreeMap<String, record::Entry<'a>>,
     /// What was found so far.
     found: Vec<Diagnostic>,
+    /// How many names misspelt ones may still be compared with.
+    to_compare: usize,
     /// Where mistakes of syntax are.
     broken: Vec<Span>,
     /// What is known of policies whose synchronous pairs lie apart.
@@ -205,6 +213,12 @@ pub(crate) struct Checker<'a> {
     objective: Written,
     /// Steps left before an experiment counts as too large to expand.
     budget: u32,
+    /// Steps left for those that come after it.
+    steps_left: u32,
+    /// A file has more experiments than it may, and that is reported: none of them is closed.
+    is_overfull: bool,
+    /// How many more rows the tables may have.
+    rows_left: usize,
     /// One was too large, and that is reported: nothing is expanded any more.
     is_exhausted: bool,
 }
@@ -373,6 +387,7 @@ impl<'a> Checker<'a> {
             caps,
             above: BTreeMap::new(),
             found,
+            to_compare: messages::MOST_COMPARED,
             broken: vec![],
             parted: BTreeMap::new(),
             losses: loss::Known::default(),
@@ -380,7 +395,10 @@ impl<'a> Checker<'a> {
             judged: BTreeSet::new(),
             stand_in: None,
             question: ask::Question::default(),
-            budget: MOST_STEPS,
+            budget: 0,
+            steps_left: MOST_STEPS_IN_ALL,
+            is_overfull: modules.iter().any(|module| module.is_overfull),
+            rows_left: MOST_EXPERIMENTS,
             is_exhausted: false,
             parts: vec![],
             places: None,
@@ -388,6 +406,7 @@ impl<'a> Checker<'a> {
         };
         let syntax = checker.found.iter().filter(|d| is_syntax(d));
         checker.broken = syntax.map(|d| d.primary.span).collect();
+        checker.allow_steps();
         checker.collect_names();
         checker
     }

@@ -1,11 +1,16 @@
 //! Which name means which declaration: duplicates, rings, and names that nothing knows.
 
-use super::{Checker, Env, Slot, Wanted};
+use super::{Checker, Env, MOST_EXPERIMENTS, Slot, Wanted};
 use crate::catalog::{self, Family, Type};
 use crate::codes;
-use grammar::ast::{Block, BlockItem, Body, Decl, Expr, ExprKind, Kind};
-use grammar::diagnostic::Diagnostic;
-use std::collections::{BTreeMap, BTreeSet};
+use grammar::ast::{Binder, Block, BlockItem, Body, Decl, Expr, ExprKind, Kind};
+use grammar::diagnostic::{Diagnostic, MOST_MESSAGES};
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::DiGraph;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many parameters a function has at most, and how many lists a sum.
+pub(super) const MOST_PARAMETERS: usize = 100;
 
 /// A name inside an expression that no parameter, binder or `for` of the same declaration binds.
 struct Mention<'a> {
@@ -49,6 +54,30 @@ impl<'a> Checker<'a> {
                 self.check_form(module, decl);
             }
             self.names.push(names);
+            self.check_number(module);
+        }
+    }
+
+    /// A file has no more experiments than anyone can run.
+    fn check_number(&mut self, module: usize) {
+        let is_experiment = |d: &&Decl| {
+            matches!(
+                d.kind.value,
+                Kind::Pretrain | Kind::Eval | Kind::Table | Kind::Figure
+            )
+        };
+        if let Some(decl) = self
+            .decls(module)
+            .filter(is_experiment)
+            .nth(MOST_EXPERIMENTS)
+        {
+            let message =
+                format!("a file declares at most {MOST_EXPERIMENTS} experiments, this is one more");
+            let diagnostic = Diagnostic::error(codes::OUT_OF_RANGE, decl.name.span, message).help(
+                "write those that differ in a value as rows: `for seed in range(1, 100) { row }`",
+            );
+            self.found.push(diagnostic);
+            self.is_overfull = true;
         }
     }
 
@@ -134,6 +163,10 @@ impl<'a> Checker<'a> {
             }
             _ => None,
         };
+        let many = decl.params.get(MOST_PARAMETERS).map(|param| {
+            let message = format!("a function has at most {MOST_PARAMETERS} parameters");
+            Diagnostic::error(codes::WRONG_ARGUMENTS, param.span, message)
+        });
         let mut seen = BTreeSet::new();
         let twice = decl
             .params
@@ -146,7 +179,8 @@ impl<'a> Checker<'a> {
                     format!("the parameter `{}` stands twice", param.value),
                 )
             });
-        let found: Vec<Diagnostic> = found.into_iter().chain(params).chain(twice).collect();
+        let found = found.into_iter().chain(params).chain(many).chain(twice);
+        let found: Vec<Diagnostic> = found.collect();
         if !found.is_empty() {
             self.poisoned.insert((module, name));
         }
@@ -201,29 +235,23 @@ impl<'a> Checker<'a> {
                 declared.is_some_and(|(_, decl)| std::ptr::eq(decl, *own))
             })
             .collect();
+        let mut rings = Rings::new(&edges);
         let mut in_ring: BTreeSet<usize> = BTreeSet::new();
-        for start in 0..decls.len() {
+        let mut shown = 0;
+        for start in rings.members() {
             if in_ring.contains(&start) || !is_first[start] {
                 continue;
             }
-            let Some(ring) = ring_through(start, &edges) else {
-                continue;
+            // What is past the last message that is shown is a mistake without one.
+            let ring = match shown < MOST_MESSAGES {
+                true => rings.through(start),
+                false => Some(vec![start]),
             };
-            let names: Vec<String> = ring
-                .iter()
-                .chain([&start])
-                .map(|i| format!("`{}`", decls[*i].name.value))
-                .collect();
-            let mut diagnostic = Diagnostic::error(
-                codes::RING,
-                decls[start].name.span,
-                format!("definitions form a ring: {}", names.join(", ")),
-            );
-            for member in ring.iter().skip(1) {
-                diagnostic = diagnostic.label(decls[*member].name.span, "part of the ring");
+            let Some(ring) = ring else { continue };
+            if shown < MOST_MESSAGES {
+                self.found.push(ring_message(&ring, decls));
+                shown += 1;
             }
-            self.found
-                .push(diagnostic.help("write one of them without the others"));
             for member in &ring {
                 self.poisoned.insert((module, &decls[*member].name.value));
             }
@@ -272,35 +300,96 @@ fn is_word(name: &str) -> bool {
         .any(|p| matches!(p.takes, Type::Word(words) if words.contains(&name)))
 }
 
-/// The shortest way from a declaration back to itself.
-fn ring_through(start: usize, edges: &[Vec<usize>]) -> Option<Vec<usize>> {
-    let mut came_from: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut queue = std::collections::VecDeque::from([start]);
-    while let Some(here) = queue.pop_front() {
-        for next in &edges[here] {
-            if *next == start {
-                let mut ring = vec![here];
-                let mut at = here;
-                while at != start {
-                    at = came_from[&at];
-                    ring.push(at);
-                }
-                ring.reverse();
-                return Some(ring);
-            }
-            if !came_from.contains_key(next) {
-                came_from.insert(*next, here);
-                queue.push_back(*next);
+/// How many members of a ring are named.
+const MOST_NAMED: usize = 8;
+
+fn ring_message(ring: &[usize], decls: &[&Decl]) -> Diagnostic {
+    let name = |i: &usize| format!("`{}`", decls[*i].name.value);
+    let mut names: Vec<String> = ring.iter().take(MOST_NAMED).map(name).collect();
+    if ring.len() > MOST_NAMED {
+        names.push(format!("{} more", ring.len() - MOST_NAMED));
+    }
+    names.extend(ring.first().map(name));
+    let mut diagnostic = Diagnostic::error(
+        codes::RING,
+        decls[ring[0]].name.span,
+        format!("definitions form a ring: {}", names.join(", ")),
+    );
+    for member in ring.iter().take(MOST_NAMED).skip(1) {
+        diagnostic = diagnostic.label(decls[*member].name.span, "part of the ring");
+    }
+    diagnostic.help("write one of them without the others")
+}
+
+/// The rings among declarations, which are numbers here: what each is made of are its edges.
+struct Rings<'e> {
+    edges: &'e [Vec<usize>],
+    /// Declarations of one group lead to one another.
+    group: Vec<usize>,
+    /// For each declaration the search that came there last, and from where it came.
+    came_from: Vec<(usize, usize)>,
+}
+
+impl<'e> Rings<'e> {
+    fn new(edges: &'e [Vec<usize>]) -> Self {
+        let mut graph = DiGraph::<(), (), usize>::with_capacity(edges.len(), edges.len());
+        edges.iter().for_each(|_| {
+            graph.add_node(());
+        });
+        for (from, to) in edges.iter().enumerate() {
+            graph.extend_with_edges(to.iter().map(|to| (from, *to)));
+        }
+        let mut group = vec![0; edges.len()];
+        for (number, members) in kosaraju_scc(&graph).iter().enumerate() {
+            for member in members {
+                group[member.index()] = number;
             }
         }
+        Rings {
+            edges,
+            group,
+            came_from: vec![(usize::MAX, 0); edges.len()],
+        }
     }
-    None
+
+    /// The declarations that lead back to themselves.
+    fn members(&self) -> Vec<usize> {
+        let leads_back = |&i: &usize| {
+            let mut next = self.edges[i].iter();
+            next.any(|&next| self.group[next] == self.group[i])
+        };
+        (0..self.edges.len()).filter(leads_back).collect()
+    }
+
+    /// The shortest way from a declaration back to itself.
+    fn through(&mut self, start: usize) -> Option<Vec<usize>> {
+        let mut queue = VecDeque::from([start]);
+        while let Some(here) = queue.pop_front() {
+            for &next in &self.edges[here] {
+                if next == start {
+                    let mut ring = vec![here];
+                    let mut at = here;
+                    while at != start {
+                        at = self.came_from[at].1;
+                        ring.push(at);
+                    }
+                    ring.reverse();
+                    return Some(ring);
+                }
+                if self.came_from[next].0 != start && self.group[next] == self.group[start] {
+                    self.came_from[next] = (start, here);
+                    queue.push_back(next);
+                }
+            }
+        }
+        None
+    }
 }
 
 /// The names in an expression that it does not bind itself.
 pub(crate) fn named_in(expr: &Expr) -> Vec<&str> {
     let mut found = vec![];
-    in_expr(expr, &[], &mut found);
+    in_expr(expr, &mut Binders::default(), &mut found);
     found.into_iter().map(|mention| mention.name).collect()
 }
 
@@ -312,12 +401,41 @@ pub(crate) fn named_in_decl(decl: &Decl) -> Vec<&str> {
         .collect()
 }
 
+fn names_of(binder: &Binder) -> impl Iterator<Item = &str> {
+    let second = binder.second.iter().map(|(_, name)| name);
+    [&binder.first]
+        .into_iter()
+        .chain(second)
+        .map(|name| name.value.as_str())
+}
+
+/// The names that are bound where an expression stands, each with how often.
+#[derive(Default)]
+struct Binders<'a>(BTreeMap<&'a str, usize>);
+
+impl<'a> Binders<'a> {
+    fn open(&mut self, name: &'a str) {
+        *self.0.entry(name).or_default() += 1;
+    }
+
+    fn close(&mut self, name: &str) {
+        if let Some(count) = self.0.get_mut(name) {
+            *count -= 1;
+        }
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|count| *count > 0)
+    }
+}
+
 fn mentions(decl: &Decl) -> Vec<Mention<'_>> {
-    let bound: Vec<&str> = decl.params.iter().map(|p| p.value.as_str()).collect();
+    let mut bound = Binders::default();
+    decl.params.iter().for_each(|p| bound.open(&p.value));
     let mut found = vec![];
     match &decl.body {
-        Body::Expr(expr) => in_expr(expr, &bound, &mut found),
-        Body::Block(block) => in_block(&block.items, &bound, &mut found),
+        Body::Expr(expr) => in_expr(expr, &mut bound, &mut found),
+        Body::Block(block) => in_block(&block.items, &mut bound, &mut found),
     }
     found
 }
@@ -325,11 +443,11 @@ fn mentions(decl: &Decl) -> Vec<Mention<'_>> {
 /// Does any expression of these items mention the name?
 pub(super) fn is_mentioned(items: &[BlockItem], name: &str) -> bool {
     let mut found = vec![];
-    in_block(items, &[], &mut found);
+    in_block(items, &mut Binders::default(), &mut found);
     found.iter().any(|mention| mention.name == name)
 }
 
-fn in_block<'a>(items: &'a [BlockItem], bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
+fn in_block<'a>(items: &'a [BlockItem], bound: &mut Binders<'a>, found: &mut Vec<Mention<'a>>) {
     for item in items {
         match item {
             BlockItem::Field(field) => in_expr(&field.value, bound, found),
@@ -340,28 +458,24 @@ fn in_block<'a>(items: &'a [BlockItem], bound: &[&'a str], found: &mut Vec<Menti
                 .for_each(|field| in_expr(&field.value, bound, found)),
             BlockItem::For(each) => {
                 in_expr(&each.values, bound, found);
-                let mut inner = bound.to_vec();
-                inner.extend(
-                    each.paths
-                        .iter()
-                        .filter(|p| p.names.len() == 1)
-                        .map(|p| p.names[0].value.as_str()),
-                );
-                in_block(&each.body, &inner, found);
+                let variables = || each.paths.iter().filter(|p| p.names.len() == 1);
+                variables().for_each(|p| bound.open(&p.names[0].value));
+                in_block(&each.body, bound, found);
+                variables().for_each(|p| bound.close(&p.names[0].value));
             }
         }
     }
 }
 
-fn in_with<'a>(block: &'a Block, bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
+fn in_with<'a>(block: &'a Block, bound: &mut Binders<'a>, found: &mut Vec<Mention<'a>>) {
     in_block(&block.items, bound, found);
 }
 
-fn in_expr<'a>(expr: &'a Expr, bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
+fn in_expr<'a>(expr: &'a Expr, bound: &mut Binders<'a>, found: &mut Vec<Mention<'a>>) {
     match &expr.kind {
         ExprKind::Number(_) | ExprKind::Dims(..) | ExprKind::String(_) => {}
         ExprKind::Name(name) => {
-            if !bound.contains(&name.as_str()) {
+            if !bound.holds(name) {
                 found.push(Mention {
                     name,
                     expr,
@@ -393,22 +507,23 @@ fn in_expr<'a>(expr: &'a Expr, bound: &[&'a str], found: &mut Vec<Mention<'a>>) 
         }
         ExprKind::Comprehension(callee, comprehension) => {
             in_callee(callee, bound, found);
-            let mut inner = bound.to_vec();
             for binder in &comprehension.binders {
-                in_expr(&binder.values, &inner, found);
-                inner.push(&binder.first.value);
-                inner.extend(binder.second.iter().map(|(_, name)| name.value.as_str()));
+                in_expr(&binder.values, bound, found);
+                names_of(binder).for_each(|name| bound.open(name));
             }
-            in_expr(&comprehension.element, &inner, found);
+            in_expr(&comprehension.element, bound, found);
+            for binder in &comprehension.binders {
+                names_of(binder).for_each(|name| bound.close(name));
+            }
         }
     }
 }
 
-fn in_callee<'a>(callee: &'a Expr, bound: &[&'a str], found: &mut Vec<Mention<'a>>) {
+fn in_callee<'a>(callee: &'a Expr, bound: &mut Binders<'a>, found: &mut Vec<Mention<'a>>) {
     let ExprKind::Name(name) = &callee.kind else {
         return in_expr(callee, bound, found);
     };
-    if !bound.contains(&name.as_str()) {
+    if !bound.holds(name) {
         found.push(Mention {
             name,
             expr: callee,

@@ -26,7 +26,7 @@ pub(super) struct Networks {
 impl<'a> Checker<'a> {
     /// The closed pretraining of a record; every mistake in it is reported.
     pub(super) fn pretrain(&mut self, record: &Rc<Record<'a>>, env: &Env<'a>) -> Option<Pretrain> {
-        self.budget = super::MOST_STEPS;
+        self.allow_steps();
         let networks = self.networks(record);
         let modalities = networks.as_ref().map_or(&[][..], |n| &n.context.modalities);
         self.find_missing(record, modalities, env);

@@ -146,7 +146,10 @@ impl<'a> Checker<'a> {
         {
             return;
         }
-        let known = self.field_names(record.kind, env.module);
+        let known = match self.may_compare(env.module) {
+            true => self.field_names(record.kind, env.module),
+            false => vec![],
+        };
         let message = format!("`{}` has no field `{written}`", record.name);
         let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, path.span, message);
         let near = super::nearest(&written, known.iter().map(String::as_str));
@@ -171,7 +174,7 @@ impl<'a> Checker<'a> {
                     alike.join(", ")
                 ));
             }
-        } else {
+        } else if !known.is_empty() {
             let plain = known.iter().filter(|n| !n.contains('.'));
             let list: Vec<String> = plain.map(|n| format!("`{n}`")).collect();
             diagnostic = diagnostic.note(format!("its fields: {}", list.join(", ")));

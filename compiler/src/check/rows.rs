@@ -2,7 +2,9 @@
 
 use super::names::is_mentioned;
 use super::record::Record;
-use super::{Bound, Checker, Env, Slot, Wanted, counted, name_of, named_call, suggest};
+use super::{
+    Bound, Checker, Env, MOST_EXPERIMENTS, Slot, Wanted, counted, name_of, named_call, suggest,
+};
 use crate::catalog;
 use crate::codes;
 use crate::hash;
@@ -31,8 +33,6 @@ struct Unrolled<'a> {
     env: Env<'a>,
 }
 
-const MOST_ROWS: usize = 10_000;
-
 impl<'a> Checker<'a> {
     /// All that the root file declares, closed.
     pub(super) fn program(&mut self) -> Option<Program> {
@@ -40,6 +40,9 @@ impl<'a> Checker<'a> {
             if !self.modules[module].is_shipped {
                 self.check_declarations(module);
             }
+        }
+        if self.is_overfull {
+            return None;
         }
         let mut closed = BTreeMap::new();
         for (decl, record) in in_order_of_use(self.declared_records(0, Kind::Pretrain)) {
@@ -170,7 +173,7 @@ impl<'a> Checker<'a> {
                 continue;
             };
             let slot = Slot::new(expr, Env::of_module(module), name);
-            self.budget = super::MOST_STEPS;
+            self.allow_steps();
             match decl.kind.value {
                 Kind::Modality => drop(self.modality(&slot)),
                 Kind::Data => drop(self.data_set(&slot, name)),
@@ -232,10 +235,11 @@ impl<'a> Checker<'a> {
         let scores = self.scores(&record);
         let mut unrolled = vec![];
         let is_right = self.unroll(&block.items, &[], &env, &mut unrolled);
-        if !is_right && unrolled.len() >= MOST_ROWS {
+        if !is_right && unrolled.len() >= self.rows_left {
             // Of a table that is too large, the first rows show what else may be wrong.
             unrolled.truncate(100);
         }
+        self.rows_left -= unrolled.len().min(self.rows_left);
         let is_broken = self.modules[0].broken.contains(&decl.name.value);
         if unrolled.is_empty() && is_right && !is_broken {
             let message = format!(
@@ -425,7 +429,7 @@ impl<'a> Checker<'a> {
                     );
                     is_right = false;
                 }
-                BlockItem::Row(row) if rows.len() < MOST_ROWS => {
+                BlockItem::Row(row) if rows.len() < self.rows_left => {
                     rows.push(Unrolled {
                         row,
                         settings: settings.to_vec(),
@@ -433,11 +437,11 @@ impl<'a> Checker<'a> {
                     });
                 }
                 BlockItem::Row(row) => {
-                    let message = format!("this table has more than {MOST_ROWS} rows");
-                    self.report(
-                        env,
-                        Diagnostic::error(codes::OUT_OF_RANGE, row.span, message),
-                    );
+                    self.too_many_rows(env, row.span);
+                    return false;
+                }
+                BlockItem::For(each) if self.rows_left == 0 => {
+                    self.too_many_rows(env, each.span);
                     return false;
                 }
                 BlockItem::For(each) => {
@@ -448,7 +452,7 @@ impl<'a> Checker<'a> {
                         let (settings, env) = turn;
                         is_right &= self.unroll(&each.body, &settings, &env, rows);
                         // The table is full, and that is said: further turns could only say it again.
-                        if !is_right && rows.len() >= MOST_ROWS {
+                        if !is_right && rows.len() >= self.rows_left {
                             return false;
                         }
                     }
@@ -456,6 +460,14 @@ impl<'a> Checker<'a> {
             }
         }
         is_right
+    }
+
+    fn too_many_rows(&mut self, env: &Env<'a>, span: Span) {
+        let message = match self.rows_left {
+            MOST_EXPERIMENTS => format!("this table has more than {MOST_EXPERIMENTS} rows"),
+            _ => format!("the tables have more than {MOST_EXPERIMENTS} rows together"),
+        };
+        self.report(env, Diagnostic::error(codes::OUT_OF_RANGE, span, message));
     }
 
     /// One turn for each member of a `for`'s list: nested is a product, a group of paths a zip.
@@ -731,7 +743,7 @@ impl<'a> Checker<'a> {
             self.report(env, diagnostic);
             return None;
         };
-        self.budget = super::MOST_STEPS;
+        self.allow_steps();
         let name = one_line(self.sources.text(of.span()));
         let mut record = self.record(&of, Kind::Pretrain)?;
         record.used_at = row.span;

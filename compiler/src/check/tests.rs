@@ -492,6 +492,107 @@ fn doubling_ends() {
     assert!(compile(&text, Profile::Full).0.is_none());
 }
 
+#[test]
+fn each_ring_is_one_message_of_few_names() {
+    let pairs: String = (0..50)
+        .map(|i| format!("let a{i} = b{i}\nlet b{i} = a{i}\n"))
+        .collect();
+    assert_eq!(codes(&pairs), ["E0304"; 50]);
+    let tail: String = (2..50)
+        .map(|i| format!("let a{i} = a{}\n", i - 1))
+        .collect();
+    assert_eq!(
+        codes(&format!("let a0 = a1\nlet a1 = a0\n{tail}")),
+        ["E0304"]
+    );
+    let long: String = (1..50)
+        .map(|i| format!("let a{i} = a{}\n", i - 1))
+        .collect();
+    let (_, found) = compile(&format!("let a0 = a49\n{long}"), Profile::Full);
+    let messages: Vec<&str> = found.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "definitions form a ring: `a0`, `a49`, `a48`, `a47`, `a46`, `a45`, `a44`, `a43`, 42 more, `a0`"
+        ]
+    );
+    // All lead through one: what is not in the ring that is named is in another.
+    let star: String = (0..50).map(|i| format!("let a{i} = hub\n")).collect();
+    let hub: Vec<String> = (0..50).map(|i| format!("a{i}")).collect();
+    let found = codes(&format!("let hub = {}\n{star}", hub.join(" + ")));
+    assert_eq!(found, ["E0304"; 50]);
+}
+
+#[test]
+fn a_file_has_no_more_experiments_than_can_be_run() {
+    let many = |count: usize| -> String {
+        let declared = (0..count).map(|i| format!("pretrain p{i} = crisscros\n"));
+        format!("use paper\n{}", declared.collect::<String>())
+    };
+    let (program, found) = compile(&many(10_001), Profile::Full);
+    assert!(program.is_none());
+    let [one] = found.as_slice() else {
+        panic!("{found:#?}");
+    };
+    assert_eq!(one.code.0, "E0206");
+    assert_eq!(
+        one.message,
+        "a file declares at most 10000 experiments, this is one more"
+    );
+    let table = |name: &str| {
+        format!(
+            "table {name} {{ of = crisscross  scores = [linear8 on UCF101]\n  for seed in range(1, 6000) {{ row }}\n}}\n"
+        )
+    };
+    let found = compile(
+        &format!("use paper\n{}{}", table("t"), table("u")),
+        Profile::Full,
+    )
+    .1;
+    let is_full = |d: &&Diagnostic| d.message == "the tables have more than 10000 rows together";
+    assert_eq!(found.iter().filter(is_full).count(), 1, "{found:#?}");
+}
+
+#[test]
+fn ranges_are_not_written_out_without_end() {
+    let figure = "figure f { of = crisscross  for seed in range(1, 9000) { row } }\n".repeat(12);
+    let (_, found) = compile(&format!("use paper\n{figure}"), Profile::Full);
+    let is_full =
+        |d: &&Diagnostic| d.message == "the ranges of a file have at most 100000 members together";
+    assert_eq!(found.iter().filter(is_full).count(), 1, "{found:#?}");
+}
+
+#[test]
+fn a_function_has_no_endless_parameters_and_a_sum_no_endless_lists() {
+    let names: Vec<String> = (0..101).map(|i| format!("p{i}")).collect();
+    let text = format!("use paper\nloss f({}) = intra", names.join(", "));
+    assert_eq!(codes(&text), ["E0310"]);
+    let lists: Vec<String> = names
+        .iter()
+        .map(|name| format!("{name} in views"))
+        .collect();
+    let text = format!(
+        "use paper\npretrain x = crisscross with {{ loss = sum(intra for {}) }}",
+        lists.join(", ")
+    );
+    assert_eq!(codes(&text), ["E0310"]);
+}
+
+#[test]
+fn misspelt_names_are_compared_with_a_bounded_number() {
+    let known: String = (0..20_000)
+        .map(|i| format!("let name{i} = {i}\n"))
+        .collect();
+    let wrong: String = (0..200)
+        .map(|i| format!("let wrong{i} = nume{i}\n"))
+        .collect();
+    let (_, found) = compile(&(known + &wrong), Profile::Full);
+    assert_eq!(found.len(), 200);
+    let helped = found.iter().take_while(|d| d.help.is_some()).count();
+    assert_eq!(helped, 49, "a million names, 20301 each time");
+    assert!(found[helped..].iter().all(|d| d.help.is_none()));
+}
+
 /// A small deterministic generator: the tests need no seed from outside.
 fn next(state: &mut u64) -> usize {
     *state = state

@@ -69,6 +69,8 @@ impl<'a> Checker<'a> {
             && *steps <= self.budget
         {
             self.budget -= steps;
+            // It takes its share of what one loss may take, and nobody's time.
+            self.steps_left += steps;
             let (value, written) = (value.clone(), written.clone());
             return Some(self.placed(value, written));
         }

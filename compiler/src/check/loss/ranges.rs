@@ -1,6 +1,7 @@
 //! Sums over modalities and views.
 
 use super::{Context, LOSS, Value};
+use crate::check::names::MOST_PARAMETERS;
 use crate::check::{Bound, Checker, Env, Slot, Wanted, counted, name_of};
 use crate::codes;
 use crate::loss::Part;
@@ -29,10 +30,16 @@ impl<'a> Checker<'a> {
                 return None;
             }
         };
+        if comprehension.binders.len() > MOST_PARAMETERS {
+            let message = format!("a sum ranges over at most {MOST_PARAMETERS} lists");
+            self.error(slot, codes::WRONG_ARGUMENTS, message);
+            return None;
+        }
         let mut envs = vec![slot.env.clone()];
         for binder in &comprehension.binders {
             let mut next = vec![];
             for env in &envs {
+                self.step(slot)?;
                 next.extend(self.bindings(
                     &Slot {
                         env: env.clone(),

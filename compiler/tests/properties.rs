@@ -13,18 +13,24 @@
 //! | one mistake is one message | `cascade.rs` |
 //! | each pass computes the same | `../src/interpret/tests.rs` |
 //! | each message has a bad file and a page | `tests/language.rs` of the whole |
-//! | no text stops the compiler | `../src/check/tests.rs`, `grammar/tests/robust.rs` |
+//! | no text stops the compiler | here, `../src/check/tests.rs`, `grammar/tests/robust.rs` |
+//! | what follows the grammar is no mistake of syntax | here, `grammar/tests/format.rs` |
 //! | 31 pretrainings; calls of the rows of Table 1 | `paper.rs`; `experiments.rs` |
 //! | methods are held up, and broken forms of them are not | `../src/check/tests.rs` |
 
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+#[path = "../../grammar/tests/generate/mod.rs"]
+mod generate;
 
 use std::collections::BTreeSet;
 
 use compiler::hir::{Pretrain, Program, Protocol};
 use compiler::loss::{Embedding, Loss, Term};
 use compiler::{Profile, catalog, plan, written};
-use grammar::diagnostic::Diagnostic;
+use generate::{Choices, Noise};
+use grammar::diagnostic::{Diagnostic, Severity};
+use proptest::prelude::*;
 
 const DOWNSTREAM: &str = include_str!("../../experiments/downstream.cc");
 
@@ -369,4 +375,63 @@ fn every_number_and_word_of_an_evaluation_is_part_of_its_stages() {
         missing.is_empty(),
         "{missing:?} were never changed: {changed:?}"
     );
+}
+
+/// Checks a text: whatever it is there is a program or an error, and all that is said can be shown. Returns the codes.
+fn codes_of_any(text: &str) -> Vec<&'static str> {
+    let mut sources = compiler::sources();
+    let file = sources.add("test.cc", text);
+    let (program, found) = compiler::check(&mut sources, file, &|_, _| None, Profile::Full);
+    let is_wrong = found.iter().any(|d| d.severity == Severity::Error);
+    assert_eq!(
+        program.is_none(),
+        is_wrong,
+        "{text}\n{:?}",
+        messages(&found)
+    );
+    for diagnostic in &found {
+        let labels = diagnostic.labels.iter().map(|label| label.span);
+        let edits = diagnostic.edits.iter().map(|edit| edit.span);
+        let shown = [diagnostic.primary.span].into_iter().chain(labels);
+        for span in shown.chain(edits) {
+            sources.text(span);
+        }
+        assert!(!diagnostic.message.is_empty(), "{text}");
+    }
+    found.iter().map(|d| d.code.0).collect()
+}
+
+/// A program that follows the grammar.
+fn programs() -> impl Strategy<Value = String> {
+    let choices = prop::collection::vec(any::<u8>(), 0..200);
+    choices.prop_map(|list| generate::program(&mut Choices::new(&list), Noise::Docs))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_follows_the_grammar_is_no_mistake_of_syntax(text in programs()) {
+        let codes = codes_of_any(&text);
+        // Whether a field of a row lacks its comma is asked where the rows are known.
+        let is_right = |code: &&str| !code.starts_with("E01") || *code == "E0111";
+        prop_assert!(codes.iter().all(is_right), "{text}\n{codes:?}");
+    }
+
+    #[test]
+    fn no_text_stops_the_compiler(text in any::<String>()) {
+        codes_of_any(&text);
+    }
+
+    #[test]
+    fn no_program_that_breaks_off_stops_the_compiler(
+        first in programs(),
+        second in programs(),
+        at in any::<prop::sample::Index>(),
+        from in any::<prop::sample::Index>(),
+    ) {
+        let head = &first[..first.floor_char_boundary(at.index(first.len()))];
+        let tail = &second[second.floor_char_boundary(from.index(second.len()))..];
+        codes_of_any(&format!("{head}{tail}"));
+    }
 }

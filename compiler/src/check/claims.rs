@@ -21,9 +21,9 @@ use std::rc::Rc;
 /// How many differing terms or fields a message lists.
 const MOST_LINES: usize = 12;
 
-/// What an assertion compares.
+/// What an expression is, as far as it shows without reading all of it: what an assertion compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
+pub(super) enum Sort {
     Number,
     Loss,
     Record(Kind),
@@ -92,26 +92,30 @@ impl<'a> Checker<'a> {
     fn contexts(&mut self, module: usize) -> Vec<(String, Context)> {
         let mut modules = vec![module];
         modules.extend(self.modules[module].uses.iter().copied());
-        for module in modules {
-            let mut contexts: Vec<(String, Context)> = vec![];
-            for (decl, record) in self.declared_records(module, Kind::Pretrain) {
-                let Some(networks) = self.networks(&record) else {
-                    continue;
-                };
-                let context = networks.context;
-                // Widths are checked where a pretraining uses the loss; here only the modalities and views matter.
-                let is_new = contexts
-                    .iter()
-                    .all(|(_, c)| (&c.modalities, c.views) != (&context.modalities, context.views));
-                if is_new {
-                    contexts.push((decl.name.value.clone(), context));
-                }
-            }
-            if !contexts.is_empty() {
-                return contexts;
+        modules
+            .into_iter()
+            .map(|module| self.contexts_of(module))
+            .find(|contexts| !contexts.is_empty())
+            .unwrap_or_default()
+    }
+
+    /// The contexts of the pretrainings that a module declares itself, each with the name of one.
+    pub(super) fn contexts_of(&mut self, module: usize) -> Vec<(String, Context)> {
+        let mut contexts: Vec<(String, Context)> = vec![];
+        for (decl, record) in self.declared_records(module, Kind::Pretrain) {
+            let Some(networks) = self.networks(&record) else {
+                continue;
+            };
+            let context = networks.context;
+            // Widths are checked where a pretraining uses the loss; here only the modalities and views matter.
+            let is_new = contexts
+                .iter()
+                .all(|(_, c)| (&c.modalities, c.views) != (&context.modalities, context.views));
+            if is_new {
+                contexts.push((decl.name.value.clone(), context));
             }
         }
-        vec![]
+        contexts
     }
 
     fn claim(&mut self, module: usize, assert: &'a Assert, contexts: &[(String, Context)]) {
@@ -204,7 +208,7 @@ impl<'a> Checker<'a> {
     }
 
     /// What an expression is, without a word on what may be wrong in it.
-    fn sort(&mut self, slot: &Slot<'a>) -> Sort {
+    pub(super) fn sort(&mut self, slot: &Slot<'a>) -> Sort {
         if let Some(kind) = self.record_kind(slot) {
             return Sort::Record(kind);
         }
@@ -271,7 +275,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The value of one side as one would write it: two sides are equal where this is.
-    fn printed(&mut self, slot: &Slot<'a>, sort: Sort) -> Option<String> {
+    pub(super) fn printed(&mut self, slot: &Slot<'a>, sort: Sort) -> Option<String> {
         match sort {
             Sort::Schedule => self.schedule(slot).map(|s| written::schedule(&s)),
             Sort::Clip => self.clip(slot).map(|clip| match clip {

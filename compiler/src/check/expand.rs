@@ -87,6 +87,7 @@ impl<'a> Checker<'a> {
         match slot.env.bound(name) {
             Some(Bound::Expr(expr, env)) => return Some(Some((expr, env.clone()))),
             Some(Bound::Loss(_)) => return Some(None),
+            Some(Bound::Unknown) => return None,
             None => {}
         }
         if self.is_poisoned(slot.env.module, name) {

@@ -4,6 +4,7 @@ mod calls;
 mod known;
 mod places;
 mod ranges;
+mod unused;
 
 pub(super) use known::Known;
 pub(super) use places::{Places, Summand};
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What the pretraining that uses a loss says about it.
+#[derive(Clone)]
 pub(super) struct Context {
     /// Its modalities in order.
     pub modalities: Vec<String>,
@@ -208,6 +210,7 @@ impl<'a> Checker<'a> {
     ) -> Option<Value<'a>> {
         match slot.env.bound(name).cloned() {
             Some(Bound::Loss(value)) => return Some(value),
+            Some(Bound::Unknown) => return None,
             Some(Bound::Expr(expr, env)) => {
                 return self.loss_value(
                     &Slot {

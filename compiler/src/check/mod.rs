@@ -246,6 +246,8 @@ enum Bound<'a> {
     Expr(&'a Expr, Env<'a>),
     /// A value inside a loss.
     Loss(loss::Value<'a>),
+    /// The argument of a function that nothing calls: whatever it is, nothing is said about it.
+    Unknown,
 }
 
 /// The uses that led to an expression, the last one first.

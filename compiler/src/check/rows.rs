@@ -108,6 +108,7 @@ impl<'a> Checker<'a> {
             tables.extend(self.table(decl));
         }
         self.report_misstated();
+        self.read_unused();
         // An assertion is about what two sides come to, not about how good their settings are.
         let before = self.found.len();
         self.claims();

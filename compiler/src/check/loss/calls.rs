@@ -6,7 +6,7 @@ use crate::check::{Bound, Checker, Slot, counted};
 use crate::codes;
 use crate::hir::Schedule;
 use crate::loss::{Embedding, EmbeddingOp, Loss, Part, Term, TermOp};
-use crate::units::Exact;
+use crate::units::{Exact, Quantity};
 use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
@@ -74,6 +74,7 @@ impl<'a> Checker<'a> {
         let Body::Expr(body) = &decl.body else {
             return None;
         };
+        self.losses.note_use(decl);
         let mut env = slot.env.inside(module, slot.span());
         for (param, value) in decl.params.iter().zip(values) {
             env = env.bind(&param.value, Bound::Loss(value));
@@ -138,6 +139,11 @@ impl<'a> Checker<'a> {
                             return None;
                         }
                     };
+                    // More than 1 grows without end.
+                    let at = call.get("decay")?.clone();
+                    for end in [decay.0, decay.1] {
+                        self.fit(&at, Quantity::number(end), &catalog::DECAY)?;
+                    }
                     return Some(Value::Function(Function::Ema(Rc::new(function?), decay)));
                 }
                 (Family::Tensor, "memory") => {

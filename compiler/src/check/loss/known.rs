@@ -8,7 +8,7 @@ use super::{Context, Value};
 use crate::check::{Checker, Slot};
 use crate::loss::{Part, Written};
 use grammar::ast::{Decl, Expr};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Kinds of pretraining that are remembered at a time.
@@ -26,6 +26,10 @@ pub(in crate::check) struct Known<'a> {
     all: BTreeMap<Kind, Read<'a>>,
     /// The names of the kind of pretraining that a loss is read for.
     open: Option<(Kind, Read<'a>)>,
+    /// The declarations that some loss uses.
+    used: BTreeSet<*const Decl>,
+    /// The pretrainings that a loss was read for: the first of each list of modalities and number of views.
+    contexts: Vec<Context>,
 }
 
 impl<'a> Known<'a> {
@@ -39,6 +43,27 @@ impl<'a> Known<'a> {
         );
         let read = self.all.remove(&kind).unwrap_or_default();
         self.open = Some((kind, read));
+        let is_known = |known: &Context| {
+            (&known.modalities, known.views) == (&context.modalities, context.views)
+        };
+        if self.contexts.len() < MOST && !self.contexts.iter().any(is_known) {
+            self.contexts.push(context.clone());
+        }
+    }
+
+    /// Some loss uses this declaration.
+    pub(super) fn note_use(&mut self, decl: &Decl) {
+        self.used.insert(decl);
+    }
+
+    /// Does any loss use it?
+    pub(super) fn uses(&self, decl: &Decl) -> bool {
+        self.used.contains(&std::ptr::from_ref(decl))
+    }
+
+    /// The pretrainings that a loss was read for.
+    pub(super) fn contexts(&self) -> &[Context] {
+        &self.contexts
     }
 
     /// The loss is read.
@@ -63,6 +88,7 @@ impl<'a> Checker<'a> {
         context: &Context,
     ) -> Option<Value<'a>> {
         let key = std::ptr::from_ref(decl);
+        self.losses.note_use(decl);
         // Where places are wanted, everything is read again.
         let open = self.losses.open.as_ref().filter(|_| self.places.is_none());
         if let Some((value, written, steps)) = open.and_then(|(_, read)| read.get(&key))

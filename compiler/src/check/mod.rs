@@ -221,6 +221,8 @@ pub(crate) struct Checker<'a> {
     rows_left: usize,
     /// One was too large, and that is reported: nothing is expanded any more.
     is_exhausted: bool,
+    /// The record that a misspelt name may mean is being read.
+    is_guessing: bool,
 }
 
 /// Where an expression is read: what its names mean, and how one came there.
@@ -402,6 +404,7 @@ impl<'a> Checker<'a> {
             is_overfull: modules.iter().any(|module| module.is_overfull),
             rows_left: MOST_EXPERIMENTS,
             is_exhausted: false,
+            is_guessing: false,
             parts: vec![],
             places: None,
             objective: Written::default(),

@@ -348,7 +348,41 @@ impl<'a> Checker<'a> {
             return self.record(&reduced, kind);
         }
         self.wrong(slot, &reduced, &wanted);
-        None
+        self.record_meant(slot, kind)
+    }
+
+    /// The record of the one declaration whose name is near to a name that nothing knows, so that what is written beside it is
+    /// checked too: of this only what is misspelt is said.
+    fn record_meant(&mut self, slot: &Slot<'a>, kind: Kind) -> Option<Record<'a>> {
+        let name = slot.word()?;
+        let module = slot.env.module;
+        let is_unknown = self.declared(module, name).is_none()
+            && slot.env.bound(name).is_none()
+            && catalog::any_operator(name).is_none();
+        if !is_unknown || std::mem::replace(&mut self.is_guessing, true) {
+            return None;
+        }
+        let known = self.names[module].iter();
+        let known = known.filter(|(_, (_, decl))| decl.kind.value == kind);
+        let near = super::nearest(name, known.map(|(name, _)| *name));
+        let meant = match near.as_slice() {
+            [one] if !self.is_poisoned(module, one) => self.declared(module, one),
+            [] | [_] | [_, _, ..] => None,
+        };
+        let before = self.found.len();
+        let record = meant.and_then(|(owner, decl)| {
+            let used = slot.env.used_at(slot.span());
+            self.record_of_decl(owner, decl, &used)
+        });
+        // What is wrong with that one is said where it is declared.
+        self.found.truncate(before);
+        self.is_guessing = false;
+        record.map(|record| Record {
+            used_at: slot.span(),
+            declared: vec![],
+            is_unsure: true,
+            ..record
+        })
     }
 
     /// The required fields that are missing, as one message.

@@ -383,6 +383,8 @@ impl<'a> Checker<'a> {
                     self.wrong.extend(eval.declared.last());
                     return None;
                 }
+                // How many numbers it scores is not known where its protocol is a guess.
+                let is_guess = eval.is_unsure;
                 let eval = Rc::new(Record {
                     used_at,
                     is_unsure: eval.is_unsure
@@ -393,7 +395,7 @@ impl<'a> Checker<'a> {
                 let before = self.found.len();
                 let closed = self.eval(&eval, &member.env.used_at(used_at));
                 self.silence_echoes(&eval, before);
-                closed
+                closed.filter(|_| !is_guess)
             });
             match eval {
                 Some(scored) => scores.extend(
@@ -747,6 +749,7 @@ impl<'a> Checker<'a> {
         self.allow_steps();
         let name = one_line(self.sources.text(of.span()));
         let mut record = self.record(&of, Kind::Pretrain)?;
+        let is_guess = record.is_unsure;
         record.used_at = row.span;
         if let Some(entry) = table.entry("checkpoint") {
             let place = entry.places.last().copied().unwrap_or(entry.value.span);
@@ -784,7 +787,7 @@ impl<'a> Checker<'a> {
             .iter()
             .map(|cell| cell.value.as_ref().map(printed))
             .collect::<Vec<_>>();
-        let pretrain = pretrain.filter(|_| is_right)?;
+        let pretrain = pretrain.filter(|_| is_right && !is_guess)?;
         if self.checkpoint_of_nothing(table, &record) {
             return None;
         }

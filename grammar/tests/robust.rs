@@ -33,7 +33,7 @@ fn read(text: &str) -> (File, Vec<Diagnostic>) {
 
 /// Texts of pieces that occur in files, in any order.
 fn pieces() -> impl Strategy<Value = String> {
-    const PIECES: [&str; 58] = [
+    const PIECES: [&str; 74] = [
         "use",
         "paper",
         "assert",
@@ -92,6 +92,22 @@ fn pieces() -> impl Strategy<Value = String> {
         "0.",
         ".5",
         "\u{feff}",
+        "if",
+        "else",
+        "lambda",
+        "and",
+        "from",
+        "import",
+        "as",
+        "defaults:",
+        "${",
+        "$",
+        "..",
+        "1..3",
+        "my-run",
+        "32 x 224px",
+        "row \"a\"",
+        "v { f =",
     ];
     prop::collection::vec((0..PIECES.len(), prop::bool::ANY), 0..60).prop_map(|picks| {
         picks

@@ -4,7 +4,7 @@ use super::{Mistake, Repair};
 use crate::build::Form;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::{Span, Written};
-use crate::split::{item_around, path_end};
+use crate::split::{item_around, opens_item, path_end};
 use crate::tokens::{RESERVED, Shape, Tokens};
 
 /// The offending token and what stands around it.
@@ -126,6 +126,13 @@ impl Place<'_> {
         (item.max(from)..self.i).any(|j| self.at(j) == "row")
     }
 
+    /// The item around the offending token says what is expected.
+    pub fn is_expected(&self) -> bool {
+        let probe = self.i.saturating_sub(1);
+        let start = item_around(self.tokens, probe).map_or(0, |(start, _)| start);
+        (start..self.i).any(|j| self.at(j) == "expect")
+    }
+
     /// What a value after token `i` would be called.
     pub fn value_word(&self, i: usize) -> &'static str {
         if !matches!(self.inside(), Inside::Top | Inside::Block | Inside::Tuple) {
@@ -145,6 +152,12 @@ impl Place<'_> {
     pub fn span_of(&self, from: usize, to: usize) -> Span {
         let (start, end) = self.bytes_of(from, to);
         self.span_between(start, end)
+    }
+
+    /// Tokens `from..=to` as they stand in the copy that is read; empty where there is nothing from the one to the other.
+    pub fn text_of(&self, from: usize, to: usize) -> &str {
+        let (start, end) = self.bytes_of(from, to);
+        self.tokens.text.get(start..end).unwrap_or("")
     }
 
     /// Where in the copy that is read tokens `from..=to` begin and end.
@@ -176,6 +189,12 @@ impl Place<'_> {
         self.span_between(end, end)
     }
 
+    /// The empty place after the last token of what is written, of which the copy that is read may hold less.
+    pub fn end_of_written(&self) -> Span {
+        let end = Tokens::new(self.written.text).last_end(0, usize::MAX);
+        self.span_between(end, end)
+    }
+
     /// Where in the copy that is read token `i` ends.
     fn end_of(&self, i: usize) -> usize {
         self.tokens.list.get(i).map_or(0, |t| t.end)
@@ -192,7 +211,12 @@ impl Place<'_> {
 
     /// An error at `span` after which the whole block item around the offending token is skipped.
     pub fn skip(&self, diagnostic: Diagnostic) -> Mistake {
-        let probe = self.i.min(self.tokens.list.len().saturating_sub(1));
+        // Where the next item begins, the one before it lacks its end.
+        let begins = !self.is_at_end() && opens_item(self.tokens, self.i);
+        let probe = match self.i.checked_sub(1) {
+            Some(before) if begins || self.is_at_end() => before,
+            Some(_) | None => self.i,
+        };
         let repair =
             item_around(self.tokens, probe).and_then(|(start, end)| self.blank(start, end));
         Mistake { diagnostic, repair }

@@ -1,5 +1,6 @@
 //! The mistakes that people make, each with its message. The first that recognises the place speaks.
 
+use super::fields::{self, field_of};
 use super::habits;
 use super::place::{Inside, Place};
 use super::{Mistake, Repair};
@@ -16,9 +17,13 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     open_text,
     comment_sign,
     quotes,
+    habits::interpolation,
+    habits::dots_for_range,
     broken_number,
     no_field,
     bad_name,
+    fields::dashed_name,
+    habits::size_with_blanks,
     detached_unit,
     unknown_unit,
     lone_field,
@@ -28,14 +33,26 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     habits::plus_before_field,
     habits::quoted_field,
     habits::row_for_loop,
+    habits::python_import,
+    habits::defaults_list,
+    habits::foreign_word,
+    habits::pair_with_comma,
+    fields::assert_with_equals,
+    fields::reason_without_comma,
     equals_or_colon,
     negative_expectation,
     slash_between_expectations,
+    fields::comma_after_label,
+    fields::missing_equals,
+    fields::value_without_field,
+    fields::values_without_brackets,
+    fields::missing_expect,
     missing_comma_before_field,
     habits::members_without_brackets,
     field_separator,
     import,
     row_outside_table,
+    fields::block_of_member,
     missing_with,
     missing_value,
     unbalanced,
@@ -252,7 +269,14 @@ fn likely_unit(word: &str) -> Option<&'static str> {
 /// `.5`, `5.`, `+5`.
 fn broken_number(p: &Place) -> Option<Mistake> {
     let number_at = |i: usize| p.shape(i) == Some(Shape::Number);
+    let follows_number = p.i > 0
+        && number_at(p.i - 1)
+        && p.tokens
+            .list
+            .get(p.i)
+            .is_some_and(|dot| p.tokens.list[p.i - 1].end == dot.start);
     if p.here() == "."
+        && !follows_number
         && number_at(p.i + 1)
         && p.tokens.list[p.i].end == p.tokens.list[p.i + 1].start
     {
@@ -552,18 +576,18 @@ fn unbalanced(p: &Place) -> Option<Mistake> {
     )
     .here("opened here");
     if p.is_at_end() {
-        let last = p.tokens.list.len() - 1;
+        let end = p.end_of_written();
         if close == "}" {
             diagnostic = diagnostic
                 .help(match p.next {
                     "" => "insert `}` after the last field".to_owned(),
                     next => format!("insert `}}` before `{next}`"),
                 })
-                .edit(p.after(last), "\n}");
+                .edit(end, "\n}");
         } else {
             diagnostic = diagnostic
                 .help(format!("insert `{close}`"))
-                .edit(p.after(last), close);
+                .edit(end, close);
         }
         return Some(Mistake {
             diagnostic,
@@ -579,6 +603,10 @@ fn unbalanced(p: &Place) -> Option<Mistake> {
             .open
             .iter()
             .any(|&k| matches!((p.at(k), here), ("{", "}") | ("(", ")") | ("[", "]")));
+        if !fits && is_stray(p) {
+            let diagnostic = p.error(codes::UNBALANCED, format!("this `{here}` closes nothing"));
+            return Some(p.replace(diagnostic, p.i, p.i, ""));
+        }
         if !fits {
             // The wrong kind of bracket closes it.
             let diagnostic = diagnostic
@@ -606,6 +634,35 @@ fn unbalanced(p: &Place) -> Option<Mistake> {
             .help(format!("insert `{close}`"));
         p.insert_after(diagnostic, start - 1, close)
     })
+}
+
+/// The offending bracket is one too many: without it the brackets behind it fit better than with the right one in its place.
+fn is_stray(p: &Place) -> bool {
+    let misfits = |mut open: Vec<usize>| {
+        let mut count = 0;
+        for j in p.i + 1..p.tokens.list.len() {
+            let opener = match p.at(j) {
+                "{" | "(" | "[" => {
+                    open.push(j);
+                    continue;
+                }
+                "}" => "{",
+                ")" => "(",
+                "]" => "[",
+                _ => continue,
+            };
+            match open.iter().rposition(|&k| p.at(k) == opener) {
+                Some(k) => {
+                    count += open.len() - 1 - k;
+                    open.truncate(k);
+                }
+                None => count += 1,
+            }
+        }
+        count + open.len()
+    };
+    let without = p.open[..p.open.len().saturating_sub(1)].to_vec();
+    misfits(p.open.clone()) < misfits(without)
 }
 
 /// A declaration, parameter, import or field whose name is missing or reserved.
@@ -730,16 +787,12 @@ fn missing_comma(p: &Place) -> Option<Mistake> {
         && p.tokens.is_name(before)
         && p.tokens.is_name(i);
     if is_sum {
-        let (left, right) = (p.at(before), p.at(i));
-        let message = format!("an operator is missing between `{left}` and `{right}`");
-        let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message)
-            .help(format!("write `{left} + {right}`"));
-        return Some(p.insert_after(diagnostic, before, " +"));
+        return Some(missing_plus(p, before, i));
     }
     let what = match p.inside() {
         Inside::Args => "arguments are",
         Inside::Tuple | Inside::List => "members are",
-        Inside::Block if p.is_in_row() && is_cell => "expectations are",
+        Inside::Block if p.is_in_row() && is_cell && p.is_expected() => "expectations are",
         Inside::Block | Inside::Top => return None,
     };
     let message = format!("{what} separated by commas");
@@ -943,10 +996,23 @@ fn missing_operator(p: &Place) -> Option<Mistake> {
         return Some(p.insert_after(diagnostic, before, " *"));
     }
     let is_sum = p.tokens.is_name(before) && p.value_word(before) == "a loss term";
-    is_sum.then(|| {
-        let diagnostic = diagnostic.help(format!("write `{left} + {right}`"));
-        p.insert_after(diagnostic, before, " +")
-    })
+    is_sum.then(|| missing_plus(p, before, i))
+}
+
+/// `intra sync`. Two words that are no terms of the paper may be anything but a sum.
+fn missing_plus(p: &Place, before: usize, i: usize) -> Mistake {
+    let (left, right) = (p.at(before), p.at(i));
+    let message = format!("an operator is missing between `{left}` and `{right}`");
+    let diagnostic = Diagnostic::error(codes::UNEXPECTED, p.span_of(i, i), message)
+        .help(format!("write `{left} + {right}`"));
+    if [left, right].map(field_of) == [Some("loss"); 2] {
+        return p.insert_after(diagnostic, before, " +");
+    }
+    let repair = item_around(p.tokens, before).and_then(|(start, end)| p.blank(start, end));
+    Mistake {
+        diagnostic: diagnostic.suggestion(p.after(before), " +"),
+        repair,
+    }
 }
 
 fn second_comparison(p: &Place) -> Option<Mistake> {

@@ -1,0 +1,1 @@
+pretrain my-run-2 = crisscross with { bs = 512 }

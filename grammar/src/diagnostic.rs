@@ -178,6 +178,13 @@ impl Diagnostic {
         self
     }
 
+    /// What it suggests may be meant, no more.
+    pub(crate) fn doubt(&mut self) {
+        self.edits
+            .iter_mut()
+            .for_each(|edit| edit.is_certain = false);
+    }
+
     /// A replacement of `span` that may be meant: editors offer it, nobody applies it unasked.
     pub fn suggestion(mut self, span: Span, text: impl Into<String>) -> Self {
         self.edits.push(Edit {

@@ -1,7 +1,7 @@
 //! Mends a text by the edits that need no asking.
 
 use crate::diagnostic::{Code, Diagnostic, Edit};
-use crate::span::{FileId, Sources};
+use crate::span::{FileId, Sources, Span};
 
 /// One mistake that was mended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,39 @@ pub struct Change {
 /// first. Mistakes that hide others are found by checking the new text again.
 pub fn apply(sources: &Sources, file: FileId, found: &[Diagnostic]) -> (String, Vec<Change>) {
     let text = &sources.get(file).text;
-    let mut changes = vec![];
-    let mut chosen: Vec<&Edit> = vec![];
+    let chosen = chosen(file, found);
+    let changes = chosen.iter().map(|(diagnostic, edits)| {
+        let (before, after) = words(text, edits);
+        Change {
+            code: diagnostic.code,
+            place: sources.line_column(file, edits[0].span.start),
+            before,
+            after,
+        }
+    });
+    let changes = changes.collect();
+    (changed(text, 0, text.len(), &in_order(&chosen)), changes)
+}
+
+/// A stretch of a file, of which byte `offset` is its first, with the certain edits of `found` applied as [`apply`] does.
+pub(crate) fn mended(file: FileId, offset: usize, text: &str, found: &[Diagnostic]) -> String {
+    let chosen = chosen(file, found);
+    let moved: Vec<Edit> = in_order(&chosen)
+        .into_iter()
+        .map(|edit| {
+            let within = |at: u32| (at as usize).saturating_sub(offset).min(text.len());
+            Edit {
+                span: Span::new(file, within(edit.span.start), within(edit.span.end)),
+                ..edit.clone()
+            }
+        })
+        .collect();
+    changed(text, 0, text.len(), &moved.iter().collect::<Vec<_>>())
+}
+
+/// The messages whose certain edits are applied, each with them in order.
+fn chosen(file: FileId, found: &[Diagnostic]) -> Vec<(&Diagnostic, Vec<&Edit>)> {
+    let mut chosen: Vec<(&Diagnostic, Vec<&Edit>)> = vec![];
     for diagnostic in found {
         let mut edits: Vec<&Edit> = diagnostic.edits.iter().filter(|e| e.is_certain).collect();
         edits.sort_by_key(|edit| edit.span);
@@ -29,22 +60,25 @@ pub fn apply(sources: &Sources, file: FileId, found: &[Diagnostic]) -> (String, 
             let touches = |other: &&Edit| {
                 edit.span.start <= other.span.end && other.span.start <= edit.span.end
             };
-            edit.span.file == file && !chosen.iter().any(touches)
+            let mut others = chosen.iter().flat_map(|(_, edits)| edits);
+            edit.span.file == file && !others.any(touches)
         };
-        if edits.is_empty() || !edits.iter().all(is_free) {
-            continue;
+        if !edits.is_empty() && edits.iter().all(is_free) {
+            chosen.push((diagnostic, edits));
         }
-        let (before, after) = words(text, &edits);
-        changes.push(Change {
-            code: diagnostic.code,
-            place: sources.line_column(file, edits[0].span.start),
-            before,
-            after,
-        });
-        chosen.extend(edits);
     }
-    chosen.sort_by_key(|edit| edit.span);
-    (changed(text, 0, text.len(), &chosen), changes)
+    chosen
+}
+
+/// All edits, in the order of the text.
+fn in_order<'e>(chosen: &[(&Diagnostic, Vec<&'e Edit>)]) -> Vec<&'e Edit> {
+    let mut edits: Vec<&Edit> = chosen
+        .iter()
+        .flat_map(|(_, edits)| edits)
+        .copied()
+        .collect();
+    edits.sort_by_key(|edit| edit.span);
+    edits
 }
 
 /// The bytes `from..to` of `text` with `edits`, which lie in them in order, applied.

@@ -213,9 +213,32 @@ struct Stretch {
     mistakes: Vec<Diagnostic>,
 }
 
+/// Reads what is written and keeps as certain only the edits that leave no more mistakes than there are.
+fn read(written: Written, form: Form, next: &str, again: &mut usize) -> Stretch {
+    let mut stretch = read_on(written, form, next, again);
+    let is_certain = |d: &Diagnostic| d.edits.iter().any(|edit| edit.is_certain);
+    if !stretch.mistakes.iter().any(is_certain) {
+        return stretch;
+    }
+    let text = fix::mended(
+        written.file,
+        written.offset,
+        written.text,
+        &stretch.mistakes,
+    );
+    let mended = Written {
+        text: &text,
+        ..written
+    };
+    if read_on(mended, form, next, again).mistakes.len() > stretch.mistakes.len() {
+        stretch.mistakes.iter_mut().for_each(Diagnostic::doubt);
+    }
+    stretch
+}
+
 /// Reads what is written; after each mistake it tries again with that place mended or blanked, as long as `again` words may be
 /// read again.
-fn read(written: Written, form: Form, next: &str, again: &mut usize) -> Stretch {
+fn read_on(written: Written, form: Form, next: &str, again: &mut usize) -> Stretch {
     let mut text = written.text.to_owned();
     let mut mistakes: Vec<Diagnostic> = vec![];
     while mistakes.len() < MOST_MISTAKES {
@@ -224,7 +247,10 @@ fn read(written: Written, form: Form, next: &str, again: &mut usize) -> Stretch 
             Ok(parts) => return Stretch { parts, mistakes },
             Err(at) => at,
         };
-        let mistake = mistakes::explain(&tokens, form, at, written, next);
+        let mut mistake = mistakes::explain(&tokens, form, at, written, next);
+        if !reads_on(&text, &mistake.diagnostic, form, written, again) {
+            mistake.diagnostic.doubt();
+        }
         let mended = mistake.repair.and_then(|repair| repair.apply(&text));
         if mistakes
             .iter()
@@ -244,6 +270,44 @@ fn read(written: Written, form: Form, next: &str, again: &mut usize) -> Stretch 
         parts: Parts::default(),
         mistakes,
     }
+}
+
+/// With the certain edits of `mistake` applied to `text`, a copy of what is `written`, the grammar takes what follows them, up
+/// to another mistake at most.
+fn reads_on(
+    text: &str,
+    mistake: &Diagnostic,
+    form: Form,
+    written: Written,
+    again: &mut usize,
+) -> bool {
+    let certain = mistake.edits.iter().filter(|edit| edit.is_certain);
+    let Some(last) = certain.map(|edit| edit.span.end as usize).max() else {
+        return true;
+    };
+    let mistakes = std::slice::from_ref(mistake);
+    let mended = fix::mended(written.file, written.offset, text, mistakes);
+    let tokens = Tokens::new(&mended);
+    let Some(left) = again.checked_sub(tokens.list.len()) else {
+        return false;
+    };
+    *again = left;
+    let Err(at) = build::build(&tokens, form, written) else {
+        return true;
+    };
+    let behind = text.len().saturating_sub(last - written.offset);
+    let first = tokens.index_at(mended.len().saturating_sub(behind));
+    let stopped = tokens.index_at(at);
+    let is_past = match split::item_around(&tokens, first) {
+        Some((_, end)) => end <= stopped,
+        None => stopped == tokens.list.len(),
+    };
+    // Another mistake in the same item makes it doubtful what was meant, unless it has a way out of its own.
+    is_past
+        || stopped > first && {
+            let next = mistakes::explain(&tokens, form, at, written, "").diagnostic;
+            next.edits.iter().any(|edit| edit.is_certain)
+        }
 }
 
 /// The name that the declaration at token `start` gives, as far as it can be made out.

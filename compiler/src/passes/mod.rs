@@ -21,6 +21,7 @@ pub use expand_and_fold::expand_and_fold;
 pub use fuse_terms::fuse_terms;
 pub use merge_duplicates::merge_duplicates;
 pub use move_domain::move_domain;
+pub(crate) use share_decodes::offset;
 pub use share_decodes::share_decodes;
 pub use share_stop_gradients::share_stop_gradients;
 pub use why::{Why, json, text};

@@ -3,7 +3,7 @@
 use super::Step;
 use crate::graph::{Graph, Node};
 use crate::hir::{Modality, Pretrain};
-use crate::passes::build;
+use crate::passes::{build, offset};
 use crate::units::Exact;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
@@ -122,14 +122,15 @@ fn key(pretrain: &Pretrain) -> String {
     crate::hash::canonical::text(&parts(pretrain), &[])
 }
 
-/// What a step may depend on: all settings but the seed, the number of steps, and how parameters are moved.
-fn parts(pretrain: &Pretrain) -> impl Serialize + PartialEq + '_ {
+/// What a step may depend on: all settings but the seed, the number of steps, and how parameters are moved. A policy reaches it
+/// through the ticks between the windows of a modality alone; where these are drawn it is the step of any other such policy.
+fn parts<'p>(pretrain: &'p Pretrain) -> impl Serialize + PartialEq + 'p {
     let Pretrain {
         data,
         modalities,
         views,
         loss,
-        relax,
+        relax: _,
         bn,
         bs,
         es: _,
@@ -138,7 +139,7 @@ fn parts(pretrain: &Pretrain) -> impl Serialize + PartialEq + '_ {
         precision,
         seed: _,
     } = pretrain;
-    fn of_modality(modality: &Modality) -> impl Serialize + PartialEq + '_ {
+    let of_modality = |modality: &'p Modality| {
         let Modality {
             name,
             clip,
@@ -148,16 +149,18 @@ fn parts(pretrain: &Pretrain) -> impl Serialize + PartialEq + '_ {
             lr_b: _,
             lr_p: _,
         } = modality;
-        (name, clip, augment, f, h)
-    }
+        let apart = offset(pretrain, name).and_then(Exact::to_u32);
+        (name, clip, apart, augment, f, h)
+    };
     let modalities: Vec<_> = modalities.iter().map(of_modality).collect();
-    (data, modalities, views, loss, relax, bn, bs, precision)
+    (data, modalities, views, loss, bn, bs, precision)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture::{ALL, crisscross, pairs, weighted};
+    use crate::hir::{Across, Relaxation, Within};
 
     /// A step that was made of another one's form is the one that would have been built.
     #[test]
@@ -180,5 +183,31 @@ mod tests {
         }
         assert_eq!(steps.forms.len(), 3);
         assert_eq!(steps.known.len(), 15);
+    }
+
+    /// Policies that cut the same ticks out of a source, or draw them, share a step, and it is the one that would be built.
+    #[test]
+    fn steps_of_other_policies_are_those_that_are_built() {
+        let mut steps = Steps::default();
+        let overlap = |percent| Within::Overlap {
+            share: Exact::new(percent, 100),
+            of: None,
+        };
+        let within = (0..=100).map(overlap);
+        let all = within.chain([Within::Same, Within::Halves, Within::Independent]);
+        for within in all {
+            for across in [Across::Inside, Across::Start] {
+                let mut pretrain = crisscross(pairs(&ALL));
+                pretrain.relax = Relaxation {
+                    within: within.clone(),
+                    across,
+                    ..pretrain.relax
+                };
+                let wanted = build(&pretrain).0.steps();
+                assert_eq!(*steps.of(&pretrain).steps, wanted, "{within:?}");
+            }
+        }
+        // 8 frames and 32,000 samples: 1 % of the sound is 320 samples, 12.5 % of the video a frame.
+        assert_eq!(steps.known.len(), 102);
     }
 }

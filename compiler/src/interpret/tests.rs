@@ -89,6 +89,15 @@ fn apply(op: EmbeddingOp, x: Embedding) -> Embedding {
     Embedding::Apply(op, Box::new(x))
 }
 
+/// `ema(z, ...)` of a view.
+fn ema(name: &str) -> Embedding {
+    let op = EmbeddingOp::Ema {
+        group: format!("{}.f", &name[..1]),
+        decay: (Exact::new(99, 100), Exact::whole(1)),
+    };
+    apply(op, view(name))
+}
+
 /// One entry of each gradient against central differences.
 fn check_against_differences(what: &str, pretrain: &Pretrain) {
     let graph = lower(pretrain);
@@ -169,20 +178,7 @@ fn gradients_are_those_of_differences() {
                 ),
             ),
         ),
-        (
-            "ema",
-            binary(
-                TermOp::Cos,
-                x.clone(),
-                apply(
-                    EmbeddingOp::Ema {
-                        group: "a.f".to_owned(),
-                        decay: (Exact::new(99, 100), Exact::whole(1)),
-                    },
-                    view("a2"),
-                ),
-            ),
-        ),
+        ("ema", binary(TermOp::Cos, x.clone(), ema("a2"))),
         (
             "memory",
             binary(
@@ -248,21 +244,26 @@ fn the_objective_is_the_weighted_sum_of_its_terms() {
 /// A random embedding over the views of one of `names`.
 fn embedding(draws: &mut Draws, names: &[&str], views: u32) -> Embedding {
     let view = format!("{}{}", draws.one(names), 1 + draws.below(u64::from(views)));
-    let mut made = if draws.below(2) == 0 {
-        encoded(&view)
-    } else {
-        predicted(&view)
+    let mut made = match draws.below(5) {
+        0 | 1 => encoded(&view),
+        2 | 3 => predicted(&view),
+        _ => ema(&view),
     };
     for _ in 0..draws.below(4) {
-        made = match draws.below(5) {
-            0 | 1 => sg(made),
-            2 => l2(made),
-            3 => apply(EmbeddingOp::Scale(Exact::new(3, 2)), made),
-            _ => {
-                let group = made.view().0.to_owned() + ".h";
-                apply(EmbeddingOp::Predict(group), made)
-            }
+        let op = match draws.below(9) {
+            0..=2 => EmbeddingOp::StopGradient,
+            3 => EmbeddingOp::L2,
+            4 => EmbeddingOp::Scale(Exact::new(3, 2)),
+            5 => EmbeddingOp::Linear(4),
+            6 => EmbeddingOp::Sinkhorn {
+                eps: Exact::new(1, 2),
+            },
+            7 => EmbeddingOp::Memory {
+                momentum: Exact::new(1, 2),
+            },
+            _ => EmbeddingOp::Predict(made.view().0.to_owned() + ".h"),
         };
+        made = apply(op, made);
     }
     made
 }

@@ -6,6 +6,7 @@ pub mod book;
 pub mod catalog;
 mod check;
 pub mod codes;
+mod columns;
 pub mod difference;
 pub mod graph;
 pub mod hash;
@@ -30,7 +31,8 @@ mod fixture;
 use grammar::diagnostic::Diagnostic;
 use grammar::span::{FileId, Sources};
 
-pub use check::{COMMAND_LINE, PAPER, RELEASED, Resolver, SHIPPED, TOY};
+pub use check::{COMMAND_LINE, PAPER, RELEASED, Resolver, SHIPPED, TOY, counted};
+pub use columns::columns;
 
 /// What an experiment may spend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

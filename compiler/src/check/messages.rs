@@ -378,7 +378,7 @@ pub(crate) fn suggest<'n>(
 }
 
 /// `1 score`, `2 scores`.
-pub(crate) fn counted(number: usize, noun: &str) -> String {
+pub fn counted(number: usize, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{s}")
 }

@@ -48,10 +48,11 @@ use std::rc::Rc;
 
 use expand::Call;
 use messages::Wanted;
-pub(crate) use messages::{counted, nearest, suggest};
+pub(crate) use messages::{nearest, suggest};
 
 pub use command_line::COMMAND_LINE;
 pub use load::{PAPER, RELEASED, Resolver, SHIPPED, TOY};
+pub use messages::counted;
 
 /// Checks the file `root` with all that it uses, and with what `set` sets above it. The program is there only if there is no
 /// error.

@@ -2,6 +2,7 @@
 
 use super::shapes::{Domain, domain, is_batched, network, shape};
 use super::{Graph, Id, Node};
+use crate::columns;
 use crate::hir::{
     Across, BatchNorm, Clip, Data, FlowMethod, Layer, Modality, Network, Optimiser, Pretrain,
     Relaxation, Schedule, Within, Words,
@@ -35,7 +36,7 @@ pub fn text_of((graph, log): (&Graph, &[Why]), pretrain: &Pretrain, name: &str) 
     }
     out += &nodes(graph, pretrain);
     out += "\n";
-    out += &columns(groups(graph, pretrain));
+    out += &columns(&groups(graph, pretrain), 2);
     let (bn, per_epoch) = (batch_norm(pretrain.bn), pretrain.steps_per_epoch());
     let optimiser = optimiser(&pretrain.optim);
     out += &format!(
@@ -50,7 +51,7 @@ pub fn text_of((graph, log): (&Graph, &[Why]), pretrain: &Pretrain, name: &str) 
 
 /// The nodes alone, a line for each, and one for each view with its whole chain.
 pub fn nodes(graph: &Graph, pretrain: &Pretrain) -> String {
-    columns(lines(graph, pretrain))
+    columns(&lines(graph, pretrain), 2)
 }
 
 /// The training step of `pretrain` as JSON: `{"name": ..., "steps": [...]}`. A step has its name, its node, the names of its
@@ -636,26 +637,4 @@ fn encoded(embedding: &Embedding) -> Option<&Embedding> {
         },
         Embedding::Apply(..) | Embedding::View { .. } => None,
     }
-}
-
-/// Rows with their columns aligned; empty cells at the end leave no spaces.
-fn columns<const N: usize>(rows: Vec<[String; N]>) -> String {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let mut out = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths).filter(|(_, width)| **width > 0) {
-            line += &format!("{cell:width$}  ");
-        }
-        out += "  ";
-        out += line.trim_end();
-        out += "\n";
-    }
-    out
 }

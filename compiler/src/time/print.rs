@@ -4,6 +4,7 @@ use super::{
     Family, Overlap, Pair, Position, Unplaced, Windows, declared_source, needed, pairs, source,
     span, step,
 };
+use crate::columns;
 use crate::graph::relaxation;
 use crate::hir::{Modality, Pretrain, Within};
 use crate::units::Exact;
@@ -24,7 +25,7 @@ pub fn text(pretrain: &Pretrain, name: &str) -> String {
         .modalities
         .iter()
         .map(|modality| line(pretrain, modality, windows.as_ref().ok(), length));
-    out += &columns(&lines.collect::<Vec<_>>());
+    out += &columns(&lines.collect::<Vec<_>>(), 3);
     match &windows {
         Ok(windows) => {
             out += &pair_lines(pretrain, windows);
@@ -278,25 +279,6 @@ fn pair_lines(pretrain: &Pretrain, windows: &Windows) -> String {
         );
         out += row.trim_end();
         out.push('\n');
-    }
-    out
-}
-
-/// Left-aligned columns, three blanks apart.
-fn columns(lines: &[Vec<String>]) -> String {
-    let most = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..most).map(width).collect();
-    let mut out = String::new();
-    for line in lines {
-        let cells = line.iter().zip(&widths).filter(|(_, width)| **width > 0);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        out += &format!("  {}\n", cells.join("   ").trim_end());
     }
     out
 }

@@ -29,9 +29,9 @@ pub enum Command {
     Fmt(Fmt),
     /// Mend mistakes that have one likely meaning, and say what was changed and what remains
     Fix(Fix),
-    /// Print a shipped module (`paper`, `toy`), or what a name of a file comes to
+    /// Print a shipped module (`paper`, `toy`), what a file asks for, or what a name comes to
     Show(Show),
-    /// Say what the code of a message means, with an example, or how the windows of a pretraining lie in time
+    /// Say what the code of a message means, or where a value comes from, what it does and who uses it
     Explain(Explain),
     /// Say how two modules, files, experiments or runs differ in meaning
     Diff(Diff),
@@ -99,14 +99,15 @@ pub struct Fix {
 /// `crisscross show`.
 #[derive(Debug, Args)]
 pub struct Show {
-    /// `paper`, `released`, `toy`, a pretraining of one of them (`crisscross_k400`, `released:crisscross`), or a pretraining,
-    /// protocol or row of a file: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or NAME before FILE; `FILE.cc` alone prints what it holds
+    /// `paper`, `released`, `toy`; what one of them declares (`crisscross_k400`, `linear8`, `released:GB`); or what a file declares
+    /// or uses: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or NAME before FILE. A field behind it prints that field alone
+    /// (`crisscross.lr_b`), and `FILE.cc` alone what it holds
     pub name: String,
     /// The file that declares it
     pub file: Option<PathBuf>,
-    /// One JSON object: each field with its text and the place that set it
-    #[arg(long)]
-    pub json: bool,
+    /// Text for people, or one JSON object: each field with its text and the place that set it
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
     /// Only what is set outside the shipped modules
     #[arg(long)]
     pub changed: bool,
@@ -143,10 +144,11 @@ pub struct Explain {
     after_help = "Ends with 0 whether or not something differs, as `git diff` does; with `--exit-code` a difference ends with 1."
 )]
 pub struct Diff {
-    /// A shipped module (`paper`, `released`), a file, `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or a run folder
+    /// A shipped module (`paper`, `released`), a file, what one of them declares (`FILE.cc:NAME`, `FILE.cc:TABLE:ROW`,
+    /// `released:crisscross`), a field of it (`linear8.head`), or a run folder
     #[arg(value_name = "A")]
     pub left: String,
-    /// The same; a name or `TABLE:ROW` alone is one of the file of A
+    /// The same; a name or `TABLE:ROW` alone is looked for in the file of A first
     #[arg(value_name = "B")]
     pub right: String,
     /// Text for people, or one JSON object
@@ -163,9 +165,10 @@ pub struct Diff {
 /// `crisscross graph`.
 #[derive(Debug, Args)]
 pub struct Graph {
-    /// The file
-    pub file: PathBuf,
-    /// The row: its number in the first table, or `TABLE:ROW` with a number or label; without it the first
+    /// The file, or a pretraining or row: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, `crisscross_k400`
+    #[arg(value_name = "FILE|NAME")]
+    pub what: String,
+    /// The row of a file: its number in the first table, `TABLE:ROW` with a number or label, or a pretraining; without it the first
     #[arg(long, value_name = "ROW")]
     pub row: Option<String>,
     /// How it is drawn

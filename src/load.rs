@@ -69,7 +69,7 @@ impl Compiled {
     }
 
     /// Prints what is wrong or suspicious. Notes are for `check`.
-    fn print_warnings(&self) {
+    pub fn print_warnings(&self) {
         let loud = self
             .diagnostics
             .iter()
@@ -150,17 +150,20 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile, set: &[String]) ->
     }
 }
 
-/// Compiles what uses shipped modules alone, with the fields of `set` above it; `None` where it closes to nothing, as bounds do.
-pub fn shipped_or_stop(
+/// Compiles a file among `sources`, with the fields of `set` above it; `None` where it closes to nothing, as bounds do.
+pub fn program_of(
     sources: &mut Sources,
     root: FileId,
     profile: compiler::Profile,
     set: Option<FileId>,
 ) -> Result<Option<Program>> {
-    let (program, found) = compiler::check_with(sources, root, &|_, _| None, profile, set);
+    let (program, found) = compiler::check_with(sources, root, &resolve, profile, set);
     let errors = found.into_iter().filter(|d| d.severity == Severity::Error);
     let errors: Vec<Diagnostic> = errors.collect();
-    if set.is_some() && !errors.is_empty() {
+    let is_shipped = compiler::SHIPPED
+        .iter()
+        .any(|(name, _)| sources.get(root).name == format!("{name}.cc"));
+    if !errors.is_empty() && (set.is_some() || !is_shipped) {
         render::print(sources, &errors, Format::Text);
         return Err(Failure::said());
     }

@@ -63,11 +63,6 @@ fn clipped(text: &str) -> Cow<'_, str> {
 /// More source than this is not drawn; its place is named.
 const LONGEST: usize = 100_000;
 
-/// A number of things: `1 file`, `2 files`.
-pub fn plural(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-}
-
 /// The diagnostic as text: headline, source lines with carets, notes and help.
 pub fn draw(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> String {
     let level = match diagnostic.severity {

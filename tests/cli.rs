@@ -370,11 +370,11 @@ fn a_name_of_a_file_is_shown_closed_with_its_sources() {
     );
     let joined = crisscross(folder.path(), &["show", "p.cc:small"]);
     assert_eq!(joined.out, left.out);
-    let left = crisscross(folder.path(), &["show", "p.cc:small", "--json"]);
+    let left = crisscross(folder.path(), &["show", "p.cc:small", "--format", "json"]);
     let value: serde_json::Value = serde_json::from_str(&left.out).unwrap();
     assert_eq!(value["fields"]["bs"]["value"], "64");
     assert_eq!(value["fields"]["bs"]["place"], "p.cc:3");
-    let left = crisscross(folder.path(), &["show", "paper", "--json"]);
+    let left = crisscross(folder.path(), &["show", "paper", "--format", "json"]);
     assert_eq!(left.code, 2);
 }
 
@@ -871,7 +871,7 @@ fn networks_and_features_are_listed_layer_by_layer() {
     for (wrong, says) in [
         ("small.cc:t.x.f", "has no network `x.f`"),
         ("crisscross.features", "the evaluations of a table"),
-        ("near.v.f", "the prelude has no pretraining `near`"),
+        ("near.v.f", "the prelude declares no `near`"),
     ] {
         let none = crisscross(folder.path(), &["explain", wrong]);
         assert_eq!(none.code, 2, "{}", none.err);
@@ -920,7 +920,7 @@ fn windows_are_explained_for_a_pretraining_of_the_prelude_and_a_row_of_a_file() 
     assert_eq!(none.code, 2, "{}", none.err);
     let none = crisscross(folder.path(), &["explain", "near.relax"]);
     assert!(
-        none.err.contains("the prelude has no pretraining `near`"),
+        none.err.contains("the prelude declares no `near`"),
         "{}",
         none.err
     );

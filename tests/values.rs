@@ -504,7 +504,7 @@ fn a_file_or_module_alone_is_explained_by_what_is_in_it() {
 fn a_value_is_shown_whole_or_as_far_as_the_file_sets_it() {
     let k400 = printed(".", &["show", "crisscross_k400"]);
     assert!(k400.contains("  bs = 2048    # paper.cc:"), "{k400}");
-    let released = printed(".", &["show", "released:crisscross", "--json"]);
+    let released = printed(".", &["show", "released:crisscross", "--format", "json"]);
     let released: Value = serde_json::from_str(&released).unwrap();
     assert_eq!(
         released["fields"]["lr_p"]["value"],
@@ -544,11 +544,171 @@ fn a_file_is_shown_as_what_it_asks_for() {
         "{out}"
     );
     assert!(lines[5].ends_with("  twice"), "{out}");
-    let json: Value = serde_json::from_str(&printed(&folder, &["show", "t.cc", "--json"])).unwrap();
+    let json: Value =
+        serde_json::from_str(&printed(&folder, &["show", "t.cc", "--format", "json"])).unwrap();
     assert_eq!(json["tables"][0]["rows"][1]["label"], "all");
     let (code, _, err) = crisscross(&folder, &["show", "u.cc"]);
     assert!(
         code == 1 && err.contains("there is no file `u.cc`"),
         "{err}"
     );
+}
+
+#[test]
+fn a_name_means_the_same_for_all_verbs_whatever_module_declares_it() {
+    let folder = folder(&[
+        (
+            "base.cc",
+            "use paper\npretrain base = crisscross with { bs = 64 }   ## source: ours\neval probe = linear8 with { test = uniform(2) }\n",
+        ),
+        (
+            "a.cc",
+            "use paper\nuse \"base.cc\"\ntable t { of = base   scores = [probe on UCF101]   row \"one\" loss = intra   row \"two\" loss = sync }\n",
+        ),
+    ]);
+    let two = |arguments: &[&str]| printed(&folder, arguments);
+    for (name, module, value) in [
+        ("base.bs", "base.cc", "64"),
+        ("crisscross_k400.bs", "paper.cc", "2048"),
+        ("t:two.bs", "base.cc", "64"),
+    ] {
+        let asked = format!("a.cc:{name}");
+        let explained = two(&["explain", &asked]);
+        let shown = two(&["show", &asked]);
+        assert!(explained.contains(&format!(" = {value}\n")), "{explained}");
+        assert!(explained.contains(module), "{explained}");
+        assert!(
+            shown.contains(&format!("  bs = {value}    # {module}:")),
+            "{shown}"
+        );
+    }
+    // A row is called by its number, as in a plan.
+    assert!(two(&["explain", "a.cc:t:two.bs"]).starts_with("a.cc:t:2.bs = 64\n"));
+    let used = two(&["explain", "a.cc:base.bs"]);
+    assert!(used.ends_with("  used by     t\n"), "{used}");
+    let used = two(&["explain", "base.cc:base.bs", "a.cc"]);
+    assert!(
+        used.contains("  used by     ") && used.contains(" t\n"),
+        "{used}"
+    );
+    let windows = two(&["explain", "a.cc:base.relax"]);
+    assert!(windows.starts_with("mild = windows("), "{windows}");
+    let network = two(&["explain", "a.cc:crisscross.v.h"]);
+    assert!(
+        network.starts_with("crisscross.v.h    # paper.cc:"),
+        "{network}"
+    );
+    let test = two(&["explain", "a.cc:probe.test"]);
+    assert!(
+        test.contains("uniform(2)") && test.contains("<- wins"),
+        "{test}"
+    );
+    let drawn = two(&["graph", "a.cc:base"]);
+    assert!(drawn.contains("f32[64, 2048]"), "{drawn}");
+    assert_eq!(
+        two(&["graph", "a.cc:t:two"]),
+        two(&["graph", "a.cc", "--row", "two"])
+    );
+    assert_eq!(drawn, two(&["graph", "a.cc", "--row", "base"]));
+    let found = two(&["diff", "a.cc:base", "crisscross"]);
+    assert!(
+        found.starts_with("a.cc:base  ->  a.cc:crisscross\n") && found.contains("64 -> 512"),
+        "{found}"
+    );
+    for arguments in [
+        &["explain", "a.cc:bsae.bs"][..],
+        &["show", "a.cc:bsae.bs"],
+        &["diff", "a.cc:bsae", "a.cc:base"],
+        &["graph", "a.cc:bsae"],
+    ] {
+        let (code, _, err) = crisscross(&folder, arguments);
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains("did you mean `a.cc:base"), "{err}");
+    }
+}
+
+#[test]
+fn any_declaration_is_shown_in_the_words_of_the_language() {
+    let folder = folder(&[(
+        "a.cc",
+        "use paper
+## source: ours
+relaxation near = windows(within: overlap(75%, of: each), across: inside)
+loss twice(x, y) = 2 * pair(x, y)
+eval probe = linear8 with { test = uniform(2) }
+table t { of = crisscross   scores = [probe on UCF101]   row seed = 1   row seed = 2 }
+",
+    )]);
+    let show = |name: &str| printed(&folder, &["show", name]);
+    assert_eq!(
+        show("a.cc:near"),
+        "## source: ours\nrelaxation near = windows(within: overlap(75%, of: each), across: inside)    # a.cc:3\n"
+    );
+    assert_eq!(
+        show("a.cc:twice"),
+        "loss twice(x, y) = 2 * pair(x, y)    # a.cc:4\n"
+    );
+    let probe = show("a.cc:probe");
+    assert!(
+        probe.starts_with("probe\n  uses = v    # paper.cc:")
+            && probe.contains("  test = uniform(2)    # a.cc:5\n"),
+        "{probe}"
+    );
+    assert_eq!(
+        printed(&folder, &["show", "a.cc:probe", "--changed"]),
+        "probe\n  test = uniform(2)    # a.cc:5\n"
+    );
+    let table = show("a.cc:t");
+    assert!(table.contains("    scores  probe on UCF101\n"), "{table}");
+    assert_eq!(table.lines().count(), 4, "{table}");
+    for name in [
+        "linear8",
+        "mild",
+        "KS",
+        "v",
+        "GB",
+        "r2plus1d18",
+        "intra",
+        "z",
+    ] {
+        let shown = show(name);
+        assert!(shown.contains("# paper.cc:"), "{name}: {shown}");
+        assert_eq!(shown, show(&format!("a.cc:{name}")));
+    }
+    let rates = show("crisscross.lr_b");
+    assert_eq!(rates.lines().count(), 2, "{rates}");
+    let json = printed(&folder, &["show", "GB", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["kind"], "augment");
+    assert_eq!(json["sources"][0], "Table S1 (p)");
+    let (code, _, err) = crisscross(&folder, &["show", "KS.train"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("`KS` is a `data` and has no fields"), "{err}");
+}
+
+#[test]
+fn fields_and_declarations_are_compared_alone() {
+    for (sides, text) in [
+        (
+            ["linear8.head", "linear32.head"],
+            "svm(cost: best(costs, split: test)) -> linear(ep: 20, lr: 0.01)\n",
+        ),
+        (
+            ["paper:crisscross.lr_p", "released:crisscross.lr_p"],
+            "  lr_p     0.002 -> late(0.002, first: 0.001)\n",
+        ),
+        (["paper:linear8", "released:linear8.test"], ""),
+        (["paper:mild", "paper:mild"], "  nothing differs\n"),
+        (
+            ["paper:GB", "released:GB"],
+            "pair: range, levels: exact) -> ",
+        ),
+    ] {
+        let (code, out, err) = crisscross(Path::new("."), &["diff", sides[0], sides[1]]);
+        if text.is_empty() {
+            assert!(code == 2 && err.contains("is a value"), "{err}");
+        } else {
+            assert!(code == 0 && out.contains(text), "{out}{err}");
+        }
+    }
 }

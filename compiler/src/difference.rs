@@ -13,7 +13,7 @@ use crate::units::Exact;
 use crate::written;
 use serde::Serialize;
 
-pub use experiment::{nearest, pretrains, protocols, stages, states};
+pub use experiment::{nearest, pretrains, protocols, stages, states, texts};
 pub use print::{experiment_text, program_text, protocol_text};
 pub use program::programs;
 

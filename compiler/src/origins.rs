@@ -2,11 +2,12 @@
 //!
 //! This reads the texts again: a closed value has lost its names, and its provenance holds spans alone.
 
-use grammar::ast::{Block, BlockItem, Body, Decl, Expr, ExprKind, Field, File, Item, Kind};
+use grammar::ast::{Block, BlockItem, Body, Decl, Expr, ExprKind, Field, File, Item, Kind, Use};
 use grammar::docs::{Doc, Source};
 use grammar::span::{FileId, Sources, Span};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::check::{COMMAND_LINE, SHIPPED};
 use crate::hir::Provenance;
@@ -45,6 +46,9 @@ pub struct Named {
     pub line: u32,
     /// What it stands for, as written.
     pub value: String,
+    /// All of it as written.
+    #[serde(skip)]
+    pub text: String,
     /// Who says it.
     pub sources: Vec<String>,
     /// Readings beside it.
@@ -207,6 +211,7 @@ impl<'s> Texts<'s> {
             file: self.sources.get(file).name.clone(),
             line,
             value: rest.strip_prefix("= ").unwrap_or(&rest).to_owned(),
+            text: self.text(decl.span),
             sources: doc.map(sources_of).unwrap_or_default(),
             notes: doc.map(notes_of).unwrap_or_default(),
         }
@@ -214,18 +219,38 @@ impl<'s> Texts<'s> {
 
     /// The declaration that `name` means in `file`: its own, or one of a module that it uses.
     pub fn decl(&self, file: FileId, name: &str) -> Option<(FileId, &Decl)> {
+        let mut visible = self.visible(file);
+        visible.find(|(_, decl)| decl.name.value == name)
+    }
+
+    /// The declarations that `file` sees: its own, then those of the modules that it uses, each with the file where it stands.
+    pub fn visible(&self, file: FileId) -> impl Iterator<Item = (FileId, &Decl)> {
         let file = self.root.filter(|_| self.is_typed(file)).unwrap_or(file);
-        let tree = self.files.get(&file)?;
-        if let Some(decl) = decls(tree).find(|decl| decl.name.value == name) {
-            return Some((file, decl));
-        }
         let own = &self.sources.get(file).name;
+        let tree = self.files.get(&file);
         // A bare loss uses the prelude without a word, and so does what is typed.
-        let is_bare = tree.bare.is_some() || !own.ends_with(".cc");
-        let used = tree.uses.iter().map(|used| used.module.value.as_str());
-        let used = used.chain(is_bare.then_some("paper"));
-        used.filter_map(|module| self.module(module))
-            .find_map(|module| (module != file).then(|| self.decl(module, name))?)
+        let is_bare = tree.is_some_and(|tree| tree.bare.is_some()) || !own.ends_with(".cc");
+        let used = tree.into_iter().flat_map(|tree| &tree.uses);
+        let used = used.map(|used| self.used(own, used));
+        let used = used.chain(is_bare.then(|| self.module("paper")));
+        let used = used.flatten().filter(move |used| *used != file);
+        std::iter::once(file)
+            .chain(used)
+            .flat_map(|file| self.declared(file).map(move |decl| (file, decl)))
+    }
+
+    /// The file of a module that a file called `user` uses: one that ships, or one beside it, as those who read files call it.
+    fn used(&self, user: &str, used: &Use) -> Option<FileId> {
+        let name = used.module.value.as_str();
+        if !used.is_path && SHIPPED.iter().any(|(shipped, _)| *shipped == name) {
+            return self.module(name);
+        }
+        let suffix = if used.is_path { "" } else { ".cc" };
+        let beside = Path::new(user).parent()?.join(format!("{name}{suffix}"));
+        let beside = beside.display().to_string();
+        let mut files = self.sources.iter();
+        let found = files.find(|(_, source)| source.name == beside);
+        found.map(|(id, _)| id).or_else(|| self.module(name))
     }
 
     /// The file of a module that is used by this name or path.
@@ -254,6 +279,17 @@ impl<'s> Texts<'s> {
         let mut places = Provenance::new();
         self.add_fields(file, decl, 0, &mut places);
         places
+    }
+
+    /// The fields of `places` as the place that counts has each, in the order in which they were set first.
+    pub fn written(&self, places: &Provenance) -> Vec<(String, String)> {
+        let mut paths: Vec<(&String, &Vec<Span>)> = places.iter().collect();
+        paths.sort_by_key(|(_, spans)| spans.first().copied());
+        let text = |span: &Span| self.place(*span).value;
+        paths
+            .into_iter()
+            .filter_map(|(path, spans)| Some((path.clone(), text(spans.last()?))))
+            .collect()
     }
 
     fn add_fields(&self, file: FileId, decl: &Decl, depth: usize, places: &mut Provenance) {

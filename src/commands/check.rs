@@ -1,11 +1,12 @@
 //! `check`: everything that is wrong in some files.
 
+use compiler::counted;
 use grammar::diagnostic::Severity;
 
 use crate::cli::Check;
 use crate::failure::{Failure, Result};
 use crate::load::compile;
-use crate::render::{self, Format, plural};
+use crate::render::{self, Format};
 
 /// Prints all messages; fails on errors, with `--strict` on warnings too.
 pub fn check(arguments: &Check) -> Result<()> {
@@ -24,15 +25,15 @@ pub fn check(arguments: &Check) -> Result<()> {
         compiled.count(Severity::Warning),
     );
     if arguments.format == Format::Text {
-        let files = plural(arguments.files.len(), "file");
+        let files = counted(arguments.files.len(), "file");
         let found = match (errors, warnings) {
             (0, 0) => "no mistakes".to_owned(),
-            (0, _) => plural(warnings, "warning"),
-            (_, 0) => plural(errors, "error"),
+            (0, _) => counted(warnings, "warning"),
+            (_, 0) => counted(errors, "error"),
             (_, _) => format!(
                 "{}, {}",
-                plural(errors, "error"),
-                plural(warnings, "warning")
+                counted(errors, "error"),
+                counted(warnings, "warning")
             ),
         };
         let notes = match compiled.quiet().filter(|_| errors == 0) {

@@ -3,20 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use compiler::difference;
+use compiler::difference::{self, Change};
 use compiler::hir::{Pretrain, Program, Protocol};
+use compiler::origins::Texts;
 use compiler::plan::{self, Stage, Work};
-use compiler::{Profile, readings};
+use compiler::{Profile, counted, readings, written};
+use grammar::ast::Kind;
 use grammar::diagnostic::Severity;
 use records::folder::{PLAN, RUN, read_json};
 use records::record::Run;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::rows;
+use super::declared::without_fields;
+use super::named::{self, Asked, Found as Meant, Meaning, is_module, no_field};
+use super::show;
 use crate::cli::Diff;
 use crate::failure::{Failure, Result};
-use crate::load::compile;
+use crate::load::{Reading, compile};
 use crate::render::{Format, write_out};
 
 /// One side, under the name that it was given.
@@ -33,8 +37,10 @@ enum What {
     File(Box<Program>),
     /// One pretraining, and the epoch after which it is scored.
     Pretrain(Arc<Pretrain>, Option<u32>),
-    /// One protocol.
-    Protocol(Box<Protocol>),
+    /// One evaluation, closed where it names its data set, and its fields as written.
+    Protocol(Option<Box<Protocol>>, Vec<(String, String)>),
+    /// Fields of one of these, or a declaration that is neither, as text.
+    Text(Vec<(String, String)>),
     /// A run folder: the stage as it was run.
     Run(Box<(Run, Stage)>),
 }
@@ -58,14 +64,14 @@ impl Found {
 
 /// Prints how the two sides differ. With `--exit-code` a difference ends with 1.
 pub fn diff(arguments: &Diff) -> Result<()> {
-    let left_file = split(&arguments.left).map(|(file, _)| file.to_owned());
+    let left_file = Asked::read(&arguments.left).file;
     let toy = [&arguments.left, &arguments.right]
         .into_iter()
         .filter(|side| is_run(side))
         .any(|side| run_of(Path::new(side)).is_ok_and(|(run, _)| run.toy));
     let profile = super::profile(toy || arguments.toy);
     let left = side(&arguments.left, None, profile)?;
-    let right = side(&arguments.right, left_file.as_deref(), profile)?;
+    let right = side(&arguments.right, left_file, profile)?;
     let found = compare(&left, &right)?;
     match arguments.format {
         Format::Text => {
@@ -89,12 +95,6 @@ pub fn diff(arguments: &Diff) -> Result<()> {
     }
 }
 
-/// `FILE.cc:NAME` as file and name.
-fn split(written: &str) -> Option<(&str, &str)> {
-    let at = written.find(".cc:")?;
-    Some((&written[..at + 3], &written[at + 4..]))
-}
-
 fn is_run(written: &str) -> bool {
     Path::new(written).is_dir()
 }
@@ -116,24 +116,28 @@ fn side(written: &str, file: Option<&str>, profile: Profile) -> Result<Side> {
             what: What::Run(Box::new((run, stage))),
         });
     }
-    if let Some((path, name)) = split(written) {
-        return named(path, name, profile);
-    }
-    if written.ends_with(".cc") || Path::new(written).is_file() {
+    let asked = Asked::read(written);
+    let is_file = asked.name.is_empty() || Path::new(written).is_file();
+    if is_file && !is_module(written) {
         let program = program(written, profile)?;
         return Ok(Side {
             name: written.to_owned(),
             what: What::File(Box::new(program)),
         });
     }
-    if let Some((known, name)) = written.split_once(':')
-        && let Some((known, _)) = module(known)
-    {
-        return shipped(known, name, profile);
-    }
-    match file {
-        Some(file) => named(file, written, profile),
-        None => shipped("paper", written, profile),
+    match file.filter(|_| asked.file.is_none()) {
+        Some(file) => match named(Asked::within(file, written), profile) {
+            Err(_) if asked.is_known() => named(asked, profile),
+            side => side,
+        },
+        None if asked.is_known() => named(asked, profile),
+        None => {
+            let message =
+                format!("there is no file `{written}`, and the prelude declares no such name");
+            Err(Failure::misuse(message).help(
+                "a side is a module (`paper`), a file, `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or a run folder",
+            ))
+        }
     }
 }
 
@@ -149,80 +153,83 @@ fn program(file: &str, profile: Profile) -> Result<Program> {
     Ok(program.expect("diff: a file without errors has a program"))
 }
 
-/// `NAME` or `TABLE:ROW` of a file.
-fn named(file: &str, name: &str, profile: Profile) -> Result<Side> {
-    let program = program(file, profile)?;
-    if let Some(one) = program.pretrains.iter().find(|one| one.name == name) {
-        return Ok(pretrain(
-            file,
-            name,
-            "",
-            &Arc::new(one.pretrain.clone()),
-            None,
-        ));
-    }
-    if let Some((_, protocol)) = program.evals.iter().find(|(known, _)| known == name) {
-        return Ok(Side {
-            name: format!("{file}:{name}"),
-            what: What::Protocol(Box::new(protocol.clone())),
-        });
-    }
-    let (table, row) = name.split_once(':').unwrap_or((name, ""));
-    let Some(known) = program.tables.iter().find(|known| known.name == table) else {
-        return Err(super::show::unknown_name(&program, file, name));
+/// What a name means.
+fn named(asked: Asked<'_>, profile: Profile) -> Result<Side> {
+    let reading = Reading { profile, set: &[] };
+    let read = named::read(asked, &[], reading)?;
+    let texts = Texts::read(&read.compiled.sources);
+    let Meant {
+        name,
+        meaning,
+        path,
+    } = named::find(&read, &texts, asked.name)?;
+    let prefix = match read.prefix.as_str() {
+        "" => "paper:",
+        prefix => prefix,
     };
-    if row.is_empty() && known.rows.len() > 1 {
-        let message = format!("`{table}` has {} rows", known.rows.len());
-        return Err(Failure::misuse(message).help(format!("name one: `{file}:{table}:1`")));
-    }
-    let row = if row.is_empty() { "1" } else { row };
-    let (table, at) = rows::one(&program, Some(&format!("{table}:{row}")))?;
-    let row = &table.rows[at];
-    let label = if row.label == row.of {
-        String::new()
-    } else {
-        format!(" [{}]", row.label)
+    let dotted = path.map_or(String::new(), |path| format!(".{path}"));
+    let full = format!("{prefix}{name}{dotted}");
+    let at = |fields: Vec<(String, String)>| match path {
+        None => Ok(fields),
+        Some(path) => below(&fields, path).ok_or_else(|| {
+            let known: Vec<&str> = fields.iter().map(|(path, _)| path.as_str()).collect();
+            no_field(&read.prefix, &name, path, &known)
+        }),
     };
-    Ok(pretrain(
-        file,
-        &format!("{}:{}", table.name, at + 1),
-        &format!("  {}{label}", row.of),
-        &row.pretrain,
-        row.checkpoint,
-    ))
+    match meaning {
+        Meaning::Experiment(of) if path.is_some() => Ok(Side {
+            name: full,
+            what: What::Text(at(written::pretrain(of.pretrain))?),
+        }),
+        Meaning::Experiment(of) => {
+            let label = match of.row {
+                Some((_, row)) if row.label == row.of => format!("  {}", row.of),
+                Some((_, row)) => format!("  {} [{}]", row.of, row.label),
+                None => String::new(),
+            };
+            let checkpoint = of.row.and_then(|(_, row)| row.checkpoint);
+            Ok(Side {
+                name: full + &label,
+                what: What::Pretrain(Arc::new(of.pretrain.clone()), checkpoint),
+            })
+        }
+        Meaning::Table(table) => Err(named::several(&read, table)),
+        Meaning::Declaration(file, decl) if decl.kind.value == Kind::Eval => {
+            let mut closed = read.program.evals.iter();
+            let closed = closed.find(|(known, _)| *known == name);
+            let fields = texts.written(&texts.fields(file, decl));
+            let what = match (path, closed) {
+                (Some(_), Some((_, protocol))) => What::Text(at(written::protocol(protocol))?),
+                (Some(_), None) => What::Text(at(fields)?),
+                (None, closed) => {
+                    let closed = closed.map(|(_, protocol)| protocol.clone());
+                    What::Protocol(closed.map(Box::new), fields)
+                }
+            };
+            Ok(Side { name: full, what })
+        }
+        Meaning::Declaration(_, decl) if path.is_some() => Err(without_fields(&read, decl)),
+        Meaning::Declaration(file, decl) => {
+            let named = texts.named(file, decl);
+            let what = What::Text(vec![(named.kind.to_owned(), named.value)]);
+            Ok(Side { name: full, what })
+        }
+    }
 }
 
-fn pretrain(
-    file: &str,
-    name: &str,
-    label: &str,
-    pretrain: &Arc<Pretrain>,
-    checkpoint: Option<u32>,
-) -> Side {
-    Side {
-        name: format!("{file}:{name}{label}"),
-        what: What::Pretrain(pretrain.clone(), checkpoint),
-    }
-}
-
-/// A pretraining of a shipped module.
-fn shipped(module: &str, name: &str, profile: Profile) -> Result<Side> {
-    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let program = is_name(name).then(|| {
-        let mut sources = compiler::sources();
-        let text = format!("use {module}\npretrain it = {name}\n");
-        let root = sources.add("command line", text);
-        compiler::check(&mut sources, root, &|_, _| None, profile).0
-    });
-    let found = program
-        .flatten()
-        .and_then(|program| program.pretrains.into_iter().next());
-    found.map(|one| pretrain(module, name, "", &Arc::new(one.pretrain), None)).ok_or_else(|| {
-        let message = format!("there is no file `{name}`, and `{module}` has no pretraining of that name");
-        Failure::misuse(message).help(
-            "a side is a module (`paper`), a file, `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or a run folder",
+/// The fields at `path` and below it, each by its last names: fields of other paths may be compared with them.
+fn below(fields: &[(String, String)], path: &str) -> Option<Vec<(String, String)>> {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let kept: Vec<(String, String)> = show::below(fields, Some(path))
+        .into_iter()
+        .map(
+            |(known, text)| match known[path.len()..].strip_prefix('.') {
+                Some(rest) => (rest.to_owned(), text.clone()),
+                None => (last.to_owned(), text.clone()),
+            },
         )
-    })
+        .collect();
+    (!kept.is_empty()).then_some(kept)
 }
 
 /// What a run folder says that it holds.
@@ -240,7 +247,7 @@ fn run_of(folder: &Path) -> Result<(Run, Stage)> {
 }
 
 fn compare(left: &Side, right: &Side) -> Result<Found> {
-    use What::{File, Module, Pretrain, Protocol, Run};
+    use What::{File, Module, Pretrain, Protocol, Run, Text};
     // A file of one row stands for that row where the other side is one experiment.
     let row = |what: &What| -> Option<State> {
         match what {
@@ -252,7 +259,7 @@ fn compare(left: &Side, right: &Side) -> Result<Found> {
                 },
                 _ => None,
             },
-            Module(_) | Protocol(_) | Run(_) => None,
+            Module(_) | Protocol(..) | Text(_) | Run(_) => None,
         }
     };
     Ok(match (&left.what, &right.what) {
@@ -269,21 +276,19 @@ fn compare(left: &Side, right: &Side) -> Result<Found> {
                 let rows: usize = of_left.tables.iter().map(|table| table.rows.len()).sum();
                 format!(
                     "  nothing differs: {} and {} of the same runs and scores\n",
-                    crate::render::plural(of_left.tables.len(), "table"),
-                    crate::render::plural(rows, "row"),
+                    counted(of_left.tables.len(), "table"),
+                    counted(rows, "row"),
                 )
             } else {
                 difference::program_text(&difference)
             };
             Found::new(text, &difference, !difference.is_same())
         }
-        (Protocol(left), Protocol(right)) => {
-            let changes = difference::protocols(left, right);
-            Found::new(
-                difference::protocol_text(&changes),
-                &changes,
-                !changes.is_empty(),
-            )
+        (Protocol(Some(left), _), Protocol(Some(right), _)) => {
+            changed(&difference::protocols(left, right))
+        }
+        (Protocol(_, left), Protocol(_, right)) | (Text(left), Text(right)) => {
+            changed(&difference::texts(left, right))
         }
         (Run(left), Run(right)) => runs(left, right)?,
         (Run(run), File(program)) => nearest(run, program, &right.name, false)?,
@@ -304,6 +309,11 @@ fn compare(left: &Side, right: &Side) -> Result<Found> {
             _ => return Err(unlike(left, right)),
         },
     })
+}
+
+fn changed(changes: &[Change]) -> Found {
+    let text = difference::protocol_text(changes);
+    Found::new(text, &changes, !changes.is_empty())
 }
 
 /// A pretraining and the epoch after which it is scored.
@@ -405,7 +415,7 @@ fn nearest(run: &(Run, Stage), program: &Program, file: &str, is_right: bool) ->
             "  nearest is `{}` ({}), which differs in {}\n{}",
             near.label,
             near.id.short(),
-            crate::render::plural(stages.count(), "place"),
+            counted(stages.count(), "place"),
             stages.text()
         )
     };
@@ -419,7 +429,8 @@ fn unlike(left: &Side, right: &Side) -> Failure {
         What::Module(_) => "a module",
         What::File(_) => "a file",
         What::Pretrain(..) => "a pretraining",
-        What::Protocol(_) => "a protocol",
+        What::Protocol(..) => "a protocol",
+        What::Text(_) => "a value",
         What::Run(_) => "a run",
     };
     let message = format!(

@@ -1,13 +1,15 @@
-//! `explain`: what a code means, with an example and the message that it gives; values are in `value.rs`.
+//! `explain`: what a code means, with an example and the message that it gives; or what there is to say about a name.
 
 use std::path::Path;
 
 use compiler::codes::{self, Page, Wrong};
+use compiler::origins::Texts;
 use grammar::diagnostic::{Code, Diagnostic};
 use grammar::span::Sources;
 use serde_json::{Value, json};
 
-use super::profile;
+use super::named::{self, Asked, Meaning};
+use super::{declared, layers, listed, profile, relaxation, value};
 use crate::cli::Explain;
 use crate::failure::{Failure, Result};
 use crate::load::{self, Reading};
@@ -23,17 +25,12 @@ pub fn explain(arguments: &Explain) -> Result<()> {
         list(arguments.format);
         return Ok(());
     };
-    if let Some((file, name)) = super::relaxation::asked(what) {
-        return super::relaxation::explain((file, reading), name, arguments.format);
-    }
-    if let Some(asked) = super::layers::asked(what) {
-        return super::layers::explain(&asked, reading, arguments.format);
-    }
     let is_code = codes::known()
         .iter()
         .any(|(code, _)| code.0.eq_ignore_ascii_case(what));
-    if let Some(asked) = super::value::asked(what).filter(|_| !is_code) {
-        return super::value::explain(&asked, &arguments.files, reading, arguments.format);
+    let asked = Asked::read(what);
+    if !is_code && (what.contains('.') || asked.is_known()) {
+        return named(asked, reading, arguments);
     }
     let (code, meaning) = find(what)?;
     if arguments.toy || !reading.set.is_empty() {
@@ -48,6 +45,51 @@ pub fn explain(arguments: &Explain) -> Result<()> {
         Format::Json => json_of(code, meaning, &page, &sources, &found).to_string(),
     };
     write_out(&(text.trim_end().to_owned() + "\n"));
+    Ok(())
+}
+
+/// Prints what there is to say about a name.
+fn named(asked: Asked<'_>, reading: Reading<'_>, arguments: &Explain) -> Result<()> {
+    let format = arguments.format;
+    let read = named::read(asked, &arguments.files, reading)?;
+    let texts = Texts::read(&read.compiled.sources).beside(read.root);
+    if asked.name.is_empty() {
+        listed::contents(&read, &texts, format);
+        return Ok(());
+    }
+    let found = named::find(&read, &texts, asked.name)?;
+    let all = (&read, &texts);
+    match (&found.meaning, found.path) {
+        (Meaning::Experiment(of), path) => {
+            let named = (found.name.as_str(), of);
+            match (path, of.row) {
+                (None, _) => listed::values(all, named, format),
+                (Some("relax"), _) => relaxation::explain(all, of, format),
+                (Some("features"), Some((table, row))) => {
+                    layers::features(table, &row.pretrain, format)?;
+                }
+                (Some("features"), None) => {
+                    return Err(Failure::misuse(
+                        "features are those of the evaluations of a table",
+                    )
+                    .help("write `crisscross explain FILE.cc:TABLE.features`"));
+                }
+                (Some(path), _) if layers::is_network(path) => {
+                    layers::network(&texts, named, path, format)?;
+                }
+                (Some(path), _) => value::explain(all, named, path, format)?,
+            }
+        }
+        // The evaluations of a table are those of all its rows.
+        (Meaning::Table(table), Some("features")) => match table.rows.first() {
+            Some(row) => layers::features(table, &row.pretrain, format)?,
+            None => return Err(named::several(&read, table)),
+        },
+        (Meaning::Table(table), _) => return Err(named::several(&read, table)),
+        (Meaning::Declaration(file, decl), path) => {
+            declared::explain(all, (*file, decl), path, format)?;
+        }
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use compiler::counted;
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::fix::{Change, apply};
 use grammar::span::Sources;
@@ -11,7 +12,7 @@ use records::say;
 use crate::cli::Fix;
 use crate::failure::{Failure, Result};
 use crate::load::{self, STANDARD_INPUT};
-use crate::render::{self, Format, plural, write_out};
+use crate::render::{self, Format, write_out};
 
 /// How often a text is checked again. A mistake can hide another, but not so many.
 const MOST_ROUNDS: usize = 64;
@@ -73,16 +74,16 @@ pub fn fix(arguments: &Fix) -> Result<()> {
     };
     let left = match (errors, warnings) {
         (0, 0) => "none is left".to_owned(),
-        (0, _) => format!("{} left", plural(warnings, "warning")),
-        (_, 0) => format!("{} left", plural(errors, "error")),
+        (0, _) => format!("{} left", counted(warnings, "warning")),
+        (_, 0) => format!("{} left", counted(errors, "error")),
         (_, _) => format!(
             "{}, {} left",
-            plural(errors, "error"),
-            plural(warnings, "warning")
+            counted(errors, "error"),
+            counted(warnings, "warning")
         ),
     };
-    let files = plural(files, "file");
-    let summary = format!("{done} {} in {files}; {left}", plural(changed, "mistake"));
+    let files = counted(files, "file");
+    let summary = format!("{done} {} in {files}; {left}", counted(changed, "mistake"));
     if is_filter {
         say(&summary);
     } else {

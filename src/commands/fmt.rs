@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use compiler::sources;
+use compiler::{counted, sources};
 use grammar::format::format;
 use records::folder::rewrite;
 use records::say;
@@ -10,7 +10,7 @@ use records::say;
 use crate::cli::Fmt;
 use crate::failure::{Failure, Result};
 use crate::load::{self, STANDARD_INPUT};
-use crate::render::{self, Format, plural, write_out};
+use crate::render::{self, Format, write_out};
 
 /// Lays all files out; a file with a mistake of syntax stays as it is, and its mistakes are printed.
 pub fn fmt(arguments: &Fmt) -> Result<()> {
@@ -33,7 +33,7 @@ pub fn fmt(arguments: &Fmt) -> Result<()> {
             0 => String::new(),
             n => format!(", {n} already in layout"),
         };
-        write_out(&format!("formatted {}{kept}\n", plural(changed, "file")));
+        write_out(&format!("formatted {}{kept}\n", counted(changed, "file")));
     }
     if is_wrong {
         Err(Failure::said())

@@ -1,12 +1,14 @@
 //! `graph`: the training step of one row.
 
 use compiler::graph;
+use compiler::origins::Texts;
 use compiler::passes::{self, Pass};
 
+use super::named::{self, Asked, Found, Meaning, Read};
 use super::{profile, rows};
 use crate::cli::{Graph, GraphFormat};
 use crate::failure::{Failure, Result};
-use crate::load::compile_or_stop;
+use crate::load::Reading;
 use crate::render::write_out;
 
 /// Prints the graph of the row that is asked for, or of the first, or what the passes did to it.
@@ -16,29 +18,77 @@ pub fn graph(arguments: &Graph) -> Result<()> {
         return Err(Failure::misuse("the log of the passes is no drawing")
             .help("with `--why`, write `--format text` or `--format json`"));
     }
-    let compiled = compile_or_stop(
-        std::slice::from_ref(&arguments.file),
-        profile(arguments.toy),
-        &arguments.above.set,
-    )?;
-    for (_, program) in compiled.programs().unwrap_or_default() {
-        let (table, index) = rows::one(program, arguments.row.as_deref())?;
-        let row = &table.rows[index];
-        let name = format!("{}:{}", table.name, index + 1);
-        let pretrain = &row.pretrain;
-        let (step, log) = passes::build_written(pretrain, &row.written, &passes);
-        let text = match (arguments.format, arguments.why) {
-            (GraphFormat::Json, true) => passes::json(&log),
-            (_, true) => passes::text(&log),
-            (GraphFormat::Text, false) => graph::text_of((&step, &log), pretrain, &name),
-            (GraphFormat::Dot, false) => graph::dot_of(&step, pretrain, &name),
-            (GraphFormat::Mermaid, false) => graph::mermaid_of(&step, pretrain, &name),
-            (GraphFormat::Svg, false) => graph::svg_of(&step, pretrain, &name),
-            (GraphFormat::Json, false) => graph::json_of(&step, pretrain, &name),
-        };
-        write_out(&(text.trim_end().to_owned() + "\n"));
-    }
+    let reading = Reading {
+        profile: profile(arguments.toy),
+        set: &arguments.above.set,
+    };
+    let (read, name) = drawn(arguments, reading)?;
+    read.compiled.print_warnings();
+    let texts = Texts::read(&read.compiled.sources);
+    let Found {
+        name,
+        meaning,
+        path,
+    } = named::find(&read, &texts, &name)?;
+    let experiment = match (meaning, path) {
+        (Meaning::Experiment(experiment), None) => experiment,
+        (Meaning::Table(table), _) => return Err(named::several(&read, table)),
+        (Meaning::Experiment(_), Some(_)) | (Meaning::Declaration(..), _) => {
+            let what = &arguments.what;
+            let message =
+                format!("`{what}` is no pretraining and no row, and only these have a step");
+            return Err(
+                Failure::misuse(message).help("name one: `FILE.cc:NAME` or `FILE.cc:TABLE:ROW`")
+            );
+        }
+    };
+    let pretrain = experiment.pretrain;
+    let (step, log) = passes::build_written(pretrain, experiment.written, &passes);
+    let text = match (arguments.format, arguments.why) {
+        (GraphFormat::Json, true) => passes::json(&log),
+        (_, true) => passes::text(&log),
+        (GraphFormat::Text, false) => graph::text_of((&step, &log), pretrain, &name),
+        (GraphFormat::Dot, false) => graph::dot_of(&step, pretrain, &name),
+        (GraphFormat::Mermaid, false) => graph::mermaid_of(&step, pretrain, &name),
+        (GraphFormat::Svg, false) => graph::svg_of(&step, pretrain, &name),
+        (GraphFormat::Json, false) => graph::json_of(&step, pretrain, &name),
+    };
+    write_out(&(text.trim_end().to_owned() + "\n"));
     Ok(())
+}
+
+/// What is read, and the name in it that is drawn: the one typed, that of a row of the file, or that of its first row. What the
+/// prelude does not declare is a file, which may not be there.
+fn drawn(arguments: &Graph, reading: Reading<'_>) -> Result<(Read, String)> {
+    let what = arguments.what.as_str();
+    let asked = Asked::read(what);
+    let row = arguments.row.as_deref();
+    let file = match (asked.is_known(), row) {
+        (false, _) => Asked::within(what, ""),
+        (true, _) if asked.name.is_empty() => asked,
+        (true, None) => return Ok((named::read(asked, &[], reading)?, asked.name.to_owned())),
+        (true, Some(row)) => {
+            let message = format!("`{what}` and `--row {row}` name two things to draw");
+            return Err(Failure::misuse(message).help("leave one of them out"));
+        }
+    };
+    let read = named::read(file, &[], reading)?;
+    let failure = match rows::one(&read.program, row) {
+        Ok((table, at)) => {
+            let name = format!("{}:{}", table.name, at + 1);
+            return Ok((read, name));
+        }
+        Err(failure) => failure,
+    };
+    // A pretraining that no row is called by.
+    let Some(name) = row else {
+        return Err(failure);
+    };
+    let read = named::read(Asked { name, ..file }, &[], reading)?;
+    match named::experiment(&read.program, name) {
+        Some((name, _)) => Ok((read, name)),
+        None => Err(failure),
+    }
 }
 
 /// The passes that these names ask for.

@@ -2,6 +2,7 @@
 
 mod check;
 mod data;
+mod declared;
 mod diff;
 mod doc;
 mod doctor;
@@ -10,6 +11,10 @@ mod fix;
 mod fmt;
 mod graph;
 mod layers;
+mod listed;
+mod named;
+mod outline;
+mod places;
 mod plan;
 mod query;
 mod relaxation;
@@ -18,6 +23,7 @@ mod rows;
 mod run;
 mod show;
 mod value;
+mod weighed;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

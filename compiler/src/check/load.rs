@@ -116,7 +116,12 @@ fn find(
     {
         return Some(known);
     }
-    let file = sources.add(display, text);
+    // Read for another file already: one text is one source.
+    let known = sources
+        .iter()
+        .find(|(_, source)| source.name == display && source.text == text)
+        .map(|(id, _)| id);
+    let file = known.unwrap_or_else(|| sources.add(display, text));
     modules.push(parse(sources, file, found));
     Some(modules.len() - 1)
 }

@@ -309,6 +309,16 @@ pub fn protocols(left: &Protocol, right: &Protocol) -> Vec<Change> {
     changes
 }
 
+/// How fields differ that are compared as they are written, each with its path.
+pub fn texts(left: &[(String, String)], right: &[(String, String)]) -> Vec<Change> {
+    let both = |path| (text(left, path), text(right, path));
+    let paths = union(left, right).into_iter();
+    let changed = paths.filter(|path| both(path).0 != both(path).1);
+    changed
+        .map(|path| Change::new(path, both(path).0, both(path).1))
+        .collect()
+}
+
 /// How two stages of one kind differ; `None` for two of different kinds.
 pub fn stages(left: &Work, right: &Work) -> Option<Stages> {
     let short = |id: &StageId| id.short().to_owned();

@@ -216,7 +216,8 @@ pub struct Plan {
     /// All stages with their fields, too, and what is shared and grouped
     #[arg(short, long, conflicts_with = "why")]
     pub verbose: bool,
-    /// Say why each stage of a row, of a table or of all is done or to do, with the nearest finished one and what differs
+    /// Say why each stage of a row, of a table, of all rows of a pretraining, or of all is done or to do, with the nearest finished
+    /// one and what differs
     #[arg(long, value_name = "TABLE:ROW", num_args = 0..=1, default_missing_value = "")]
     pub why: Option<String>,
     /// Text for people, or the plan as the engine reads it, with how it stands beside it
@@ -239,7 +240,7 @@ pub struct Run {
     /// The files
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Only this row, `TABLE:ROW` with a number or label, or only this table; may be repeated
+    /// Only this row, `TABLE:ROW` with a number or label, only this table, or only the rows of this pretraining; may be repeated
     #[arg(long, value_name = "TABLE:ROW")]
     pub only: Vec<String>,
     /// `cpu`, `cuda` or `cuda:1`; by default CUDA where there is one

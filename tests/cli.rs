@@ -474,6 +474,10 @@ fn why_takes_a_row_a_table_or_nothing_before_the_file() {
         "{one}"
     );
     assert!(one.contains("waits for pretrain "), "{one}");
+    // With its file, which need not be named twice, and by what a row starts from.
+    assert_eq!(one, why(&["--why", "t.cc:t:all"]));
+    assert_eq!(one, why(&["--why", "t.cc:t:all", "t.cc"]));
+    assert_eq!(all, why(&["--why", "crisscross", "t.cc"]));
     let wrong = crisscross(folder.path(), &["plan", "t.cc", "--why", "t:9"]);
     assert_eq!(wrong.code, 2);
     assert!(

@@ -10,6 +10,7 @@ use records::estimate;
 use records::folder::{Finished, Runs};
 use records::site::Site;
 
+use super::named::{Asked, is_module};
 use super::{profile, rows, show, site_and_runs};
 use crate::cli;
 use crate::failure::{Failure, Result};
@@ -71,6 +72,13 @@ fn files_and_why(arguments: &cli::Plan) -> Result<(Vec<PathBuf>, Option<&str>)> 
         }
         other => other,
     };
+    // A file that is named there is one of the files.
+    let named = why.and_then(|pick| Asked::read(pick).file);
+    if let Some(file) = named.filter(|file| !is_module(file))
+        && !files.iter().any(|known| known == Path::new(file))
+    {
+        files.insert(0, file.into());
+    }
     if files.is_empty() {
         return Err(Failure::misuse("`plan` needs a file")
             .help("for example `crisscross plan --why table1:3 experiments/table1.cc`"));

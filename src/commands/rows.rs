@@ -1,7 +1,9 @@
-//! Finds rows by what is typed: `TABLE`, `TABLE:ROW`, `ROW`, a row by its number or label.
+//! Finds rows by what is typed: `TABLE`, `TABLE:ROW`, each also behind `FILE.cc:`, `ROW`, a row by its number or label, or the
+//! pretraining that rows start from.
 
 use compiler::hir::{Program, Table};
 
+use super::named::{Asked, is_module};
 use crate::failure::{Failure, Result};
 
 /// Keeps, of all tables, the rows that `picks` name; all where there are none.
@@ -9,14 +11,19 @@ pub fn keep_only(programs: &mut [(String, Program)], picks: &[String]) -> Result
     if picks.is_empty() {
         return Ok(());
     }
-    let tables: Vec<&Table> = programs
+    let tables: Vec<(&str, &Table)> = programs
         .iter()
-        .flat_map(|(_, program)| &program.tables)
+        .flat_map(|(file, program)| {
+            program
+                .tables
+                .iter()
+                .map(move |table| (file.as_str(), table))
+        })
         .collect();
     let mut kept = vec![];
     for pick in picks {
         let rows = named(&tables, pick)?.into_iter();
-        kept.extend(rows.map(|(table, row)| (tables[table].span, row)));
+        kept.extend(rows.map(|(table, row)| (tables[table].1.span, row)));
     }
     for (_, program) in programs.iter_mut() {
         for table in &mut program.tables {
@@ -35,33 +42,64 @@ pub fn keep_only(programs: &mut [(String, Program)], picks: &[String]) -> Result
 /// The rows of all tables that `pick` names, each as the table's place among all tables and the row's place in it; all rows where
 /// it is empty.
 pub fn picked(programs: &[(&str, &Program)], pick: &str) -> Result<Vec<(usize, usize)>> {
-    let tables: Vec<&Table> = programs
+    let tables: Vec<(&str, &Table)> = programs
         .iter()
-        .flat_map(|(_, program)| &program.tables)
+        .flat_map(|(file, program)| program.tables.iter().map(move |table| (*file, table)))
         .collect();
     if !pick.is_empty() {
         return named(&tables, pick);
     }
-    let all = tables.iter().enumerate();
-    Ok(all
-        .flat_map(|(table, of)| (0..of.rows.len()).map(move |row| (table, row)))
-        .collect())
+    Ok(rows_of(tables.iter().map(|(_, table)| *table).enumerate()))
 }
 
-/// The rows that `TABLE` or `TABLE:ROW` names, each as the table's place among `tables` and the row's place in it.
-fn named(tables: &[&Table], pick: &str) -> Result<Vec<(usize, usize)>> {
-    let (table, row) = match pick.split_once(':') {
+/// The rows that `pick` names, each as the table's place among `tables`, which stand there with their files, and the row's place
+/// in it.
+fn named(tables: &[(&str, &Table)], pick: &str) -> Result<Vec<(usize, usize)>> {
+    let asked = Asked::read(pick);
+    let file = asked.file.filter(|file| !is_module(file));
+    let is_there = |(_, (of, _)): &(usize, &(&str, &Table))| file.is_none_or(|file| file == *of);
+    let tables = tables.iter().enumerate().filter(is_there);
+    let tables: Vec<(usize, &Table)> = tables.map(|(place, (_, table))| (place, *table)).collect();
+    if let (true, Some(file)) = (tables.is_empty(), file) {
+        let message = format!("`{file}` is none of the files, or has no table");
+        return Err(Failure::misuse(message).help("name the file, too"));
+    }
+    let name = asked.name;
+    if name.is_empty() {
+        return Ok(rows_of(tables.into_iter()));
+    }
+    let (table, row) = match name.split_once(':') {
         Some((table, row)) => (table, Some(row)),
-        None => (pick, None),
+        None => (name, None),
     };
-    let of = table_named(tables, table)?;
-    let place = tables.iter().position(|other| std::ptr::eq(*other, of));
+    let listed: Vec<&Table> = tables.iter().map(|(_, table)| *table).collect();
+    if row.is_none() && listed.iter().all(|of| of.name != table) {
+        let from = rows_of(tables.iter().copied()).into_iter();
+        let starts_from = |(place, at): &(usize, usize)| {
+            let table = tables.iter().find(|(known, _)| known == place);
+            table.is_some_and(|(_, table)| table.rows[*at].of == name)
+        };
+        let from: Vec<(usize, usize)> = from.filter(starts_from).collect();
+        if !from.is_empty() {
+            return Ok(from);
+        }
+    }
+    let of = table_named(&listed, table)?;
+    let mut places = tables.iter();
+    let place = places.find(|(_, other)| std::ptr::eq(*other, of));
+    let (place, _) = place.expect("rows: the table is one of them");
     let rows = match row {
         Some(row) => vec![row_of(of, row)?],
         None => (0..of.rows.len()).collect(),
     };
-    let at = |row| Some((place?, row));
-    Ok(rows.into_iter().filter_map(at).collect())
+    Ok(rows.into_iter().map(|row| (*place, row)).collect())
+}
+
+/// All rows of these tables.
+fn rows_of<'p>(tables: impl Iterator<Item = (usize, &'p Table)>) -> Vec<(usize, usize)> {
+    tables
+        .flat_map(|(place, of)| (0..of.rows.len()).map(move |row| (place, row)))
+        .collect()
 }
 
 /// The table and row that `pick` names; without it the first row of the first table.

@@ -628,6 +628,35 @@ fn a_name_means_the_same_for_all_verbs_whatever_module_declares_it() {
 }
 
 #[test]
+fn a_name_is_that_of_a_module_that_the_file_itself_uses() {
+    let folder = folder(&[
+        (
+            "base.cc",
+            "use paper\npretrain one = crisscross with { bs = 64 }\n",
+        ),
+        (
+            "a.cc",
+            "use \"base.cc\"\nuse released\nuse \"x/base.cc\"\ntable t { of = one   row seed = 1 }\n",
+        ),
+    ]);
+    std::fs::create_dir(folder.path().join("x")).unwrap();
+    std::fs::write(
+        folder.path().join("x/base.cc"),
+        "use paper\npretrain two = crisscross with { bs = 32 }\n",
+    )
+    .unwrap();
+    // `base.cc` uses `paper`, which `a.cc` does not see.
+    let rate = printed(&folder, &["show", "a.cc:crisscross.lr_p"]);
+    assert!(rate.contains("    # released.cc:"), "{rate}");
+    let one = printed(&folder, &["show", "a.cc:one", "--changed"]);
+    assert_eq!(one, "one\n  bs = 64    # base.cc:2\n");
+    let two = printed(&folder, &["explain", "a.cc:two.bs"]);
+    assert!(two.contains("x/base.cc:2"), "{two}");
+    let pair = printed(&folder, &["explain", "a.cc:pair"]);
+    assert!(pair.starts_with("loss pair(x, y) = "), "{pair}");
+}
+
+#[test]
 fn any_declaration_is_shown_in_the_words_of_the_language() {
     let folder = folder(&[(
         "a.cc",

@@ -132,12 +132,7 @@ fn plain((read, texts): (&Read, &Texts<'_>), (file, decl): (FileId, &Decl), form
         named.line,
         named.sources.join(" | ")
     );
-    let mut text = format!(
-        "{} {name} = {}\n{}\n",
-        named.kind,
-        named.value,
-        place.trim_end()
-    );
+    let mut text = format!("{}\n{}\n", named.text, place.trim_end());
     for note in &named.notes {
         text += &format!("  note  {note}\n");
     }

@@ -135,7 +135,7 @@ fn side(written: &str, file: Option<&str>, profile: Profile) -> Result<Side> {
             let message =
                 format!("there is no file `{written}`, and the prelude declares no such name");
             Err(Failure::misuse(message).help(
-                "a side is a module (`paper`), a file, `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or a run folder",
+                "a side is a module (`paper`), a file, a name of either (`released:crisscross`, `FILE.cc:TABLE:ROW`), or a run folder",
             ))
         }
     }

@@ -301,9 +301,11 @@ fn unknown(read: &Read, texts: &Texts<'_>, asked: &str) -> Failure {
         });
     }
     let place = read.prefix.trim_end_matches(':');
-    let failure = Failure::misuse(format!(
-        "`{place}` declares no `{table}` and uses no module that does"
-    ));
+    let beyond = match is_module(place) {
+        true => "",
+        false => ", and no module that it uses does",
+    };
+    let failure = Failure::misuse(format!("`{place}` declares no `{table}`{beyond}"));
     match compiler::nearest(table, known).as_slice() {
         [one] => failure.help(format!(
             "did you mean `{}{one}{}`?",

@@ -61,8 +61,8 @@ fn named(tables: &[(&str, &Table)], pick: &str) -> Result<Vec<(usize, usize)>> {
     let tables = tables.iter().enumerate().filter(is_there);
     let tables: Vec<(usize, &Table)> = tables.map(|(place, (_, table))| (place, *table)).collect();
     if let (true, Some(file)) = (tables.is_empty(), file) {
-        let message = format!("`{file}` is none of the files, or has no table");
-        return Err(Failure::misuse(message).help("name the file, too"));
+        let message = format!("`{file}` is none of the files that were named");
+        return Err(Failure::misuse(message).help(format!("add it: `{file}`")));
     }
     let name = asked.name;
     if name.is_empty() {

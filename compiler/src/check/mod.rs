@@ -23,9 +23,11 @@ mod messages;
 pub(crate) mod names;
 mod pretrain;
 mod profile;
+mod program;
 mod record;
 mod rows;
 mod strides;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -1,25 +1,22 @@
-//! Tables: `for` unrolled, each row closed.
+//! The rows of tables: `for` unrolled, each row closed and labelled.
 
 use super::names::is_mentioned;
 use super::record::Record;
-use super::{
-    Bound, Checker, Env, MOST_EXPERIMENTS, Slot, Wanted, counted, name_of, named_call, suggest,
-};
+use super::{Bound, Checker, Env, MOST_EXPERIMENTS, Slot, counted, named_call, suggest};
 use crate::catalog;
 use crate::codes;
 use crate::hash;
-use crate::hir::{self, NamedPretrain, Program};
+use crate::hir;
 use crate::units::{Exact, Quantity};
-use grammar::ast::{BlockItem, Body, Decl, Expr, ExprKind, Field, For, Kind, Number, Path, Row};
-use grammar::diagnostic::{Diagnostic, Severity};
+use grammar::ast::{BlockItem, Expr, ExprKind, Field, For, Kind, Number, Path, Row};
+use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// What one turn of a `for`, or a row itself, sets.
 #[derive(Clone)]
-struct Setting<'a> {
+pub(super) struct Setting<'a> {
     path: String,
     value: &'a Expr,
     env: Env<'a>,
@@ -27,390 +24,16 @@ struct Setting<'a> {
 }
 
 /// A row with all that the `for`s around it set.
-struct Unrolled<'a> {
-    row: &'a Row,
+pub(super) struct Unrolled<'a> {
+    /// The row as written.
+    pub row: &'a Row,
     settings: Vec<Setting<'a>>,
     env: Env<'a>,
 }
 
 impl<'a> Checker<'a> {
-    /// All that the root file declares, closed.
-    pub(super) fn program(&mut self) -> Option<Program> {
-        for module in 0..self.modules.len() {
-            if !self.modules[module].is_shipped {
-                self.check_declarations(module);
-            }
-        }
-        if self.is_overfull {
-            return None;
-        }
-        let mut closed = BTreeMap::new();
-        for (decl, record) in in_order_of_use(self.declared_records(0, Kind::Pretrain)) {
-            let env = Env::of_module(0).used_at(decl.name.span);
-            let before = self.found.len();
-            let pretrain = self.pretrain(&record, &env);
-            let written = std::mem::take(&mut self.objective);
-            self.silence_echoes(&record, before);
-            let pretrain = pretrain.map(Arc::new);
-            if let Some(pretrain) = &pretrain {
-                self.ask(&record, pretrain, None, &decl.name.value);
-                self.question.note((decl.name.span, None));
-            }
-            closed.extend(pretrain.map(|pretrain| (decl.span, (decl, record, pretrain, written))));
-        }
-        let mut pretrains = vec![];
-        let mut rows = vec![];
-        for (decl, record, pretrain, written) in closed.into_values() {
-            let (name, span, provenance) =
-                (decl.name.value.clone(), decl.name.span, record.provenance());
-            rows.push(hir::Row {
-                number: rows.len() + 1,
-                label: name.clone(),
-                of: name.clone(),
-                pretrain: Arc::clone(&pretrain),
-                id: hash::pretrain(&pretrain),
-                checkpoint: None,
-                written: written.clone(),
-                expect: vec![],
-                span,
-                provenance: provenance.clone(),
-            });
-            pretrains.push(NamedPretrain {
-                name,
-                span,
-                pretrain: Arc::unwrap_or_clone(pretrain),
-                written,
-                provenance,
-            });
-        }
-        let mut closed = BTreeMap::new();
-        for (decl, record) in in_order_of_use(self.declared_records(0, Kind::Eval)) {
-            let before = self.found.len();
-            let eval = self.eval(&record, &Env::of_module(0).used_at(decl.name.span));
-            // What this version cannot run may be declared; a table that uses it says so.
-            let own = self.found.split_off(before);
-            let runs = |d: &Diagnostic| d.code != codes::NOT_AVAILABLE;
-            self.found.extend(own.into_iter().filter(runs));
-            self.silence_echoes(&record, before);
-            let name = &decl.name.value;
-            let named = eval.map(|scored| {
-                let name = |(suffix, eval)| (format!("{name}{suffix}"), eval);
-                scored.into_iter().map(name).collect::<Vec<_>>()
-            });
-            closed.extend(named.map(|named| (decl.span, named)));
-        }
-        let evals = closed.into_values().flatten().collect();
-        let mut tables = vec![];
-        for decl in self
-            .decls(0)
-            .filter(|d| matches!(d.kind.value, Kind::Table | Kind::Figure))
-        {
-            tables.extend(self.table(decl));
-        }
-        self.report_misstated();
-        self.read_unused();
-        // An assertion is about what two sides come to, not about how good their settings are.
-        let before = self.found.len();
-        self.claims();
-        let own = self.found.split_off(before);
-        let is_sure = self.wrong.is_empty();
-        let is_said = |d: &Diagnostic| d.severity == Severity::Error && (is_sure || is_spelling(d));
-        self.found.extend(own.into_iter().filter(is_said));
-        if tables.is_empty() && !rows.is_empty() {
-            let span = rows[0].span;
-            tables.push(hir::Table {
-                x: None,
-                name: "pretrains".into(),
-                title: None,
-                span,
-                scores: vec![],
-                drawings: vec![],
-                curves: vec![],
-                rows,
-            });
-        }
-        Some(Program {
-            is_toy: self.caps.is_some(),
-            set: vec![],
-            is_bare: self.modules[0].is_bare,
-            pretrains,
-            evals,
-            tables,
-        })
-    }
-
-    /// Of what was found since `before` in a record, takes out what may be an echo of a mistake elsewhere: where a field of it, or a
-    /// declaration that it is built on, is wrong, only what is misspelt is still said. Two widths or a missing predictor are said
-    /// once for all terms.
-    pub(super) fn silence_echoes(&mut self, record: &Record<'a>, before: usize) {
-        let own = self.found.split_off(before);
-        let is_unsure =
-            record.is_unsure || record.declared.iter().any(|name| self.wrong.contains(name));
-        let mut said = BTreeSet::new();
-        let mut is_wrong = is_unsure;
-        for diagnostic in own {
-            let code = diagnostic.code;
-            let is_shared = matches!(code, codes::WIDTHS_DIFFER | codes::NO_PREDICTOR);
-            let is_echo = is_unsure && !is_spelling(&diagnostic) || is_shared && !said.insert(code);
-            if diagnostic.severity != Severity::Error || !is_echo {
-                is_wrong |= diagnostic.severity == Severity::Error;
-                self.found.push(diagnostic);
-            }
-        }
-        if is_wrong {
-            self.wrong.extend(record.declared.last());
-        }
-    }
-
-    /// Reads the declarations that nothing may use, so that a mistake in one is found in any case.
-    fn check_declarations(&mut self, module: usize) {
-        let decls: Vec<&'a Decl> = self.decls(module).collect();
-        for decl in decls {
-            let name = decl.name.value.as_str();
-            if self.poisoned.contains(&(module, name)) {
-                continue;
-            }
-            let Body::Expr(expr) = &decl.body else {
-                continue;
-            };
-            let slot = Slot::new(expr, Env::of_module(module), name);
-            self.allow_steps();
-            match decl.kind.value {
-                Kind::Modality => drop(self.modality(&slot)),
-                Kind::Data => drop(self.data_set(&slot, name)),
-                Kind::Augment => drop(self.chain(&slot, None)),
-                Kind::Layers => drop(self.network(&slot, super::layers::Role::Any)),
-                Kind::Relaxation => drop(self.policy(&slot)),
-                Kind::Let if self.is_arithmetic(module, expr, 0) => {
-                    let wanted = Wanted::new("a number", &[Kind::Let], &[]);
-                    let _ = self.arithmetic(&slot, &wanted);
-                }
-                Kind::Loss
-                | Kind::Let
-                | Kind::Pretrain
-                | Kind::Eval
-                | Kind::Table
-                | Kind::Figure => {}
-            }
-        }
-    }
-
-    fn table(&mut self, decl: &'a Decl) -> Option<hir::Table> {
-        let Body::Block(block) = &decl.body else {
-            return None;
-        };
-        if self.poisoned.contains(&(0, decl.name.value.as_str())) {
-            return None;
-        }
-        let env = Env::of_module(0);
-        let mut record = Record::new(decl.kind.value, &decl.name.value, decl.name.span);
-        self.set_fields(&mut record, block, &env);
-        let record = Rc::new(record);
-        // The curves of a figure that has nothing else have a message of their own.
-        let message = if record.entry("draw").is_some() {
-            Some(
-                "this version does not draw figures; what it draws is planned, and printed as dashes",
-            )
-        } else if Self::needs_axis(&record) {
-            Some("this version does not draw figures; its numbers are printed as a table")
-        } else {
-            None
-        };
-        if let (Kind::Figure, Some(message)) = (decl.kind.value, message) {
-            self.report(
-                &env,
-                Diagnostic::warning(codes::NOT_AVAILABLE, decl.kind.span, message),
-            );
-        }
-        if let Some(slot) = record.slot("curves") {
-            let message =
-                "this version does not draw curves; they stand in `metrics.jsonl` of each run";
-            self.report(
-                &env,
-                Diagnostic::warning(codes::NOT_AVAILABLE, slot.span(), message),
-            );
-        }
-        let x = self.axis(decl, &record);
-        let drawings = self.drawings(&record);
-        let curves = self.curves(&record);
-        let scores = self.scores(&record);
-        let mut unrolled = vec![];
-        let is_right = self.unroll(&block.items, &[], &env, &mut unrolled);
-        if !is_right && unrolled.len() >= self.rows_left {
-            // Of a table that is too large, the first rows show what else may be wrong.
-            unrolled.truncate(100);
-        }
-        self.rows_left -= unrolled.len().min(self.rows_left);
-        let is_broken = self.modules[0].broken.contains(&decl.name.value);
-        if unrolled.is_empty() && is_right && !is_broken {
-            let message = format!(
-                "{} `{}` has no rows",
-                decl.kind.value.word(),
-                decl.name.value
-            );
-            let diagnostic = Diagnostic::error(codes::MISSING_FIELD, decl.name.span, message)
-                .help("write `row` on a line of its own for the pretraining as it is");
-            self.report(&env, diagnostic);
-        }
-        let mut rows = vec![];
-        let mut all_closed = true;
-        let (mut lacks_base, mut lacks_scores) = (false, false);
-        for row in &unrolled {
-            let is_unsure = is_broken
-                || record.is_unsure
-                || scores.is_empty() && record.entry("scores").is_some()
-                || scores.iter().any(|(_, eval)| eval.is_none());
-            if scores.is_empty() && !is_unsure && !row.row.expect.is_empty() {
-                if !std::mem::replace(&mut lacks_scores, true) {
-                    self.expects_of_nothing(row.row);
-                }
-                continue;
-            }
-            self.check_expectations(row.row, scores.len(), is_unsure);
-            match self.row(&record, row, &mut lacks_base) {
-                Some(row) => {
-                    self.question.note((decl.name.span, Some(rows.len())));
-                    let number = rows.len() + 1;
-                    rows.push(hir::Row { number, ..row });
-                }
-                None => all_closed = false,
-            }
-        }
-        if !all_closed || !is_right {
-            return None;
-        }
-        let scores = scores
-            .into_iter()
-            .map(|(label, eval)| Some((label, eval?)))
-            .collect::<Option<Vec<_>>>()?;
-        self.pools_fit(&record, &rows, &scores)?;
-        let written: Vec<&'a Row> = unrolled.iter().map(|row| row.row).collect();
-        self.advise_on_table(&record, &rows, &written, &scores);
-        let title = decl.title.as_ref().map(|title| title.value.clone());
-        let needs_axis = decl.kind.value == Kind::Figure && Self::needs_axis(&record);
-        if needs_axis && x.is_none() {
-            return None;
-        }
-        let drawn = |(heading, drawing): (String, Option<hir::Drawing>)| Some((heading, drawing?));
-        let drawings = drawings.into_iter().map(drawn).collect::<Option<_>>()?;
-        Some(hir::Table {
-            x,
-            name: decl.name.value.clone(),
-            title,
-            span: decl.name.span,
-            scores,
-            drawings,
-            curves: curves?,
-            rows,
-        })
-    }
-
-    /// What the rows of a figure are drawn against: a field of a pretraining or what lies below one.
-    fn axis(&mut self, decl: &'a Decl, record: &Rc<Record<'a>>) -> Option<String> {
-        if decl.kind.value != Kind::Figure {
-            return None;
-        }
-        let Some(slot) = record.slot("x") else {
-            if !record.is_unsure && Self::needs_axis(record) {
-                let message = format!("figure `{}` has no `x`", decl.name.value);
-                let diagnostic = Diagnostic::error(codes::MISSING_FIELD, decl.name.span, message)
-                    .help("name what its rows differ in, such as `x = relax`");
-                self.report(&Env::of_module(0), diagnostic);
-            }
-            return None;
-        };
-        let mut names: Vec<&str> = vec![];
-        let mut at = slot.expr;
-        while let ExprKind::Member(base, member) = &at.kind {
-            names.push(&member.value);
-            at = base;
-        }
-        names.extend(name_of(at));
-        names.reverse();
-        let is_modality = |name: &str| {
-            let declared = self.declared(0, name);
-            declared.is_some_and(|(_, decl)| decl.kind.value == Kind::Modality)
-        };
-        let is_field = |name: &str| catalog::PRETRAIN.iter().any(|field| field.name == name);
-        let is_known = match names.as_slice() {
-            ["of"] | ["checkpoint"] => true,
-            ["of", name, ..] => is_field(name),
-            [modality, name, ..] if is_modality(modality) => catalog::PER_MODALITY
-                .iter()
-                .any(|field| field.name == *name),
-            [name, ..] => is_field(name),
-            [] => false,
-        };
-        if is_known {
-            return Some(names.join("."));
-        }
-        let message = "`x` takes a field of a pretraining, or what lies below one";
-        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
-            .help("for example `x = relax` or `x = of.data.train`");
-        let fields = catalog::PRETRAIN.iter().map(|f| f.name);
-        let fields = fields.chain(catalog::OF_ROWS.iter().copied());
-        let diagnostic = match names.as_slice() {
-            [name] => suggest(diagnostic, slot.span(), name, fields),
-            _ => diagnostic,
-        };
-        self.report(&slot.env, diagnostic);
-        None
-    }
-
-    /// The columns: each as written, and closed if it is right.
-    fn scores(&mut self, record: &Rc<Record<'a>>) -> Vec<(String, Option<hir::Protocol>)> {
-        let Some(slot) = record.slot("scores") else {
-            return vec![];
-        };
-        let Some(members) = self.list(&slot, "a list of evaluations") else {
-            return vec![];
-        };
-        let mut scores = vec![];
-        for member in &members {
-            let label = one_line(self.sources.text(member.span()));
-            let member = Slot {
-                place: "scores".into(),
-                ..member.clone()
-            };
-            let eval = self.record(&member, Kind::Eval).and_then(|eval| {
-                let used_at = member.span();
-                if eval.entry("data").is_none() {
-                    let message = format!("`{label}` names no data set");
-                    let help = format!("write `{label} on UCF101`");
-                    let diagnostic =
-                        Diagnostic::error(codes::MISSING_FIELD, used_at, message).help(help);
-                    self.report(&member.env, diagnostic);
-                    self.wrong.extend(eval.declared.last());
-                    return None;
-                }
-                // How many numbers it scores is not known where its protocol is a guess.
-                let is_guess = eval.is_unsure;
-                let eval = Rc::new(Record {
-                    used_at,
-                    is_unsure: eval.is_unsure
-                        || eval.declared.iter().any(|d| self.wrong.contains(d)),
-                    declared: vec![],
-                    ..eval
-                });
-                let before = self.found.len();
-                let closed = self.eval(&eval, &member.env.used_at(used_at));
-                self.silence_echoes(&eval, before);
-                closed.filter(|_| !is_guess)
-            });
-            match eval {
-                Some(scored) => scores.extend(
-                    scored
-                        .into_iter()
-                        .map(|(suffix, protocol)| (format!("{label}{suffix}"), Some(protocol))),
-                ),
-                None => scores.push((label, None)),
-            }
-        }
-        scores
-    }
-
     /// Rows with what the `for`s around them set. `false`: a mistake is reported.
-    fn unroll(
+    pub(super) fn unroll(
         &mut self,
         items: &'a [BlockItem],
         settings: &[Setting<'a>],
@@ -637,7 +260,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Numbers are expected in a table that scores nothing.
-    fn expects_of_nothing(&mut self, row: &'a Row) {
+    pub(super) fn expects_of_nothing(&mut self, row: &'a Row) {
         let (Some(first), Some(last)) = (row.expect.first(), row.expect.last()) else {
             return;
         };
@@ -650,7 +273,7 @@ impl<'a> Checker<'a> {
         self.report(&Env::of_module(0), diagnostic);
     }
 
-    fn check_expectations(&mut self, row: &'a Row, scores: usize, is_unsure: bool) {
+    pub(super) fn check_expectations(&mut self, row: &'a Row, scores: usize, is_unsure: bool) {
         for cell in &row.expect {
             let Some(Number {
                 digits,
@@ -705,7 +328,7 @@ impl<'a> Checker<'a> {
     }
 
     /// One row, closed. `lacks_base`: it was said already that a row of this table starts from nothing.
-    fn row(
+    pub(super) fn row(
         &mut self,
         table: &Rc<Record<'a>>,
         unrolled: &Unrolled<'a>,
@@ -846,17 +469,6 @@ fn of_rows(path: &Path) -> Option<&'static str> {
         .iter()
         .copied()
         .find(|own| *own == name.value)
-}
-
-/// It stems from how something is written, and not from what is missing or does not fit.
-fn is_spelling(diagnostic: &Diagnostic) -> bool {
-    diagnostic.code.0 < "E04" && diagnostic.code != codes::MISSING_FIELD
-}
-
-/// Records with those first that others are built on.
-fn in_order_of_use<'a, T>(mut records: Vec<(T, Rc<Record<'a>>)>) -> Vec<(T, Rc<Record<'a>>)> {
-    records.sort_by_key(|(_, record)| record.declared.len());
-    records
 }
 
 /// The last field of a row that ends with a field or an `allow`, where a comma could go on.

@@ -2,7 +2,8 @@
 //!
 //! A name that is misspelt where it is used gives one error, at that place. A name that is misspelt where it is declared, or a
 //! declaration that is left out, gives an error at each place that uses it and nowhere else: what is built on such a place is
-//! silent. A comma, a unit or a field that is left out gives one error at most.
+//! silent. A comma, a unit, a field or the name of a row's field that is left out gives one error at most, and so does a bracket
+//! too many.
 
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 #![allow(clippy::disallowed_methods)] // the texts are files of the repository
@@ -306,4 +307,86 @@ fn fields(file: &str, text: &str) -> Vec<(usize, usize)> {
         }
     }
     found
+}
+
+/// Where each field of a row begins, and where its value does.
+fn heads_of_row_fields(file: &str, text: &str) -> Vec<(usize, usize)> {
+    use grammar::ast::{BlockItem, Body, Item};
+    fn walk(items: &[BlockItem], found: &mut Vec<(usize, usize)>) {
+        for item in items {
+            match item {
+                BlockItem::Row(row) => found.extend(row.fields.iter().map(|field| {
+                    (
+                        field.path.span.start as usize,
+                        field.value.span.start as usize,
+                    )
+                })),
+                BlockItem::For(each) => walk(&each.body, found),
+                BlockItem::Field(_) | BlockItem::Allow(_) => {}
+            }
+        }
+    }
+    let mut sources = compiler::sources();
+    let id = sources.add(file, text);
+    let (tree, _) = grammar::parse(&sources, id);
+    let mut found = vec![];
+    for item in &tree.items {
+        if let Item::Decl(decl) = item
+            && let Body::Block(block) = &decl.body
+        {
+            walk(&block.items, &mut found);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_row_without_the_name_of_a_field_is_one_error_there() {
+    let (mut wrong, mut tried) = (vec![], 0);
+    for (file, text) in good() {
+        for (start, end) in sample(&heads_of_row_fields(&file, &text)) {
+            let broken = format!("{}{}", &text[..start], &text[end..]);
+            let (sources, found, root) = errors(&broken);
+            tried += 1;
+            let (line, column) = sources.line_column(root, start as u32);
+            let is_there = |d: &Diagnostic| {
+                let span = d.primary.span;
+                span.file == root && sources.line_column(root, span.start).0 == line
+            };
+            if found.len() != 1 || !is_there(&found[0]) {
+                wrong.push(format!(
+                    "{file}:{line}:{column} without `{}`\n{}",
+                    &text[start..end],
+                    told(&sources, &found)
+                ));
+            }
+        }
+    }
+    none(wrong, tried);
+}
+
+#[test]
+fn a_bracket_too_many_is_one_error() {
+    let (mut wrong, mut tried) = (vec![], 0);
+    for (file, text) in good() {
+        let brackets: Vec<usize> = tokens(&text)
+            .into_iter()
+            .filter(|&(_, start, end)| matches!(&text[start..end], ")" | "]" | "}"))
+            .map(|(_, _, end)| end)
+            .collect();
+        for end in sample(&brackets) {
+            let bracket = &text[end - 1..end];
+            let broken = format!("{}{bracket}{}", &text[..end], &text[end..]);
+            let (sources, found, root) = errors(&broken);
+            tried += 1;
+            if found.len() != 1 {
+                let (line, column) = sources.line_column(root, end as u32);
+                wrong.push(format!(
+                    "{file}:{line}:{column} with another `{bracket}`\n{}",
+                    told(&sources, &found)
+                ));
+            }
+        }
+    }
+    none(wrong, tried);
 }

@@ -304,7 +304,7 @@ fn reads_on(
     };
     // Another mistake in the same item makes it doubtful what was meant, unless it has a way out of its own.
     is_past
-        || stopped > first && {
+        || stopped >= first && {
             let next = mistakes::explain(&tokens, form, at, written, "").diagnostic;
             next.edits.iter().any(|edit| edit.is_certain)
         }

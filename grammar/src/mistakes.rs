@@ -1,5 +1,6 @@
 //! Written messages for syntax mistakes: from the place where the grammar gave up to what is wrong and what to write.
 
+mod brackets;
 mod fields;
 mod habits;
 mod place;

@@ -15,14 +15,24 @@ const LONGEST: usize = 500;
 /// A word in the first column that opens a declaration does so even where a brace before it was never closed.
 pub(crate) fn heads(tokens: &Tokens) -> Vec<usize> {
     let mut heads = vec![];
-    let mut depth = 0_usize;
+    let mut open: Vec<&str> = vec![];
     for i in 0..tokens.list.len() {
         match tokens.at(i) {
-            "{" | "(" | "[" => depth += 1,
-            "}" | ")" | "]" => depth = depth.saturating_sub(1),
-            _ if tokens.shape(i) == Some(Shape::Word) && is_head(tokens, i, depth) => {
+            bracket @ ("{" | "(" | "[") => open.push(bracket),
+            // What closes nothing is no end of a block; a brace closes what was left open inside its block.
+            "}" => open.truncate(open.iter().rposition(|b| *b == "{").unwrap_or(0)),
+            bracket @ (")" | "]") => {
+                let opener = if bracket == ")" { "(" } else { "[" };
+                let block = open.iter().rposition(|b| *b == "{").map_or(0, |at| at + 1);
+                if let Some(at) = open.iter().rposition(|b| *b == opener)
+                    && at >= block
+                {
+                    open.truncate(at);
+                }
+            }
+            _ if tokens.shape(i) == Some(Shape::Word) && is_head(tokens, i, open.len()) => {
                 heads.push(i);
-                depth = 0;
+                open.clear();
             }
             _ => {}
         }
@@ -60,7 +70,10 @@ fn is_head(tokens: &Tokens, i: usize, depth: usize) -> bool {
             matches!(tokens.at(i + 2), "=" | "(" | "{") || tokens.shape(i + 2) == Some(Shape::Text);
         tokens.is_name(i + 1) && opens_value
     };
-    is_named || matches!(next, "=" | "{")
+    // An indented field belongs to the block above it, though that may be closed too early.
+    is_named
+        || matches!(next, "=" | "{")
+            && (tokens.list[i].at_margin || i == 0 || tokens.at(i - 1) != "}")
 }
 
 /// The brackets that stand open before token `i`, outermost first, as token indices.

@@ -1,5 +1,6 @@
 //! The mistakes that people make, each with its message. The first that recognises the place speaks.
 
+use super::brackets;
 use super::fields::{self, field_of};
 use super::habits;
 use super::place::{Inside, Place};
@@ -7,7 +8,7 @@ use super::{Mistake, Repair};
 use crate::ast::Kind;
 use crate::build::Form;
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Label};
+use crate::diagnostic::Diagnostic;
 use crate::span::Span;
 use crate::split::{item_around, items_until, opens_item, path_end};
 use crate::tokens::{RESERVED, Shape};
@@ -24,6 +25,8 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     bad_name,
     fields::dashed_name,
     habits::size_with_blanks,
+    brackets::closed_early,
+    brackets::block_closed_early,
     detached_unit,
     unknown_unit,
     lone_field,
@@ -55,7 +58,7 @@ pub(super) const MISTAKES: &[fn(&Place) -> Option<Mistake>] = &[
     fields::block_of_member,
     missing_with,
     missing_value,
-    unbalanced,
+    brackets::unbalanced,
     unknown_kind,
     missing_comma,
     missing_operator,
@@ -552,117 +555,6 @@ fn missing_value(p: &Place) -> Option<Mistake> {
         return Some(Mistake { diagnostic, repair });
     }
     Some(p.skip(diagnostic))
-}
-
-/// A bracket that is not closed, or closes nothing.
-fn unbalanced(p: &Place) -> Option<Mistake> {
-    let here = p.here();
-    let Some(&open) = p.open.last() else {
-        if !matches!(here, "}" | ")" | "]") {
-            return None;
-        }
-        let diagnostic = p.error(codes::UNBALANCED, format!("this `{here}` closes nothing"));
-        return Some(p.replace(diagnostic, p.i, p.i, ""));
-    };
-    let (name, close) = match p.at(open) {
-        "{" => ("block", "}"),
-        "(" => ("`(`", ")"),
-        _ => ("`[`", "]"),
-    };
-    let mut diagnostic = Diagnostic::error(
-        codes::UNBALANCED,
-        p.span_of(open, open),
-        format!("this {name} is not closed"),
-    )
-    .here("opened here");
-    if p.is_at_end() {
-        let end = p.end_of_written();
-        if close == "}" {
-            diagnostic = diagnostic
-                .help(match p.next {
-                    "" => "insert `}` after the last field".to_owned(),
-                    next => format!("insert `}}` before `{next}`"),
-                })
-                .edit(end, "\n}");
-        } else {
-            diagnostic = diagnostic
-                .help(format!("insert `{close}`"))
-                .edit(end, close);
-        }
-        return Some(Mistake {
-            diagnostic,
-            repair: Some(Repair::Append(close)),
-        });
-    }
-    if matches!(here, "}" | ")" | "]") && here != close {
-        diagnostic.labels.push(Label {
-            span: p.span(),
-            text: format!("`{close}` is due before this"),
-        });
-        let fits = p
-            .open
-            .iter()
-            .any(|&k| matches!((p.at(k), here), ("{", "}") | ("(", ")") | ("[", "]")));
-        if !fits && is_stray(p) {
-            let diagnostic = p.error(codes::UNBALANCED, format!("this `{here}` closes nothing"));
-            return Some(p.replace(diagnostic, p.i, p.i, ""));
-        }
-        if !fits {
-            // The wrong kind of bracket closes it.
-            let diagnostic = diagnostic
-                .help(format!("write `{close}` for `{here}`"))
-                .edit(p.span(), close);
-            let token = p.tokens.list[p.i];
-            return Some(Mistake {
-                diagnostic,
-                repair: Some(Repair::Overwrite(token.start, token.end, close.to_owned())),
-            });
-        }
-        let diagnostic = diagnostic.help(format!("insert `{close}`"));
-        return Some(p.insert_after(diagnostic, p.i - 1, close));
-    }
-    // A new field, row or declaration begins while `(` or `[` is open. A field's `=` is seen only after its name.
-    if close == "}" {
-        return None;
-    }
-    let start = if here == "=" { p.path_start(p.i)? } else { p.i };
-    let is_item =
-        opens_item(p.tokens, start) && p.tokens.list[start].first_on_line && start > open + 1;
-    is_item.then(|| {
-        let diagnostic = diagnostic
-            .label(p.span_of(start, start), "a new field begins here")
-            .help(format!("insert `{close}`"));
-        p.insert_after(diagnostic, start - 1, close)
-    })
-}
-
-/// The offending bracket is one too many: without it the brackets behind it fit better than with the right one in its place.
-fn is_stray(p: &Place) -> bool {
-    let misfits = |mut open: Vec<usize>| {
-        let mut count = 0;
-        for j in p.i + 1..p.tokens.list.len() {
-            let opener = match p.at(j) {
-                "{" | "(" | "[" => {
-                    open.push(j);
-                    continue;
-                }
-                "}" => "{",
-                ")" => "(",
-                "]" => "[",
-                _ => continue,
-            };
-            match open.iter().rposition(|&k| p.at(k) == opener) {
-                Some(k) => {
-                    count += open.len() - 1 - k;
-                    open.truncate(k);
-                }
-                None => count += 1,
-            }
-        }
-        count + open.len()
-    };
-    let without = p.open[..p.open.len().saturating_sub(1)].to_vec();
-    misfits(p.open.clone()) < misfits(without)
 }
 
 /// A declaration, parameter, import or field whose name is missing or reserved.

@@ -87,10 +87,17 @@ fn permission(allow: &Allow, scope: Span) -> Result<Permission<'_>, Box<Diagnost
             .filter(|code| is_warning(*code))
             .collect();
         return Err(Box::new(match warnings.as_slice() {
-            [one] => diagnostic
-                .here(format!("did you mean `{one}`?"))
-                .help(format!("replace with `{one}`"))
-                .edit(place, one.0),
+            [one] => {
+                let diagnostic = diagnostic
+                    .here(format!("did you mean `{one}`?"))
+                    .help(format!("replace with `{one}`"));
+                // Another number is another warning.
+                if one.0.eq_ignore_ascii_case(written) {
+                    diagnostic.edit(place, one.0)
+                } else {
+                    diagnostic.suggestion(place, one.0)
+                }
+            }
             [one, other] => diagnostic.here(format!("did you mean `{one}` or `{other}`?")),
             _ => {
                 diagnostic.help("the code of a warning stands in its first line: `warning[W0503]`")

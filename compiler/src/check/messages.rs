@@ -146,6 +146,10 @@ impl<'a> Checker<'a> {
             self.unknown(&callee, name, wanted);
             return;
         }
+        if let Some(diagnostic) = self.dashed_name(original) {
+            self.report(&original.env, diagnostic);
+            return;
+        }
         let message = format!(
             "`{}` takes {}, this is {}",
             original.place,
@@ -161,6 +165,7 @@ impl<'a> Checker<'a> {
         } else if let Some(example) = wanted.example {
             diagnostic = diagnostic.help(format!("for example `{example}`"));
         }
+        let diagnostic = self.with_way_out(original, wanted, diagnostic);
         self.report(&original.env, diagnostic);
     }
 
@@ -170,6 +175,16 @@ impl<'a> Checker<'a> {
             return;
         }
         if self.lacks_prelude(slot, name) {
+            return;
+        }
+        if let Some(view) = self.view_meant(slot, name)
+            && wanted.kinds.contains(&Kind::Loss)
+        {
+            let message = format!("no loss named `{name}`; a view has its number in `[ ]`");
+            let diagnostic = Diagnostic::error(codes::UNKNOWN_NAME, slot.span(), message)
+                .help(format!("write `{view}`"))
+                .edit(slot.span(), view);
+            self.report(&slot.env, diagnostic);
             return;
         }
         let mut candidates: Vec<&str> = vec![];
@@ -369,12 +384,32 @@ pub(crate) fn suggest<'n>(
         [one] if catalog::CLOSE.contains(&name) => {
             diagnostic.help(format!("`{one}` is the closest, and not the same"))
         }
-        [one] => diagnostic
-            .here(format!("did you mean `{one}`?"))
-            .help(format!("replace with `{one}`"))
-            .edit(span, one.clone()),
+        [one] => {
+            let diagnostic = diagnostic
+                .here(format!("did you mean `{one}`?"))
+                .help(format!("replace with `{one}`"));
+            match may_be_another(name, one) {
+                true => diagnostic.suggestion(span, one.clone()),
+                false => diagnostic.edit(span, one.clone()),
+            }
+        }
         [one, other, ..] => diagnostic.here(format!("did you mean `{one}` or `{other}`?")),
     }
+}
+
+/// The two names differ as siblings do, by their number, or in half of what a name says: what was meant may be neither a slip
+/// nor the other, and nothing is replaced unasked.
+pub(super) fn may_be_another(name: &str, other: &str) -> bool {
+    if catalog::HABITS.iter().any(|(habit, _)| *habit == name) || name.eq_ignore_ascii_case(other) {
+        return false;
+    }
+    let has_number = |name: &str| name.contains(|c: char| c.is_ascii_digit());
+    let letters = |name: &str| {
+        name.replace(|c: char| c.is_ascii_digit(), "")
+            .to_lowercase()
+    };
+    let are_siblings = has_number(name) && has_number(other) && letters(name) == letters(other);
+    are_siblings || name.chars().count() <= 2
 }
 
 /// `1 score`, `2 scores`.

@@ -26,6 +26,7 @@ mod profile;
 mod program;
 mod record;
 mod rows;
+mod slips;
 mod strides;
 mod tables;
 #[cfg(test)]

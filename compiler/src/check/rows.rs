@@ -147,7 +147,9 @@ impl<'a> Checker<'a> {
                         "each member has {} in parentheses, one for each path",
                         counted(n, "value")
                     );
-                    self.error(member, codes::WRONG_ARGUMENTS, message);
+                    let diagnostic =
+                        Diagnostic::error(codes::WRONG_ARGUMENTS, member.span(), message);
+                    self.report(env, one_value_for_each(diagnostic, each, &members));
                     return None;
                 }
             };
@@ -486,4 +488,30 @@ pub(super) fn one_line(text: &str) -> String {
 /// A published number as printed.
 fn printed(number: &Number) -> String {
     format!("{}{}", number.digits, number.unit.as_deref().unwrap_or(""))
+}
+
+/// Adds to a message about the members of a loop over several paths what to write, and the edits where `[ ]` stand for `( )`.
+fn one_value_for_each(diagnostic: Diagnostic, each: &For, members: &[Slot]) -> Diagnostic {
+    let count = each.paths.len();
+    let listed: Vec<Span> = members
+        .iter()
+        .filter(|member| matches!(&member.expr.kind, ExprKind::List(parts) if parts.len() == count))
+        .map(|member| member.span())
+        .collect();
+    if listed.is_empty() {
+        let paths: Vec<String> = each.paths.iter().map(|path| format!("`{path}`")).collect();
+        let values = vec!["..."; count].join(", ");
+        let help = format!(
+            "write `({values})` with a value for each of {}",
+            paths.join(", ")
+        );
+        return diagnostic.help(help);
+    }
+    let mended = diagnostic.help("write each as `( )`, which holds one value for each path");
+    listed.into_iter().fold(mended, |diagnostic, span| {
+        let (start, end) = (span.start as usize, span.end as usize);
+        diagnostic
+            .edit(Span::new(span.file, start, start + 1), "(")
+            .edit(Span::new(span.file, end - 1, end), ")")
+    })
 }

@@ -9,6 +9,7 @@ use crate::loss::{Embedding, EmbeddingOp, Loss, Part, Term, TermOp};
 use crate::units::{Exact, Quantity};
 use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
+use grammar::span::Span;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -45,7 +46,26 @@ impl<'a> Checker<'a> {
         let function = self.loss_value(&slot.with(callee), context)?;
         let Value::Function(function) = function else {
             let message = format!("{} takes no arguments", function.noun());
-            self.error(&slot.with(callee), codes::WRONG_ARGUMENTS, message);
+            let mut diagnostic = Diagnostic::error(codes::WRONG_ARGUMENTS, callee.span, message);
+            if let (ExprKind::Number(_), [arg]) = (&callee.kind, args) {
+                let number = self.sources.text(callee.span);
+                let factor = self.sources.text(arg.value.span);
+                let span = Span {
+                    start: callee.span.end,
+                    ..slot.span()
+                };
+                // `2(a + b)` keeps its parentheses.
+                let is_one = matches!(arg.value.kind, ExprKind::Name(_) | ExprKind::Call(..));
+                let times = if is_one {
+                    format!(" * {factor}")
+                } else {
+                    format!(" * ({factor})")
+                };
+                diagnostic = diagnostic
+                    .help(format!("write `{}` behind `{number}`", times.trim_start()))
+                    .edit(span, times);
+            }
+            self.report(&slot.env, diagnostic);
             return None;
         };
         let [arg] = args else {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use compiler::Above;
 use compiler::hir::Program;
 use grammar::codes;
 use grammar::diagnostic::{Diagnostic, Severity};
@@ -125,7 +126,13 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile, set: &[String]) ->
     let mut said = BTreeSet::new();
     for path in files {
         let (program, found) = match add(&mut sources, path, &path.display().to_string()) {
-            Ok(file) => compiler::check_with(&mut sources, file, &resolve, profile, set),
+            Ok(file) => {
+                let above = set.map(|fields| Above {
+                    fields,
+                    names: file,
+                });
+                compiler::check_with(&mut sources, file, &resolve, profile, above)
+            }
             Err(diagnostic) if set.is_some() && path.extension().is_none() => {
                 let whole = "where a field has spaces, quote it: `--set 'loss = intra + sync'`";
                 (None, vec![diagnostic.note(whole)])
@@ -150,12 +157,12 @@ pub fn compile(files: &[PathBuf], profile: compiler::Profile, set: &[String]) ->
     }
 }
 
-/// Compiles a file among `sources`, with the fields of `set` above it; `None` where it closes to nothing, as bounds do.
+/// Compiles a file among `sources`, with what `set` says above it; `None` where it closes to nothing, as bounds do.
 pub fn program_of(
     sources: &mut Sources,
     root: FileId,
     profile: compiler::Profile,
-    set: Option<FileId>,
+    set: Option<Above>,
 ) -> Result<Option<Program>> {
     let (program, found) = compiler::check_with(sources, root, &resolve, profile, set);
     let errors = found.into_iter().filter(|d| d.severity == Severity::Error);

@@ -636,7 +636,7 @@ fn a_name_is_that_of_a_module_that_the_file_itself_uses() {
         ),
         (
             "a.cc",
-            "use \"base.cc\"\nuse released\nuse \"x/base.cc\"\ntable t { of = one   row seed = 1 }\n",
+            "use \"base.cc\"\nuse released\nuse \"x/base.cc\"\nloss mine = intra\ntable t { of = one   row seed = 1 }\n",
         ),
     ]);
     std::fs::create_dir(folder.path().join("x")).unwrap();
@@ -652,6 +652,12 @@ fn a_name_is_that_of_a_module_that_the_file_itself_uses() {
     assert_eq!(one, "one\n  bs = 64    # base.cc:2\n");
     let two = printed(&folder, &["explain", "a.cc:two.bs"]);
     assert!(two.contains("x/base.cc:2"), "{two}");
+    // What is set has the names of the file that was asked about.
+    let set = printed(&folder, &["explain", "a.cc:one.loss", "--set", "loss=mine"]);
+    assert!(
+        set.starts_with("a.cc:one.loss = mine\n") && set.contains("a.cc:4"),
+        "{set}"
+    );
     let pair = printed(&folder, &["explain", "a.cc:pair"]);
     assert!(pair.starts_with("loss pair(x, y) = "), "{pair}");
 }

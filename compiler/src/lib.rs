@@ -31,7 +31,7 @@ mod fixture;
 use grammar::diagnostic::Diagnostic;
 use grammar::span::{FileId, Sources};
 
-pub use check::{COMMAND_LINE, PAPER, RELEASED, Resolver, SHIPPED, TOY, counted};
+pub use check::{Above, COMMAND_LINE, PAPER, RELEASED, Resolver, SHIPPED, TOY, counted};
 pub use columns::columns;
 
 /// What an experiment may spend.
@@ -74,15 +74,13 @@ pub fn check(
     check_with(sources, root, resolve, profile, None)
 }
 
-/// [`check`] with values above all that the file says: the fields in `set`, a text of `sources` that is called [`COMMAND_LINE`]
-/// and has one field of a pretraining on each line. Every pretraining of the file and every row has them; names in them are
-/// those of the file.
+/// [`check`] with values above all that the file says. Every pretraining of the file and every row has them.
 pub fn check_with(
     sources: &mut Sources,
     root: FileId,
     resolve: &Resolver<'_>,
     profile: Profile,
-    set: Option<FileId>,
+    set: Option<Above>,
 ) -> (Option<hir::Program>, Vec<Diagnostic>) {
     check::check(sources, root, resolve, profile, set)
 }

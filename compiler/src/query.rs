@@ -113,7 +113,7 @@ impl View {
             let (program, found, asked) =
                 check::check_asking(sources, *root, resolve, Profile::Full, (None, condition));
             wrong.extend(found.into_iter().filter(|d| d.severity == Severity::Error));
-            modules.push(check::load::load(sources, *root, resolve, &mut vec![]));
+            modules.push(check::load::load(sources, &[*root], resolve, &mut vec![]));
             programs.extend(program.map(|program| (name.clone(), program)));
             answers.push(asked);
         }

@@ -4,7 +4,7 @@
 
 use compiler::hir::Program;
 use compiler::origins::Texts;
-use compiler::{COMMAND_LINE, Profile, plan};
+use compiler::{Above, COMMAND_LINE, Profile, plan};
 use grammar::diagnostic::Severity;
 use grammar::span::Sources;
 
@@ -25,7 +25,11 @@ fn with(text: &str, set: &[&str], profile: Profile) -> (Option<Program>, Vec<Str
     let mut sources = compiler::sources();
     let file = sources.add("t.cc", text);
     let set = (!set.is_empty()).then(|| sources.add(COMMAND_LINE, set.join("\n")));
-    let (program, found) = compiler::check_with(&mut sources, file, &|_, _| None, profile, set);
+    let above = set.map(|fields| Above {
+        fields,
+        names: file,
+    });
+    let (program, found) = compiler::check_with(&mut sources, file, &|_, _| None, profile, above);
     let found = found.iter().filter(|d| d.severity != Severity::Note);
     let said = found.map(|d| {
         let place = d.primary.span;

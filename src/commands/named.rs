@@ -5,10 +5,10 @@
 
 use std::path::PathBuf;
 
-use compiler::Profile;
 use compiler::hir::{Pretrain, Program, Provenance, Row, Table};
 use compiler::loss::Written;
 use compiler::origins::Texts;
+use compiler::{Above, Profile};
 use grammar::ast::{Decl, Kind};
 use grammar::diagnostic::Severity;
 use grammar::span::{FileId, Sources};
@@ -114,7 +114,12 @@ pub fn read(asked: Asked<'_>, others: &[PathBuf], reading: Reading<'_>) -> Resul
         (Some(program), None) => Some(program.clone()),
         (_, owner) => {
             let owner = owner.unwrap_or(root);
-            program_of(&mut compiled.sources, owner, profile, compiled.set)?
+            // What is set sees the names of the file that was asked about.
+            let above = compiled.set.map(|fields| Above {
+                fields,
+                names: root,
+            });
+            program_of(&mut compiled.sources, owner, profile, above)?
         }
     };
     let program = program.ok_or_else(|| {

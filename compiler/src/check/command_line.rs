@@ -14,6 +14,15 @@ use std::collections::BTreeSet;
 /// What messages, `show` and `explain` call the text that holds these fields.
 pub const COMMAND_LINE: &str = "command line";
 
+/// What stands above all that a file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Above {
+    /// A text of the sources that is called [`COMMAND_LINE`]: one field of a pretraining on each line.
+    pub fields: FileId,
+    /// The file whose names the fields see: the one that is checked, or one that uses it.
+    pub names: FileId,
+}
+
 /// The fields of `file`, one on each line.
 pub(super) fn read(sources: &Sources, file: FileId, found: &mut Vec<Diagnostic>) -> Vec<Field> {
     let mut fields = vec![];
@@ -39,21 +48,21 @@ pub(super) fn written(sources: &Sources, fields: &[Field]) -> Vec<String> {
 }
 
 impl<'a> Checker<'a> {
-    /// Takes up what the command line sets. A field that no pretraining has is a mistake.
-    pub(super) fn take_up(&mut self, fields: &'a [Field]) {
+    /// Takes up what the command line sets, with the names of `module`. A field that no pretraining has is a mistake.
+    pub(super) fn take_up(&mut self, fields: &'a [Field], module: usize) {
         let Some(first) = fields.first() else { return };
-        let env = Env::of_module(0);
+        let env = Env::of_module(module);
         let mut fields: Vec<&'a Field> = fields.iter().collect();
-        fields.retain(|field| !self.is_set_elsewhere(field));
+        fields.retain(|field| !self.is_set_elsewhere(field, module));
         let mut record = Record::new(Kind::Pretrain, "pretrain", first.span);
         self.set_all(&mut record, &fields, &env);
         self.above = record.entries;
     }
 
     /// Is it a field, but of something else than pretrainings? That is said.
-    fn is_set_elsewhere(&mut self, field: &Field) -> bool {
+    fn is_set_elsewhere(&mut self, field: &Field, module: usize) -> bool {
         let path = &field.path;
-        if self.is_field(Kind::Pretrain, 0, path) {
+        if self.is_field(Kind::Pretrain, module, path) {
             return false;
         }
         let (name, rest) = match path.names.as_slice() {
@@ -64,7 +73,7 @@ impl<'a> Checker<'a> {
         let rest = rest.join(".");
         let is_of =
             |kind: Kind| rest.is_empty() && catalog::fields(kind).iter().any(|f| f.name == name);
-        let declared = self.declared(0, name).map(|(_, decl)| decl.kind.value);
+        let declared = self.declared(module, name).map(|(_, decl)| decl.kind.value);
         let noun = match declared {
             Some(Kind::Pretrain | Kind::Table | Kind::Figure) if !rest.is_empty() => {
                 let message = format!(

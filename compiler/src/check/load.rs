@@ -43,14 +43,15 @@ pub(crate) struct Module {
     pub lacks_a_module: bool,
 }
 
-/// Parses `root` and all modules that it reaches. The first module is `root`.
+/// Parses `roots` and all modules that they reach. The first modules are `roots`.
 pub(crate) fn load(
     sources: &mut Sources,
-    root: FileId,
+    roots: &[FileId],
     resolve: &Resolver<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Module> {
-    let mut modules = vec![parse(sources, root, found)];
+    let parsed = roots.iter().map(|root| parse(sources, *root, found));
+    let mut modules: Vec<Module> = parsed.collect();
     let mut next = 0;
     while next < modules.len() {
         let uses = modules[next].tree.uses.clone();

@@ -53,7 +53,7 @@ use expand::Call;
 use messages::Wanted;
 pub(crate) use messages::{nearest, suggest};
 
-pub use command_line::COMMAND_LINE;
+pub use command_line::{Above, COMMAND_LINE};
 pub use load::{PAPER, RELEASED, Resolver, SHIPPED, TOY};
 pub use messages::counted;
 
@@ -64,7 +64,7 @@ pub(crate) fn check(
     root: FileId,
     resolve: &Resolver<'_>,
     profile: Profile,
-    set: Option<FileId>,
+    set: Option<Above>,
 ) -> (Option<hir::Program>, Vec<Diagnostic>) {
     let beside = (set, None);
     let (program, found, _) = check_asking(sources, root, resolve, profile, beside);
@@ -86,10 +86,12 @@ pub(crate) fn check_asking(
     root: FileId,
     resolve: &Resolver<'_>,
     profile: Profile,
-    (set, condition): (Option<FileId>, Option<&Condition>),
+    (set, condition): (Option<Above>, Option<&Condition>),
 ) -> (Option<hir::Program>, Vec<Diagnostic>, Answers) {
     let mut found = vec![];
-    let modules = load::load(sources, root, resolve, &mut found);
+    let beside = set.map(|set| set.names).filter(|names| *names != root);
+    let roots: Vec<FileId> = std::iter::once(root).chain(beside).collect();
+    let modules = load::load(sources, &roots, resolve, &mut found);
     let tree = &modules[0].tree;
     if found.is_empty() && tree.uses.is_empty() && tree.items.is_empty() {
         let start = Span::new(root, 0, 0);
@@ -106,9 +108,12 @@ pub(crate) fn check_asking(
         Profile::Full => None,
         Profile::Toy => Some(profile::caps(sources, &mut found)),
     };
-    let fields = set.map_or(vec![], |set| command_line::read(sources, set, &mut found));
+    let fields = set.map_or(vec![], |set| {
+        command_line::read(sources, set.fields, &mut found)
+    });
     let mut checker = Checker::new(sources, &modules, caps, found);
-    checker.take_up(&fields);
+    // The file whose names they see is the last of the roots.
+    checker.take_up(&fields, roots.len() - 1);
     checker.question.condition = condition;
     checker.find_rings_and_unknowns();
     let mut program = checker.program();

@@ -38,7 +38,7 @@ pub(crate) fn caps(sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Caps {
         .map(|(id, _)| id);
     let file = known.unwrap_or_else(|| sources.add(name, TOY));
     let mut own = vec![];
-    let modules = load::load(sources, file, &|_, _| None, &mut own);
+    let modules = load::load(sources, &[file], &|_, _| None, &mut own);
     let mut checker = Checker::new(sources, &modules, None, own);
     let caps = checker.read_caps();
     found.append(&mut checker.found);

@@ -245,7 +245,12 @@ impl Place<'_> {
         } else {
             diagnostic
         };
-        let diagnostic = diagnostic.edit(span, new);
+        // Without the sign between them two words would be one.
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let joins = new.is_empty()
+            && self.tokens.text[..start].ends_with(is_word)
+            && self.tokens.text[end..].starts_with(is_word);
+        let diagnostic = diagnostic.edit(span, if joins { " " } else { new });
         if new.len() > end - start {
             return self.skip(diagnostic);
         }

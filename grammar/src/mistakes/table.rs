@@ -944,32 +944,47 @@ pub(super) fn unexpected(p: &Place) -> Mistake {
     }
     let after_value = p.i.checked_sub(1).is_some_and(|i| p.ends_value(i));
     let is_after = |words: &[&str]| words.contains(&p.before(1));
-    let due = match p.inside() {
-        _ if is_after(&["with"]) => "`{ ... }` with the fields to change",
-        _ if is_after(&["assert"]) || p.i > 0 && p.wants_value(p.i - 1) && p.before(1) != "," => {
-            "a value"
+    let is_value_due = p.i > 0 && p.wants_value(p.i - 1) && p.before(1) != ",";
+    let (due, help) = match p.inside() {
+        _ if is_after(&["with"]) => (
+            "`{ ... }` with the fields to change",
+            "write `crisscross with { bs = 256 }`",
+        ),
+        _ if is_after(&["assert"]) || is_value_due => {
+            ("a value", "write a number, a name, or `[ ]` around several")
         }
-        Inside::Block if is_after(&["expect"]) => "a number or `_`",
+        Inside::Block if is_after(&["expect"]) => ("a number or `_`", "write `expect 69.1, _`"),
         Inside::Block if p.path_start(p.i).is_some() && p.tokens.list[p.i - 1].first_on_line => {
-            "`=` after the field's name"
+            ("`=` after the field's name", "write `bs = 256`")
         }
-        Inside::Block if after_value && p.is_in_row() => "`,`, `expect` or the next row",
-        Inside::Block => "a field, `row`, `for` or `}`",
-        Inside::Args if after_value => "`,` or `)`",
-        Inside::Args => "an argument",
-        Inside::Tuple if after_value => "`,` or `)`",
-        Inside::List if after_value => "`,` or `]`",
-        Inside::Tuple | Inside::List => "a value",
-        Inside::Top if p.i >= 2 && Kind::from_word(p.before(2)).is_some() => {
-            "`=` or `{ ... }` after the name"
-        }
-        Inside::Top if after_value && p.i > 0 => "an operator or the next declaration",
-        Inside::Top => "a declaration",
+        Inside::Block if after_value && p.is_in_row() => (
+            "`,`, `expect` or the next row",
+            "write `row loss = intra, bs = 256 expect 69.1`",
+        ),
+        Inside::Block => (
+            "a field, `row`, `for` or `}`",
+            "write a field as `bs = 256`, a row as `row bs = 256`",
+        ),
+        Inside::Args if after_value => ("`,` or `)`", "write `(a, b)`"),
+        Inside::Args => ("an argument", "write a value or `name: value`"),
+        Inside::Tuple if after_value => ("`,` or `)`", "write `(a, b)`"),
+        Inside::List if after_value => ("`,` or `]`", "write `[a, b]`"),
+        Inside::Tuple | Inside::List => ("a value", "write a number or a name"),
+        Inside::Top if p.i >= 2 && Kind::from_word(p.before(2)).is_some() => (
+            "`=` or `{ ... }` after the name",
+            "write `loss mine = intra` or `table mine { ... }`",
+        ),
+        Inside::Top if after_value && p.i > 0 => (
+            "an operator or the next declaration",
+            "each declaration starts with its kind, as in `loss mine = intra`",
+        ),
+        Inside::Top => (
+            "a declaration",
+            "each starts with its kind, as in `loss mine = intra`",
+        ),
     };
-    p.skip(p.error(
-        codes::UNEXPECTED,
-        format!("expected {due}, found {}", p.found()),
-    ))
+    let message = format!("expected {due}, found {}", p.found());
+    p.skip(p.error(codes::UNEXPECTED, message).help(help))
 }
 
 /// Adds the edits that make `{ a = 1  b = 2 }` at the offending token `a = 1, b = 2`.

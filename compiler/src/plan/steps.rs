@@ -12,12 +12,18 @@ use std::sync::Arc;
 /// The steps made so far.
 #[derive(Default)]
 pub(crate) struct Steps {
-    known: HashMap<String, Arc<Made>>,
-    /// Steps whose terms have the weights 1, 2, 3, ...: those of other weights are copies with theirs in place.
-    forms: HashMap<String, Arc<Made>>,
+    forms: HashMap<String, Form>,
     /// The row that asked last: the next one often differs in its seed or rates alone.
     last: Option<(Arc<Pretrain>, Arc<Made>)>,
     data: HashMap<String, Arc<Vec<Step>>>,
+}
+
+/// The steps of one objective, whatever the weights of its terms.
+struct Form {
+    /// That of the weights 1, 2, 3, ...: those of other weights are copies with theirs in place.
+    numbered: Made,
+    /// By their weights.
+    weighed: HashMap<Vec<Exact>, Arc<Made>>,
 }
 
 /// A step of one or many pretrainings.
@@ -31,30 +37,22 @@ pub struct Made {
 impl Steps {
     /// The step of `pretrain`, built, optimised and validated unless an equal one was.
     pub fn of(&mut self, pretrain: &Pretrain) -> Arc<Made> {
-        let key = key(pretrain);
-        if let Some(made) = self.known.get(&key) {
-            return Arc::clone(made);
-        }
-        let form = self.form(pretrain);
-        let made = weighed(&form, pretrain).unwrap_or_else(|| built(pretrain));
-        let made = Arc::new(made);
-        self.known.insert(key, Arc::clone(&made));
-        made
-    }
-
-    /// The step of `pretrain` with the weights 1, 2, 3, ...
-    fn form(&mut self, pretrain: &Pretrain) -> Arc<Made> {
-        let mut numbered = pretrain.clone();
-        for (number, (_, weight)) in (1..).zip(&mut numbered.loss.terms) {
-            *weight = Exact::whole(number);
-        }
-        let form = self.forms.entry(key(&numbered));
-        Arc::clone(form.or_insert_with(|| Arc::new(built(&numbered))))
+        let form = self.forms.entry(key(pretrain)).or_insert_with(|| Form {
+            numbered: built(&numbered(pretrain)),
+            weighed: HashMap::new(),
+        });
+        let made = form.weighed.entry(weights(pretrain).collect());
+        let made = made.or_insert_with(|| {
+            let made = weighed(&form.numbered, pretrain);
+            Arc::new(made.unwrap_or_else(|| built(pretrain)))
+        });
+        Arc::clone(made)
     }
 
     /// The step of a row.
     pub fn of_row(&mut self, pretrain: &Arc<Pretrain>) -> Arc<Made> {
         if let Some((last, made)) = &self.last
+            && weights(last).eq(weights(pretrain))
             && parts(last) == parts(pretrain)
         {
             return Arc::clone(made);
@@ -74,6 +72,19 @@ impl Steps {
         });
         Arc::clone(data)
     }
+}
+
+/// `pretrain` with the weights 1, 2, 3, ...
+fn numbered(pretrain: &Pretrain) -> Pretrain {
+    let mut numbered = pretrain.clone();
+    for (number, (_, weight)) in (1..).zip(&mut numbered.loss.terms) {
+        *weight = Exact::whole(number);
+    }
+    numbered
+}
+
+fn weights(pretrain: &Pretrain) -> impl Iterator<Item = Exact> {
+    pretrain.loss.terms.iter().map(|(_, weight)| *weight)
 }
 
 /// The step of `pretrain`, built, optimised and validated.
@@ -117,12 +128,13 @@ fn encoders(graph: &Graph) -> BTreeSet<String> {
     graph.ids().filter_map(group).collect()
 }
 
-/// The same for all pretrainings of one step.
+/// The same for all pretrainings of one step but for the weights of its terms.
 fn key(pretrain: &Pretrain) -> String {
     crate::hash::canonical::text(&parts(pretrain), &[])
 }
 
-/// What a step may depend on: all settings but the seed, the number of steps, and how parameters are moved. A policy reaches it
+/// What a step may depend on, but for the weights of its terms: all settings but the seed, the number of steps, and how
+/// parameters are moved. A policy reaches it
 /// through the ticks between the windows of a modality alone; where these are drawn it is the step of any other such policy.
 fn parts<'p>(pretrain: &'p Pretrain) -> impl Serialize + PartialEq + 'p {
     let Pretrain {
@@ -153,7 +165,8 @@ fn parts<'p>(pretrain: &'p Pretrain) -> impl Serialize + PartialEq + 'p {
         (name, clip, apart, augment, f, h)
     };
     let modalities: Vec<_> = modalities.iter().map(of_modality).collect();
-    (data, modalities, views, loss, bn, bs, precision)
+    let terms: Vec<_> = loss.terms.iter().map(|(term, _)| term).collect();
+    (data, modalities, views, terms, bn, bs, precision)
 }
 
 #[cfg(test)]
@@ -182,7 +195,8 @@ mod tests {
             }
         }
         assert_eq!(steps.forms.len(), 3);
-        assert_eq!(steps.known.len(), 15);
+        let weighed = steps.forms.values().map(|form| form.weighed.len());
+        assert_eq!(weighed.sum::<usize>(), 15);
     }
 
     /// Policies that cut the same ticks out of a source, or draw them, share a step, and it is the one that would be built.
@@ -208,6 +222,6 @@ mod tests {
             }
         }
         // 8 frames and 32,000 samples: 1 % of the sound is 320 samples, 12.5 % of the video a frame.
-        assert_eq!(steps.known.len(), 102);
+        assert_eq!(steps.forms.len(), 102);
     }
 }

@@ -1,14 +1,16 @@
-# trimodal.cc: does a third modality help, text or optical flow? The paper names both as future work (App. H).
+# trimodal: does a third modality help, text or optical flow? The paper names both as future work (App. H).
 #
 #   crisscross check experiments/trimodal.cc
 #   crisscross explain experiments/trimodal.cc:avo.relax
 #   crisscross plan experiments/trimodal.cc
 #
-# Nothing of paper.cc changes: intra, sync and async range over `modalities`, so three of them give 3 + 6 + 6 pairs, and each
-# pair weighs 1/9, 1/18 and 1/18. Six pretrainings on Kinetics-400; the first two are those of table2.cc.
-#
-# Time: not measured. This version checks and plans the file; it trains the first two rows and says of the others that it reads
-# neither captions nor optical flow yet. Numbers: the first two rows are Table 2 of the paper; nobody has published the others.
+# Nothing of paper.cc changes: intra, sync and async range over `modalities`, so three of them give 3 + 6 + 6 pairs, and each pair
+# weighs 1/9, 1/18 and 1/18. This version checks and plans the file; it trains the first two rows and says of the others that it
+# reads neither captions nor optical flow yet.
+# Cost: 6 pretrainings of 100 epochs of 488 steps of batch 2048 (K400); the first two are those of Table 2 and are trained once;
+# not measured.
+# Numbers: the first two rows are Table 2 of the paper; nobody has published the others, so nothing is expected.
+
 use paper
 
 # Words with their times beside each file. Kinetics-400 comes without them; speech recognition makes them of its sound.

@@ -2,11 +2,12 @@
 #
 #   crisscross run experiments/local/esc10.cc
 #
-# Needs the roots of `grid` (GRID, speaker 1: 1000 clips of 3 s, CSV with the spoken digit as label and 5 folds) and of
-# `esc10` (ESC-10: 400 sounds of 5 s, 5 folds) in crisscross.toml; crisscross.example.toml shows them. 300 steps of batch 16
-# a row are far too few to compare methods: the point is that everything in the path is real. No published numbers.
-# Costs about 80 minutes on two cores. GRID has folds, so pretraining sees all its clips, those that `digits` tests included,
-# without their labels.
+# 300 steps of batch 16 a row are far too few to compare methods: the point is that everything in the path is real. GRID has
+# folds, so pretraining sees all its clips, those that `digits` tests included, without their labels.
+# Cost: 5 pretrainings, about 80 minutes together on two cores. Needs the roots of `grid` (GRID, speaker 1: 1000 clips of 3 s, CSV
+# with the spoken digit as label and 5 folds) and of `esc10` (ESC-10: 400 sounds of 5 s, 5 folds) in crisscross.toml;
+# crisscross.example.toml shows them.
+# Numbers: none are published.
 
 use paper
 

@@ -86,6 +86,7 @@ pub fn crisscross(loss: Loss) -> Pretrain {
             short: Short::Skip,
             label: "class".to_owned(),
             length: None,
+            longer: None,
         }),
         modalities: vec![v, a],
         views: 2,

@@ -159,8 +159,9 @@ pub fn draw(from: &StageId, checkpoint: Option<u32>, drawing: &Drawing, seed: u6
 /// The id of a score on `features`, of which several are fused.
 pub fn score(features: &[&StageId], head: &Head, score: Score, seed: u64) -> StageId {
     let mut used = BTreeSet::from([head_operator(head), score_operator(score)]);
-    if let Head::Linear { lr, .. } = head {
+    if let Head::Linear { lr, optim, .. } = head {
         schedule(lr, &mut used);
+        used.extend(optim.as_ref().map(optimiser));
     }
     if features.len() > 1 {
         used.insert("fuse");
@@ -257,7 +258,7 @@ fn extract_operators(eval: &Eval) -> BTreeSet<&'static str> {
 fn feature_operator(step: &FeatureStep) -> &'static str {
     match step {
         FeatureStep::MaxPool { .. } => "maxpool",
-        FeatureStep::L2 => "l2",
+        FeatureStep::L2 | FeatureStep::L2Vector => "l2",
         FeatureStep::Bn => "bn",
         FeatureStep::MeanClips => "mean_clips",
     }

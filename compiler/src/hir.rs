@@ -258,6 +258,9 @@ pub struct Files {
     /// Seconds that every source lasts at least, where the file says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<Exact>,
+    /// Seconds that each required stream of a file must exceed for the file to be used; `None` asks for no such thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longer: Option<Exact>,
 }
 
 /// Clips in which a textured shape moves and a tone follows its motion after `lag`.
@@ -783,6 +786,8 @@ pub enum Clips {
     Random(u32),
     /// Evenly spaced starts from the first to the last possible.
     Uniform(u32),
+    /// Evenly spaced starts in the first seconds of a sample, whose rest is not seen.
+    UniformWithin(u32, Exact),
 }
 
 /// One step from `conv5` to features.
@@ -796,8 +801,10 @@ pub enum FeatureStep {
         /// Stride.
         stride: Vec<u32>,
     },
-    /// L2-normalisation along the map's last axis, as the released code does.
+    /// L2-normalisation along the map's last axis, as the released code does before an SVM.
     L2,
+    /// L2-normalisation of all values of a clip, as the released code does before a linear layer.
+    L2Vector,
     /// A BatchNorm that was never trained, in eval mode: division by `sqrt(1 + 1e-5)`.
     Bn,
     /// Mean over the clips of a sample.
@@ -821,6 +828,18 @@ pub enum Head {
         ep: u32,
         /// Learning rate.
         lr: Schedule,
+        /// Batch size; `None`, here and below, where the file leaves it open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bs: Option<u32>,
+        /// The optimiser.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        optim: Option<Optimiser>,
+        /// Dropout before the layer, in 0..=1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drp: Option<Exact>,
+        /// The epoch whose weights are scored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keep: Option<Keep>,
     },
     /// Training samples in the order of their cosine similarity to a test sample (App. E.3).
     Neighbours,
@@ -859,7 +878,7 @@ pub enum Pool {
     AdaptiveMean,
 }
 
-/// The epoch of a finetuning whose weights are scored.
+/// The epoch of a finetuning or of a linear layer whose weights are scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {

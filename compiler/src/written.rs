@@ -293,6 +293,10 @@ fn files(set: &Files, is_video: bool) -> String {
         set.length
             .map(|length| format!("length: {}", duration(length))),
     );
+    parts.extend(
+        set.longer
+            .map(|longer| format!("longer: {}", duration(longer))),
+    );
     parts.join(", ")
 }
 
@@ -451,6 +455,7 @@ fn clips(clips: Clips) -> String {
     match clips {
         Clips::Random(n) => format!("random({n})"),
         Clips::Uniform(n) => format!("uniform({n})"),
+        Clips::UniformWithin(n, seconds) => format!("uniform({n}, within: {})", duration(seconds)),
     }
 }
 
@@ -473,6 +478,7 @@ pub fn feature(step: &FeatureStep) -> String {
             format!("maxpool({}, stride: ({}))", sizes(kernel), sizes(stride))
         }
         FeatureStep::L2 => "l2".to_owned(),
+        FeatureStep::L2Vector => "l2(over: vector)".to_owned(),
         FeatureStep::Bn => "bn".to_owned(),
         FeatureStep::MeanClips => "mean(clips)".to_owned(),
     }
@@ -482,6 +488,13 @@ fn choose(choose: Choose) -> String {
     match choose {
         Choose::Test => "test".to_owned(),
         Choose::Val(part) => format!("val({})", share(part)),
+    }
+}
+
+fn keep(keep: Keep) -> String {
+    match keep {
+        Keep::Last => "last".to_owned(),
+        Keep::Best(on) => format!("best(split: {})", choose(on)),
     }
 }
 
@@ -501,18 +514,33 @@ fn head(head: &Head) -> Vec<(&'static str, String)> {
                 format!("svm(cost: best([{costs}], split: {split}))"),
             )]
         }
-        Head::Linear { ep, lr } => {
-            vec![("head", format!("linear(ep: {ep}, lr: {})", schedule(lr)))]
+        Head::Linear {
+            ep,
+            lr,
+            bs,
+            optim,
+            drp,
+            keep: kept,
+        } => {
+            let said = [
+                bs.map(|bs| format!(", bs: {bs}")),
+                optim
+                    .as_ref()
+                    .map(|optim| format!(", optim: {}", optimiser(optim))),
+                drp.map(|drp| format!(", drp: {}", number(drp))),
+                kept.map(|kept| format!(", keep: {}", keep(kept))),
+            ];
+            let said: String = said.into_iter().flatten().collect();
+            vec![(
+                "head",
+                format!("linear(ep: {ep}, lr: {}{said})", schedule(lr)),
+            )]
         }
         Head::Neighbours => vec![("neighbours", "knn(distance: cosine)".to_owned())],
         Head::Finetune(recipe) => {
             let pool = match recipe.pool {
                 Pool::AdaptiveMax => "adaptive_max",
                 Pool::AdaptiveMean => "adaptive_mean",
-            };
-            let keep = match recipe.keep {
-                Keep::Last => "last".to_owned(),
-                Keep::Best(on) => format!("best(split: {})", choose(on)),
             };
             vec![
                 ("tune", "all".to_owned()),
@@ -524,7 +552,7 @@ fn head(head: &Head) -> Vec<(&'static str, String)> {
                 ("optim", optimiser(&recipe.optim)),
                 ("lr", schedule(&recipe.lr)),
                 ("drp", number(recipe.drp)),
-                ("keep", keep),
+                ("keep", keep(recipe.keep)),
             ]
         }
     }

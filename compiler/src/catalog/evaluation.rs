@@ -18,12 +18,19 @@ pub(super) const OPERATORS: &[Operator] = &[
         "uniform",
         Family::Clips,
         "clips evenly spaced from the first possible start to the last",
-        "App. E.1",
-        &[needs(
-            "clips",
-            Type::Quantity(SMALL_COUNT),
-            "how many of each sample",
-        )],
+        "App. E.1 | code (within)",
+        &[
+            needs(
+                "clips",
+                Type::Quantity(SMALL_COUNT),
+                "how many of each sample",
+            ),
+            may(
+                "within",
+                Type::Quantity(DURATION),
+                "the first seconds of a sample that they lie in; all of it where nothing is said",
+            ),
+        ],
     ),
     op(
         "conv5",
@@ -49,9 +56,13 @@ pub(super) const OPERATORS: &[Operator] = &[
     op(
         "l2",
         Family::Feature,
-        "values divided by their norm along the last axis of the map",
+        "values divided by their norm along the last axis of the map, or by that of all values of a clip",
         "code",
-        &[],
+        &[may(
+            "over",
+            Type::Word(&["axis", "vector"]),
+            "what a norm is taken over; `axis` where nothing is said",
+        )],
     ),
     op(
         "bn",
@@ -94,6 +105,10 @@ pub(super) const OPERATORS: &[Operator] = &[
                 "the epochs that it is trained for",
             ),
             needs("lr", Type::Schedule, "its learning rate"),
+            may("bs", Type::Quantity(BATCH), "the samples of a batch"),
+            may("optim", Type::Optimiser, "its optimiser"),
+            may("drp", Type::Quantity(SHARE), "the dropout before it"),
+            may("keep", Type::Keep, "the epoch whose weights are scored"),
         ],
     ),
     op(

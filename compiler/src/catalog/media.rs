@@ -23,6 +23,11 @@ const LENGTH_OF_FILES: Parameter = may(
     Type::Quantity(DURATION),
     "what every file lasts at least, so that windows are checked before anything is read",
 );
+const LONGER_FILES: Parameter = may(
+    "longer",
+    Type::Quantity(DURATION),
+    "files whose streams do not all last longer are left out, as the released code leaves out those up to 1.1 s",
+);
 const TRAIN: Parameter = needs(
     "train",
     Type::Quantity(COUNT),
@@ -152,6 +157,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             LABEL,
             PART_OF,
             LENGTH_OF_FILES,
+            LONGER_FILES,
         ],
     ),
     op(
@@ -167,6 +173,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             LABEL,
             PART_OF,
             LENGTH_OF_FILES,
+            LONGER_FILES,
         ],
     ),
     op(

@@ -66,6 +66,8 @@ pub const WORDS: &[(&str, &str, &str)] = &[
     ),
     ("method", "tvl1", "the duality-based TV-L1 method"),
     ("of", "each", "of the clip of each modality"),
+    ("over", "axis", "the last axis of the map"),
+    ("over", "vector", "all values of a clip"),
     ("of", "clips", "the clips of a sample"),
     ("width", "classes", "as many as the data set has classes"),
     ("split", "train", "the training samples"),

@@ -168,6 +168,9 @@ impl<'a> Checker<'a> {
             record.slot(name).and_then(|slot| checker.clips(&slot))
         };
         let (train, test) = (clips(self, "train"), clips(self, "test"));
+        for (name, chosen) in [("train", train), ("test", test)] {
+            self.fits_within(record, name, chosen, clip.as_ref())?;
+        }
         let augment = match record.slot("augment") {
             Some(slot) => {
                 let chain = self.chain(&slot, clip.as_ref());
@@ -218,6 +221,30 @@ impl<'a> Checker<'a> {
             caps.bound_eval(&mut eval);
         }
         Some(eval)
+    }
+
+    /// Whether a clip fits in the first seconds that it is to lie in.
+    fn fits_within(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        name: &str,
+        chosen: Option<Clips>,
+        clip: Option<&Clip>,
+    ) -> Option<()> {
+        let (Some(Clips::UniformWithin(_, within)), Some(clip)) = (chosen, clip) else {
+            return Some(());
+        };
+        if clip.seconds() <= within {
+            return Some(());
+        }
+        let (within, length) = (within.decimal(), clip.seconds().decimal());
+        let message = format!("a clip of {length} s does not fit in the first {within} s");
+        let slot = record.slot(name)?;
+        let diagnostic = Diagnostic::error(codes::OUT_OF_RANGE, slot.span(), message).help(
+            format!("write `within: {length}s` or more, or leave it out"),
+        );
+        self.report(&slot.env, diagnostic);
+        None
     }
 
     /// `follow(v)` in an evaluation: it sees one modality.
@@ -489,11 +516,16 @@ impl<'a> Checker<'a> {
             self.wrong(slot, &reduced, &wanted.example("random(10)"));
             return None;
         };
-        let number = self.whole_of(&call, "clips")?;
-        Some(if call.operator.name == "random" {
-            Clips::Random(number)
-        } else {
-            Clips::Uniform(number)
+        let number = self.whole_of(&call, "clips");
+        let within = match call.get("within") {
+            Some(_) => self.number_of(&call, "within").map(Some),
+            None => Some(None),
+        };
+        let (number, within) = (number?, within?);
+        Some(match within {
+            Some(seconds) => Clips::UniformWithin(number, seconds),
+            None if call.operator.name == "random" => Clips::Random(number),
+            None => Clips::Uniform(number),
         })
     }
 
@@ -509,9 +541,7 @@ impl<'a> Checker<'a> {
             return None;
         };
         if call.operator.name == "linear" {
-            let ep = self.whole_of(&call, "ep");
-            let lr = self.schedule(&call.get("lr")?.clone());
-            return Some(Head::Linear { ep: ep?, lr: lr? });
+            return self.linear(&call);
         }
         if call.operator.name == "fc" {
             let diagnostic = Diagnostic::error(
@@ -538,6 +568,37 @@ impl<'a> Checker<'a> {
         Some(Head::Svm {
             costs: costs?,
             choose: choose?,
+        })
+    }
+
+    /// `linear(ep: 200, lr: 0.007, bs: 512, ...)`, a layer on frozen features.
+    fn linear(&mut self, call: &super::Call<'a>) -> Option<Head> {
+        let ep = self.whole_of(call, "ep");
+        let lr = self.schedule(&call.get("lr")?.clone());
+        // What is said must be right, and what is not said stays open.
+        let bs = match call.get("bs") {
+            Some(_) => self.whole_of(call, "bs").map(Some),
+            None => Some(None),
+        };
+        let optim = match call.get("optim") {
+            Some(slot) => self.optimiser(&slot.clone()).map(Some),
+            None => Some(None),
+        };
+        let drp = match call.get("drp") {
+            Some(_) => self.number_of(call, "drp").map(Some),
+            None => Some(None),
+        };
+        let keep = match call.get("keep") {
+            Some(slot) => self.keep(&slot.clone()).map(Some),
+            None => Some(None),
+        };
+        Some(Head::Linear {
+            ep: ep?,
+            lr: lr?,
+            bs: bs?,
+            optim: optim?,
+            drp: drp?,
+            keep: keep?,
         })
     }
 

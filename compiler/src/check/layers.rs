@@ -201,7 +201,11 @@ impl<'a> Checker<'a> {
             }
             match call.operator.name {
                 "conv5" => {}
-                "l2" => steps.push(FeatureStep::L2),
+                "l2" => match call.get("over").map(|_| self.word_of(&call, "over")) {
+                    None | Some(Some("axis")) => steps.push(FeatureStep::L2),
+                    Some(Some(_)) => steps.push(FeatureStep::L2Vector),
+                    Some(None) => is_right = false,
+                },
                 "bn" => steps.push(FeatureStep::Bn),
                 "mean" => {
                     if self.word_of(&call, "of").is_none() {

@@ -569,6 +569,10 @@ impl<'a> Checker<'a> {
             Some(_) => self.number_of(&call, "length").map(Some),
             None => Some(None),
         };
+        let longer = match call.get("longer") {
+            Some(_) => self.number_of(&call, "longer").map(Some),
+            None => Some(None),
+        };
         let train = self.number_of(&call, "train").and_then(|n| n.to_u64());
         let files = Files {
             name: name.to_string(),
@@ -579,6 +583,7 @@ impl<'a> Checker<'a> {
             short: short?,
             label: label?,
             length: length?,
+            longer: longer?,
         };
         Some(if is_video {
             Data::Videos(files)

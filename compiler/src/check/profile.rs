@@ -97,7 +97,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let clips = |clips: Clips| match clips {
-            Clips::Random(n) | Clips::Uniform(n) => n,
+            Clips::Random(n) | Clips::Uniform(n) | Clips::UniformWithin(n, _) => n,
         };
         caps.train = record
             .slot("train")
@@ -283,7 +283,10 @@ impl Caps {
                 recipe.es = es.max(u64::from(recipe.bs));
                 recipe.ep = recipe.ep.min(self.ep.unwrap_or(u32::MAX));
             }
-            Head::Linear { ep, .. } => *ep = (*ep).min(self.ep.unwrap_or(u32::MAX)),
+            Head::Linear { ep, bs, .. } => {
+                *ep = (*ep).min(self.ep.unwrap_or(u32::MAX));
+                *bs = bs.map(|bs| bs.min(self.bs.unwrap_or(u32::MAX)));
+            }
             Head::Svm { .. } | Head::Neighbours => {}
         }
         for (clips, most) in [(&mut eval.train, self.train), (&mut eval.test, self.test)] {
@@ -291,6 +294,7 @@ impl Caps {
             *clips = match *clips {
                 Clips::Random(n) => Clips::Random(n.min(most)),
                 Clips::Uniform(n) => Clips::Uniform(n.min(most)),
+                Clips::UniformWithin(n, seconds) => Clips::UniformWithin(n.min(most), seconds),
             };
         }
     }

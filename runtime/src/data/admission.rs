@@ -1,7 +1,7 @@
 //! Which clips of a data set take part, and what becomes of those that do not.
 
 use super::sampler::{Sampler, Unfit};
-use super::source::ClipSource;
+use super::source::{ClipSource, Streams};
 use crate::error::{Error, Result};
 use compiler::hir::{Data, Short};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,12 @@ impl Admission {
                     "a" if streams.audio.is_none() => Some(Unfit::Missing { stream: "sound" }),
                     _ => None,
                 });
+            if let (None, Some((stream, longer))) = (&lacks, brief(data, &streams)) {
+                let kind = format!("{longer} s of {stream} or less");
+                let names = admission.left_out.entry(kind).or_default();
+                names.push(source.name(clip));
+                continue;
+            }
             match lacks.map_or_else(|| sampler.admit(&streams), Err) {
                 Ok(()) => admission.clips.push(clip as u32),
                 Err(unfit) => {
@@ -215,6 +221,24 @@ pub fn short_of(data: &Data) -> Short {
         Data::Synthetic(_) => Short::Error,
         Data::Videos(files) | Data::Sounds(files) => files.short,
     }
+}
+
+/// The stream of a source that is not longer than the data set asks for, and what it asks for in seconds.
+fn brief(data: &Data, streams: &Streams) -> Option<(&'static str, String)> {
+    let longer = match data {
+        Data::Synthetic(_) => None,
+        Data::Videos(files) | Data::Sounds(files) => files.longer,
+    }?;
+    let required = data.requires().iter();
+    let of = |stream: &String| match stream.as_str() {
+        "v" => streams.video.map(|limits| ("pictures", limits)),
+        "a" => streams.audio.map(|limits| ("sound", limits)),
+        _ => None,
+    };
+    required.filter_map(of).find_map(|(stream, limits)| {
+        let is_brief = limits.end - limits.start <= longer.to_f64();
+        is_brief.then(|| (stream, longer.decimal()))
+    })
 }
 
 fn splits_of(data: &Data) -> u32 {

@@ -82,6 +82,7 @@ pub fn files(name: &str, classes: u32, splits: u32) -> Files {
         short: Short::Skip,
         label,
         length: None,
+        longer: None,
     }
 }
 

@@ -185,12 +185,16 @@ fn limits(streams: &Streams, clip: &Clip) -> std::result::Result<(Limits, &'stat
 /// The start of each window: drawn anywhere it fits, or evenly spaced from the first place to the last. A source that is too
 /// short has all windows at its beginning, as in the released code.
 fn starts(clips: Clips, limits: Limits, length: f64, key: &Key) -> Vec<f64> {
-    let (first, last) = (limits.start, (limits.end - length).max(limits.start));
+    let end = match clips {
+        Clips::Random(_) | Clips::Uniform(_) => limits.end,
+        Clips::UniformWithin(_, seconds) => limits.end.min(limits.start + seconds.to_f64()),
+    };
+    let (first, last) = (limits.start, (end - length).max(limits.start));
     match clips {
         Clips::Random(n) => (0..n)
             .map(|window| key.draws(&format!("{window}/window")).uniform(first, last))
             .collect(),
-        Clips::Uniform(n) => {
+        Clips::Uniform(n) | Clips::UniformWithin(n, _) => {
             let step = if n > 1 {
                 (last - first) / f64::from(n - 1)
             } else {
@@ -206,6 +210,7 @@ fn starts(clips: Clips, limits: Limits, length: f64, key: &Key) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use compiler::units::Exact;
 
     #[test]
     fn windows_are_evenly_spaced_from_the_first_place_to_the_last() {
@@ -223,6 +228,10 @@ mod tests {
             starts(Clips::Uniform(3), limits, 5.02, &key),
             [1.0, 1.0, 1.0]
         );
+        let within = |seconds| Clips::UniformWithin(3, Exact::whole(seconds));
+        assert_eq!(starts(within(4), limits, 2.0, &key), [1.0, 2.0, 3.0]);
+        assert_eq!(starts(within(2), limits, 2.0, &key), [1.0, 1.0, 1.0]);
+        assert_eq!(starts(within(9), limits, 2.0, &key), [1.0, 2.5, 4.0]);
         let random = starts(Clips::Random(50), limits, 2.0, &key);
         assert!(random.iter().all(|start| (1.0..=4.0).contains(start)));
         assert!(random.windows(2).all(|pair| pair[0] != pair[1]));

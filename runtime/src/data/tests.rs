@@ -567,6 +567,27 @@ fn clips_without_a_stream_or_too_short_are_left_out_and_counted() {
     assert!(admission.notes()[0].starts_with("2 clips left out with no sound: "));
 }
 
+/// Both streams of a file must last longer than the set asks for, whatever the windows need.
+#[test]
+fn files_that_are_not_longer_than_asked_are_left_out() {
+    let open = |longer: Exact| {
+        let mut set = files("exact", 0, 1);
+        set.requires = vec!["v".to_owned(), "a".to_owned()];
+        set.longer = Some(longer);
+        let source = Files::open(&set, &site("exact", clips().join("exact"), None), 2).unwrap();
+        let pretrain = mild(Data::Videos(set), 2, 2, 1);
+        let settings = pretrain.settings;
+        let sampler =
+            super::sampler::Sampler::new(&settings.relax, 2, Short::Pad, &settings.modalities);
+        Admission::new(&source, &settings.data, &sampler, 0.05)
+    };
+    let admission = open(Exact::new(11, 10)).unwrap();
+    assert_eq!(admission.clips, [0, 1]);
+    assert_eq!(admission.left_out.len(), 1, "only the deaf ones");
+    let message = open(Exact::whole(60)).unwrap_err().to_string();
+    assert!(message.contains("2 with 60 s of "), "{message}");
+}
+
 fn eval(data: Data, clip: hir::Clip, uses: &str) -> Eval {
     Eval {
         data,

@@ -191,6 +191,11 @@ fn apply(step: &FeatureStep, map: &Tensor) -> Result<Tensor> {
             // The floor of PyTorch's `normalize`: a cell of zeros stays zero.
             Ok(map / norm.clamp_min(1e-12))
         }
+        FeatureStep::L2Vector => {
+            let axes: Vec<i64> = (1..map.dim() as i64).collect();
+            let norm = map.square().sum_dim_intlist(axes, true, None).sqrt();
+            Ok(map / norm.clamp_min(1e-12))
+        }
         FeatureStep::Bn => Ok(map / (1.0f64 + 1e-5).sqrt()),
         FeatureStep::MeanClips => Ok(map.mean_dim([0].as_slice(), true, None)),
     }
@@ -255,6 +260,13 @@ mod tests {
             .try_into()
             .unwrap();
         assert!((rows[1] - 4.0 / 1.000005).abs() < 1e-6);
+        // Over all values of a clip: two clips of norms 5 and 13, each with a row of its own in the map.
+        let maps = Tensor::from_slice(&[3.0f32, 0.0, 0.0, 4.0, 0.0, 5.0, 12.0, 0.0]);
+        let whole = apply(&FeatureStep::L2Vector, &maps.view([2, 1, 2, 2])).unwrap();
+        let rows: Vec<f32> = whole.flatten(0, -1).try_into().unwrap();
+        let expected = [0.6, 0.0, 0.0, 0.8, 0.0, 5.0 / 13.0, 12.0 / 13.0, 0.0];
+        let is_near = |(found, expected): (&f32, &f32)| (found - expected).abs() < 1e-6;
+        assert!(rows.iter().zip(&expected).all(is_near), "{rows:?}");
     }
 
     #[test]

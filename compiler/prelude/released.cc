@@ -20,32 +20,22 @@ modality v = video(clip: 8x112px @ 16fps)
 modality a = audio(clip: 2s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: yes))
 
 # ---- data sets (App. C); where they live is in crisscross.toml -----------------------------
-## note which files: those with both streams longer than 1.1 s; a stream shorter than its window is taken whole, from 0; too few frames are not filled up: the views of `mild` overlap more, and a clip short of frames fits no batch [code]
+## note which files: those with both streams longer than 1.1 s, which `longer` says; a stream shorter than its window is taken whole, from 0; too few frames are not filled up: the views of `mild` overlap more, and a clip short of frames fits no batch [code]
 ## note exact fits: an assertion error, such as a file of 3.000 s under `mild` [code]
 ## note files that cannot be decoded: end the training, which has no fall-back with two clips [code]
 ## note settings and loaders: of Kinetics400 alone; the names in its README do not exist [code]
 ## note late fusion: not released [code]
-data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: pad, part_of: K400)   ## source: App. C (not released) | code (short)
-data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: pad)                  ## source: App. C | code (short)
-data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: pad)                  ## source: App. C (not released) | code (short)
-## note finetuning, blur: probability 0 in all its files [code]
-## note finetuning after AS: other rates, milestones, factors and dropout 0.1 (UCF101), 0.5 (HMDB51) [code]
-## note finetuning, epoch that counts: the best on the test split, beside the last [code]
-## note finetuning, pooling: the mean is replaced by the maximum [code]
-## note finetuning, new layer: orthogonal weights, bias 0 at first [code]
-## note finetuning, short videos: repeated from their start [code]
-## note finetuning, files that cannot be decoded: the next one takes their place [code]
-## note finetuning, warm-up: two epochs stand in its files and are ignored [code]
-## note finetuning, arithmetic: float16 in the forward pass; a scaler of gradients is made and not used [code]
-## note finetuning, clips of test: 10 windows that begin at whole frames, the last at the last possible; a video no longer than one 10 times [code]
-## note finetuning, scores: softmax of the clips averaged; top-5 beside top-1 [code]
+data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: pad, longer: 1.1s, part_of: K400)   ## source: App. C (not released) | code (short, longer)
+data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: pad, longer: 1.1s)                  ## source: App. C | code (short, longer)
+data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: pad, longer: 1.1s)                  ## source: App. C (not released) | code (short, longer)
+## note short videos: repeated from their start [code]
 ## note retrieval: not released; a helper that averages features is not used [code]
 ## source: App. C (classes) | code (short, splits)
 data UCF101 = videos(train: 9.5K, classes: 101, requires: [v], splits: 3, short: loop)
-data HMDB51 = videos(train: 3.5K, classes: 51,  requires: [v], splits: 3, short: loop)         ## source: App. C (classes) | code (short, splits)
-data ESC50  = sounds(train: 1.6K, classes: 50, splits: 5, short: pad)                          ## source: App. C (classes) | code (short, splits)
+data HMDB51 = videos(train: 3.5K, classes: 51,  requires: [v], splits: 3, short: loop)                       ## source: App. C (classes) | code (short, splits)
+data ESC50  = sounds(train: 1.6K, classes: 50, splits: 5, short: pad)                                        ## source: App. C (classes) | code (short, splits)
 ## note which set: set1 of scenes, 100 + 100 recordings of 30 s, split by folder [code]
-data DCASE  = sounds(train: 100,  classes: 10, short: pad)                                     ## source: App. C | code (short)
+data DCASE  = sounds(train: 100,  classes: 10, short: pad)                                                   ## source: App. C | code (short)
 
 # ---- augmentations (Tables S1, S2, App. D) ------------------------------------------------
 ## note program: its own, for a clip at a time, over a copy of TorchVision's functions on Pillow frames [code]
@@ -140,7 +130,7 @@ pretrain crisscross {
   bn        = per_view                        ## source: code
 
   bs        = 512                                                    ## source: Table S10 (not released)
-  ## note epoch: each video 5 times, by index; 1 M would be 200 K videos [code]
+  ## note epoch: each video 5 times, by index; the 1 M of Table S10 would be 200 K videos [code]
   es        = 220K                                                   ## source: Table S10 (not released)
   ep        = 100                                                    ## source: Table S10 (not released)
   ## note which parameters decay: all of them, in the gradient [code]
@@ -156,7 +146,7 @@ pretrain crisscross {
 
 ## source: code
 pretrain crisscross_k400 = crisscross with {
-  data = K400   bs = 2048   es = 1M                                   ## source: code (data, bs) | Table S10 (es)
+  data = K400   bs = 2048   es = 1.2M                                 ## source: code (data, bs, 5 visits) | App. C (240 K files)
   ## note LARC: multiplier at most 1; a tensor of zeros takes its gradient as it is, without decay [code]
   optim = larc(adam(betas: (0.9, 0.999), wd: 0.0001), trust: 0.001)   ## source: code
   lr_b  = late(cosine(0.0002 -> 0.0001, warmup: 2ep), first: 0.001)   ## source: code
@@ -200,9 +190,9 @@ eval linear2s {
   ## note clips of training: each file 100 times, which a comment calls 10 epochs [code]
   ## note start of a clip: uniform between the first and the last possible [code]
   train    = random(100)                                       ## source: code
-  ## note clips of test: the sound is cut to its first 2 s, so nine of ten are the same and the tenth is 10 ms later; not copied here [code]
+  ## note clips of test: of the first 2 s, so they are the same; of ten the last is 10 ms later, a column more than the clip has [code]
   ## note windows of test: whole columns, cut out of the spectrogram of the whole file [code]
-  test     = uniform(10)                                       ## source: code
+  test     = uniform(10, within: 2s)                           ## source: code
   ## note order: warp, frequency masks, time masks, crop [code]
   augment  = VJ-TW-M-RC                                        ## source: code
   ## note l2: along the last axis of the map, not of the whole vector [code]
@@ -219,11 +209,79 @@ eval linear5s = linear2s with { clip = 5s @ 16kHz   test = uniform(1) }
 ## source: code
 eval linear1s = linear2s with {
   ## note length: 1 s, in a file called `config_2s` [code]
-  clip = 1s @ 16kHz                         ## source: code
+  clip     = 1s @ 16kHz                     ## source: code
   train = random(60)   test = uniform(60)   ## source: code
-  ## note features: l2 of the whole vector, no BatchNorm, dropout 0.1; Adam with decay 1e-5 at a constant rate [code]
+  ## note l2: of the whole vector, and no BatchNorm behind it [code]
+  ## source: code
+  features = conv5 - maxpool(1, 3, stride: (1, 2)) - l2(over: vector)
   ## note epoch that counts: the best on the test split, beside the last [code]
-  ## note new layer: orthogonal weights, bias 0 at first; batches of 512, the last of an epoch dropped [code]
+  ## note new layer: orthogonal weights, bias 0 at first [code]
+  ## note batches: the last incomplete one of an epoch is dropped [code]
   ## note scores: softmax of the clips averaged [code]
-  head = linear(ep: 200, lr: 0.007)         ## source: code
+  ## source: code
+  head     = linear(ep: 200, lr: 0.007, bs: 512, optim: adam(betas: (0.9, 0.999), wd: 0.00001), drp: 0.1, keep: best(split: test))
+}
+
+# Full finetuning, of 8 and of 32 frames: for UCF101, and with `_h` for HMDB51; after AudioSet with `_as`. Two things of it are no values of
+# the language and stand as notes: how the new layer begins, and float16 without the scaler that `amp` has in pretraining. Both are parts of
+# a training that no run executes yet; which of them it follows is for that run to say.
+## source: code
+eval finetune8 {
+  uses    = v                                                      ## source: code
+  clip    = 8x224px @ 16fps                                        ## source: code
+  ## note files that cannot be decoded: the next one takes their place [code]
+  train   = random(10)                                             ## source: code
+  ## note clips of test: 10 windows that begin at whole frames, the last at the last possible; a video no longer than one 10 times [code]
+  test    = uniform(10)                                            ## source: code
+  ## note blur: probability 0 in all its files [code]
+  augment = consistent(MSC-HF-CJ-GS-C)                             ## source: code
+  ## note arithmetic: float16 in the forward pass; a scaler of gradients is made and not used [code]
+  tune    = all                                                    ## source: code
+  ## note pooling: the mean is replaced by the maximum [code]
+  pool    = adaptive_max                                           ## source: code
+  ## note new layer: orthogonal weights, bias 0 at first [code]
+  head    = fc(classes)                                            ## source: code
+  bs = 64   ep = 20                                                ## source: code
+  ## note epoch: each video 10 times, 95,370 clips of split 1 of UCF101, 35,700 of HMDB51 [code]
+  es      = 95K                                                    ## source: code
+  optim   = sgd(mtm: 0.9, wd: 0.0)                                 ## source: code
+  ## note warm-up: two epochs stand in its files and are ignored [code]
+  lr      = multistep(0.0005, ms: [6ep, 10ep, 14ep], gamma: 0.3)   ## source: code
+  drp     = 0.0                                                    ## source: code
+  ## note epoch that counts: the best on the test split, beside the last [code]
+  keep    = best(split: test)                                      ## source: code
+  ## note scores: softmax of the clips averaged; top-5 beside top-1 [code]
+  score   = top1(mean(clips))                                      ## source: code
+}
+## source: code
+eval finetune32 = finetune8 with {
+  clip = 32x224px @ 16fps   bs = 32                            ## source: code
+  lr = multistep(0.00007, ms: [8ep, 12ep, 16ep], gamma: 0.3)   ## source: code
+}
+## source: code
+eval finetune8_h = finetune8 with {
+  es = 35K                                                    ## source: code
+  lr = multistep(0.0005, ms: [6ep, 10ep, 14ep], gamma: 0.1)   ## source: code
+}
+## source: code
+eval finetune32_h = finetune32 with {
+  es = 35K                                                    ## source: code
+  lr = multistep(0.0001, ms: [8ep, 12ep, 16ep], gamma: 0.3)   ## source: code
+}
+## source: code
+eval finetune8_as = finetune8 with {
+  lr  = multistep(0.00007, ms: [8ep, 12ep, 16ep], gamma: 0.1)   ## source: code
+  drp = 0.1                                                     ## source: code
+}
+## source: code
+eval finetune32_as = finetune32
+## source: code
+eval finetune8_h_as = finetune8_h with {
+  lr  = multistep(0.0001, ms: [8ep, 12ep, 16ep], gamma: 0.1)   ## source: code
+  drp = 0.5                                                    ## source: code
+}
+## source: code
+eval finetune32_h_as = finetune32_h with {
+  lr  = multistep(0.0001, ms: [6ep, 10ep, 14ep], gamma: 0.1)   ## source: code
+  drp = 0.5                                                    ## source: code
 }

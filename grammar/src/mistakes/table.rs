@@ -476,6 +476,10 @@ fn field_separator(p: &Place) -> Option<Mistake> {
         return Some(p.replace(diagnostic, p.i - 1, p.i + 1, &joined));
     }
     if sign == "," && p.ends_value(p.i.wrapping_sub(1)) {
+        // `expect 1 _, 2`: what lacks its comma is the expectation before this one.
+        if let Some(mistake) = missing_comma(p) {
+            return Some(mistake);
+        }
         let message = match p.inside() {
             Inside::Block => "fields are not separated by commas",
             Inside::Top => "declarations are not separated by commas",
@@ -667,7 +671,9 @@ fn unknown_kind(p: &Place) -> Option<Mistake> {
 /// Two values side by side in a list, in arguments or among the expectations of a row.
 fn missing_comma(p: &Place) -> Option<Mistake> {
     // `_` could begin a field, so that what follows it is missed.
-    let blank = p.path_start(p.i).filter(|&i| p.at(i) == "_");
+    let is_first = |i: usize| matches!(p.at(i.wrapping_sub(1)), "expect" | ",");
+    let is_blank = |&i: &usize| p.at(i) == "_" && !is_first(i);
+    let blank = p.path_start(p.i).filter(is_blank);
     let i = blank.unwrap_or(p.i);
     let before = i.checked_sub(1)?;
     let is_cell = p.at(i) == "_" || p.shape(i) == Some(Shape::Number);

@@ -600,7 +600,7 @@ fn what_the_command_line_sets_is_the_last_place_of_a_value() {
     assert_eq!(
         explained.out,
         "t.cc:t:1.bs = 64\n\
-         \x20 1   paper.cc:142     crisscross     512   Table S10\n\
+         \x20 1   paper.cc:132     crisscross     512   Table S10\n\
          \x20 2   command line:1   command line   64                <- wins\n\
          \x20 used by     t\n"
     );

@@ -450,7 +450,7 @@ fn a_value_of_the_toy_profile_names_what_bounds_it() {
     assert_eq!(
         out,
         "crisscross.bs = 8
-  1   paper.cc:142   crisscross   512   Table S10
+  1   paper.cc:132   crisscross   512   Table S10
   bounded by  toy.cc, which `crisscross show toy` prints
 "
     );

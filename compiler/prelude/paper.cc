@@ -240,7 +240,7 @@ eval finetune8 {
   ## note new layer: how it begins is not said [not reported]
   head    = fc(classes)                                            ## source: App. E.2
   bs = 64   ep = 20                                                ## source: Table S11
-  ## note epoch: 95 K samples of UCF101, 35 K of HMDB51 [Table S11]
+  ## note visits: 95 K samples of UCF101, 35 K of HMDB51 [Table S11]
   es      = 95K                                                    ## source: Table S11
   optim   = sgd(mtm: 0.9, wd: 0.0)                                 ## source: Table S11
   ## note warm-up: none [Table S11]

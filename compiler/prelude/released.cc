@@ -242,7 +242,7 @@ eval finetune8 {
   ## note new layer: orthogonal weights, bias 0 at first [code]
   head    = fc(classes)                                            ## source: code
   bs = 64   ep = 20                                                ## source: code
-  ## note epoch: each video 10 times, 95,370 clips of split 1 of UCF101, 35,700 of HMDB51 [code]
+  ## note visits: each video 10 times, 95,370 clips of split 1 of UCF101, 35,700 of HMDB51 [code]
   es      = 95K                                                    ## source: code
   optim   = sgd(mtm: 0.9, wd: 0.0)                                 ## source: code
   ## note warm-up: two epochs stand in its files and are ignored [code]

@@ -135,7 +135,7 @@ fn the_command_line_is_the_last_place_of_a_value() {
     assert_eq!(
         places,
         [
-            "paper.cc:149 crisscross cosine(0.0002 -> 0, warmup: 2ep)",
+            "paper.cc:139 crisscross cosine(0.0002 -> 0, warmup: 2ep)",
             "t.cc:3 mine with 0.0003",
             "command line:2 command line slow",
         ]

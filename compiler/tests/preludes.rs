@@ -188,7 +188,7 @@ const EVALUATION: [&str; 65] = [
     "eval linear1s.head, scores",
     // 3: finetuning.
     "data UCF101",
-    "eval finetune8.es, epoch",
+    "eval finetune8.es, visits",
     "eval finetune8.keep",
     "eval finetune8.keep, epoch that counts",
     "eval finetune8.head, new layer",

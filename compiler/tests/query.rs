@@ -172,7 +172,7 @@ fn json_says_what_text_says() {
     assert_eq!(json["items"].as_array().unwrap().len(), 1);
     assert_eq!(json["items"][0]["name"], "table1:5");
     assert_eq!(json["items"][0]["kind"], "row");
-    assert_eq!(json["items"][0]["place"], "table1.cc:18");
+    assert_eq!(json["items"][0]["place"], "table1.cc:20");
 }
 
 /// Mistakes with their places and what is meant.

@@ -159,9 +159,9 @@ pub fn draw(from: &StageId, checkpoint: Option<u32>, drawing: &Drawing, seed: u6
 /// The id of a score on `features`, of which several are fused.
 pub fn score(features: &[&StageId], head: &Head, score: Score, seed: u64) -> StageId {
     let mut used = BTreeSet::from([head_operator(head), score_operator(score)]);
-    if let Head::Linear { lr, optim, .. } = head {
-        schedule(lr, &mut used);
-        used.extend(optim.as_ref().map(optimiser));
+    if let Head::Linear(recipe) = head {
+        schedule(&recipe.lr, &mut used);
+        used.extend(recipe.optim.as_ref().map(optimiser));
     }
     if features.len() > 1 {
         used.insert("fuse");
@@ -181,7 +181,7 @@ fn of_state(checkpoint: Option<u32>) -> String {
 fn head_operator(head: &Head) -> &'static str {
     match head {
         Head::Svm { .. } => "svm",
-        Head::Linear { .. } => "linear_head",
+        Head::Linear(_) => "linear_head",
         Head::Neighbours => "knn",
         Head::Finetune(_) => "finetune",
     }

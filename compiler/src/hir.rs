@@ -823,28 +823,32 @@ pub enum Head {
         choose: Choose,
     },
     /// A linear layer with softmax on frozen features, where these are too many to hold (App. E.1).
-    Linear {
-        /// Epochs.
-        ep: u32,
-        /// Learning rate.
-        lr: Schedule,
-        /// Batch size; `None`, here and below, where the file leaves it open.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bs: Option<u32>,
-        /// The optimiser.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        optim: Option<Optimiser>,
-        /// Dropout before the layer, in 0..=1.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        drp: Option<Exact>,
-        /// The epoch whose weights are scored.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        keep: Option<Keep>,
-    },
+    Linear(Box<Linear>),
     /// Training samples in the order of their cosine similarity to a test sample (App. E.3).
     Neighbours,
     /// A linear layer on the pooled map, trained with the whole backbone (Table S11).
     Finetune(Box<Finetune>),
+}
+
+/// The recipe of a linear layer on frozen features. What the file leaves open is `None`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Linear {
+    /// Epochs.
+    pub ep: u32,
+    /// Learning rate.
+    pub lr: Schedule,
+    /// Batch size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bs: Option<u32>,
+    /// The optimiser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optim: Option<Optimiser>,
+    /// Dropout before the layer, in 0..=1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drp: Option<Exact>,
+    /// The epoch whose weights are scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
 }
 
 /// The recipe of full finetuning (App. E.2, Table S11).

@@ -514,27 +514,19 @@ fn head(head: &Head) -> Vec<(&'static str, String)> {
                 format!("svm(cost: best([{costs}], split: {split}))"),
             )]
         }
-        Head::Linear {
-            ep,
-            lr,
-            bs,
-            optim,
-            drp,
-            keep: kept,
-        } => {
+        Head::Linear(recipe) => {
             let said = [
-                bs.map(|bs| format!(", bs: {bs}")),
-                optim
+                recipe.bs.map(|bs| format!(", bs: {bs}")),
+                recipe
+                    .optim
                     .as_ref()
                     .map(|optim| format!(", optim: {}", optimiser(optim))),
-                drp.map(|drp| format!(", drp: {}", number(drp))),
-                kept.map(|kept| format!(", keep: {}", keep(kept))),
+                recipe.drp.map(|drp| format!(", drp: {}", number(drp))),
+                recipe.keep.map(|kept| format!(", keep: {}", keep(kept))),
             ];
             let said: String = said.into_iter().flatten().collect();
-            vec![(
-                "head",
-                format!("linear(ep: {ep}, lr: {}{said})", schedule(lr)),
-            )]
+            let (ep, lr) = (recipe.ep, schedule(&recipe.lr));
+            vec![("head", format!("linear(ep: {ep}, lr: {lr}{said})"))]
         }
         Head::Neighbours => vec![("neighbours", "knn(distance: cosine)".to_owned())],
         Head::Finetune(recipe) => {

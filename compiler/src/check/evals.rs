@@ -6,7 +6,7 @@ use super::{Checker, Env, Slot, Wanted, named_call};
 use crate::catalog::{self, Family, Type};
 use crate::codes;
 use crate::hir::{
-    Chain, Choose, Clip, Clips, Eval, Finetune, Fusion, Head, Keep, Pool, Protocol, Score,
+    Chain, Choose, Clip, Clips, Eval, Finetune, Fusion, Head, Keep, Linear, Pool, Protocol, Score,
 };
 use crate::units::Exact;
 use grammar::ast::{ExprKind, Kind};
@@ -592,14 +592,14 @@ impl<'a> Checker<'a> {
             Some(slot) => self.keep(&slot.clone()).map(Some),
             None => Some(None),
         };
-        Some(Head::Linear {
+        Some(Head::Linear(Box::new(Linear {
             ep: ep?,
             lr: lr?,
             bs: bs?,
             optim: optim?,
             drp: drp?,
             keep: keep?,
-        })
+        })))
     }
 
     fn costs(&mut self, slot: &Slot<'a>) -> Option<Vec<Exact>> {

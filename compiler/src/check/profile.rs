@@ -283,9 +283,9 @@ impl Caps {
                 recipe.es = es.max(u64::from(recipe.bs));
                 recipe.ep = recipe.ep.min(self.ep.unwrap_or(u32::MAX));
             }
-            Head::Linear { ep, bs, .. } => {
-                *ep = (*ep).min(self.ep.unwrap_or(u32::MAX));
-                *bs = bs.map(|bs| bs.min(self.bs.unwrap_or(u32::MAX)));
+            Head::Linear(recipe) => {
+                recipe.ep = recipe.ep.min(self.ep.unwrap_or(u32::MAX));
+                recipe.bs = recipe.bs.map(|bs| bs.min(self.bs.unwrap_or(u32::MAX)));
             }
             Head::Svm { .. } | Head::Neighbours => {}
         }

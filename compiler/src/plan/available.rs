@@ -172,7 +172,7 @@ pub fn refusal(work: &Work) -> Option<&'static str> {
         Work::Score(work) if !work.beside.is_empty() => Some("late fusion"),
         Work::Score(work) => match &work.head {
             Head::Svm { .. } => None,
-            Head::Linear { .. } => Some("a linear layer on frozen features"),
+            Head::Linear(_) => Some("a linear layer on frozen features"),
             Head::Neighbours => Some("retrieval"),
             Head::Finetune(_) => Some("full finetuning"),
         },

@@ -309,7 +309,7 @@ fn amount(stage: &Stage) -> String {
                 recipe.es / u64::from(recipe.bs),
                 recipe.bs
             ),
-            Head::Svm { .. } | Head::Linear { .. } | Head::Neighbours => String::new(),
+            Head::Svm { .. } | Head::Linear(_) | Head::Neighbours => String::new(),
         },
         Work::Draw(work) => match &work.drawing {
             Drawing::Embedding(embedded) => count(embedded.of.samples as usize, "sample"),

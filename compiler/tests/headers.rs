@@ -85,10 +85,7 @@ fn every_header_has_its_four_parts() {
                     .split_whitespace()
                     .any(|word| word.starts_with(&command))
         };
-        assert!(
-            header.iter().any(|line| is_command(&line)),
-            "{file}: the command"
-        );
+        assert!(header.iter().any(is_command), "{file}: the command");
         for word in ["Cost: ", "Numbers: "] {
             let starts = header.iter().filter(|line| line.starts_with(word));
             assert_eq!(starts.count(), 1, "{file}: {word}");

@@ -1156,9 +1156,9 @@ fn fix_mends_what_is_certain_and_says_what_is_left() {
     assert_eq!(made.code, 1, "a mistake is left");
     assert_eq!(tried.out.replace("would fix", "fixed"), made.out);
     for line in [
-        "bad.cc:3:13: E0101: `s,` -> `s`",
+        "bad.cc:3:10: E0102: `2 s,` -> `2s,`",
+        "bad.cc:3:12: E0101: `2s,` -> `2s`",
         "bad.cc:3:18: E0103: `==` -> `=`",
-        "bad.cc:3:10: E0102: `2 s` -> `2s`",
     ] {
         assert!(made.out.contains(line), "{line} in {}", made.out);
     }

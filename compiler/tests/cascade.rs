@@ -390,3 +390,44 @@ fn a_bracket_too_many_is_one_error() {
     }
     none(wrong, tried);
 }
+
+#[test]
+fn certain_edits_of_names_and_values_make_no_file_worse() {
+    let (mut wrong, mut tried) = (vec![], 0);
+    for (file, text) in good() {
+        let words: Vec<(usize, usize)> = tokens(&text)
+            .into_iter()
+            .filter(|&(sort, ..)| sort != Sort::Sign)
+            .map(|(_, start, end)| (start, end))
+            .collect();
+        for (at, (start, end)) in sample(&words).into_iter().enumerate().step_by(2) {
+            // A slip, or another word of the file.
+            let other = words[(at * 7919 + start) % words.len()];
+            let word = &text[start..end];
+            let new = if at % 4 == 0 {
+                format!("{word}x")
+            } else {
+                text[other.0..other.1].to_owned()
+            };
+            let broken = format!("{}{new}{}", &text[..start], &text[end..]);
+            let (sources, found, root) = errors(&broken);
+            let (mended, changes) = grammar::fix::apply(&sources, root, &found);
+            // A mistake of syntax may hide others.
+            let is_syntax = |d: &Diagnostic| d.code.0.starts_with("E01");
+            if changes.is_empty() || found.iter().any(is_syntax) {
+                continue;
+            }
+            tried += 1;
+            let (after, left, _) = errors(&mended);
+            if left.len() > found.len() {
+                let (line, column) = sources.line_column(root, start as u32);
+                wrong.push(format!(
+                    "{file}:{line}:{column} `{new}` for `{word}`\n{}  mended:\n{}",
+                    told(&sources, &found),
+                    told(&after, &left)
+                ));
+            }
+        }
+    }
+    none(wrong, tried);
+}

@@ -3,7 +3,7 @@
 use super::{Checker, Env, Slot, name_of};
 use crate::catalog::{self, Family};
 use crate::codes;
-use grammar::ast::{ExprKind, Kind};
+use grammar::ast::{ExprKind, Item, Kind};
 use grammar::diagnostic::{Diagnostic, Label, Severity};
 use grammar::span::{FileId, Span};
 use std::collections::BTreeSet;
@@ -256,10 +256,20 @@ impl<'a> Checker<'a> {
         const END: &str = "comes with `use paper`, which this file lacks";
         let is_said = |d: &Diagnostic| d.primary.span.file == file && d.message.ends_with(END);
         if !self.found.iter().any(is_said) {
+            // A name that the file declares itself would be declared twice.
+            let declares = module.tree.items.iter().any(|item| match item {
+                Item::Decl(decl) => is_of_the_prelude(&decl.name.value),
+                Item::Assert(_) | Item::Allow(_) => false,
+            });
             let message = format!("`{name}` {END}");
             let diagnostic = Diagnostic::error(codes::UNKNOWN_NAME, slot.span(), message)
-                .help("write `use paper` at the top of the file")
-                .edit(Span::new(file, 0, 0), "use paper\n\n");
+                .help("write `use paper` at the top of the file");
+            let (top, line) = (Span::new(file, 0, 0), "use paper\n\n");
+            let diagnostic = if declares {
+                diagnostic.suggestion(top, line)
+            } else {
+                diagnostic.edit(top, line)
+            };
             self.report(&slot.env, diagnostic);
         }
         true
@@ -409,7 +419,11 @@ pub(super) fn may_be_another(name: &str, other: &str) -> bool {
             .to_lowercase()
     };
     let are_siblings = has_number(name) && has_number(other) && letters(name) == letters(other);
-    are_siblings || name.chars().count() <= 2
+    // `warmup_epochs` is a longer word for `warmup`; `offset` is none for `of`.
+    let goes_on = name
+        .strip_prefix(other)
+        .is_some_and(|rest| rest.len() > 1 && !rest.starts_with('_'));
+    are_siblings || goes_on || name.chars().count() <= 2
 }
 
 /// `1 score`, `2 scores`.

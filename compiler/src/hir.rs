@@ -635,6 +635,8 @@ pub enum Within {
     },
     /// One window from each half (`extreme`, the paper's reading).
     Halves,
+    /// Each window this many seconds after the one before, in all modalities.
+    Offset(Exact),
     /// Second start = first start + the largest first start (`extreme` of the released code).
     OffsetMax,
     /// Independent draws (`mixed`).

@@ -128,6 +128,7 @@ fn drawn_step(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
     let own = pretrain.modality(modality)?;
     match &pretrain.relax.within {
         Within::Same => Some(Exact::whole(0)),
+        Within::Offset(by) => Some(*by),
         Within::Overlap { share, of } => {
             let of = match of {
                 None => own,
@@ -146,7 +147,7 @@ pub fn needed(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
     match &pretrain.relax.within {
         Within::Independent => Some(length),
         Within::Halves | Within::OffsetMax => length.times(Exact::whole(views)),
-        Within::Same | Within::Overlap { .. } => {
+        Within::Same | Within::Overlap { .. } | Within::Offset(_) => {
             length.plus(drawn_step(pretrain, modality)?.times(Exact::whole(views - 1))?)
         }
     }

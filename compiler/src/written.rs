@@ -309,6 +309,7 @@ pub fn relaxation(relaxation: &Relaxation) -> String {
             format!("overlap({}, of: {of})", share(*part))
         }
         Within::Halves => "halves".to_owned(),
+        Within::Offset(by) => format!("offset({})", duration(*by)),
         Within::OffsetMax => "offset(max)".to_owned(),
         Within::Independent => "independent".to_owned(),
     };

@@ -59,12 +59,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     op(
         "offset",
         Family::Within,
-        "the second window later than the first by a fixed step: the code's `extreme`",
-        "code",
+        "each window later than the one before by one step for all modalities; `offset(max)` is the code's `extreme`",
+        "code | ours (a duration)",
         &[needs(
             "by",
-            Type::Word(&["max"]),
-            "the step from one window to the next",
+            Type::Quantity(DURATION),
+            "the step from one window to the next; or `max`, the most that the first start could have been",
         )],
     ),
     op(

@@ -53,7 +53,6 @@ pub const WORDS: &[(&str, &str, &str)] = &[
     ),
     ("across", "start", "both begin at the same time"),
     ("across", "centre", "both have the same centre"),
-    ("by", "max", "the most that the first start could have been"),
     (
         "windows",
         "same",

@@ -320,7 +320,8 @@ impl<'a> Checker<'a> {
             "same" => Some(Within::Same),
             "halves" => Some(Within::Halves),
             "independent" => Some(Within::Independent),
-            "offset" => self.word_of(&call, "by").map(|_| Within::OffsetMax),
+            "offset" if call.get("by")?.word() == Some("max") => Some(Within::OffsetMax),
+            "offset" => self.number_of(&call, "by").map(Within::Offset),
             _ => {
                 let share = self.overlap_share(call.get("share")?);
                 let of = call.get("of")?.clone();

@@ -40,7 +40,11 @@ impl<'a> Checker<'a> {
     fn lacks_modality(&mut self, slot: &Slot<'a>, pretrain: &Pretrain) -> bool {
         let of = match &pretrain.relax.within {
             Within::Overlap { of, .. } => of.as_ref(),
-            Within::Same | Within::Halves | Within::OffsetMax | Within::Independent => None,
+            Within::Same
+            | Within::Offset(_)
+            | Within::Halves
+            | Within::OffsetMax
+            | Within::Independent => None,
         };
         let measured = of.map(|name| ("measures by", name));
         let kept = pretrain.relax.same.iter();
@@ -362,7 +366,7 @@ fn arrangement(pretrain: &Pretrain, modality: &Modality) -> String {
         Within::Overlap { share, of: None } if *share == Exact::whole(0) => {
             format!("{number} of {length} s side by side")
         }
-        Within::Overlap { .. } => match time::step(pretrain, &modality.name) {
+        Within::Overlap { .. } | Within::Offset(_) => match time::step(pretrain, &modality.name) {
             Some(step) => format!(
                 "{number} of {length} s, each {} s after the one before",
                 step.decimal()

@@ -498,6 +498,7 @@ pub fn relaxation(relax: &Relaxation) -> String {
             format!("overlap({share}, of: {})", of.as_deref().unwrap_or("each"))
         }
         Within::Halves => "halves".to_owned(),
+        Within::Offset(by) => format!("offset({}s)", by.decimal()),
         Within::OffsetMax => "offset(max)".to_owned(),
         Within::Independent => "independent".to_owned(),
     };

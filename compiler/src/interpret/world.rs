@@ -70,6 +70,12 @@ impl World {
                 let rate = own.rate().unwrap_or(Exact::whole(64));
                 first + (later as f64 * seconds * rate.to_f64()).round() as i64
             }
+            Within::Offset(by) => {
+                let own = pretrain.modality(modality).map(|m| &m.clip);
+                let own = own.expect("interpret: views are of declared modalities");
+                let rate = own.rate().unwrap_or(Exact::whole(64));
+                first + (later as f64 * by.to_f64() * rate.to_f64()).round() as i64
+            }
             Within::Halves | Within::OffsetMax | Within::Independent => {
                 drawn(&format!("{sample}/t/{modality}/{view}"))
             }

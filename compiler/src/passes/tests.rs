@@ -351,6 +351,10 @@ fn none_decodes_one_window_and_drawn_distances_two() {
     assert_eq!(with(Within::Same), [(8, vec![(1, 0), (2, 0)])]);
     assert_eq!(with(Within::Halves), apart);
     assert_eq!(with(Within::OffsetMax), apart);
+    // A step of 4 frames leaves half of the clip in common; one of 8, and more so one of 48, leaves nothing.
+    let step = |frames| with(Within::Offset(Exact::new(frames, 16)));
+    assert_eq!(step(4), [(12, vec![(1, 0), (2, 4)])]);
+    assert_eq!((step(8), step(48)), (apart.to_vec(), apart.to_vec()));
     let mut same = crisscross(pairs(&ALL));
     same.relax.within = Within::OffsetMax;
     same.relax.same = vec!["v".to_owned()];

@@ -182,7 +182,7 @@ fn starts(
     let views = i128::from(pretrain.views);
     let mut drawn: Vec<Vec<Position>> = vec![];
     match &pretrain.relax.within {
-        Within::Same | Within::Overlap { .. } => {
+        Within::Same | Within::Overlap { .. } | Within::Offset(_) => {
             let spans: Vec<Exact> = modalities
                 .iter()
                 .map(|m| needed(pretrain, &m.name))

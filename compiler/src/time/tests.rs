@@ -245,6 +245,42 @@ fn readings_that_the_paper_leaves_open() {
     );
 }
 
+fn three_later(dice: &mut Dice) -> [f64; 4] {
+    let a = dice.uniform(0.0, 5.0);
+    // The enlarged windows, of 3.5 and of 5 s, one inside the other.
+    let v = a + dice.uniform(0.0, 1.5);
+    [v, v + 3.0, a, a + 3.0]
+}
+
+/// A step longer than a clip parts the views of a modality; the step is one for all, so synchronous pairs stay whole.
+#[test]
+fn a_step_of_so_many_seconds_is_the_same_for_all_modalities() {
+    let three = Exact::whole(3);
+    checked(
+        &under(Within::Offset(three), Across::Inside),
+        three_later,
+        &[
+            ("v1v2", NEVER),
+            ("a1a2", NEVER),
+            ("v1a1", FULL),
+            ("v2a2", FULL),
+            ("v1a2", NEVER),
+            ("v2a1", NEVER),
+        ],
+    );
+    let quarter = Exact::new(1, 4);
+    let laws = laws(&under(Within::Offset(quarter), Across::Inside));
+    assert_eq!(
+        (laws["v1v2"].mean, laws["a1a2"].mean),
+        (Exact::new(1, 2), Exact::new(7, 8))
+    );
+    // v2 begins up to 1.75 s behind a1, and is inside it up to 1.5 s: 5 of 6 draws of the place in a1.
+    assert_eq!(laws["v2a1"].inside, Exact::new(5, 6));
+    let fixed = under(Within::Offset(three), Across::Start);
+    assert_eq!(step(&fixed, "v"), Some(three));
+    assert_eq!(shortest_source(&fixed), Some(Exact::whole(5)));
+}
+
 #[test]
 fn released_extreme_begins_before_the_middle_in_two_of_three_draws() {
     let starts = |within| {

@@ -115,6 +115,7 @@ impl Sampler {
                 Within::Overlap { share, of } => {
                     (1.0 - share.to_f64()) * of.as_ref().map_or(length, |of| seconds(of))
                 }
+                Within::Offset(by) => by.to_f64(),
                 Within::Same | Within::Halves | Within::OffsetMax | Within::Independent => 0.0,
             };
             let is_video = matches!(modality.clip, Clip::Video { .. });
@@ -150,7 +151,7 @@ impl Sampler {
         let is_strict = matches!(self.short, Short::Skip | Short::Error);
         let views = self.views as usize;
         let drawn = match &self.relax.within {
-            Within::Same | Within::Overlap { .. } => {
+            Within::Same | Within::Overlap { .. } | Within::Offset(_) => {
                 let place = |(window, &limits): (&Window, &Limits)| Place {
                     limits,
                     length: window.seconds + window.step * (views - 1) as f64,
@@ -403,6 +404,7 @@ mod tests {
             ("medium", overlap(0), Across::Inside),
             ("extreme", Within::Halves, Across::Start),
             ("extreme as released", Within::OffsetMax, Across::Start),
+            ("a step", Within::Offset(Exact::new(7, 5)), Across::Inside),
             ("mixed", Within::Independent, Across::Inside),
         ]
     }
@@ -541,6 +543,8 @@ mod tests {
         assert!(all(steps(of("a"), Across::Start), 1.0, 1.0));
         assert!(all(steps(of("v"), Across::Start), 0.25, 0.25));
         assert!(all(steps(Within::OffsetMax, Across::Start), 3.0, 3.0));
+        let step = Within::Offset(Exact::whole(2));
+        assert!(all(steps(step, Across::Inside), 2.0, 2.0));
         for w in many(
             &sampler(Within::Halves, Across::Start, Short::Skip),
             &streams,

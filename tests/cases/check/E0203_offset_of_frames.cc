@@ -1,0 +1,5 @@
+use paper
+
+relaxation far = windows(within: offset(8frames), across: start)
+
+pretrain x = crisscross with { relax = far }

@@ -24,7 +24,7 @@ use grammar::ast::Kind;
 pub use fields::{EVAL, FIGURE, OF_ROWS, PER_MODALITY, PRETRAIN, TABLE};
 pub use habits::{CLOSE, ELSEWHERE, HABITS, PARTS_OF_A_CLIP};
 pub use measure::*;
-pub use reference::{code_table, kinds_and_operators, reference, sources};
+pub use reference::{kinds_and_operators, reference, sources};
 pub use words::{BUILT_IN, RESERVED, UNITS, WORDS, word};
 
 /// What a field or parameter takes.

@@ -1,4 +1,4 @@
-//! The catalogue as Markdown: compact for `docs/language.md`, whole for `docs/reference.md`.
+//! The catalogue as Markdown: names alone for `docs/language.md`, whole and with the codes for `docs/reference.md`.
 
 use super::*;
 use crate::codes;
@@ -93,34 +93,28 @@ impl Operator {
     }
 }
 
-/// Kinds, and operators with their signatures: what `docs/language.md` has.
+/// Kinds, and the names of operators by subject: what `docs/language.md` has.
 pub fn kinds_and_operators() -> String {
     let mut out = String::from("| kind | declares |\n| --- | --- |\n");
     for kind in Kind::ALL {
         _ = writeln!(out, "| `{}` | {} |", kind.word(), kind_text(kind));
     }
+    out += "\n| operators | |\n| --- | --- |\n";
     for subject in SUBJECTS {
-        _ = write!(
-            out,
-            "\n**{}**\n\n| operator | is | from |\n| --- | --- | --- |\n",
-            subject.title
-        );
+        // A name that is read in two ways, as `best` is, stands once.
+        let mut names: Vec<&str> = vec![];
         for operator in subject.operators {
-            _ = writeln!(
-                out,
-                "| `{}` | {}{} | {} |",
-                operator.signature(),
-                operator.text,
-                later_text(operator),
-                sources(operator.source),
-            );
+            if !names.contains(&operator.name) {
+                names.push(operator.name);
+            }
         }
+        _ = writeln!(out, "| {} | `{}` |", subject.title, names.join("` `"));
     }
     out
 }
 
 /// Every code with its meaning, as a table.
-pub fn code_table() -> String {
+fn code_table() -> String {
     let mut out = String::from("| code | meaning |\n| --- | --- |\n");
     for (code, meaning) in codes::known() {
         _ = writeln!(out, "| {code} | {meaning} |");
@@ -128,7 +122,7 @@ pub fn code_table() -> String {
     out
 }
 
-/// The whole catalogue: every kind, field, operator, parameter, word and unit.
+/// The whole catalogue: every kind, field, operator, parameter, word and unit, and every code.
 pub fn reference() -> String {
     let mut out = String::from("## Kinds\n\n| kind | declares |\n| --- | --- |\n");
     for kind in Kind::ALL {
@@ -197,6 +191,8 @@ pub fn reference() -> String {
             _ = writeln!(out, "| `{name}` | {text} |");
         }
     }
+    out += "\n## Codes\n\n`crisscross explain CODE` shows what a code means by an example, and the same mended.\n\n";
+    out += &code_table();
     out
 }
 

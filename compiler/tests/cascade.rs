@@ -397,7 +397,7 @@ fn certain_edits_of_names_and_values_make_no_file_worse() {
     for (file, text) in good() {
         let words: Vec<(usize, usize)> = tokens(&text)
             .into_iter()
-            .filter(|&(sort, ..)| sort != Sort::Sign)
+            .filter(|&(sort, start, end)| sort != Sort::Sign && !WORDS.contains(&&text[start..end]))
             .map(|(_, start, end)| (start, end))
             .collect();
         for (at, (start, end)) in sample(&words).into_iter().enumerate().step_by(2) {

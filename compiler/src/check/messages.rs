@@ -423,7 +423,9 @@ pub(super) fn may_be_another(name: &str, other: &str) -> bool {
     let goes_on = name
         .strip_prefix(other)
         .is_some_and(|rest| rest.len() > 1 && !rest.starts_with('_'));
-    are_siblings || goes_on || name.chars().count() <= 2
+    // A field of a modality is none of the whole.
+    let depth = |name: &str| name.matches('.').count();
+    are_siblings || goes_on || depth(name) != depth(other) || name.chars().count() <= 2
 }
 
 /// `1 score`, `2 scores`.

@@ -86,4 +86,5 @@ codes! {
     SAME_RUN = "W0801": "two rows of a table are the same run";
     SAME_NUMBERS = "W0802": "two rows of a table expect the same numbers";
     NOT_AVAILABLE = "E0901": "the language has it, this version cannot run it";
+    NOT_DRAWN = "W0902": "this version plans figures and curves and does not draw them";
 }

@@ -7,7 +7,8 @@ use crate::catalog;
 use crate::codes;
 use crate::hir;
 use grammar::ast::{Body, Decl, ExprKind, Kind, Row};
-use grammar::diagnostic::Diagnostic;
+use grammar::diagnostic::{Diagnostic, Severity};
+use grammar::span::Span;
 use std::rc::Rc;
 
 impl<'a> Checker<'a> {
@@ -34,18 +35,12 @@ impl<'a> Checker<'a> {
             None
         };
         if let (Kind::Figure, Some(message)) = (decl.kind.value, message) {
-            self.report(
-                &env,
-                Diagnostic::warning(codes::NOT_AVAILABLE, decl.kind.span, message),
-            );
+            self.not_drawn(&env, decl.kind.span, message);
         }
         if let Some(slot) = record.slot("curves") {
             let message =
                 "this version does not draw curves; they stand in `metrics.jsonl` of each run";
-            self.report(
-                &env,
-                Diagnostic::warning(codes::NOT_AVAILABLE, slot.span(), message),
-            );
+            self.not_drawn(&env, slot.span(), message);
         }
         let x = self.axis(decl, &record);
         let drawings = self.drawings(&record);
@@ -120,6 +115,13 @@ impl<'a> Checker<'a> {
             curves: curves?,
             rows,
         })
+    }
+
+    /// What this version does not draw is no mistake of the file: a note (W0902).
+    fn not_drawn(&mut self, env: &Env<'a>, place: Span, message: &str) {
+        let mut note = Diagnostic::warning(codes::NOT_DRAWN, place, message);
+        note.severity = Severity::Note;
+        self.report(env, note);
     }
 
     /// What the rows of a figure are drawn against: a field of a pretraining or what lies below one.

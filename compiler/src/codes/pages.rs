@@ -43,7 +43,7 @@ pages! {
     "E0601" "E0602" "E0603" "E0604" "E0605" "W0606" "W0607" "E0608" "E0609" "E0610" "E0611" "E0612"
     "W0701" "W0702" "E0703" "W0704" "W0705" "E0706" "W0707" "E0708" "E0709" "E0710"
     "W0801" "W0802"
-    "E0901"
+    "E0901" "W0902"
 }
 
 /// Every code of the language with its meaning in one line, in the order of their numbers.

@@ -57,7 +57,7 @@ pub enum Command {
 /// `crisscross check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The files
+    /// The files; a folder stands for all `.cc` files below it
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Text with source lines on standard error, or one JSON object per message and line on standard output
@@ -77,7 +77,7 @@ pub struct Check {
 /// `crisscross fmt`.
 #[derive(Debug, Args)]
 pub struct Fmt {
-    /// The files; `-` reads standard input and writes standard output
+    /// The files; a folder stands for all `.cc` files below it, `-` reads standard input and writes standard output
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Write nothing; list the files that would change, and fail if there are any
@@ -88,7 +88,7 @@ pub struct Fmt {
 /// `crisscross fix`.
 #[derive(Debug, Args)]
 pub struct Fix {
-    /// The files; `-` reads standard input and writes standard output
+    /// The files; a folder stands for all `.cc` files below it, `-` reads standard input and writes standard output
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Write nothing; only say what would be changed
@@ -207,7 +207,7 @@ pub enum GraphFormat {
 /// `crisscross plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
-    /// The files
+    /// The files; a folder stands for all `.cc` files below it
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// A line for each row

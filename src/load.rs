@@ -11,6 +11,7 @@ use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::{FileId, Sources, Span};
 
 use crate::failure::{Failure, Result};
+use crate::files::{files, is_pattern};
 use crate::render::{self, Format};
 
 /// What some files ask for, and everything there is to say about them.
@@ -256,13 +257,7 @@ fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
 fn read(path: &Path, name: &str) -> std::result::Result<String, (String, String)> {
     let bytes = read_bytes(path).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => (format!("there is no file `{name}`"), not_found_help(path)),
-        ErrorKind::IsADirectory => (
-            format!("`{name}` is a folder"),
-            format!(
-                "name the files in it: `{}`",
-                Path::new(name).join("*.cc").display()
-            ),
-        ),
+        ErrorKind::IsADirectory => (format!("`{name}` is a folder"), folder_help(path)),
         _ => (
             format!("cannot read `{name}`: {cause}"),
             "check the path and its permissions".to_owned(),
@@ -287,7 +282,19 @@ fn read(path: &Path, name: &str) -> std::result::Result<String, (String, String)
     })
 }
 
+/// A folder stands where one file is due, or holds none.
+fn folder_help(path: &Path) -> String {
+    match files(&[path.to_owned()]).as_slice() {
+        [one] if one == path => "no file below it ends in `.cc`".to_owned(),
+        [first, ..] => format!("name one file in it, such as `{}`", first.display()),
+        [] => "name a file in it".to_owned(),
+    }
+}
+
 fn not_found_help(path: &Path) -> String {
+    if is_pattern(path) {
+        return "no file matches this pattern; `**` stands for folders within folders".to_owned();
+    }
     let with_suffix = path.with_extension("cc");
     if path.extension().is_none() && with_suffix.is_file() {
         return format!("did you mean `{}`?", with_suffix.display());

@@ -230,10 +230,12 @@ fn json_diagnostics_are_one_object_per_line() {
 #[test]
 fn files_that_cannot_be_read_get_one_message_each() {
     let folder = folder(&[("latin.cc", b"intra # caf\xe9\n"), ("one.cc", b"intra\n")]);
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
     for (name, reason) in [
         ("gone.cc", "there is no file `gone.cc`"),
         ("latin.cc", "not UTF-8"),
-        (".", "`.` is a folder"),
+        ("empty", "`empty` is a folder"),
+        ("*.c", "there is no file `*.c`"),
     ] {
         let left = crisscross(folder.path(), &["check", name]);
         assert_eq!(left.code, 1);
@@ -253,6 +255,40 @@ fn files_that_cannot_be_read_get_one_message_each() {
     }
     let near = crisscross(folder.path(), &["check", "one"]);
     assert!(near.err.contains("did you mean `one.cc`?"), "{}", near.err);
+}
+
+#[test]
+fn a_folder_or_a_pattern_stands_for_the_files_below() {
+    let folder = folder(&[("a.cc", b"use paper\n"), ("b.cc", b"intra\n")]);
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    std::fs::write(
+        folder.path().join("sub/c.cc"),
+        "use paper\nloss x = cos(1, 2)\n",
+    )
+    .unwrap();
+    for named in [".", "**/*.cc"] {
+        let left = crisscross(folder.path(), &["check", named]);
+        assert!(left.out.starts_with("checked 3 files: "), "{}", left.out);
+        assert!(left.err.contains("sub/c.cc:2"), "{}", left.err);
+        for verb in ["fix", "fmt", "plan"] {
+            let left = crisscross(folder.path(), &[verb, named]);
+            assert!(!left.err.contains("folder"), "{verb}: {}", left.err);
+        }
+    }
+    let left = crisscross(folder.path(), &["run", "."]);
+    assert!(left.err.contains("such as `"), "{}", left.err);
+}
+
+#[test]
+fn the_experiments_hold_nothing_that_strictness_refuses() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let left = crisscross(root, &["check", "--strict", "experiments"]);
+    assert_eq!(left.code, 0, "{}", left.err);
+    assert!(
+        left.out.starts_with("checked 23 files: no mistakes"),
+        "{}",
+        left.out
+    );
 }
 
 #[test]

@@ -5,16 +5,14 @@ use grammar::diagnostic::Severity;
 
 use crate::cli::Check;
 use crate::failure::{Failure, Result};
+use crate::files::files;
 use crate::load::compile;
 use crate::render::{self, Format};
 
 /// Prints all messages; fails on errors, with `--strict` on warnings too.
 pub fn check(arguments: &Check) -> Result<()> {
-    let compiled = compile(
-        &arguments.files,
-        compiler::Profile::Full,
-        &arguments.above.set,
-    );
+    let files = files(&arguments.files);
+    let compiled = compile(&files, compiler::Profile::Full, &arguments.above.set);
     if arguments.format == Format::Json || arguments.notes {
         render::print(&compiled.sources, &compiled.diagnostics, arguments.format);
     } else {
@@ -25,7 +23,7 @@ pub fn check(arguments: &Check) -> Result<()> {
         compiled.count(Severity::Warning),
     );
     if arguments.format == Format::Text {
-        let files = counted(arguments.files.len(), "file");
+        let files = counted(files.len(), "file");
         let found = match (errors, warnings) {
             (0, 0) => "no mistakes".to_owned(),
             (0, _) => counted(warnings, "warning"),

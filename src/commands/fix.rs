@@ -21,7 +21,7 @@ const MOST_ROUNDS: usize = 64;
 pub fn fix(arguments: &Fix) -> Result<()> {
     let (mut changed, mut files, mut errors, mut warnings) = (0, 0, 0, 0);
     let mut is_filter = false;
-    for path in &arguments.files {
+    for path in &crate::files::files(&arguments.files) {
         let is_input = load::is_standard_input(path);
         is_filter |= is_input;
         let mended = mend(path);

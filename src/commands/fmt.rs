@@ -9,23 +9,22 @@ use records::say;
 
 use crate::cli::Fmt;
 use crate::failure::{Failure, Result};
+use crate::files::files;
 use crate::load::{self, STANDARD_INPUT};
 use crate::render::{self, Format, write_out};
 
 /// Lays all files out; a file with a mistake of syntax stays as it is, and its mistakes are printed.
 pub fn fmt(arguments: &Fmt) -> Result<()> {
     let (mut changed, mut kept, mut is_wrong) = (0, 0, false);
-    for path in &arguments.files {
+    let files = files(&arguments.files);
+    for path in &files {
         match one(path, arguments.check)? {
             Outcome::Wrong => is_wrong = true,
             Outcome::Changed => changed += 1,
             Outcome::Kept => kept += 1,
         }
     }
-    let is_filter = arguments
-        .files
-        .iter()
-        .any(|path| load::is_standard_input(path));
+    let is_filter = files.iter().any(|path| load::is_standard_input(path));
     if arguments.check {
         is_wrong |= changed > 0;
     } else if !is_filter && changed + kept > 0 {

@@ -83,7 +83,7 @@ fn files_and_why(arguments: &cli::Plan) -> Result<(Vec<PathBuf>, Option<&str>)> 
         return Err(Failure::misuse("`plan` needs a file")
             .help("for example `crisscross plan --why table1:3 experiments/table1.cc`"));
     }
-    Ok((files, why))
+    Ok((crate::files::files(&files), why))
 }
 
 /// How a plan stands on this machine: what is finished, and which data sets are not there.

@@ -14,7 +14,7 @@ use crate::render::{self, Format, write_out};
 pub fn query(arguments: &cli::Query) -> Result<()> {
     let files = match arguments.files.as_slice() {
         [] => nearest()?,
-        named => named.to_vec(),
+        named => crate::files::files(named),
     };
     let mut sources = compiler::sources();
     let (mut named, mut wrong): (Vec<_>, Vec<Diagnostic>) = (vec![], vec![]);

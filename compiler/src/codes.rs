@@ -55,6 +55,7 @@ codes! {
     NO_GRADIENT = "W0417": "a network of the loss gets no gradient";
     NOTHING_LEARNS = "E0418": "no network gets a gradient from the loss";
     WHOLE_BATCH = "W0419": "a statistic is over the whole batch, which several ranks have in parts";
+    OWN_VIEW = "W0420": "a view is compared with itself";
     SOURCE_TOO_SHORT = "E0501": "the policy needs a longer source than the data has";
     OVERLAP_RANGE = "E0502": "an overlap lies between 0 % and 100 %";
     ONE_WINDOW = "W0503": "`async` and `sync` see the same windows";
@@ -73,6 +74,7 @@ codes! {
     NOT_ITS_FLOW = "E0610": "optical flow is that of a modality of video, and follows its views alone";
     OTHER_INPUTS = "E0611": "a shared network takes one form of input";
     ONE_ROW = "E0612": "BatchNorm needs two rows at least";
+    AS_LARGE_AS_THE_CLIP = "W0613": "a mask or square may hide all that it works on, or a warp does nothing";
     SAMPLES_DROPPED = "W0701": "an epoch is no whole number of batches, and its last samples are dropped";
     UNEQUAL_VISITS = "W0702": "an epoch visits some files more often than others";
     NOT_POSITIVE_TRUST = "E0703": "the trust coefficient is positive";
@@ -83,8 +85,10 @@ codes! {
     BEHIND_THE_END = "E0708": "a checkpoint lies behind the end of the run";
     NO_WHOLE_BATCH = "E0709": "an epoch is smaller than one batch";
     WARM_UP_TOO_LONG = "E0710": "the warm-up is longer than the run";
+    LATE_STEP = "W0711": "a step of a schedule lies behind the end of the run";
     SAME_RUN = "W0801": "two rows of a table are the same run";
     SAME_NUMBERS = "W0802": "two rows of a table expect the same numbers";
+    SAME_COLUMN = "W0803": "two columns of a table are the same evaluation";
     NOT_AVAILABLE = "E0901": "the language has it, this version cannot run it";
     NOT_DRAWN = "W0902": "this version plans figures and curves and does not draw them";
 }

@@ -1,10 +1,10 @@
 //! Chains of augmentations: links, their order and what they work on.
 
-use super::{Call, Checker, Slot, Wanted};
+use super::{Call, Checker, Slot, Wanted, named_call};
 use crate::catalog::Family;
 use crate::codes;
 use crate::hir::{Chain, Clip, Domain, Fill, Levels, Link, Pair, Widths};
-use grammar::ast::{BinaryOp, ExprKind, Kind};
+use grammar::ast::{Arg, BinaryOp, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
 
@@ -86,7 +86,11 @@ impl<'a> Checker<'a> {
                 Domain::Frames | Domain::Words | Domain::Flow => {}
             }
             if let Some(clip) = clip {
-                is_right &= self.check_domain(part, &link, clip, &slot.place);
+                let fits = self.check_domain(part, &link, clip, &slot.place);
+                if fits {
+                    self.advise_on_size(part, &link, clip);
+                }
+                is_right &= fits;
             }
             let has_frames = !matches!(link.domain(), Domain::Words | Domain::Flow);
             if per_frame && !has_frames && is_right {
@@ -187,6 +191,56 @@ impl<'a> Checker<'a> {
         let diagnostic = Diagnostic::error(codes::WRONG_DOMAIN, part.at.span(), message).help(help);
         self.report(&part.at.env, diagnostic);
         false
+    }
+
+    /// A mask or square that may hide all of a view, and a warp that does nothing (W0613).
+    fn advise_on_size(&mut self, part: &Part<'a>, link: &Link, clip: &Clip) {
+        if self.caps.is_some() {
+            return;
+        }
+        let spectrogram = if let Clip::Audio { samples, mel, .. } = clip {
+            Some((mel.columns(*samples), mel.bands))
+        } else {
+            None
+        };
+        let size = if let Clip::Video { size, .. } = clip {
+            Some(*size)
+        } else {
+            None
+        };
+        let (message, help) = match (link, spectrogram, size) {
+            (Link::TimeMask { max, .. }, Some((columns, _)), _) if *max >= columns => (
+                format!("a mask of up to {max} columns may hide all {columns} of a spectrogram"),
+                "the paper masks up to 20 of 200 columns",
+            ),
+            (Link::FreqMask { max, .. }, Some((_, bands)), _) if *max >= bands => (
+                format!("a mask of up to {max} bands may hide all {bands} of a spectrogram"),
+                "the paper masks up to 10 of 80 bands",
+            ),
+            (Link::Cutout { max, .. }, _, Some(size)) if *max >= size => (
+                format!("a square of up to {max}px may hide all of a picture of {size}px"),
+                "the paper's squares have up to 20 of 112 pixels",
+            ),
+            (Link::TimeWarp { window }, Some((columns, _)), _) if columns <= 2 * window => (
+                format!(
+                    "a warp by up to {window} columns does nothing to the {columns} of a spectrogram: it needs more than {}",
+                    2 * window
+                ),
+                "the paper warps by up to 20 of 200 columns",
+            ),
+            _ => return,
+        };
+        let argument = named_call(part.slot.expr).and_then(|(_, arguments)| {
+            let is_named = |arg: &&Arg| {
+                let name = arg.name.as_ref().map(|name| name.value.as_str());
+                matches!(name, Some("max" | "window"))
+            };
+            arguments.iter().find(is_named).or(arguments.first())
+        });
+        let place = argument.map_or(part.slot.span(), |arg| arg.value.span);
+        let diagnostic =
+            Diagnostic::warning(codes::AS_LARGE_AS_THE_CLIP, place, message).help(help);
+        self.report(&part.slot.env, diagnostic);
     }
 
     /// `follow(a)` where the flow is that of `v`.

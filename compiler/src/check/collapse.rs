@@ -22,6 +22,7 @@ impl<'a> Checker<'a> {
             self.report(&slot.env, diagnostic);
             return;
         }
+        self.warn_own_view(slot, loss, context);
         if let Some(first) = found.repelling.first() {
             self.warn_pushed_apart(slot, (loss, context), first, &found.repelling);
         }
@@ -38,6 +39,36 @@ impl<'a> Checker<'a> {
         if let Some(first) = found.leaking.first() {
             self.warn_leak(slot, first, context);
         }
+    }
+
+    /// A view is its own target.
+    fn warn_own_view(&mut self, slot: &Slot<'a>, loss: &Loss, context: &Context) {
+        let terms = loss.terms.iter().map(|(term, _)| term);
+        let own: BTreeSet<&Term> = terms.filter(|term| is_of_one_view(term)).collect();
+        let Some(first) = own.first() else {
+            return;
+        };
+        let others = match own.len() {
+            1 => String::new(),
+            2 => ", and so does one more term".to_owned(),
+            n => format!(", and so do {} more terms", n - 1),
+        };
+        let message = format!(
+            "`{}` compares a view with itself{others}",
+            written::term(first)
+        );
+        let mut diagnostic = Diagnostic::warning(codes::OWN_VIEW, slot.span(), message)
+            .note("its target is what the network makes of the same view, so that it learns nothing of what two views share")
+            .help("compare two views, such as `v[1]` and `v[2]`; in a sum, `m < n in modalities` lets none meet itself");
+        let places = self.places_of(slot, context).of_these(&own);
+        if let Some(place) = places.first() {
+            if slot.span().holds(*place) {
+                diagnostic.primary.span = *place;
+            } else {
+                diagnostic = diagnostic.label(*place, "written here");
+            }
+        }
+        self.report(&slot.env, diagnostic);
     }
 
     fn warn_pushed_apart(
@@ -284,6 +315,24 @@ impl<'a> Checker<'a> {
             diagnostic.is_quiet = true;
             self.report(&slot.env, diagnostic);
         }
+    }
+}
+
+/// Are both sides of a term made of one view? Targets that are balanced over the batch, or come from a memory, are more than that.
+fn is_of_one_view(term: &Term) -> bool {
+    let is_more = |op: &EmbeddingOp| match op {
+        EmbeddingOp::Sinkhorn { .. } | EmbeddingOp::Memory { .. } => true,
+        EmbeddingOp::Encode(_)
+        | EmbeddingOp::Predict(_)
+        | EmbeddingOp::StopGradient
+        | EmbeddingOp::L2
+        | EmbeddingOp::Scale(_)
+        | EmbeddingOp::Linear(_)
+        | EmbeddingOp::Ema { .. } => false,
+    };
+    match term.args.as_slice() {
+        [x, y] => x.view() == y.view() && !term.args.iter().any(|e| e.operators().any(is_more)),
+        _ => false,
     }
 }
 

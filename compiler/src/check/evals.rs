@@ -356,6 +356,11 @@ impl<'a> Checker<'a> {
         let drp = number(self, "drp");
         let optim = record.slot("optim").and_then(|slot| self.optimiser(&slot));
         let lr = record.slot("lr").and_then(|slot| self.schedule(&slot));
+        if let (Some(slot), Some(lr), Some(ep)) =
+            (record.slot("lr"), &lr, ep.and_then(|ep| ep.to_u64()))
+        {
+            self.advise_on_steps(&slot, lr, ep);
+        }
         let keep = record.slot("keep").and_then(|slot| self.keep(&slot));
         let layer = record.slot("head").and_then(|slot| self.class_layer(&slot));
         layer?;

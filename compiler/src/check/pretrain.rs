@@ -511,6 +511,12 @@ impl<'a> Checker<'a> {
             self.report(&slot.env, diagnostic);
         }
         for modality in modalities.iter().flatten() {
+            for (field, schedule) in [("lr_b", &modality.lr_b), ("lr_p", &modality.lr_p)] {
+                let path = format!("{}.{field}", modality.name);
+                if let Some(slot) = record.slot(&path).or_else(|| record.slot(field)) {
+                    self.advise_on_steps(&slot, schedule, ep);
+                }
+            }
             let Schedule::Cosine { from, to, warmup } = *modality.lr_b.in_time() else {
                 continue;
             };

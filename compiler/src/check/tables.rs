@@ -124,6 +124,25 @@ impl<'a> Checker<'a> {
         self.report(env, note);
     }
 
+    /// A column that a table has already (W0803).
+    fn advise_on_column(
+        &mut self,
+        slot: &Slot<'a>,
+        known: &[(Span, Vec<hir::Protocol>)],
+        (place, protocols): &(Span, Vec<hir::Protocol>),
+    ) {
+        let Some((first, _)) = known.iter().find(|(_, known)| known == protocols) else {
+            return;
+        };
+        let text = one_line(self.sources.text(*place));
+        let message = format!("`{text}` is a column of this table already");
+        let diagnostic = Diagnostic::warning(codes::SAME_COLUMN, *place, message)
+            .label(*first, "the first of the two")
+            .note("it is scored once, and both columns show its numbers")
+            .help("name another data set or protocol, or drop one of the two");
+        self.report(&slot.env, diagnostic);
+    }
+
     /// What the rows of a figure are drawn against: a field of a pretraining or what lies below one.
     fn axis(&mut self, decl: &'a Decl, record: &Rc<Record<'a>>) -> Option<String> {
         if decl.kind.value != Kind::Figure {
@@ -184,7 +203,14 @@ impl<'a> Checker<'a> {
         let Some(members) = self.list(&slot, "a list of evaluations") else {
             return vec![];
         };
+        if members.is_empty() {
+            let message = "`scores` takes a list of evaluations, this one is empty";
+            let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+                .help("write `scores = [linear8 on UCF101]`, or leave `scores` out where nothing is scored");
+            self.report(&slot.env, diagnostic);
+        }
         let mut scores = vec![];
+        let mut columns: Vec<(Span, Vec<hir::Protocol>)> = vec![];
         for member in &members {
             let label = one_line(self.sources.text(member.span()));
             let member = Slot {
@@ -216,6 +242,12 @@ impl<'a> Checker<'a> {
                 self.silence_echoes(&eval, before);
                 closed.filter(|_| !is_guess)
             });
+            if let Some(scored) = &eval {
+                let protocols = scored.iter().map(|(_, protocol)| protocol.clone());
+                let column = (member.span(), protocols.collect());
+                self.advise_on_column(&slot, &columns, &column);
+                columns.push(column);
+            }
             match eval {
                 Some(scored) => scores.extend(
                     scored

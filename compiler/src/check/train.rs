@@ -1,6 +1,6 @@
 //! Schedules, optimisers and relaxation policies.
 
-use super::{Checker, Slot, Wanted, named_call};
+use super::{Checker, Slot, Wanted, counted, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
 use crate::hir::{Across, Optimiser, Relaxation, Schedule, Within};
@@ -99,11 +99,81 @@ impl<'a> Checker<'a> {
                 read.into_iter().collect::<Option<Vec<_>>>()
             });
         let gamma = self.number_of(&call, "gamma");
+        let milestones = milestones?;
+        self.check_milestones(call.get("ms")?, &milestones)?;
         Some(Schedule::Multistep {
             base: base?,
-            milestones: milestones?,
+            milestones,
             gamma: gamma?,
         })
+    }
+
+    /// The steps of a schedule come one after the other.
+    fn check_milestones(&mut self, slot: &Slot<'a>, milestones: &[Exact]) -> Option<()> {
+        let falls = |pair: &&[Exact]| pair[1] <= pair[0];
+        let Some(pair) = milestones.windows(2).find(falls) else {
+            return Some(());
+        };
+        let (first, second) = (pair[0].decimal(), pair[1].decimal());
+        let message = match first == second {
+            true => format!("`{}` names epoch {first} twice", slot.place),
+            false => format!(
+                "the epochs of `{}` go up, and {second} follows {first}",
+                slot.place
+            ),
+        };
+        let mut sorted = milestones.to_vec();
+        sorted.sort();
+        sorted.dedup();
+        let sorted: Vec<String> = sorted
+            .iter()
+            .map(|m| format!("{}ep", m.decimal()))
+            .collect();
+        let fixed = format!("[{}]", sorted.join(", "));
+        let mut diagnostic = Diagnostic::error(codes::OUT_OF_RANGE, slot.span(), message)
+            .help(format!("write `{fixed}`"));
+        if matches!(slot.expr.kind, ExprKind::List(_)) {
+            diagnostic = diagnostic.edit(slot.span(), fixed);
+        }
+        self.report(&slot.env, diagnostic);
+        None
+    }
+
+    /// A step of a schedule that comes after the last of `ep` epochs (W0711).
+    pub(super) fn advise_on_steps(&mut self, slot: &Slot<'a>, schedule: &Schedule, ep: u64) {
+        let Schedule::Multistep { milestones, .. } = schedule.in_time() else {
+            return;
+        };
+        let end = Exact::whole(i128::from(ep));
+        let late: Vec<String> = milestones
+            .iter()
+            .filter(|milestone| **milestone >= end)
+            .map(|milestone| milestone.decimal())
+            .collect();
+        let Some(reduced) = self
+            .reduce(slot)
+            .filter(|_| self.caps.is_none() && !late.is_empty())
+        else {
+            return;
+        };
+        let argument = named_call(reduced.expr).and_then(|(_, arguments)| {
+            let is_named =
+                |arg: &&grammar::ast::Arg| arg.name.as_ref().is_some_and(|name| name.value == "ms");
+            arguments.iter().find(is_named).or(arguments.get(1))
+        });
+        let place = argument.map_or(reduced.span(), |arg| arg.value.span);
+        let steps = match late.as_slice() {
+            [one] => format!("the step at epoch {one} never comes"),
+            all => format!("the steps at epochs {} never come", all.join(", ")),
+        };
+        let message = format!(
+            "{steps}: the run ends after {}",
+            counted(ep as usize, "epoch")
+        );
+        let diagnostic = Diagnostic::warning(codes::LATE_STEP, place, message)
+            .note("epochs are counted from 0")
+            .help("drop what lies behind the end, or train longer");
+        self.report(&reduced.env, diagnostic);
     }
 
     /// Is it a rate that changes over time, or a multiple of one?

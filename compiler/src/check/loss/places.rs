@@ -36,6 +36,12 @@ impl Places {
         all.filter(|place| !several.contains(place)).collect()
     }
 
+    /// Where some of the terms `wanted` are made, whatever else is made there.
+    pub fn of_these(&self, wanted: &BTreeSet<&Term>) -> BTreeSet<Span> {
+        let own = self.terms.iter().filter(|(term, _)| wanted.contains(term));
+        own.map(|(_, place)| *place).collect()
+    }
+
     /// Is nothing made within `whole` but at `these`?
     pub fn is_all_of(&self, whole: Span, these: &BTreeSet<Span>) -> bool {
         let mut within = self.terms.iter().filter(|(_, at)| whole.holds(*at));

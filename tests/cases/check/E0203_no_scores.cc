@@ -1,0 +1,5 @@
+use paper
+table one {
+  of = crisscross   scores = []
+  row expect 80.0
+}

@@ -17,6 +17,12 @@ use grammar::span::{FileId, Sources};
 /// How many places of one file are broken; above that every n-th is.
 const MOST: usize = 150;
 
+/// How many files take part at least: all experiments, the correct cases, and the prelude.
+const LEAST: usize = 29;
+
+/// How many blocks of the documentation do.
+const LEAST_BLOCKS: usize = 8;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -54,25 +60,42 @@ fn good() -> Vec<(String, String)> {
             (name, std::fs::read_to_string(path).unwrap())
         })
         .collect();
-    let language = std::fs::read_to_string(root().join("docs/language.md")).unwrap();
-    for (at, block) in language.split("```cc\n").skip(1).enumerate() {
-        let text = block.split("```").next().unwrap().to_owned();
-        texts.push((format!("docs/language.md block {}", at + 1), text));
-    }
     let prelude = std::fs::read_to_string(root().join("compiler/prelude/paper.cc")).unwrap();
     texts.push((
         "the prelude".to_owned(),
         prelude + "table t { of = crisscross  scores = [linear8 on UCF101]  row loss = intra }\n",
     ));
+    let wrong: Vec<&str> = texts
+        .iter()
+        .filter(|(_, text)| !errors(text).1.is_empty())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?} are to be without an error");
+    let files = texts.len();
+    assert!(files >= LEAST, "only {files} files");
+    let language = std::fs::read_to_string(root().join("docs/language.md")).unwrap();
+    for (at, block) in language.split("```cc\n").skip(1).enumerate() {
+        let text = block.split("```").next().unwrap().to_owned();
+        texts.push((format!("docs/language.md block {}", at + 1), text));
+    }
+    // The documentation shows mistakes as well.
     texts.retain(|(_, text)| errors(text).1.is_empty());
-    assert!(texts.len() > 8, "only {} good texts", texts.len());
+    let blocks = texts.len() - files;
+    assert!(
+        blocks >= LEAST_BLOCKS,
+        "only {blocks} blocks of the documentation"
+    );
     texts
 }
 
 fn errors(text: &str) -> (Sources, Vec<Diagnostic>, FileId) {
     let mut sources = compiler::sources();
     let file = sources.add("broken.cc", text);
-    let (_, mut found) = compiler::check(&mut sources, file, &|_, _| None, Profile::Full);
+    let used = |_: &str, path: &str| {
+        let text = std::fs::read_to_string(root().join("experiments").join(path)).ok()?;
+        Some((path.to_owned(), text))
+    };
+    let (_, mut found) = compiler::check(&mut sources, file, &used, Profile::Full);
     found.retain(|d| d.severity == Severity::Error);
     (sources, found, file)
 }

@@ -184,12 +184,19 @@ impl<'a> Checker<'a> {
         if let (true, Some((_, help))) = (near.is_empty(), elsewhere) {
             diagnostic = diagnostic.help(*help);
         }
-        let diagnostic = suggest(
+        let mut diagnostic = suggest(
             diagnostic,
             path.span,
             &written,
             known.iter().map(String::as_str),
         );
+        // `score` of a table may be a slip for `scores`, or the block may be an evaluation.
+        let is_of_another = |kind: &Kind| catalog::fields(*kind).iter().any(|f| f.name == written);
+        if Kind::ALL.iter().any(is_of_another) {
+            for edit in &mut diagnostic.edits {
+                edit.is_certain = false;
+            }
+        }
         self.report(env, diagnostic);
     }
 

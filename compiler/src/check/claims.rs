@@ -247,12 +247,17 @@ impl<'a> Checker<'a> {
                 false => Sort::Unknown,
             },
             ExprKind::Binary(op, left, right) => {
-                let sides = [left, right].map(|side| self.sort(&reduced.with(side)));
+                // Only a chain has links that a `-` joins; the right side is asked where the left one does not show it, so
+                // that sums of sums are not walked again and again.
                 let is_chain = |sort: &Sort| matches!(sort, Sort::Chain | Sort::Layers);
-                let of_chain = sides.into_iter().find(is_chain);
-                of_chain
-                    .filter(|_| op.value == BinaryOp::Sub)
-                    .unwrap_or(Sort::Number)
+                let mut sort = Sort::Number;
+                if op.value == BinaryOp::Sub {
+                    sort = self.sort(&reduced.with(left));
+                    if matches!(sort, Sort::Unknown | Sort::Word) {
+                        sort = self.sort(&reduced.with(right));
+                    }
+                }
+                Some(sort).filter(is_chain).unwrap_or(Sort::Number)
             }
             ExprKind::String(_) => Sort::Part("a text"),
             ExprKind::Dims(..) => Sort::Part("a size"),
@@ -459,8 +464,16 @@ impl<'a> Checker<'a> {
                         return false;
                     };
                     let env = slot.env.inside(module, slot.span());
-                    let is_deep = env.depth() > 100;
-                    !is_deep && self.is_loss(&Slot::new(expr, env, "assert"))
+                    if env.depth() > 100 {
+                        return false;
+                    }
+                    // Asked once: a name may stand in names that stand in names.
+                    if let Some(known) = self.losses.known_sort(decl) {
+                        return known;
+                    }
+                    let is_loss = self.is_loss(&Slot::new(expr, env, "assert"));
+                    self.losses.note_sort(decl, is_loss);
+                    is_loss
                 }
                 Some(_) => false,
                 None => {

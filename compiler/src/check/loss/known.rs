@@ -28,6 +28,8 @@ pub(in crate::check) struct Known<'a> {
     open: Option<(Kind, Read<'a>)>,
     /// The declarations that some loss uses.
     used: BTreeSet<*const Decl>,
+    /// Whether a `let` stands for a loss, where that was asked.
+    sorts: BTreeMap<*const Decl, bool>,
     /// The pretrainings that a loss was read for: the first of each list of modalities and number of views.
     contexts: Vec<Context>,
 }
@@ -54,6 +56,16 @@ impl<'a> Known<'a> {
     /// Some loss uses this declaration.
     pub(super) fn note_use(&mut self, decl: &Decl) {
         self.used.insert(decl);
+    }
+
+    /// Does this `let` stand for a loss? `None`: it was not asked yet.
+    pub(in crate::check) fn known_sort(&self, decl: &Decl) -> Option<bool> {
+        self.sorts.get(&std::ptr::from_ref(decl)).copied()
+    }
+
+    /// Keeps whether this `let` stands for a loss.
+    pub(in crate::check) fn note_sort(&mut self, decl: &Decl, is_loss: bool) {
+        self.sorts.insert(decl, is_loss);
     }
 
     /// Does any loss use it?

@@ -81,10 +81,32 @@ fn form_of(record: &Record<'_>) -> &'static Form {
     {
         return &RETRIEVED;
     }
+    let lacks = |form: &Form| {
+        let lacking = form
+            .needs
+            .iter()
+            .filter(|name| record.entry(name).is_none());
+        lacking.count()
+    };
     [&FUSED, &FINETUNED, &RETRIEVED]
         .into_iter()
         .find(|form| own(form) > 0)
+        // A field or two of another form make no other form of a probe that has all of its own.
+        .filter(|form| lacks(&FROZEN) > 0 || lacks(form) <= own(form))
         .unwrap_or(&FROZEN)
+}
+
+/// What has a field that the probe on frozen features does not have, with an example to copy.
+fn owner(field: &str) -> Option<&'static str> {
+    if FINETUNED.needs.contains(&field) {
+        Some("a finetuning has it, such as `finetune8` of `experiments/downstream.cc`")
+    } else if RETRIEVED.needs.contains(&field) {
+        Some("a retrieval has it, such as `retrieval` of `experiments/downstream.cc`")
+    } else if FUSED.needs.contains(&field) {
+        Some("a fusion has it, such as `fusion_av` of `experiments/table2.cc`")
+    } else {
+        None
+    }
 }
 
 impl<'a> Checker<'a> {
@@ -145,8 +167,11 @@ impl<'a> Checker<'a> {
                     "`{}` is {}, and `{name}` says nothing there",
                     record.name, form.name
                 );
-                let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, slot.span(), message)
-                    .help(format!("leave `{name}` out: {}", form.example));
+                let elsewhere = owner(name).filter(|_| *form == FROZEN);
+                let why = elsewhere.unwrap_or(form.example);
+                let help = format!("leave `{name}` out: {why}");
+                let diagnostic =
+                    Diagnostic::error(codes::UNKNOWN_FIELD, slot.span(), message).help(help);
                 self.report(&slot.env, diagnostic);
                 is_right = false;
             }
@@ -518,7 +543,19 @@ impl<'a> Checker<'a> {
                 &[Kind::Let],
                 &[Family::Clips],
             );
-            self.wrong(slot, &reduced, &wanted.example("random(10)"));
+            // Training clips are drawn, those of the test lie evenly (App. E).
+            let law = if &*slot.place == "test" {
+                "uniform"
+            } else {
+                "random"
+            };
+            let number = if let ExprKind::Number(_) = &reduced.expr.kind {
+                self.sources.text(reduced.span())
+            } else {
+                "10"
+            };
+            let example = format!("{law}({number})");
+            self.wrong(slot, &reduced, &wanted.example(&example));
             return None;
         };
         let number = self.whole_of(&call, "clips");

@@ -1,0 +1,3 @@
+# One field of a finetuning makes no finetuning of a probe.
+use paper
+eval probe = linear8 with { ep = 20 }

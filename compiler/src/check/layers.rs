@@ -1,6 +1,7 @@
 //! Networks: their layers in order, and the maps that feature chains pool.
 
-use super::{Checker, Slot, Wanted};
+use super::chains::Part;
+use super::{Checker, Slot, Wanted, counted};
 use crate::catalog::Family;
 use crate::codes;
 use crate::graph::networks;
@@ -59,6 +60,10 @@ impl<'a> Checker<'a> {
             };
             if let Some(message) = misplaced(&layer, position, role) {
                 let (message, help) = message;
+                let help = match self.backbone_first(&parts, position) {
+                    Some(chain) if layer.is_backbone() => format!("write `{chain}`"),
+                    Some(_) | None => help.to_owned(),
+                };
                 let diagnostic =
                     Diagnostic::error(codes::BAD_LAYER, part.at.span(), message).help(help);
                 self.report(&part.at.env, diagnostic);
@@ -70,6 +75,16 @@ impl<'a> Checker<'a> {
             layers.iter_mut().for_each(|layer| caps.bound_layer(layer));
         }
         is_right.then_some(Network { layers, same: None })
+    }
+
+    /// The chain with the part at `position` before the others, where it is not the first already.
+    fn backbone_first(&self, parts: &[Part<'a>], position: usize) -> Option<String> {
+        let text = |part: &Part<'a>| self.sources.text(part.at.span());
+        let others = parts.iter().enumerate().filter(|(at, _)| *at != position);
+        let chain: Vec<&str> = std::iter::once(parts.get(position).map(text)?)
+            .chain(others.map(|(_, part)| text(part)))
+            .collect();
+        (position > 0).then(|| chain.join(" - "))
     }
 
     fn layer(&mut self, at: &Slot<'a>, slot: &Slot<'a>, role: Role<'_>) -> Option<Layer> {
@@ -222,6 +237,28 @@ impl<'a> Checker<'a> {
         is_right.then_some(steps)
     }
 
+    /// `maxpool(4, 4)` on pictures: the numbers of its window are not as many as the axes of the map.
+    fn wrong_window(&mut self, at: &Slot<'a>, axes: usize, kernel: &[u32]) {
+        let message = format!(
+            "`maxpool` takes {} here, this gives {}",
+            counted(axes, "number"),
+            kernel.len()
+        );
+        let (along, whole) = if axes == 3 {
+            ("time, height and width", [&[1], kernel].concat())
+        } else {
+            ("frequency and time", kernel[1.min(kernel.len())..].to_vec())
+        };
+        let mut diagnostic = Diagnostic::error(codes::WRONG_ARGUMENTS, at.span(), message)
+            .note(format!("its window lies along {along}"));
+        if whole.len() == axes {
+            let whole: Vec<String> = whole.iter().map(u32::to_string).collect();
+            let help = format!("write `maxpool({}, stride: 1)`", whole.join(", "));
+            diagnostic = diagnostic.help(help);
+        }
+        self.report(&at.env, diagnostic);
+    }
+
     fn max_pool(
         &mut self,
         at: &Slot<'a>,
@@ -244,7 +281,7 @@ impl<'a> Checker<'a> {
             kernel = vec![one; axes];
         }
         if kernel.len() != axes {
-            self.wrong_count(at, axes, kernel.len());
+            self.wrong_window(at, axes, &kernel);
             return None;
         }
         let Some(stride) = call.get("stride").cloned() else {

@@ -320,7 +320,14 @@ impl<'a> Checker<'a> {
         };
         if part == "f" && !group.ends_with(".f") || part == "h" && !group.ends_with(".h") {
             let message = format!("`{path}` can share only another `{part}`, not `{group}`");
-            self.error(slot, codes::BAD_LAYER, message);
+            let list: Vec<String> = owners.iter().map(|o| format!("`same({o})`")).collect();
+            let mut diagnostic = Diagnostic::error(codes::BAD_LAYER, slot.span(), message);
+            if !list.is_empty() {
+                diagnostic = diagnostic.help(format!("write {}", list.join(" or ")));
+            }
+            self.report(&slot.env, diagnostic);
+            let own = (path.to_string(), None);
+            networks.context.groups.insert(path.to_string(), own);
             return;
         }
         if self.takes_other_inputs(networks, (path, &group), slot) {

@@ -22,7 +22,7 @@ use crate::loss::Scope;
 use grammar::ast::Kind;
 
 pub use fields::{EVAL, FIGURE, OF_ROWS, PER_MODALITY, PRETRAIN, TABLE};
-pub use habits::{CLOSE, ELSEWHERE, HABITS, PARTS_OF_A_CLIP};
+pub use habits::{CLOSE, ELSEWHERE, ENDS, HABITS, IN_OTHER_WORDS, PARTS_OF_A_CLIP};
 pub use measure::*;
 pub use reference::{kinds_and_operators, reference, sources};
 pub use words::{BUILT_IN, RESERVED, UNITS, WORDS, word};
@@ -44,6 +44,8 @@ pub enum Type {
     Text,
     /// One of the declared modalities.
     Modality,
+    /// `each`, or one of the declared modalities.
+    EachOrModality,
     /// A list of modalities.
     Modalities,
     /// Streams of a data set: a list of modalities that read them, or `captions`.
@@ -125,6 +127,7 @@ impl Type {
             Type::Clip => "8x112px @ 16fps",
             Type::Spectrogram => "logmel(bands: 80, hop: 10ms, fft: 1024samples, centre: no)",
             Type::YesNo => "no",
+            Type::EachOrModality => "each",
             Type::Within => "overlap(50%, of: each)",
             Type::Best => "best(costs, split: val(10%))",
             Type::Split => "val(10%)",
@@ -179,6 +182,7 @@ impl Type {
             Type::Numbers(m) => format!("a list, each {}", m.noun),
             Type::Text => "a name".into(),
             Type::Modality => "a modality".into(),
+            Type::EachOrModality => "`each` or a modality".into(),
             Type::Modalities | Type::Streams => "a list of modalities".into(),
             Type::Clip => "a clip".into(),
             Type::Spectrogram => "a spectrogram".into(),

@@ -40,6 +40,29 @@ pub const HABITS: &[(&str, &[&str])] = &[
     ("float64", &["fp64"]),
     ("adamw", &["adam"]),
     ("AdamW", &["adam"]),
+    ("detach", &["sg"]),
+    ("stopgrad", &["sg"]),
+    ("stop_grad", &["sg"]),
+    ("stop_gradient", &["sg"]),
+    ("no_grad", &["sg"]),
+    ("normalize", &["l2"]),
+    ("normalise", &["l2"]),
+    ("backbone", &["f"]),
+    ("encoder", &["f"]),
+    ("network", &["f"]),
+    ("predictor", &["h"]),
+    ("video", &["v"]),
+    ("audio", &["a"]),
+    ("linear", &["fc"]),
+    ("Linear", &["fc"]),
+    ("size", &["max"]),
+    ("Kinetics400", &["K400"]),
+    ("kinetics400", &["K400"]),
+    ("KineticsSound", &["KS"]),
+    ("KineticsSounds", &["KS"]),
+    ("kinetics_sound", &["KS"]),
+    ("AudioSet", &["AS"]),
+    ("audioset", &["AS"]),
 ];
 
 /// Words of other tools that mean something close to a word of this language, and not the same: it is named, never put in.
@@ -105,7 +128,41 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
         "lr",
         "rates are fields of the pretraining: `lr_b` and `lr_p`",
     ),
+    ("weight_decay", OF_ADAM),
+    ("wd", OF_ADAM),
+    ("betas", OF_ADAM),
+    ("momentum", OF_SGD),
+    ("mtm", OF_SGD),
+    ("temperature", OF_INFO_NCE),
+    ("tau", OF_INFO_NCE),
+    ("projector", END_OF_F),
+    ("projection", END_OF_F),
+    ("projection_head", END_OF_F),
 ];
+
+const OF_ADAM: &str =
+    "it is an argument of the optimiser: `optim = adam(betas: (0.9, 0.999), wd: 0.0001)`";
+const OF_SGD: &str = "it is an argument of the optimiser: `optim = sgd(mtm: 0.9, wd: 0.0001)`";
+const OF_INFO_NCE: &str =
+    "it is an argument of the operator: `loss = info_nce(z(v[1]), z(a[1]), t: 0.1)`";
+const END_OF_F: &str =
+    "the projector is the end of a modality's network: `v.f = r2plus1d18 - proj`";
+
+/// Names of other tools that no single name of this language stands for, and what to write.
+pub const IN_OTHER_WORDS: &[(&str, &str)] = &[
+    ("Compose", CHAIN),
+    ("compose", CHAIN),
+    ("Sequential", CHAIN),
+    ("sequential", CHAIN),
+    ("RandomResizedCrop", CROP),
+    ("random_resized_crop", CROP),
+];
+
+const CHAIN: &str = "what comes one after the other is a chain: `MSC-HF-CJ`, `fc(512)-bn-relu`";
+const CROP: &str = "`multi_scale_crop(min_area: 0.08)` keeps 8 % of the area at least";
+
+/// The pairs of names that other tools have for the two ends of a range.
+pub const ENDS: &[(&str, &str)] = &[("from", "to"), ("start", "end"), ("base", "final")];
 
 /// Arguments that other tools have for a clip; here `clip: 8x112px @ 16fps` says all of them.
 pub const PARTS_OF_A_CLIP: &[&str] = &[

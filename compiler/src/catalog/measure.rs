@@ -79,6 +79,8 @@ const MILLION: i64 = 1_000_000;
 pub const SHARE: Measure = Measure::real("a share", NUMBER, (0, 1), (1, 1));
 /// A probability.
 pub const PROBABILITY: Measure = Measure::real("a probability", NUMBER, (0, 1), (1, 1));
+/// What a rate is multiplied by when it falls.
+pub const FALL: Measure = Measure::real("a factor", NUMBER, (0, 1), (1, 1));
 /// A learning rate.
 pub const RATE: Measure = Measure::real("a rate", NUMBER, (0, 1), (1000, 1));
 /// Any number within reason.

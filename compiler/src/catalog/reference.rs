@@ -18,6 +18,7 @@ impl Type {
             | Type::YesNo
             | Type::Text
             | Type::Modality
+            | Type::EachOrModality
             | Type::Modalities
             | Type::Streams
             | Type::Strides

@@ -44,7 +44,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             ),
             needs(
                 "of",
-                Type::Modality,
+                Type::EachOrModality,
                 "`each`: of the clip of each modality; or a modality whose step all take",
             ),
         ],

@@ -37,7 +37,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             needs("ms", Type::Numbers(EPOCHS), "the milestones"),
             needs(
                 "gamma",
-                Type::Quantity(SHARE),
+                Type::Quantity(FALL),
                 "the factor at each milestone",
             ),
         ],

@@ -1,7 +1,7 @@
 //! Names and calls: what they stand for, and the arguments of operators in their places.
 
 use super::{Bound, Checker, Env, MOST_STEPS, Slot, counted, name_of, named_call, suggest};
-use crate::catalog::{self, Family, Operator};
+use crate::catalog::{self, Family, Operator, Type};
 use crate::codes;
 use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
@@ -241,6 +241,9 @@ impl<'a> Checker<'a> {
         operator: &'static Operator,
         args: &'a [Arg],
     ) -> Option<Call<'a>> {
+        if self.splits_its_range(slot, operator, args) {
+            return None;
+        }
         let mut named: BTreeMap<&'static str, Slot<'a>> = BTreeMap::new();
         let mut positional = vec![];
         let mut modalities: Vec<(&'a Spanned<String>, Slot<'a>)> = vec![];
@@ -304,10 +307,17 @@ impl<'a> Checker<'a> {
                     let list: Vec<String> = known.iter().map(|k| format!("`{k}`")).collect();
                     diagnostic = diagnostic.note(format!("its arguments: {}", list.join(", ")));
                 }
+                let is_near = !super::nearest(&name.value, known.iter().copied()).is_empty();
                 let elsewhere = catalog::ELSEWHERE.iter().find(|(n, _)| *n == name.value);
                 let of_clip = catalog::PARTS_OF_A_CLIP.contains(&name.value.as_str());
-                if let (true, Some((_, help))) = (operator.family == Family::Optimiser, elsewhere) {
+                let is_a_place = matches!(name.value.as_str(), "root" | "path");
+                let is_said_elsewhere = operator.family == Family::Optimiser
+                    || operator.family == Family::Data && is_a_place;
+                if let (true, false, Some((_, help))) = (is_said_elsewhere, is_near, elsewhere) {
                     diagnostic = diagnostic.help(*help);
+                } else if let (Family::Data, false, true) = (operator.family, is_near, of_clip) {
+                    let help = "the clip of a modality says it: `modality w = video(clip: 8x112px @ 16fps)`";
+                    diagnostic = diagnostic.help(help);
                 } else if let ("video" | "audio", true) = (operator.name, of_clip) {
                     let clip = if operator.name == "video" {
                         "8x112px @ 16fps"
@@ -373,5 +383,83 @@ impl<'a> Checker<'a> {
             positional,
             modalities,
         })
+    }
+
+    /// `cosine(0.0002, 0, warmup: 2)`, `cosine(from: 0.0002, to: 0)`: the two ends of a range as two arguments. The message
+    /// writes the call out, with the units that are missing.
+    fn splits_its_range(
+        &mut self,
+        slot: &Slot<'a>,
+        operator: &'static Operator,
+        args: &'a [Arg],
+    ) -> bool {
+        let [first, second, rest @ ..] = args else {
+            return false;
+        };
+        let is_range = operator.parameters.first().map(|p| p.takes) == Some(Type::Range);
+        let names = [first, second].map(|arg| arg.name.as_ref().map(|name| name.value.as_str()));
+        let are_ends = match names {
+            [None, None] => {
+                is_plain(&first.value) && !has_unit(&second.value) || is_plain(&second.value)
+            }
+            [Some(from), Some(to)] => catalog::ENDS.contains(&(from, to)),
+            [None, Some(_)] | [Some(_), None] => false,
+        };
+        let is_arrow = |arg: &Arg| matches!(arg.value.kind, ExprKind::Arrow(..));
+        if !is_range || !are_ends || is_arrow(first) || is_arrow(second) {
+            return false;
+        }
+        // What is given without a name continues behind the range.
+        let mut next = operator.parameters.iter().skip(1);
+        let written: Vec<String> = rest
+            .iter()
+            .map(|arg| {
+                let text = self.sources.text(arg.value.span);
+                let (prefix, parameter) = match &arg.name {
+                    Some(name) => {
+                        let mut all = operator.parameters.iter();
+                        let parameter = all.find(|p| p.name == name.value);
+                        (format!("{}: ", name.value), parameter)
+                    }
+                    None => (String::new(), next.next()),
+                };
+                let unit = parameter.map_or(String::new(), |p| unit_lacking(&arg.value, &p.takes));
+                format!("{prefix}{text}{unit}")
+            })
+            .collect();
+        let [from, to] = [first, second].map(|arg| self.sources.text(arg.value.span));
+        let all: Vec<String> = std::iter::once(format!("{from} -> {to}"))
+            .chain(written)
+            .collect();
+        let call = format!("{}({})", operator.name, all.join(", "));
+        let message = format!(
+            "`{}` takes two rates `from -> to`, these are two numbers",
+            operator.name
+        );
+        let place = first.value.span.to(second.value.span);
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, place, message)
+            .help(format!("write `{call}`"))
+            .edit(slot.span(), call);
+        self.report(&slot.env, diagnostic);
+        true
+    }
+}
+
+/// Is it a number written without a unit?
+fn is_plain(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Number(number) if number.unit.is_none())
+}
+
+fn has_unit(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Number(number) if number.unit.is_some())
+}
+
+/// The unit that a number written without one lacks where `takes` wants one.
+fn unit_lacking(expr: &Expr, takes: &Type) -> String {
+    match (&expr.kind, takes) {
+        (ExprKind::Number(number), Type::Quantity(measure)) if number.unit.is_none() => {
+            measure.dimension.unit().to_string()
+        }
+        _ => String::new(),
     }
 }

@@ -424,6 +424,23 @@ impl<'a> Checker<'a> {
         Some(Value::number(factor))
     }
 
+    /// The name, if nothing is called so here: no parameter, no declaration and no field.
+    fn means_nothing(&self, slot: &Slot<'a>) -> Option<&'a str> {
+        let ExprKind::Name(name) = &slot.expr.kind else {
+            return None;
+        };
+        let env = &slot.env;
+        let is_field = env
+            .record
+            .as_ref()
+            .is_some_and(|record| record.entry(name).is_some());
+        let means = is_field
+            || env.bound(name).is_some()
+            || self.declared(env.module, name).is_some()
+            || self.is_poisoned(env.module, name);
+        (!means).then_some(name)
+    }
+
     /// `v[1]`.
     pub(in crate::check) fn view(
         &mut self,
@@ -432,8 +449,21 @@ impl<'a> Checker<'a> {
         index: &'a grammar::ast::Expr,
         context: &Context,
     ) -> Option<Value<'a>> {
-        let base_value = self.loss_value(&slot.with(base), context);
-        let index_value = self.loss_value(&slot.with(index), context);
+        let (at, number) = (slot.with(base), slot.with(index));
+        let base_value = match self.means_nothing(&at) {
+            Some(name) => {
+                self.unknown_modality(&at, name);
+                None
+            }
+            None => self.loss_value(&at, context),
+        };
+        let index_value = match self.means_nothing(&number) {
+            Some(name) => {
+                self.unknown_view(&number, name);
+                None
+            }
+            None => self.loss_value(&number, context),
+        };
         let (base_value, index_value) = (base_value?, index_value?);
         let Value::Modality(modality) = base_value else {
             let message = format!("only a modality has views, this is {}", base_value.noun());

@@ -287,6 +287,10 @@ impl<'a> Checker<'a> {
             return self.of_schedule(slot, &schedule, field);
         }
         let parameters: Vec<&str> = match operator {
+            // An embedding or a loss is no record of its arguments.
+            Some(operator) if matches!(operator.family, Family::Tensor | Family::Term) => {
+                return self.no_member(slot, name, "", &[]);
+            }
             Some(operator) if !is_rate => operator.parameters.iter().map(|p| p.name).collect(),
             Some(_) | None => vec![],
         };

@@ -150,6 +150,9 @@ impl<'a> Checker<'a> {
             self.report(&original.env, diagnostic);
             return;
         }
+        if self.is_changed_copy(reduced, wanted) {
+            return;
+        }
         let message = format!(
             "`{}` takes {}, this is {}",
             original.place,
@@ -158,7 +161,25 @@ impl<'a> Checker<'a> {
         );
         let mut diagnostic =
             Diagnostic::error(codes::WRONG_KIND_OF_VALUE, original.span(), message);
-        if let Some(text) = quoted(original) {
+        // `linear(2048)` among layers: an operator of this language, and the name of another one elsewhere.
+        let called = if let ExprKind::Call(callee, _) = &reduced.expr.kind {
+            name_of(callee).map(|name| (callee.span, name))
+        } else {
+            None
+        };
+        let habit = called.and_then(|(at, name)| {
+            let (_, meant) = catalog::HABITS.iter().find(|(habit, _)| *habit == name)?;
+            let is_wanted = |meant: &&&str| {
+                let mut families = wanted.families.iter();
+                families.any(|family| catalog::operator(*family, meant).is_some())
+            };
+            meant.iter().find(is_wanted).map(|meant| (at, *meant))
+        });
+        if let Some((at, meant)) = habit {
+            diagnostic = diagnostic
+                .help(format!("replace with `{meant}`"))
+                .edit(at, meant);
+        } else if let Some(text) = quoted(original) {
             diagnostic = diagnostic
                 .help(format!("write it without quotes: `{text}`"))
                 .edit(original.span(), text);
@@ -217,6 +238,10 @@ impl<'a> Checker<'a> {
             let list: Vec<String> = candidates.iter().map(|c| format!("`{c}`")).collect();
             diagnostic = diagnostic.note(format!("known here: {}", list.join(", ")));
         }
+        let in_words = catalog::IN_OTHER_WORDS.iter().find(|(n, _)| *n == name);
+        if let Some((_, help)) = in_words {
+            diagnostic = diagnostic.help(*help);
+        }
         if matches!(name.to_lowercase().as_str(), "none" | "null" | "nil") {
             diagnostic = diagnostic
                 .note("each field has a value; one that is left out keeps that of what is copied");
@@ -244,6 +269,24 @@ impl<'a> Checker<'a> {
             }
             None => false,
         }
+    }
+
+    /// `name[1]`: nothing is called so.
+    pub(super) fn unknown_modality(&mut self, slot: &Slot<'a>, name: &str) {
+        let wanted = Wanted::new("a modality", &[Kind::Modality], &[]);
+        self.unknown(slot, name, &wanted);
+    }
+
+    /// `v[name]`: nothing is called so.
+    pub(super) fn unknown_view(&mut self, slot: &Slot<'a>, name: &str) {
+        if self.modules[slot.env.module].lacks_a_module {
+            return;
+        }
+        let message = format!("no number of a view is named `{name}`");
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_NAME, slot.span(), message).help(
+            format!("name it in a sum or a mean: `mean(... for {name} in views)`"),
+        );
+        self.report(&slot.env, diagnostic);
     }
 
     /// Does the file use a name of the prelude, and no module? It is said once, with what to write.
@@ -304,12 +347,11 @@ impl<'a> Checker<'a> {
             ExprKind::On(..) => "an evaluation on a data set".into(),
             ExprKind::With(..) => "a changed copy of a record".into(),
             ExprKind::Index(..) => "a view".into(),
-            ExprKind::Call(callee, _) | ExprKind::Comprehension(callee, _) => {
-                match name_of(callee).and_then(catalog::any_operator) {
-                    Some(operator) => operator.family.noun().into(),
-                    None => "a call".into(),
-                }
-            }
+            ExprKind::Comprehension(..) => Family::Sum.noun().into(),
+            ExprKind::Call(callee, _) => match name_of(callee).and_then(catalog::any_operator) {
+                Some(operator) => operator.family.noun().into(),
+                None => "a call".into(),
+            },
         }
     }
 }
@@ -361,13 +403,21 @@ pub(crate) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>)
     }
     let candidates = candidates.into_iter();
     let lower = name.to_lowercase();
-    let limit = (name.chars().count() / 3).clamp(1, 3);
+    // Every letter is one letter away from every other: a name of one differs in case alone, one of two in its second letter.
+    let letters = name.chars().count();
+    let limit = if letters == 2 {
+        1
+    } else {
+        (letters / 3).min(3)
+    };
     let near = |candidate: &'n str| {
         let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
         let prefix = candidate.starts_with(name) || name.starts_with(candidate);
         let is_part = prefix && name.len() > 1 && candidate.len() > 1;
-        (distance <= limit && distance < name.chars().count().max(2) || is_part)
-            .then_some((distance, candidate))
+        let is_alike = letters != 2
+            || distance == 0
+            || candidate.chars().count() == 2 && lower.chars().next() == first_of(candidate);
+        (distance <= limit && is_alike || is_part).then_some((distance, candidate))
     };
     let mut near: Vec<(usize, &str)> = candidates.filter_map(near).collect();
     near.sort();
@@ -382,6 +432,11 @@ pub(crate) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>)
         .collect()
 }
 
+/// The first letter in small.
+fn first_of(name: &str) -> Option<char> {
+    name.chars().flat_map(char::to_lowercase).next()
+}
+
 /// Adds "did you mean" and the edit.
 pub(crate) fn suggest<'n>(
     diagnostic: Diagnostic,
@@ -389,7 +444,17 @@ pub(crate) fn suggest<'n>(
     name: &str,
     candidates: impl Iterator<Item = &'n str>,
 ) -> Diagnostic {
-    match nearest(name, candidates).as_slice() {
+    suggest_these(diagnostic, span, name, &nearest(name, candidates))
+}
+
+/// Adds "did you mean" and the edit for what may be meant by `name`.
+pub(super) fn suggest_these(
+    diagnostic: Diagnostic,
+    span: Span,
+    name: &str,
+    meant: &[String],
+) -> Diagnostic {
+    match meant {
         [] => diagnostic,
         [one] if catalog::CLOSE.contains(&name) => {
             diagnostic.help(format!("`{one}` is the closest, and not the same"))

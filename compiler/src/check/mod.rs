@@ -11,6 +11,7 @@ mod checkpoints;
 mod claims;
 mod collapse;
 mod command_line;
+mod copied;
 mod drawings;
 mod evals;
 mod expand;

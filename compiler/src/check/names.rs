@@ -16,8 +16,20 @@ pub(super) const MOST_PARAMETERS: usize = 100;
 struct Mention<'a> {
     name: &'a str,
     expr: &'a Expr,
+    role: Role,
+}
+
+/// What stands where a name is written.
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    /// Any value.
+    Value,
     /// It is called: `name(...)`.
-    is_called: bool,
+    Called,
+    /// A modality: `name[1]`.
+    Modality,
+    /// The number of a view: `v[name]`.
+    View,
 }
 
 impl<'a> Checker<'a> {
@@ -218,7 +230,8 @@ impl<'a> Checker<'a> {
                     .iter()
                     .filter_map(|m| position.get(m.name).map(|i| (m, *i)))
                     .filter(|(m, i)| {
-                        !m.is_called || matches!(decls[*i].kind.value, Kind::Let | Kind::Loss)
+                        m.role != Role::Called
+                            || matches!(decls[*i].kind.value, Kind::Let | Kind::Loss)
                     })
                     .map(|(_, i)| i)
                     .collect();
@@ -262,8 +275,21 @@ impl<'a> Checker<'a> {
     fn find_unknowns(&mut self, module: usize, decl: &'a Decl, mentioned: &[Mention<'a>]) {
         for mention in mentioned {
             let name = mention.name;
-            let is_known = self.declared(module, name).is_some()
-                || self.is_poisoned(module, name)
+            let is_declared =
+                self.declared(module, name).is_some() || self.is_poisoned(module, name);
+            let slot = Slot::new(mention.expr, Env::of_module(module), &decl.name.value);
+            match mention.role {
+                Role::Modality if !is_declared => {
+                    self.unknown_modality(&slot, name);
+                    continue;
+                }
+                Role::View if !is_declared => {
+                    self.unknown_view(&slot, name);
+                    continue;
+                }
+                Role::Modality | Role::View | Role::Value | Role::Called => {}
+            }
+            let is_known = is_declared
                 || catalog::any_operator(name).is_some()
                 || matches!(
                     name,
@@ -285,7 +311,6 @@ impl<'a> Checker<'a> {
                 families: &[Family::Term, Family::Tensor, Family::Sum],
                 example: None,
             };
-            let slot = Slot::new(mention.expr, Env::of_module(module), &decl.name.value);
             self.unknown(&slot, name, &wanted);
         }
     }
@@ -479,7 +504,7 @@ fn in_expr<'a>(expr: &'a Expr, bound: &mut Binders<'a>, found: &mut Vec<Mention<
                 found.push(Mention {
                     name,
                     expr,
-                    is_called: false,
+                    role: Role::Value,
                 });
             }
         }
@@ -491,22 +516,25 @@ fn in_expr<'a>(expr: &'a Expr, bound: &mut Binders<'a>, found: &mut Vec<Mention<
         | ExprKind::Compare(_, a, b)
         | ExprKind::Arrow(a, b)
         | ExprKind::On(a, b)
-        | ExprKind::At(a, b)
-        | ExprKind::Index(a, b) => {
+        | ExprKind::At(a, b) => {
             in_expr(a, bound, found);
             in_expr(b, bound, found);
+        }
+        ExprKind::Index(a, b) => {
+            in_role(a, Role::Modality, bound, found);
+            in_role(b, Role::View, bound, found);
         }
         ExprKind::With(base, block) => {
             in_expr(base, bound, found);
             in_with(block, bound, found);
         }
         ExprKind::Call(callee, args) => {
-            in_callee(callee, bound, found);
+            in_role(callee, Role::Called, bound, found);
             args.iter()
                 .for_each(|arg| in_expr(&arg.value, bound, found));
         }
         ExprKind::Comprehension(callee, comprehension) => {
-            in_callee(callee, bound, found);
+            in_role(callee, Role::Called, bound, found);
             for binder in &comprehension.binders {
                 in_expr(&binder.values, bound, found);
                 names_of(binder).for_each(|name| bound.open(name));
@@ -519,15 +547,12 @@ fn in_expr<'a>(expr: &'a Expr, bound: &mut Binders<'a>, found: &mut Vec<Mention<
     }
 }
 
-fn in_callee<'a>(callee: &'a Expr, bound: &mut Binders<'a>, found: &mut Vec<Mention<'a>>) {
-    let ExprKind::Name(name) = &callee.kind else {
-        return in_expr(callee, bound, found);
+/// The names in an expression that stands in this role if it is a name.
+fn in_role<'a>(expr: &'a Expr, role: Role, bound: &mut Binders<'a>, found: &mut Vec<Mention<'a>>) {
+    let ExprKind::Name(name) = &expr.kind else {
+        return in_expr(expr, bound, found);
     };
     if !bound.holds(name) {
-        found.push(Mention {
-            name,
-            expr: callee,
-            is_called: true,
-        });
+        found.push(Mention { name, expr, role });
     }
 }

@@ -1,6 +1,7 @@
 //! Records: blocks of fields, and copies of them `with` some changed.
 
-use super::{Checker, Env, Slot, Via, Wanted, suggest};
+use super::messages::suggest_these;
+use super::{Checker, Env, Slot, Via, Wanted};
 use crate::catalog;
 use crate::codes;
 use crate::hir::Provenance;
@@ -146,13 +147,20 @@ impl<'a> Checker<'a> {
         {
             return;
         }
+        if let Some((modality, field)) = self.part_of_modality(record.kind, env.module, path) {
+            self.unknown_of_modality(env, record, path, (modality, field));
+            return;
+        }
         let known = match self.may_compare(env.module) {
             true => self.field_names(record.kind, env.module),
             false => vec![],
         };
         let message = format!("`{}` has no field `{written}`", record.name);
         let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, path.span, message);
-        let near = super::nearest(&written, known.iter().map(String::as_str));
+        let mut near = super::nearest(&written, known.iter().map(String::as_str));
+        if near.is_empty() {
+            near = fields_of_modalities(record, &written);
+        }
         let last = near.first().and_then(|near| near.rsplit('.').next());
         let takes = |name: &str| {
             catalog::fields(record.kind)
@@ -180,16 +188,10 @@ impl<'a> Checker<'a> {
             diagnostic = diagnostic.note(format!("its fields: {}", list.join(", ")));
         }
         let last = path.names.last().map_or("", |name| name.value.as_str());
-        let elsewhere = catalog::ELSEWHERE.iter().find(|(name, _)| *name == last);
-        if let (true, Some((_, help))) = (near.is_empty(), elsewhere) {
-            diagnostic = diagnostic.help(*help);
+        if near.is_empty() {
+            diagnostic = said_elsewhere(diagnostic, last);
         }
-        let mut diagnostic = suggest(
-            diagnostic,
-            path.span,
-            &written,
-            known.iter().map(String::as_str),
-        );
+        let mut diagnostic = suggest_these(diagnostic, path.span, &written, &near);
         // `score` of a table may be a slip for `scores`, or the block may be an evaluation.
         let is_of_another = |kind: &Kind| catalog::fields(*kind).iter().any(|f| f.name == written);
         if Kind::ALL.iter().any(is_of_another) {
@@ -197,6 +199,56 @@ impl<'a> Checker<'a> {
                 edit.is_certain = false;
             }
         }
+        self.report(env, diagnostic);
+    }
+
+    /// `v.encoder`, or `encoder.v`: the modality and the other name, where one of two is a modality of a pretraining.
+    fn part_of_modality<'p>(
+        &self,
+        kind: Kind,
+        module: usize,
+        path: &'p Path,
+    ) -> Option<(&'p str, &'p str)> {
+        let [first, second] = path.names.as_slice() else {
+            return None;
+        };
+        let is_modality = |name: &str| {
+            let declared = self.declared(module, name);
+            declared.is_some_and(|(_, decl)| decl.kind.value == Kind::Modality)
+        };
+        let (first, second) = (first.value.as_str(), second.value.as_str());
+        let pair = match (is_modality(first), is_modality(second)) {
+            (true, _) => Some((first, second)),
+            (false, true) => Some((second, first)),
+            (false, false) => None,
+        };
+        pair.filter(|_| kind == Kind::Pretrain)
+    }
+
+    /// `field` is none that `modality` has.
+    fn unknown_of_modality(
+        &mut self,
+        env: &Env<'a>,
+        record: &Record<'a>,
+        path: &Path,
+        (modality, field): (&str, &str),
+    ) {
+        let known = || catalog::PER_MODALITY.iter().map(|f| f.name);
+        let message = format!("`{}` has no field `{path}`", record.name);
+        let list: Vec<String> = known().map(|name| format!("`{modality}.{name}`")).collect();
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, path.span, message)
+            .note(format!("fields of `{modality}`: {}", list.join(", ")));
+        let near: Vec<String> = like(field, known())
+            .iter()
+            .map(|name| format!("{modality}.{name}"))
+            .collect();
+        if near.is_empty() && catalog::PRETRAIN.iter().any(|f| f.name == field) {
+            let help = format!("`{field}` is one for all modalities: write `{field} = ...`");
+            diagnostic = diagnostic.help(help);
+        } else if near.is_empty() {
+            diagnostic = said_elsewhere(diagnostic, field);
+        }
+        let diagnostic = suggest_these(diagnostic, path.span, field, &near);
         self.report(env, diagnostic);
     }
 
@@ -446,5 +498,34 @@ impl<'a> Checker<'a> {
             }
         }
         self.report(env, diagnostic);
+    }
+}
+
+/// The name itself if it is known, else those near to it.
+fn like<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> Vec<String> {
+    match known.clone().find(|known| *known == name) {
+        Some(same) => vec![same.to_owned()],
+        None => super::nearest(name, known),
+    }
+}
+
+/// `f`, `encoder` for a field that modalities have: those of the record that may be meant, where they are at most two.
+fn fields_of_modalities(record: &Record<'_>, name: &str) -> Vec<String> {
+    let known = catalog::PER_MODALITY.iter().map(|f| f.name);
+    let [meant] = &like(name, known)[..] else {
+        return vec![];
+    };
+    let suffix = format!(".{meant}");
+    let own = record.entries.keys().filter(|path| path.ends_with(&suffix));
+    let own: Vec<String> = own.cloned().collect();
+    if own.len() > 2 { vec![] } else { own }
+}
+
+/// What other tools have as a field, and this language says in another place.
+fn said_elsewhere(diagnostic: Diagnostic, name: &str) -> Diagnostic {
+    let elsewhere = catalog::ELSEWHERE.iter().find(|(known, _)| *known == name);
+    match elsewhere {
+        Some((_, help)) => diagnostic.help(*help),
+        None => diagnostic,
     }
 }

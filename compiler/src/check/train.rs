@@ -48,26 +48,6 @@ impl<'a> Checker<'a> {
             ..slot.clone()
         };
         if call.operator.name == "cosine" {
-            if let [from, to, ..] = call.positional.as_slice()
-                && matches!(
-                    (&from.expr.kind, &to.expr.kind),
-                    (ExprKind::Number(_), ExprKind::Number(_))
-                )
-            {
-                let span = from.span().to(to.span());
-                let arrow = format!(
-                    "{} -> {}",
-                    self.sources.text(from.span()),
-                    self.sources.text(to.span())
-                );
-                let message =
-                    format!("`{place}` takes two rates `from -> to`, these are two numbers");
-                let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, span, message)
-                    .help(format!("write `{arrow}`"))
-                    .edit(span, arrow);
-                self.report(&from.env.clone(), diagnostic);
-                return None;
-            }
             let range = self.range(&named(call.get("range")?));
             let warmup = match call.get("warmup") {
                 Some(_) => self.number_of(&call, "warmup"),
@@ -261,9 +241,14 @@ impl<'a> Checker<'a> {
     pub(super) fn range(&mut self, slot: &Slot<'a>) -> Option<(Exact, Exact)> {
         let reduced = self.reduce(slot)?;
         let ExprKind::Arrow(from, to) = &reduced.expr.kind else {
-            let wanted =
-                Wanted::new("two rates `from -> to`", &[], &[]).example("cosine(0.0002 -> 0)");
-            self.wrong(slot, &reduced, &wanted);
+            let wanted = Wanted::new("two rates `from -> to`", &[], &[]);
+            let from = if let ExprKind::Number(_) = &reduced.expr.kind {
+                self.sources.text(reduced.span())
+            } else {
+                "0.0002"
+            };
+            let example = format!("cosine({from} -> 0)");
+            self.wrong(slot, &reduced, &wanted.example(&example));
             return None;
         };
         let from = self.quantity(&reduced.with(from), &catalog::RATE);
@@ -418,9 +403,20 @@ impl<'a> Checker<'a> {
             let percent = share
                 .times(Exact::whole(100))
                 .map_or_else(|| share.decimal(), Exact::decimal);
-            let message = format!("an overlap lies between 0 % and 100 %, this is {percent} %");
             // A number that several uses share is one mistake, where it is written.
             let written = self.reduce(slot)?;
+            let is_plain = matches!(&written.expr.kind, ExprKind::Number(n) if n.unit.is_none());
+            if is_plain && share > Exact::whole(1) && share <= Exact::whole(100) {
+                let text = format!("{}%", share.decimal());
+                let message = format!("an overlap is a share, this is {}", share.decimal());
+                let diagnostic = Diagnostic::error(codes::OVERLAP_RANGE, written.span(), message)
+                    .here("a unit is missing")
+                    .help(format!("write `{text}`"))
+                    .edit(written.span(), text);
+                self.report(&written.env, diagnostic);
+                return None;
+            }
+            let message = format!("an overlap lies between 0 % and 100 %, this is {percent} %");
             let diagnostic = Diagnostic::error(codes::OVERLAP_RANGE, written.span(), message)
                 .note("100 % is `within: same` with two draws; `overlap(0%, of: each)` lets the windows touch (Sec. 4.3)");
             self.report(&written.env, diagnostic);

@@ -192,7 +192,17 @@ impl<'a> Checker<'a> {
             };
             let mut diagnostic = Diagnostic::error(codes::OUT_OF_RANGE, slot.span(), message);
             let percent = quantity.value.over(Exact::whole(100));
-            if let (true, Some(share)) = (
+            let inverse = Exact::whole(1).over(quantity.value);
+            if let (true, Some(inverse)) = (measure.noun == catalog::FALL.noun, inverse)
+                && inverse >= least
+            {
+                let help = format!(
+                    "the rate is multiplied by it: to divide by {} write `{}`",
+                    quantity.value.decimal(),
+                    inverse.decimal()
+                );
+                diagnostic = diagnostic.help(help);
+            } else if let (true, Some(share)) = (
                 measure.dimension == Dimension::NUMBER && most <= Exact::whole(1),
                 percent,
             ) && share >= least

@@ -2,14 +2,14 @@
 
 use super::{Context, Function, LOSS, Value};
 use crate::catalog::{self, Family};
-use crate::check::{Bound, Checker, Slot, counted};
+use crate::check::{Bound, Checker, Slot, counted, nearest};
 use crate::codes;
 use crate::hir::Schedule;
 use crate::loss::{Embedding, EmbeddingOp, Loss, Part, Term, TermOp};
 use crate::units::{Exact, Quantity};
 use grammar::ast::{Arg, Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
-use grammar::span::Span;
+use grammar::span::{Span, Spanned};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -42,6 +42,11 @@ impl<'a> Checker<'a> {
             {
                 return self.loss_operator(slot, context);
             }
+        }
+        if let ExprKind::Member(base, name) = &callee.kind
+            && self.is_method(slot, base, name, args)
+        {
+            return None;
         }
         let function = self.loss_value(&slot.with(callee), context)?;
         let Value::Function(function) = function else {
@@ -81,6 +86,38 @@ impl<'a> Checker<'a> {
         };
         let value = self.loss_value(&slot.with(&arg.value), context)?;
         self.apply(slot, &function, value, context)
+    }
+
+    /// `z(v[2]).detach()`: a function stands before what it works on.
+    fn is_method(
+        &mut self,
+        slot: &Slot<'a>,
+        base: &'a Expr,
+        name: &Spanned<String>,
+        args: &'a [Arg],
+    ) -> bool {
+        let functions: Vec<&str> = catalog::operators()
+            .filter(|o| o.family == Family::Tensor && o.parameters.len() == 1 && !o.is_later)
+            .map(|o| o.name)
+            .collect();
+        let method = name.value.as_str();
+        let meant = if functions.contains(&method) {
+            vec![method.to_owned()]
+        } else {
+            nearest(method, functions.into_iter())
+        };
+        let ([meant], []) = (meant.as_slice(), args) else {
+            return false;
+        };
+        let written = format!("{meant}({})", self.sources.text(base.span));
+        let message = format!("there is no `.{method}` here");
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, name.span, message)
+            .help(format!(
+                "a function stands before what it works on: `{written}`"
+            ))
+            .edit(slot.span(), written);
+        self.report(&slot.env, diagnostic);
+        true
     }
 
     pub(in crate::check) fn call_declared(

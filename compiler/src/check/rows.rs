@@ -31,6 +31,22 @@ pub(super) struct Unrolled<'a> {
     env: Env<'a>,
 }
 
+/// The outermost loops that make no row.
+pub(super) fn empty_loops(items: &[BlockItem]) -> impl Iterator<Item = &For> {
+    items.iter().filter_map(|item| match item {
+        BlockItem::For(each) if !holds_row(&each.body) => Some(each),
+        BlockItem::For(_) | BlockItem::Row(_) | BlockItem::Field(_) | BlockItem::Allow(_) => None,
+    })
+}
+
+fn holds_row(items: &[BlockItem]) -> bool {
+    items.iter().any(|item| match item {
+        BlockItem::Row(_) => true,
+        BlockItem::For(each) => holds_row(&each.body),
+        BlockItem::Field(_) | BlockItem::Allow(_) => false,
+    })
+}
+
 impl<'a> Checker<'a> {
     /// Rows with what the `for`s around them set. `false`: a mistake is reported.
     pub(super) fn unroll(
@@ -71,11 +87,15 @@ impl<'a> Checker<'a> {
                     return false;
                 }
                 BlockItem::For(each) => {
-                    for turn in self.turns(each, settings, env).unwrap_or_else(|| {
+                    let mut turns = self.turns(each, settings, env).unwrap_or_else(|| {
                         is_right = false;
                         vec![]
-                    }) {
-                        let (settings, env) = turn;
+                    });
+                    if !holds_row(&each.body) {
+                        // One turn shows what else may be wrong with it.
+                        turns.truncate(1);
+                    }
+                    for (settings, env) in turns {
                         is_right &= self.unroll(&each.body, &settings, &env, rows);
                         // The table is full, and that is said: further turns could only say it again.
                         if !is_right && rows.len() >= self.rows_left {

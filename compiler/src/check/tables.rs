@@ -1,7 +1,7 @@
 //! Tables and figures: their columns, axes and rows.
 
 use super::record::Record;
-use super::rows::one_line;
+use super::rows::{empty_loops, one_line};
 use super::{Checker, Env, Slot, name_of, suggest};
 use crate::catalog;
 use crate::codes;
@@ -54,7 +54,16 @@ impl<'a> Checker<'a> {
         }
         self.rows_left -= unrolled.len().min(self.rows_left);
         let is_broken = self.modules[0].broken.contains(&decl.name.value);
-        if unrolled.is_empty() && is_right && !is_broken {
+        let empty: Vec<_> = empty_loops(&block.items).filter(|_| !is_broken).collect();
+        for each in &empty {
+            let diagnostic = Diagnostic::error(
+                codes::MISSING_FIELD,
+                each.paths[0].span.to(each.values.span),
+                "this `for` makes no row",
+            );
+            self.report(&env, diagnostic.help("write `row` in its braces"));
+        }
+        if unrolled.is_empty() && is_right && !is_broken && empty.is_empty() {
             let message = format!(
                 "{} `{}` has no rows",
                 decl.kind.value.word(),

@@ -7,7 +7,7 @@ use crate::check::{Bound, Checker, Env, Slot};
 use crate::codes;
 use grammar::ast::{Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::{Code, Diagnostic, Severity};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Mistakes of a loss in one run that are none in another with more modalities or views, or other networks.
@@ -81,7 +81,7 @@ impl<'a> Checker<'a> {
             views_at: None,
             groups,
             groups_at: BTreeMap::new(),
-            fixed: std::collections::BTreeSet::new(),
+            fixed: BTreeSet::new(),
         }
     }
 
@@ -96,7 +96,7 @@ impl<'a> Checker<'a> {
             env = env.bind(&param.value, Bound::Unknown);
         }
         let slot = Slot::new(expr, env, &decl.name.value);
-        self.budget = crate::check::MOST_STEPS;
+        self.allow_steps();
         let is_loss = decl.kind.value == Kind::Loss;
         if !is_loss && !self.is_of_losses(&slot) {
             // What an argument is may decide what is made of it.
@@ -176,7 +176,7 @@ impl<'a> Checker<'a> {
     }
 
     fn read_for(&mut self, slot: &Slot<'a>, is_loss: bool, context: &Context) {
-        self.budget = crate::check::MOST_STEPS;
+        self.allow_steps();
         self.losses.open(context);
         self.parts.clear();
         let value = self.loss_value(slot, context);

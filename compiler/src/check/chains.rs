@@ -1,10 +1,10 @@
 //! Chains of augmentations: links, their order and what they work on.
 
-use super::{Call, Checker, Slot, Wanted, named_call};
+use super::{Call, Checker, Slot, Wanted, argument};
 use crate::catalog::Family;
 use crate::codes;
 use crate::hir::{Chain, Clip, Domain, Fill, Levels, Link, Pair, Widths};
-use grammar::ast::{Arg, BinaryOp, ExprKind, Kind};
+use grammar::ast::{BinaryOp, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
 
@@ -230,13 +230,7 @@ impl<'a> Checker<'a> {
             ),
             _ => return,
         };
-        let argument = named_call(part.slot.expr).and_then(|(_, arguments)| {
-            let is_named = |arg: &&Arg| {
-                let name = arg.name.as_ref().map(|name| name.value.as_str());
-                matches!(name, Some("max" | "window"))
-            };
-            arguments.iter().find(is_named).or(arguments.first())
-        });
+        let argument = argument(part.slot.expr, &["max", "window"], 0);
         let place = argument.map_or(part.slot.span(), |arg| arg.value.span);
         let diagnostic =
             Diagnostic::warning(codes::AS_LARGE_AS_THE_CLIP, place, message).help(help);

@@ -5,7 +5,7 @@ use super::rows::one_line;
 use super::{Checker, Slot, Wanted, name_of, named_call};
 use crate::catalog;
 use crate::codes;
-use grammar::ast::{BlockItem, Body, Decl, Expr, ExprKind, Kind};
+use grammar::ast::{Body, Decl, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
 
@@ -107,11 +107,7 @@ fn changed(expr: &Expr) -> Option<(&Expr, Vec<Change<'_>>)> {
         return Some((callee, changes.collect()));
     }
     if let ExprKind::With(base, block) = &expr.kind {
-        let fields = block.items.iter().filter_map(|item| match item {
-            BlockItem::Field(field) => Some(field),
-            BlockItem::Row(_) | BlockItem::For(_) | BlockItem::Allow(_) => None,
-        });
-        let changes = fields.enumerate().map(|(position, field)| Change {
+        let changes = block.fields().enumerate().map(|(position, field)| Change {
             name: Some(field.path.to_string()),
             position,
             value: &field.value,

@@ -99,7 +99,7 @@ fn form_of(record: &Record<'_>) -> &'static Form {
 /// What has a field that the probe on frozen features does not have, with an example to copy.
 fn owner(field: &str) -> Option<&'static str> {
     if FINETUNED.needs.contains(&field) {
-        Some("a finetuning has it, such as `finetune8` of `experiments/downstream.cc`")
+        Some("a finetuning has it, such as `finetune8` of the prelude")
     } else if RETRIEVED.needs.contains(&field) {
         Some("a retrieval has it, such as `retrieval` of `experiments/downstream.cc`")
     } else if FUSED.needs.contains(&field) {

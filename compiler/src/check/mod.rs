@@ -384,6 +384,16 @@ fn named_call(expr: &Expr) -> Option<(&str, &[Arg])> {
     }
 }
 
+/// The argument of a call that has one of these names, else the one at `position`.
+fn argument<'e>(call: &'e Expr, names: &[&str], position: usize) -> Option<&'e Arg> {
+    let (_, arguments) = named_call(call)?;
+    let is_named = |arg: &&Arg| {
+        let name = arg.name.as_ref().map(|name| name.value.as_str());
+        name.is_some_and(|name| names.contains(&name))
+    };
+    arguments.iter().find(is_named).or(arguments.get(position))
+}
+
 impl<'a> Checker<'a> {
     fn new(
         sources: &'a Sources,

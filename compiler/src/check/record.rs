@@ -195,9 +195,7 @@ impl<'a> Checker<'a> {
         // `score` of a table may be a slip for `scores`, or the block may be an evaluation.
         let is_of_another = |kind: &Kind| catalog::fields(*kind).iter().any(|f| f.name == written);
         if Kind::ALL.iter().any(is_of_another) {
-            for edit in &mut diagnostic.edits {
-                edit.is_certain = false;
-            }
+            diagnostic.doubt();
         }
         self.report(env, diagnostic);
     }

@@ -2,7 +2,7 @@
 
 use super::{Checker, Slot, Wanted};
 use crate::codes;
-use grammar::ast::{BinaryOp, Block, BlockItem, Expr, ExprKind, Kind};
+use grammar::ast::{BinaryOp, Block, Expr, ExprKind, Kind};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
 
@@ -85,12 +85,8 @@ impl<'a> Checker<'a> {
         diagnostic: Diagnostic,
     ) -> Diagnostic {
         let fields: Vec<&str> = block
-            .items
-            .iter()
-            .filter_map(|item| match item {
-                BlockItem::Field(field) => Some(self.sources.text(field.span)),
-                BlockItem::Row(_) | BlockItem::For(_) | BlockItem::Allow(_) => None,
-            })
+            .fields()
+            .map(|field| self.sources.text(field.span))
             .collect();
         let [field] = fields.as_slice() else {
             return diagnostic

@@ -1,6 +1,6 @@
 //! Schedules, optimisers and relaxation policies.
 
-use super::{Checker, Slot, Wanted, counted, named_call};
+use super::{Checker, Slot, Wanted, argument, counted, named_call};
 use crate::catalog::{self, Family};
 use crate::codes;
 use crate::hir::{Across, Optimiser, Relaxation, Schedule, Within};
@@ -136,11 +136,7 @@ impl<'a> Checker<'a> {
         else {
             return;
         };
-        let argument = named_call(reduced.expr).and_then(|(_, arguments)| {
-            let is_named =
-                |arg: &&grammar::ast::Arg| arg.name.as_ref().is_some_and(|name| name.value == "ms");
-            arguments.iter().find(is_named).or(arguments.get(1))
-        });
+        let argument = argument(reduced.expr, &["ms"], 1);
         let place = argument.map_or(reduced.span(), |arg| arg.value.span);
         let steps = match late.as_slice() {
             [one] => format!("the step at epoch {one} never comes"),

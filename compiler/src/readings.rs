@@ -2,7 +2,7 @@
 //!
 //! This is about what two texts say, not about what an experiment comes to: `paper` and `released` are readings of one paper.
 
-use grammar::ast::{Block, BlockItem, Body, Decl, Expr, ExprKind, File, Item};
+use grammar::ast::{Block, Body, Decl, Expr, ExprKind, File, Item};
 use grammar::docs::{Doc, Note, Origin, Source};
 use grammar::span::{FileId, Sources, Span};
 use serde::Serialize;
@@ -209,11 +209,8 @@ fn decls(file: &File) -> impl Iterator<Item = &Decl> {
 
 /// The fields of a block with what is said of each.
 fn fields(sources: &Sources, file: &File, block: &Block, around: &[Source]) -> Vec<(String, Said)> {
-    let fields = block.items.iter().filter_map(|item| match item {
-        BlockItem::Field(field) => Some(field),
-        BlockItem::For(_) | BlockItem::Row(_) | BlockItem::Allow(_) => None,
-    });
-    fields
+    block
+        .fields()
         .map(|field| {
             let value = Some(written(sources, field.value.span));
             let said = Said::of(file.docs.get(&field.span), value, around);

@@ -160,6 +160,16 @@ pub struct Block {
     pub items: Vec<BlockItem>,
 }
 
+impl Block {
+    /// The fields that it sets, without those of its rows.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.items.iter().filter_map(|item| match item {
+            BlockItem::Field(field) => Some(field),
+            BlockItem::For(_) | BlockItem::Row(_) | BlockItem::Allow(_) => None,
+        })
+    }
+}
+
 /// One item of a block.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BlockItem {

@@ -179,7 +179,7 @@ impl Diagnostic {
     }
 
     /// What it suggests may be meant, no more.
-    pub(crate) fn doubt(&mut self) {
+    pub fn doubt(&mut self) {
         self.edits
             .iter_mut()
             .for_each(|edit| edit.is_certain = false);

@@ -80,22 +80,32 @@ fn is_head(tokens: &Tokens, i: usize, depth: usize) -> bool {
 pub(crate) fn open_before(tokens: &Tokens, i: usize) -> Vec<usize> {
     let mut open: Vec<usize> = vec![];
     for j in 0..i {
-        let opener = match tokens.at(j) {
-            "{" | "(" | "[" => {
-                open.push(j);
-                continue;
-            }
-            "}" => "{",
-            ")" => "(",
-            "]" => "[",
-            _ => continue,
-        };
-        // A closing bracket closes what was left open inside it.
-        if let Some(k) = open.iter().rposition(|&k| tokens.at(k) == opener) {
-            open.truncate(k);
-        }
+        open_or_close(tokens, j, &mut open);
     }
     open
+}
+
+/// What token `j` does to the brackets that stand open before it: one that opens is among them, one that closes closes what was
+/// left open inside it too. Returns how many brackets fit nothing for it.
+pub(crate) fn open_or_close(tokens: &Tokens, j: usize, open: &mut Vec<usize>) -> usize {
+    let opener = match tokens.at(j) {
+        "{" | "(" | "[" => {
+            open.push(j);
+            return 0;
+        }
+        "}" => "{",
+        ")" => "(",
+        "]" => "[",
+        _ => return 0,
+    };
+    match open.iter().rposition(|&k| tokens.at(k) == opener) {
+        Some(k) => {
+            let left_open = open.len() - 1 - k;
+            open.truncate(k);
+            left_open
+        }
+        None => 1,
+    }
 }
 
 /// Tokens `i` and following are `allow W0503`, or what looks meant so.

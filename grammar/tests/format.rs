@@ -4,6 +4,7 @@
 
 #[path = "generate/mod.rs"]
 mod generate;
+mod repository;
 
 use generate::{Choices, Noise, program};
 use grammar::ast::File;
@@ -11,6 +12,7 @@ use grammar::format::format;
 use grammar::places::same_but_for_places;
 use grammar::span::Sources;
 use proptest::prelude::*;
+use repository::files;
 
 fn laid_out(text: &str) -> Option<String> {
     let mut sources = Sources::default();
@@ -157,25 +159,6 @@ fn mistakes_are_returned() {
     let file = sources.add("test.cc", "loss x = a + + b\n");
     let found = format(&sources, file).unwrap_err();
     assert_eq!(found[0].code.0, "E0104");
-}
-
-/// All `.cc` files below a folder of the repository.
-#[allow(clippy::disallowed_methods)] // the texts are files of the repository
-fn files(folder: &str) -> Vec<std::path::PathBuf> {
-    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    let mut found = vec![];
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|suffix| suffix == "cc") {
-                found.push(path);
-            }
-        }
-    }
-    assert!(!found.is_empty(), "{folder}");
-    found
 }
 
 #[test]

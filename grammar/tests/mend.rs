@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 #![allow(clippy::disallowed_methods)] // the texts are files of the repository
 
-use std::path::{Path, PathBuf};
+mod repository;
+
+use std::path::Path;
 
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::{FileId, Sources};
 use grammar::{fix, parse};
+use repository::files;
 
 /// How many mutations are made of each file.
 const EACH: usize = 24;
@@ -18,20 +21,10 @@ const ROUNDS: usize = 10;
 
 /// The experiments and the preludes, each with its name.
 fn good() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut folders = vec![root.join("experiments"), root.join("compiler/prelude")];
-    let mut paths: Vec<PathBuf> = vec![];
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|suffix| suffix == "cc") {
-                paths.push(path);
-            }
-        }
-    }
+    let mut paths = files("../experiments");
+    paths.extend(files("../compiler/prelude"));
     paths.sort();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let texts = paths.iter().map(|path| {
         let name = path.strip_prefix(&root).unwrap().display().to_string();
         (name, std::fs::read_to_string(path).unwrap())

@@ -272,12 +272,9 @@ fn scored<'m>(modules: &'m [Module], table: &Table) -> Vec<&'m Expr> {
     let Some(Body::Block(block)) = decl.map(|decl| &decl.body) else {
         return vec![];
     };
-    let fields = block.items.iter().filter_map(|item| match item {
-        BlockItem::Field(field) => Some(field),
-        BlockItem::For(_) | BlockItem::Row(_) | BlockItem::Allow(_) => None,
-    });
     let is_read = |path: String| matches!(path.as_str(), "scores" | "draw");
-    fields
+    block
+        .fields()
         .filter(|field| is_read(field.path.to_string()))
         .map(|field| &field.value)
         .collect()

@@ -4,7 +4,7 @@ use super::place::{Inside, Place};
 use super::{Mistake, Repair};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Label};
-use crate::split::opens_item;
+use crate::split::{open_or_close, opens_item};
 
 /// `adam(mtm: (0.9, 0.999)), wd: 0.1)`: one bracket too many ends a call before its last argument.
 pub(super) fn closed_early(p: &Place) -> Option<Mistake> {
@@ -151,26 +151,8 @@ pub(super) fn unbalanced(p: &Place) -> Option<Mistake> {
 /// The offending bracket is one too many: without it the brackets behind it fit better than with the right one in its place.
 fn is_stray(p: &Place) -> bool {
     let misfits = |mut open: Vec<usize>| {
-        let mut count = 0;
-        for j in p.i + 1..p.tokens.list.len() {
-            let opener = match p.at(j) {
-                "{" | "(" | "[" => {
-                    open.push(j);
-                    continue;
-                }
-                "}" => "{",
-                ")" => "(",
-                "]" => "[",
-                _ => continue,
-            };
-            match open.iter().rposition(|&k| p.at(k) == opener) {
-                Some(k) => {
-                    count += open.len() - 1 - k;
-                    open.truncate(k);
-                }
-                None => count += 1,
-            }
-        }
+        let behind = p.i + 1..p.tokens.list.len();
+        let count: usize = behind.map(|j| open_or_close(p.tokens, j, &mut open)).sum();
         count + open.len()
     };
     let without = p.open[..p.open.len().saturating_sub(1)].to_vec();

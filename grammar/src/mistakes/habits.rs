@@ -92,7 +92,7 @@ pub(super) fn members_without_brackets(p: &Place) -> Option<Mistake> {
         last += 2;
     }
     let is_grouped = p.shape(p.i - 1) == Some(Shape::Number) && p.at(p.i + 1).len() == 3;
-    if last < p.i || equals + 1 == p.i || is_grouped {
+    if last < p.i || is_grouped {
         return None;
     }
     let members: Vec<&str> = (p.i + 1..=last).step_by(2).map(|i| p.at(i)).collect();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use compiler::Above;
 use compiler::hir::Program;
+use compiler::{Above, counted};
 use grammar::codes;
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::{FileId, Sources, Span};
@@ -45,10 +45,7 @@ impl Compiled {
             let codes: Vec<&str> = codes.into_iter().collect();
             (!found.is_empty()).then(|| format!("{count} ({})", codes.join(" ")))
         };
-        let notes = match notes.len() {
-            1 => listed(&notes, "1 note".to_owned()),
-            n => listed(&notes, format!("{n} notes")),
-        };
+        let notes = listed(&notes, counted(notes.len(), "note"));
         let silenced = listed(&silenced, format!("{} silenced", silenced.len()));
         let parts: Vec<String> = [notes, silenced].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(", "))
@@ -62,39 +59,29 @@ impl Compiled {
             .collect();
         let codes: BTreeSet<&str> = warnings.iter().map(|d| d.code.0).collect();
         let codes: Vec<&str> = codes.into_iter().collect();
-        let count = match warnings.len() {
-            0 => return None,
-            1 => "1 warning".to_owned(),
-            n => format!("{n} warnings"),
-        };
-        Some(format!("{count} ({})", codes.join(" ")))
+        let count = counted(warnings.len(), "warning");
+        (!warnings.is_empty()).then(|| format!("{count} ({})", codes.join(" ")))
     }
 
     /// Prints what is wrong or suspicious. Notes are for `check`.
     pub fn print_warnings(&self) {
-        let loud = self
-            .diagnostics
-            .iter()
-            .filter(|d| d.severity != Severity::Note);
-        let loud: Vec<Diagnostic> = loud.cloned().collect();
-        render::print(&self.sources, &loud, Format::Text);
+        self.print(|d| d.severity != Severity::Note);
     }
 
     /// Prints what is wrong.
     pub fn print_errors(&self) {
-        let errors = self
-            .diagnostics
-            .iter()
-            .filter(|d| d.severity == Severity::Error);
-        let errors: Vec<Diagnostic> = errors.cloned().collect();
-        render::print(&self.sources, &errors, Format::Text);
+        self.print(|d| d.severity == Severity::Error);
     }
 
     /// Prints all that is to be said unasked.
     pub fn print_loud(&self) {
-        let loud = self.diagnostics.iter().filter(|d| !d.is_quiet);
-        let loud: Vec<Diagnostic> = loud.cloned().collect();
-        render::print(&self.sources, &loud, Format::Text);
+        self.print(|d| !d.is_quiet);
+    }
+
+    fn print(&self, is_said: impl Fn(&&Diagnostic) -> bool) {
+        let said = self.diagnostics.iter().filter(is_said);
+        let said: Vec<Diagnostic> = said.cloned().collect();
+        render::print(&self.sources, &said, Format::Text);
     }
 
     /// The programs, if no file has an error.
@@ -168,14 +155,18 @@ pub fn program_of(
     let (program, found) = compiler::check_with(sources, root, &resolve, profile, set);
     let errors = found.into_iter().filter(|d| d.severity == Severity::Error);
     let errors: Vec<Diagnostic> = errors.collect();
-    let is_shipped = compiler::SHIPPED
-        .iter()
-        .any(|(name, _)| sources.get(root).name == format!("{name}.cc"));
-    if !errors.is_empty() && (set.is_some() || !is_shipped) {
+    if !errors.is_empty() && (set.is_some() || !is_shipped(sources, root)) {
         render::print(sources, &errors, Format::Text);
         return Err(Failure::said());
     }
     Ok(program)
+}
+
+/// Is it a module that ships with the compiler, and no file of the same name?
+pub fn is_shipped(sources: &Sources, file: FileId) -> bool {
+    let source = sources.get(file);
+    let mut shipped = compiler::SHIPPED.iter();
+    shipped.any(|(name, text)| source.name == format!("{name}.cc") && source.text == *text)
 }
 
 /// Checks a text that messages call `name`, with the modules that it uses.

@@ -2,41 +2,25 @@
 
 use compiler::columns;
 use compiler::origins::{Place, Texts};
-use grammar::ast::Kind;
 use serde_json::{Value, json};
 
-use super::named::{Experiment, Read};
+use super::named::{Experiment, Read, declared};
 use super::places::field_line;
 use super::value::{bound, fields};
 use crate::render::{Format, write_out};
 
 /// All names that can be explained, each with what it is: declarations, and the rows of tables.
 pub fn contents(read: &Read, texts: &Texts<'_>, format: Format) {
-    let is_table = |kind: Kind| matches!(kind, Kind::Table | Kind::Figure);
-    let declared = texts.declared(read.root);
+    let declared = declared(read, texts).into_iter();
     let mut names: Vec<[String; 3]> = declared
-        .filter(|decl| !is_table(decl.kind.value))
-        .map(|decl| {
-            [
-                decl.name.value.clone(),
-                decl.kind.value.word().to_owned(),
-                String::new(),
-            ]
-        })
+        .map(|(kind, name)| [name.to_owned(), kind.to_owned(), String::new()])
         .collect();
-    // The one pretraining of a bare file is declared by no line of it.
-    for one in &read.program.pretrains {
-        if names.iter().all(|[name, ..]| *name != one.name) {
-            names.push([one.name.clone(), "pretrain".to_owned(), String::new()]);
-        }
-    }
     for table in &read.program.tables {
         // The table of a file without one repeats its pretrainings.
         if texts.decl(read.root, &table.name).is_some() {
-            let rows = (1..).zip(&table.rows);
-            names.extend(rows.map(|(number, row)| {
+            names.extend(table.rows.iter().map(|row| {
                 [
-                    format!("{}:{number}", table.name),
+                    format!("{}:{}", table.name, row.number),
                     "row".to_owned(),
                     row.label.clone(),
                 ]

@@ -270,6 +270,23 @@ pub fn experiment<'p>(program: &'p Program, name: &str) -> Option<(String, Exper
     Some((format!("{}:{}", table.name, row.number), experiment))
 }
 
+/// The kind and name of all that a file declares beside its tables.
+pub fn declared<'r>(read: &'r Read, texts: &'r Texts<'_>) -> Vec<(&'r str, &'r str)> {
+    let is_table = |kind: Kind| matches!(kind, Kind::Table | Kind::Figure);
+    let mut declared: Vec<(&str, &str)> = texts
+        .declared(read.root)
+        .filter(|decl| !is_table(decl.kind.value))
+        .map(|decl| (decl.kind.value.word(), decl.name.value.as_str()))
+        .collect();
+    // The one pretraining of a bare file is declared by no line of it.
+    for one in &read.program.pretrains {
+        if declared.iter().all(|(_, name)| *name != one.name) {
+            declared.push((Kind::Pretrain.word(), &one.name));
+        }
+    }
+    declared
+}
+
 /// A table was named where one of its rows is meant.
 pub fn several(read: &Read, table: &Table) -> Failure {
     let name = &table.name;

@@ -3,27 +3,16 @@
 use compiler::hir::Table;
 use compiler::origins::Texts;
 use compiler::plan;
-use grammar::ast::Kind;
 use serde_json::{Value, json};
 
-use super::named::Read;
+use super::named::{Read, declared};
 use crate::render::{Format, write_out};
 
 /// Prints what a file declares, and its tables row by row, each under the name by which it is shown.
 pub fn file(read: &Read, texts: &Texts<'_>, format: Format) {
     let program = &read.program;
     let file = read.prefix.trim_end_matches(':');
-    let declared = texts.declared(read.root);
-    let mut declared: Vec<(&str, &str)> = declared
-        .filter(|decl| !matches!(decl.kind.value, Kind::Table | Kind::Figure))
-        .map(|decl| (decl.kind.value.word(), decl.name.value.as_str()))
-        .collect();
-    // The one pretraining of a bare file is declared by no line of it.
-    for one in &program.pretrains {
-        if declared.iter().all(|(_, name)| *name != one.name) {
-            declared.push(("pretrain", &one.name));
-        }
-    }
+    let declared = declared(read, texts);
     if format == Format::Json {
         let names = |wanted: &str| -> Vec<&str> {
             let of_kind = declared.iter().filter(|(kind, _)| *kind == wanted);

@@ -4,7 +4,7 @@ use compiler::hir::Provenance;
 use compiler::origins::{Named, Texts};
 use compiler::written;
 use grammar::ast::{Decl, Kind};
-use grammar::span::{FileId, Sources, Span};
+use grammar::span::{FileId, Span};
 use serde_json::json;
 
 use super::declared::without_fields;
@@ -12,7 +12,7 @@ use super::named::{self, Asked, Experiment, Found, Meaning, Read, is_module, no_
 use super::outline;
 use crate::cli::Show;
 use crate::failure::{Failure, Result};
-use crate::load::Reading;
+use crate::load::{Reading, is_shipped};
 use crate::render::{Format, write_out};
 
 /// Prints the module, the file or the value.
@@ -170,12 +170,6 @@ pub fn below<'f>(fields: &'f [(String, String)], path: Option<&str>) -> Vec<&'f 
         .iter()
         .filter(|(known, _)| path.is_none_or(|path| is_below(known, path)));
     kept.collect()
-}
-
-fn is_shipped(sources: &Sources, file: FileId) -> bool {
-    let source = sources.get(file);
-    let mut shipped = compiler::SHIPPED.iter();
-    shipped.any(|(name, text)| source.name == format!("{name}.cc") && source.text == *text)
 }
 
 /// Prints a declaration without fields in the words of the language, below who says it.

@@ -13,6 +13,7 @@ pub mod loss;
 pub mod nn;
 pub mod optim;
 pub mod parallel;
+pub mod parts;
 pub mod progress;
 pub mod stages;
 pub mod train;

@@ -1,5 +1,8 @@
 //! `crisscross-engine`: runs plans. People type `crisscross`, which starts it.
 
+#[cfg(feature = "media")]
+mod data_check;
+
 use clap::{Parser, Subcommand};
 use compiler::plan::Plan;
 use crisscross::render::write_out;
@@ -7,8 +10,6 @@ use records::folder::read_json;
 use records::report::{Format, report_of};
 use records::say;
 use records::site::Site;
-#[cfg(feature = "media")]
-use runtime::data::{check, manifest};
 use runtime::error::Error;
 use runtime::stages::{self, Outcome};
 use runtime::{device, doctor};
@@ -31,7 +32,7 @@ enum Command {
     Run(Run),
     /// Decodes files from end to end and says what is in them.
     #[cfg(feature = "media")]
-    DataCheck(DataCheck),
+    DataCheck(data_check::Arguments),
     /// Says what this engine has and what it lacks.
     Doctor {
         /// The site file.
@@ -59,26 +60,12 @@ struct Run {
     site: Option<PathBuf>,
 }
 
-#[cfg(feature = "media")]
-#[derive(clap::Args)]
-struct DataCheck {
-    /// One JSON object for each file.
-    #[arg(long, value_parser = ["text", "json"], default_value = "text")]
-    format: String,
-    /// The site file.
-    #[arg(long)]
-    site: Option<PathBuf>,
-    /// Names of data sets in the site file, folders or files.
-    #[arg(required = true)]
-    what: Vec<PathBuf>,
-}
-
 fn main() -> ExitCode {
     crisscross::failure::own_up_to_panics();
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run(&arguments),
         #[cfg(feature = "media")]
-        Command::DataCheck(arguments) => check_data(&arguments),
+        Command::DataCheck(arguments) => data_check::check_data(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
     };
     done.unwrap_or_else(|error| {
@@ -197,87 +184,4 @@ fn examine(site_file: Option<&Path>) -> Result<ExitCode, Error> {
     ));
     write_out(&(lines.join("\n") + "\n"));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Prints what is in the files; exit code 1 where one does not decode.
-#[cfg(feature = "media")]
-fn check_data(arguments: &DataCheck) -> Result<ExitCode, Error> {
-    let site = site(arguments.site.as_deref())?;
-    let mut files = vec![];
-    for what in &arguments.what {
-        files.extend(files_of(what, &site)?);
-    }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut counts = [0; 3];
-    check::check(&files, cores, &mut |found| {
-        counts[found.status as usize] += 1;
-        let line = match arguments.format.as_str() {
-            "json" => serde_json::to_string(&found).expect("a report is plain data"),
-            _ => found.to_string(),
-        };
-        write_out(&(line + "\n"));
-    });
-    let [ok, damaged, unreadable] = counts;
-    say(&format!(
-        "{} files: {ok} ok, {damaged} damaged, {unreadable} unreadable",
-        files.len()
-    ));
-    Ok(if ok == files.len() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
-}
-
-/// The files of a data set that the site file names (those of its CSV, whether they exist or not, else all in its root), or of a
-/// folder, or the file itself.
-#[cfg(feature = "media")]
-fn files_of(what: &Path, site: &Site) -> Result<Vec<PathBuf>, Error> {
-    let name = what.to_str().filter(|name| site.data.contains_key(*name));
-    let folder = match name {
-        Some(name) => {
-            let root = site.root(name)?;
-            if let Some(files) = manifest::csv_files(name, root)? {
-                return Ok(files.into_iter().collect());
-            }
-            &root.root
-        }
-        None => what,
-    };
-    if folder.is_file() {
-        return Ok(vec![folder.to_owned()]);
-    }
-    let files = if folder.is_dir() {
-        check::media_below(folder)?
-    } else {
-        vec![]
-    };
-    if !files.is_empty() {
-        return Ok(files);
-    }
-    let known: Vec<&str> = site.data.keys().map(String::as_str).collect();
-    let (message, help) = if folder.is_dir() {
-        (
-            format!("there is no media file in `{}`", folder.display()),
-            "name a folder with video or sound files".to_owned(),
-        )
-    } else {
-        let known = if known.is_empty() {
-            "it names none".to_owned()
-        } else {
-            format!("it names {}", known.join(", "))
-        };
-        (
-            "it is no data set of the site file, no folder and no file".to_owned(),
-            format!(
-                "correct the path, or add `[data.{}]` to `crisscross.toml`; {known}",
-                what.display()
-            ),
-        )
-    };
-    Err(Error::Data {
-        name: what.display().to_string(),
-        message,
-        help,
-    })
 }

@@ -1,15 +1,14 @@
-//! `data`: the engine opens and decodes files.
+//! `data check`: every file decoded from end to end.
 
 use std::ffi::OsString;
 
-use crate::cli::Data;
+use crate::cli::DataCheck;
 use crate::failure::Result;
 use crate::handover;
 use crate::render::Format;
 
-/// Hands the look at data sets to the engine.
-pub fn data(arguments: &Data) -> Result<()> {
-    let Data::Check(arguments) = arguments;
+/// Hands the names and paths to the engine.
+pub fn check(arguments: &DataCheck) -> Result<()> {
     let mut command: Vec<OsString> = vec!["data-check".into()];
     if arguments.format == Format::Json {
         command.extend(["--format".into(), "json".into()]);

@@ -1,0 +1,13 @@
+//! `data`: the engine opens and decodes files.
+
+mod check;
+
+use crate::cli::Data;
+use crate::failure::Result;
+
+/// Hands the look at data sets to the engine.
+pub fn data(arguments: &Data) -> Result<()> {
+    match arguments {
+        Data::Check(arguments) => check::check(arguments),
+    }
+}

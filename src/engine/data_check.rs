@@ -1,0 +1,104 @@
+//! `data-check`: decodes files from end to end and says what is in them.
+
+use crisscross::render::write_out;
+use records::say;
+use records::site::Site;
+use runtime::data::{check, manifest};
+use runtime::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// `data-check`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// One JSON object for each file.
+    #[arg(long, value_parser = ["text", "json"], default_value = "text")]
+    format: String,
+    /// The site file.
+    #[arg(long)]
+    site: Option<PathBuf>,
+    /// Names of data sets in the site file, folders or files.
+    #[arg(required = true)]
+    what: Vec<PathBuf>,
+}
+
+/// Prints what is in the files; exit code 1 where one does not decode.
+pub fn check_data(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let site = crate::site(arguments.site.as_deref())?;
+    let mut files = vec![];
+    for what in &arguments.what {
+        files.extend(files_of(what, &site)?);
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut counts = [0; 3];
+    check::check(&files, cores, &mut |found| {
+        counts[found.status as usize] += 1;
+        let line = match arguments.format.as_str() {
+            "json" => serde_json::to_string(&found).expect("a report is plain data"),
+            _ => found.to_string(),
+        };
+        write_out(&(line + "\n"));
+    });
+    let [ok, damaged, unreadable] = counts;
+    say(&format!(
+        "{} files: {ok} ok, {damaged} damaged, {unreadable} unreadable",
+        files.len()
+    ));
+    Ok(if ok == files.len() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The files of a data set that the site file names (those of its CSV, whether they exist or not, else all in its root), or of a
+/// folder, or the file itself.
+fn files_of(what: &Path, site: &Site) -> Result<Vec<PathBuf>, Error> {
+    let name = what.to_str().filter(|name| site.data.contains_key(*name));
+    let folder = match name {
+        Some(name) => {
+            let root = site.root(name)?;
+            if let Some(files) = manifest::csv_files(name, root)? {
+                return Ok(files.into_iter().collect());
+            }
+            &root.root
+        }
+        None => what,
+    };
+    if folder.is_file() {
+        return Ok(vec![folder.to_owned()]);
+    }
+    let files = if folder.is_dir() {
+        check::media_below(folder)?
+    } else {
+        vec![]
+    };
+    if !files.is_empty() {
+        return Ok(files);
+    }
+    let known: Vec<&str> = site.data.keys().map(String::as_str).collect();
+    let (message, help) = if folder.is_dir() {
+        (
+            format!("there is no media file in `{}`", folder.display()),
+            "name a folder with video or sound files".to_owned(),
+        )
+    } else {
+        let known = if known.is_empty() {
+            "it names none".to_owned()
+        } else {
+            format!("it names {}", known.join(", "))
+        };
+        (
+            "it is no data set of the site file, no folder and no file".to_owned(),
+            format!(
+                "correct the path, or add `[data.{}]` to `crisscross.toml`; {known}",
+                what.display()
+            ),
+        )
+    };
+    Err(Error::Data {
+        name: what.display().to_string(),
+        message,
+        help,
+    })
+}

@@ -86,6 +86,7 @@ codes! {
     NO_WHOLE_BATCH = "E0709": "an epoch is smaller than one batch";
     WARM_UP_TOO_LONG = "E0710": "the warm-up is longer than the run";
     LATE_STEP = "W0711": "a step of a schedule lies behind the end of the run";
+    NO_CLASSES = "E0712": "what is scored has classes";
     SAME_RUN = "W0801": "two rows of a table are the same run";
     SAME_NUMBERS = "W0802": "two rows of a table expect the same numbers";
     SAME_COLUMN = "W0803": "two columns of a table are the same evaluation";

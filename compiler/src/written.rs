@@ -269,10 +269,10 @@ pub fn data(data: &Data) -> String {
 }
 
 fn files(set: &Files, is_video: bool) -> String {
-    let mut parts = vec![
-        format!("train: {}", count(set.train)),
-        format!("classes: {}", set.classes),
-    ];
+    let mut parts = vec![format!("train: {}", count(set.train))];
+    if set.classes > 0 {
+        parts.push(format!("classes: {}", set.classes));
+    }
     if is_video {
         parts.push(format!("requires: [{}]", set.requires.join(", ")));
     }

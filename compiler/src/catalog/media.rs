@@ -33,10 +33,10 @@ const TRAIN: Parameter = needs(
     Type::Quantity(COUNT),
     "the training clips as published, for estimates; the files themselves are counted by `run`",
 );
-const CLASSES: Parameter = needs(
+const CLASSES: Parameter = may(
     "classes",
     Type::Quantity(SMALL_COUNT),
-    "the number of different labels",
+    "the number of different labels; without it the files have none, and can be trained on but not scored",
 );
 const SHORT_SOURCES: Parameter = needs(
     "short",
@@ -183,7 +183,11 @@ pub(super) const OPERATORS: &[Operator] = &[
         "ours",
         &[
             needs("clips", Type::Quantity(SMALL_COUNT), "how many there are"),
-            CLASSES,
+            needs(
+                "classes",
+                Type::Quantity(SMALL_COUNT),
+                "the number of different labels",
+            ),
             needs("length", Type::Quantity(DURATION), "how long each clip is"),
             needs(
                 "lag",

@@ -305,7 +305,11 @@ impl<'a> Checker<'a> {
                     continue;
                 };
                 let (part, whole, what) = if self.is_part(&seen.name, &scored.name) {
-                    (seen, scored, format!("{} classes", seen.classes))
+                    let what = match seen.classes {
+                        0 => "its clips".to_string(),
+                        classes => format!("{classes} classes"),
+                    };
+                    (seen, scored, what)
                 } else if self.is_part(&scored.name, &seen.name) {
                     (scored, seen, "its clips".to_string())
                 } else {

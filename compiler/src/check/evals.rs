@@ -223,7 +223,9 @@ impl<'a> Checker<'a> {
             (&data, &uses, &clip, record.slot("data"))
         {
             let user = format!("`{}`", record.name);
-            self.check_stream(&slot, data, uses, &user, clip.stream());
+            if self.check_stream(&slot, data, uses, &user, clip.stream()) {
+                self.check_labelled(&slot, data, &user);
+            }
         }
         if let (Some(uses), Some(clip), Some(augment)) = (&uses, &clip, &augment) {
             self.advise_on_cutout(record, uses, clip, augment);

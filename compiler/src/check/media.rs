@@ -512,7 +512,10 @@ impl<'a> Checker<'a> {
             );
             return None;
         };
-        let classes = self.whole_of(&call, "classes");
+        let classes = match call.get("classes") {
+            None if call.operator.name != "synthetic" => Some(0),
+            _ => self.whole_of(&call, "classes"),
+        };
         let splits = match call.get("splits") {
             Some(_) => self.whole_of(&call, "splits"),
             None => Some(1),
@@ -687,6 +690,22 @@ impl<'a> Checker<'a> {
             self.report(&slot.env, diagnostic);
         }
         has
+    }
+
+    /// Classes of `data` are needed that its declaration does not have.
+    pub(super) fn check_labelled(&mut self, slot: &Slot<'a>, data: &Data, user: &str) {
+        let (Data::Videos(files) | Data::Sounds(files)) = data else {
+            return;
+        };
+        if files.classes > 0 {
+            return;
+        }
+        let message = format!("{user} scores classes, and `{}` has none", files.name);
+        let diagnostic = Diagnostic::error(codes::NO_CLASSES, slot.span(), message).help(format!(
+            "declare how many labels its files have, `{}(..., classes: 10)`, or score on another data set",
+            if matches!(data, Data::Videos(_)) { "videos" } else { "sounds" }
+        ));
+        self.report(&slot.env, diagnostic);
     }
 }
 

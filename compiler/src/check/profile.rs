@@ -136,7 +136,7 @@ fn stand_in(cap: &Synthetic, data: Data) -> Data {
             ..own
         },
         Data::Videos(files) | Data::Sounds(files) => Synthetic {
-            classes: files.classes.min(cap.classes),
+            classes: files.classes.clamp(1, cap.classes.max(1)),
             streams: files.requires,
             splits: files.splits,
             ..cap.clone()

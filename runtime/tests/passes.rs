@@ -168,6 +168,7 @@ fn loaded(work: &plan::Pretrain) -> Batch {
         ahead: 1,
         max_bad_share: 0.0,
         first_step: 0,
+        augment_on: None,
     };
     Loader::new(source, work, &options)
         .unwrap()

@@ -94,6 +94,17 @@ impl Draws {
         self.words[self.used - 1]
     }
 
+    /// A random bit of its own for each number, whatever was drawn before.
+    pub fn bit_at(&self, number: u64) -> bool {
+        let counter = [
+            number as u32,
+            (number >> 32) as u32,
+            self.stream[0],
+            self.stream[1],
+        ];
+        philox(counter, self.key)[0] & 1 == 1
+    }
+
     /// The next 64 random bits.
     fn long(&mut self) -> u64 {
         let low = u64::from(self.bits());

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod check;
 #[cfg(feature = "media")]
 pub mod decode;
+mod decoded;
 #[cfg(feature = "media")]
 pub mod files;
 #[cfg(test)]
@@ -14,13 +15,16 @@ mod fixtures;
 mod index;
 pub mod loader;
 pub mod manifest;
+pub mod order;
 mod ordered;
 pub mod reader;
+mod reading;
 pub mod sampler;
 pub mod source;
 pub mod synthetic;
 #[cfg(all(test, feature = "media"))]
 mod tests;
+mod views;
 
 use crate::error::Result;
 use compiler::hir::Data;

@@ -1,10 +1,12 @@
 //! Clips for evaluation: each sample's windows, read on several threads and handed out in order.
 
 use super::admission::{Tally, cause, name_of, short_of};
-use super::loader::{Options, make_view, request};
+use super::loader::Options;
 use super::ordered::Ordered;
+use super::reading::request;
 use super::sampler::{SLACK, Unfit};
-use super::source::{ClipSource, Limits, Streams};
+use super::source::{ClipSource, Limits, Streams, Ticks};
+use super::views::make_views;
 use crate::augment::Key;
 use crate::error::{Error, Result};
 use compiler::hir::{self, Clip, Clips, Short};
@@ -162,12 +164,21 @@ fn views(
         .map(|&start| request(&eval.clip, start, eval.clip.ticks()))
         .collect();
     let ticks = source.read(clip as usize, &requests).map_err(refuse)?;
-    let view = |(window, ticks)| {
-        let key = key.child(&format!("{window}/{}", eval.uses));
-        make_view(&eval.clip, chain, ticks, &key)
-    };
-    let views: Vec<Tensor> = ticks.iter().enumerate().map(view).collect();
+    let keys = (0..ticks.len()).map(|window| key.child(&format!("{window}/{}", eval.uses)));
+    let views: Vec<Tensor> = (ticks.iter().zip(keys))
+        .map(|(ticks, key)| view(&eval.clip, chain, ticks, &key))
+        .collect();
     Ok(Tensor::cat(&views, 0))
+}
+
+/// One view: windows are made one by one, which stays in the processor's cache.
+fn view(clip: &Clip, chain: Option<&hir::Chain>, ticks: &Ticks, key: &Key) -> Tensor {
+    make_views(
+        clip,
+        chain,
+        std::slice::from_ref(ticks),
+        std::slice::from_ref(key),
+    )
 }
 
 /// The limits of the stream that the clip is cut from, and what it is called.

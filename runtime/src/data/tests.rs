@@ -24,6 +24,7 @@ const OPTIONS: Options = Options {
     ahead: 2,
     max_bad_share: 0.05,
     first_step: 0,
+    augment_on: None,
 };
 
 fn videos() -> (hir::Files, Arc<dyn ClipSource>) {

@@ -15,5 +15,6 @@ pub mod optim;
 pub mod parallel;
 pub mod parts;
 pub mod progress;
+pub mod sheet;
 pub mod stages;
 pub mod train;

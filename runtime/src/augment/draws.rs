@@ -23,6 +23,11 @@ impl Key {
         }
     }
 
+    /// The path, such as `sample/17/epoch/3`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Any other place, such as `init/v.f.layer1.0.weight`.
     pub fn at(seed: u64, path: &str) -> Self {
         Self {

@@ -73,6 +73,11 @@ fn filter_bank(bands: usize, fft: usize, rate_hz: f64, device: Device) -> Tensor
         .view([bands as i64, bins as i64])
 }
 
+/// The band whose filter peaks at a frequency, counted from 0, a fraction between two of them: where an axis marks it.
+pub fn band_of(hertz: f64, bands: u32, rate_hz: f64) -> f64 {
+    to_mel(hertz) / to_mel(rate_hz / 2.0) * f64::from(bands + 1) - 1.0
+}
+
 /// Slaney's scale is linear below this frequency and logarithmic above.
 const KNEE_HERTZ: f64 = 1000.0;
 /// Hertz per mel of the linear part.

@@ -192,6 +192,13 @@ fn augment_link(link: &Link, name: &str, batch: Tensor, size: u32, keys: &[Key])
     }
 }
 
+/// Normalised views f32 `[B, 3, T, H, W]` as pictures: u8 `[B, T, H, W, 3]`. What is darker than black or brighter than white is
+/// drawn as these.
+pub fn levels_of(views: &Tensor) -> Tensor {
+    let levels = denormalise(views).round().clamp(0.0, 255.0);
+    levels.to_kind(Kind::Uint8).permute([0, 2, 3, 4, 1])
+}
+
 /// Test frames: the shorter side resized to `size / 0.875`, then the centre. Nothing is random.
 ///
 /// Takes and returns what [`augment_frames`] does.

@@ -52,18 +52,18 @@ pub struct Loader {
 }
 
 /// One sample of a batch, or what was tried for it.
-struct Sample {
-    made: Made,
+pub(super) struct Sample {
+    pub made: Made,
     /// The place of its random numbers.
-    key: Key,
+    pub key: Key,
     /// The clips that were read, the last one with success.
-    tried: Vec<u32>,
+    pub tried: Vec<u32>,
     /// Names of those that could not be read, and why.
-    failed: Vec<(String, String)>,
+    pub failed: Vec<(String, String)>,
 }
 
 /// How far a thread has brought a sample.
-enum Made {
+pub(super) enum Made {
     /// The spans that it asks for.
     Ticks(Vec<Ticks>),
     /// Its views by modality and number, each a batch of one.
@@ -81,37 +81,16 @@ impl Loader {
         options: &Options,
     ) -> Result<Self> {
         let settings = &pretrain.settings;
-        let sampler = Sampler::new(
-            &settings.relax,
-            settings.views,
-            short_of(&settings.data),
-            &settings.modalities,
-        );
-        let admission = Admission::new(
-            source.as_ref(),
-            &settings.data,
-            &sampler,
-            options.max_bad_share,
-        )?;
+        let augments = options.augment_on.is_none();
+        let (work, admission) = Work::new(source, pretrain, options.max_bad_share, augments)?;
         let tally = Tally::new(
             name_of(&settings.data),
             options.max_bad_share,
             admission.clips.len(),
         );
         let batch = u64::from(settings.bs);
-        let per_epoch = settings.steps_per_epoch() * batch;
-        let positions = options.first_step * batch..per_epoch * u64::from(settings.ep);
-        let reading = Reading::of(pretrain);
-        let work = Work {
-            name: name_of(&settings.data).to_owned(),
-            source,
-            sampler,
-            reading: reading.clone(),
-            order: Order::new(settings.seed, admission.clips.as_slice().into()),
-            seed: settings.seed,
-            per_epoch,
-            augments: options.augment_on.is_none(),
-        };
+        let positions = options.first_step * batch..work.per_epoch * u64::from(settings.ep);
+        let reading = work.reading.clone();
         let samples = Ordered::new(
             positions,
             options.threads,
@@ -217,21 +196,53 @@ impl Batches for Loader {
 }
 
 /// What a thread needs to make any sample.
-struct Work {
+pub(super) struct Work {
     /// The data set's.
     name: String,
-    source: Arc<dyn ClipSource>,
-    sampler: Sampler,
-    reading: Reading,
+    pub source: Arc<dyn ClipSource>,
+    pub sampler: Sampler,
+    pub reading: Reading,
     order: Order,
     seed: u64,
-    per_epoch: u64,
+    /// Samples of an epoch.
+    pub per_epoch: u64,
     augments: bool,
 }
 
 impl Work {
+    /// What makes the samples of `pretrain`, down to its views where it `augments`, and which clips take part.
+    ///
+    /// # Errors
+    /// As [`Admission::new`].
+    pub fn new(
+        source: Arc<dyn ClipSource>,
+        pretrain: &plan::Pretrain,
+        max_bad_share: f64,
+        augments: bool,
+    ) -> Result<(Self, Admission)> {
+        let settings = &pretrain.settings;
+        let sampler = Sampler::new(
+            &settings.relax,
+            settings.views,
+            short_of(&settings.data),
+            &settings.modalities,
+        );
+        let admission = Admission::new(source.as_ref(), &settings.data, &sampler, max_bad_share)?;
+        let work = Self {
+            name: name_of(&settings.data).to_owned(),
+            source,
+            sampler,
+            reading: Reading::of(pretrain),
+            order: Order::new(settings.seed, admission.clips.as_slice().into()),
+            seed: settings.seed,
+            per_epoch: settings.steps_per_epoch() * u64::from(settings.bs),
+            augments,
+        };
+        Ok((work, admission))
+    }
+
     /// The sample at a position counted over all epochs.
-    fn sample(&self, position: u64) -> Result<Sample> {
+    pub fn sample(&self, position: u64) -> Result<Sample> {
         let (epoch, position) = (position / self.per_epoch, position % self.per_epoch);
         let (mut clip, round) = self.order.at(epoch, position);
         let id = round * self.source.len() as u64 + u64::from(clip);

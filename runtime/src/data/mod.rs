@@ -14,6 +14,7 @@ mod fixtures;
 #[cfg(feature = "media")]
 mod index;
 pub mod loader;
+pub mod look;
 pub mod manifest;
 pub mod order;
 mod ordered;

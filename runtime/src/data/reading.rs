@@ -133,6 +133,15 @@ impl Reading {
         self.decodes.iter().map(request_of).collect()
     }
 
+    /// The ticks of each view of one sample, by modality and number, in what was `decoded` for its requests.
+    pub fn ticks(&self, decoded: &[Ticks]) -> BTreeMap<(String, u32), Ticks> {
+        let of = |slice: &Slice| {
+            let ticks = slice.of(&decoded[slice.decode]);
+            ((slice.modality.clone(), slice.view), ticks)
+        };
+        self.slices.iter().map(of).collect()
+    }
+
     /// The views of some samples, by modality and number.
     ///
     /// - `decoded`: for each request, what was decoded of each sample.

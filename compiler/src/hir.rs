@@ -1145,6 +1145,8 @@ pub struct Program {
     pub set: Vec<String>,
     /// The file is nothing but a loss.
     pub is_bare: bool,
+    /// The data sets that the file itself declares, in its order.
+    pub data: Vec<Data>,
     /// The pretrainings that the file itself declares, in its order. A bare file has one, `main`.
     pub pretrains: Vec<NamedPretrain>,
     /// The evaluations that the file itself declares and that name their data set.

@@ -4,7 +4,7 @@ use super::record::Record;
 use super::{Checker, Env, Slot, Wanted};
 use crate::codes;
 use crate::hash;
-use crate::hir::{self, NamedPretrain, Program};
+use crate::hir::{self, Data, NamedPretrain, Program};
 use grammar::ast::{Body, Decl, Kind};
 use grammar::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +14,11 @@ use std::sync::Arc;
 impl<'a> Checker<'a> {
     /// All that the root file declares, closed.
     pub(super) fn program(&mut self) -> Option<Program> {
+        let mut data = vec![];
         for module in 0..self.modules.len() {
-            if !self.modules[module].is_shipped {
+            if module == 0 {
+                data = self.check_declarations(module);
+            } else if !self.modules[module].is_shipped {
                 self.check_declarations(module);
             }
         }
@@ -111,6 +114,7 @@ impl<'a> Checker<'a> {
             is_toy: self.caps.is_some(),
             set: vec![],
             is_bare: self.modules[0].is_bare,
+            data,
             pretrains,
             evals,
             tables,
@@ -140,8 +144,9 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Reads the declarations that nothing may use, so that a mistake in one is found in any case.
-    fn check_declarations(&mut self, module: usize) {
+    /// Reads the declarations that nothing may use, so that a mistake in one is found in any case. Returns the data sets among them.
+    fn check_declarations(&mut self, module: usize) -> Vec<Data> {
+        let mut sets = vec![];
         let decls: Vec<&'a Decl> = self.decls(module).collect();
         for decl in decls {
             let name = decl.name.value.as_str();
@@ -155,7 +160,7 @@ impl<'a> Checker<'a> {
             self.allow_steps();
             match decl.kind.value {
                 Kind::Modality => drop(self.modality(&slot)),
-                Kind::Data => drop(self.data_set(&slot, name)),
+                Kind::Data => sets.extend(self.data_set(&slot, name)),
                 Kind::Augment => drop(self.chain(&slot, None)),
                 Kind::Layers => drop(self.network(&slot, super::layers::Role::Any)),
                 Kind::Relaxation => drop(self.policy(&slot)),
@@ -171,6 +176,7 @@ impl<'a> Checker<'a> {
                 | Kind::Figure => {}
             }
         }
+        sets
     }
 }
 

@@ -69,6 +69,7 @@ fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
         is_toy: false,
         set: vec![],
         is_bare: false,
+        data: vec![],
         pretrains: vec![],
         evals: vec![],
         tables: vec![table],

@@ -345,6 +345,8 @@ pub struct Place {
 pub enum Data {
     /// Open and decode every file and say what is in it
     Check(DataCheck),
+    /// Draw what the training step of a row gets of a sample: frames and spectrograms after augmentation, with their times
+    Show(DataShow),
 }
 
 /// `crisscross data check`.
@@ -359,6 +361,41 @@ pub struct DataCheck {
     /// The site file; by default the nearest `crisscross.toml` here or above
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,
+}
+
+/// `crisscross data show`.
+#[derive(Debug, Args)]
+pub struct DataShow {
+    /// The file, or a pretraining or row: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`
+    #[arg(value_name = "FILE|NAME")]
+    pub what: String,
+    /// The row of a file: its number in the first table, `TABLE:ROW` with a number or label, or a pretraining; without it the first
+    #[arg(long, value_name = "ROW")]
+    pub row: Option<String>,
+    /// The first sample, by its place in the epoch: sample 0 is the first of the first batch
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub sample: u64,
+    /// So many samples, one below the other
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=16))]
+    pub samples: u64,
+    /// The epoch, from 0
+    #[arg(long, value_name = "E", default_value_t = 0)]
+    pub epoch: u64,
+    /// The frames as decoded and the spectrograms of the sound as decoded, too
+    #[arg(long)]
+    pub raw: bool,
+    /// The picture, PNG
+    #[arg(long, value_name = "FILE", default_value = "sheet.png")]
+    pub out: PathBuf,
+    /// The row of the toy profile, on rendered clips
+    #[arg(long)]
+    pub toy: bool,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// `crisscross doctor`.

@@ -1,8 +1,12 @@
 //! Replaces this process by `crisscross-engine`, the binary beside it that holds the tensor library.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufWriter, Seek};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde::Serialize;
 
 use crate::failure::{Failure, Result};
 
@@ -18,6 +22,30 @@ pub fn exec(arguments: Vec<OsString>) -> Failure {
         Err(failure) => return failure,
     };
     let cause = replace(Command::new(&engine).args(arguments));
+    Failure::new(format!("cannot start `{}`: {cause}", engine.display())).help(SETUP)
+}
+
+/// [`exec`] with a value as JSON on the engine's standard input: a file without a name, so nothing stays behind.
+pub fn exec_with(arguments: Vec<OsString>, value: &impl Serialize) -> Failure {
+    let engine = match find() {
+        Ok(engine) => engine,
+        Err(failure) => return failure,
+    };
+    let written = || -> std::io::Result<File> {
+        let mut file = BufWriter::new(tempfile::tempfile()?);
+        serde_json::to_writer(&mut file, value)?;
+        let mut file = file.into_inner()?;
+        file.rewind()?;
+        Ok(file)
+    };
+    let input = match written() {
+        Ok(input) => input,
+        Err(cause) => {
+            return Failure::new(format!("cannot write a temporary file: {cause}"))
+                .help("make room, or set TMPDIR to a folder that can be written");
+        }
+    };
+    let cause = replace(Command::new(&engine).args(arguments).stdin(input));
     Failure::new(format!("cannot start `{}`: {cause}", engine.display())).help(SETUP)
 }
 

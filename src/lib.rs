@@ -9,3 +9,4 @@ pub mod files;
 pub mod handover;
 pub mod load;
 pub mod render;
+pub mod shown;

@@ -1207,3 +1207,59 @@ fn fix_mends_what_is_certain_and_says_what_is_left() {
         (0, "fixed 0 mistakes in 0 files; none is left\n", "")
     );
 }
+
+/// What there is nothing to show of ends before the engine is looked for.
+#[test]
+fn a_sample_that_no_step_reads_is_not_shown() {
+    let table = b"use paper
+data here = synthetic(clips: 8, classes: 2, length: 4s, lag: 0.3s, seed: 1)
+modality t = text(clip: 1s, tokens: 8tokens, from: captions)
+data said = videos(train: 8, classes: 2, requires: [v, a, captions], short: skip)
+pretrain words = crisscross with {
+  data = said
+  modalities = [v, a, t]
+  t.augment = drop_words(p: 0.1)
+  t.f = bag_of_words(vocab: 64, width: 32) - proj
+  t.h = pred
+}
+table shown {
+  of = crisscross
+  row
+  row ep = 0
+  row data = here, bs = 4, es = 9, ep = 2
+}
+";
+    let folder = folder(&[("a.cc", table)]);
+    for (arguments, code, says) in [
+        (
+            "",
+            1,
+            "data set `KS` is not on this machine: no root in `crisscross.toml`",
+        ),
+        (
+            "",
+            1,
+            "see the same row on rendered clips: `crisscross data show a.cc --toy`",
+        ),
+        ("--row 2", 2, "the row trains no epoch (`ep = 0`)"),
+        (
+            "--row 3 --epoch 2",
+            2,
+            "there is no epoch 2\n  = help: the row trains 2 epochs, 0 to 1",
+        ),
+        ("--row 3 --sample 8", 2, "there is no sample 8 in an epoch"),
+        (
+            "--row 3 --sample 7 --samples 2",
+            2,
+            "has 8 samples, 0 to 7, in 2 batches of 4",
+        ),
+        ("--row 4", 2, "table `shown` has no row `4`"),
+        ("--row words", 1, "this version reads no captions"),
+    ] {
+        let words = ["data", "show", "a.cc"].into_iter();
+        let words: Vec<&str> = words.chain(arguments.split_whitespace()).collect();
+        let left = crisscross(folder.path(), &words);
+        assert_eq!(left.code, code, "{arguments}: {}", left.err);
+        assert!(left.err.contains(says), "{arguments}: {}", left.err);
+    }
+}

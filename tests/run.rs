@@ -483,3 +483,51 @@ fn a_run_keeps_the_states_that_are_asked_for_and_a_finished_one_is_repeated_for_
     assert!(message.contains("= help: run on the device"), "{message}");
     assert!(!repeated.state(Some(1)).is_file());
 }
+
+/// A sheet of rendered clips and one of this repository's videos; nothing is left where the picture cannot be written.
+#[test]
+fn a_sample_is_shown_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = |arguments: &[&str]| {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross"));
+        command
+            .current_dir(folder.path())
+            .args(["data", "show"])
+            .args(arguments);
+        command.assert()
+    };
+    std::fs::write(
+        folder.path().join("rendered.cc"),
+        format!("{TINY}{RENDERED}"),
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("files.cc"), format!("{TINY}{FILES}")).unwrap();
+    let site = format!("[data.toy]\nroot = {:?}\n", clips().join("videos"));
+    std::fs::write(folder.path().join("crisscross.toml"), site).unwrap();
+    for arguments in [
+        vec![
+            "rendered.cc",
+            "--row",
+            "2",
+            "--sample",
+            "5",
+            "--samples",
+            "2",
+            "--epoch",
+            "1",
+        ],
+        vec!["files.cc", "--raw"],
+    ] {
+        let said = show(&arguments).success();
+        let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
+        assert!(said.contains("wrote sheet.png (1120 x "), "{said}");
+        let picture = std::fs::read(folder.path().join("sheet.png")).unwrap();
+        assert_eq!(picture[1..4], *b"PNG");
+        assert!(picture.len() > 20_000);
+    }
+    let said = show(&["rendered.cc", "--row", "2", "--out", "no/such/folder.png"])
+        .failure()
+        .code(1);
+    let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
+    assert!(said.contains("cannot write `no/such/folder.png`"), "{said}");
+}

@@ -22,7 +22,7 @@ pub fn graph(arguments: &Graph) -> Result<()> {
         profile: profile(arguments.toy),
         set: &arguments.above.set,
     };
-    let (read, name) = drawn(arguments, reading)?;
+    let (read, name) = meant(&arguments.what, arguments.row.as_deref(), reading)?;
     read.compiled.print_warnings();
     let texts = Texts::read(&read.compiled.sources);
     let Found {
@@ -57,18 +57,16 @@ pub fn graph(arguments: &Graph) -> Result<()> {
     Ok(())
 }
 
-/// What is read, and the name in it that is drawn: the one typed, that of a row of the file, or that of its first row. What the
+/// What is read, and the name in it that is meant: the one typed, that of a row of the file, or that of its first row. What the
 /// prelude does not declare is a file, which may not be there.
-fn drawn(arguments: &Graph, reading: Reading<'_>) -> Result<(Read, String)> {
-    let what = arguments.what.as_str();
+pub(super) fn meant(what: &str, row: Option<&str>, reading: Reading<'_>) -> Result<(Read, String)> {
     let asked = Asked::read(what);
-    let row = arguments.row.as_deref();
     let file = match (asked.is_known(), row) {
         (false, _) => Asked::within(what, ""),
         (true, _) if asked.name.is_empty() => asked,
         (true, None) => return Ok((named::read(asked, &[], reading)?, asked.name.to_owned())),
         (true, Some(row)) => {
-            let message = format!("`{what}` and `--row {row}` name two things to draw");
+            let message = format!("`{what}` and `--row {row}` name two things");
             return Err(Failure::misuse(message).help("leave one of them out"));
         }
     };

@@ -32,7 +32,7 @@ pub fn explain((read, texts): (&Read, &Texts<'_>), experiment: &Experiment<'_>, 
 }
 
 /// The policy as its field calls it, `mild`; `relax` where it has no name.
-fn policy(sources: &Sources, provenance: &Provenance) -> String {
+pub(super) fn policy(sources: &Sources, provenance: &Provenance) -> String {
     let field = provenance.get("relax").and_then(|places| places.last());
     let value = field.and_then(|place| sources.text(*place).split_once('='));
     let named = value

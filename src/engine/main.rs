@@ -2,6 +2,7 @@
 
 #[cfg(feature = "media")]
 mod data_check;
+mod data_show;
 
 use clap::{Parser, Subcommand};
 use compiler::plan::Plan;
@@ -33,6 +34,8 @@ enum Command {
     /// Decodes files from end to end and says what is in them.
     #[cfg(feature = "media")]
     DataCheck(data_check::Arguments),
+    /// Draws samples as a training step gets them.
+    DataShow(data_show::Arguments),
     /// Says what this engine has and what it lacks.
     Doctor {
         /// The site file.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run(&arguments),
         #[cfg(feature = "media")]
         Command::DataCheck(arguments) => data_check::check_data(&arguments),
+        Command::DataShow(arguments) => data_show::show(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
     };
     done.unwrap_or_else(|error| {
@@ -161,6 +165,15 @@ fn watch_signals() -> Result<(Arc<AtomicBool>, Arc<AtomicUsize>), Error> {
         })?;
     }
     Ok((stop, number))
+}
+
+/// What `crisscross` hands over beside the arguments.
+fn from_standard_input<T: serde::de::DeserializeOwned>() -> Result<T, Error> {
+    serde_json::from_reader(std::io::stdin().lock()).map_err(|cause| Error::Unsupported {
+        message: format!(
+            "what stands on standard input is not for this engine: {cause}; use `crisscross` and `crisscross-engine` of one version"
+        ),
+    })
 }
 
 fn site(file: Option<&Path>) -> Result<Site, Error> {

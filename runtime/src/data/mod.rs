@@ -10,7 +10,7 @@ mod decoded;
 #[cfg(feature = "media")]
 pub mod files;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(feature = "media")]
 mod index;
 pub mod loader;

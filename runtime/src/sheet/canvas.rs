@@ -184,6 +184,17 @@ impl Canvas {
     }
 }
 
+/// Pages one below the other, as wide as the widest.
+pub fn below(pages: &[Canvas]) -> Canvas {
+    let width = pages.iter().map(Canvas::width).max().unwrap_or(1);
+    let mut joined = Canvas::new(width);
+    for page in pages {
+        let y = joined.height();
+        joined.picture((0, y), (page.width, page.height()), &page.pixels);
+    }
+    joined
+}
+
 /// Writes a file whole or not at all: beside its place first, then moved there.
 ///
 /// # Errors

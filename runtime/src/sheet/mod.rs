@@ -16,13 +16,17 @@ const MARGIN: i64 = 28;
 /// Left of the panels: the names of views.
 const GUTTER: i64 = 84;
 /// Panels, from left to right.
-const CONTENT: i64 = 952;
+const CONTENT: i64 = 980;
 /// Right of the time line: its notes.
 const NOTES: i64 = 150;
 /// The width of a sheet.
 const WIDTH: i64 = MARGIN + GUTTER + CONTENT + MARGIN;
 /// Where panels begin.
 const LEFT: i64 = MARGIN + GUTTER;
+/// Left of a spectrogram's axis: the name of the view.
+const NAME: i64 = 48;
+/// Right of the spectrograms: their colours.
+const BAR: i64 = 60;
 /// Pictures are drawn no larger than this.
 const TILE: i64 = 112;
 
@@ -59,9 +63,9 @@ pub fn of_sample(heading: &Heading, looked: &Looked, modalities: Modalities<'_>)
             .iter()
             .filter_map(|view| Some((*view, view.read.as_ref()?)))
             .collect();
-        y = section(&mut page, y, modality);
+        y = section(&mut page, y, modality, !read.is_empty());
         if read.is_empty() {
-            let note = "The loss of this row does not read this modality; its windows are drawn all the same.";
+            let note = "The loss of this row does not read it; its windows are drawn all the same (hollow above).";
             page.text((LEFT, y), note, Font::Text, GREY);
             y += LINE + GAP;
             continue;
@@ -210,7 +214,7 @@ fn overlaps(looked: &Looked, seconds: &dyn Fn(&str) -> f64) -> String {
 }
 
 /// The heading of a modality: what a view is, and what is done to it.
-fn section(page: &mut Canvas, y: i64, modality: &hir::Modality) -> i64 {
+fn section(page: &mut Canvas, y: i64, modality: &hir::Modality, is_read: bool) -> i64 {
     let text = format!(
         "{}   {}",
         modality.name,
@@ -223,6 +227,16 @@ fn section(page: &mut Canvas, y: i64, modality: &hir::Modality) -> i64 {
         Font::Text,
         GREY,
     );
+    let moves = |link: &hir::Link| {
+        matches!(
+            link,
+            hir::Link::RandomCrop { .. } | hir::Link::TimeWarp { .. }
+        )
+    };
+    if is_read && modality.augment.links.iter().any(moves) {
+        let note = "axes of the window as read: RC and TW move what is in it";
+        page.right((WIDTH - MARGIN, y), note, Font::Text, GREY);
+    }
     y + LINE + 4
 }
 
@@ -281,7 +295,7 @@ fn pictures(page: &mut Canvas, mut y: i64, rows: &[Row], with_raw: bool) -> i64 
             Some(&row.times),
         );
         if with_raw {
-            y = strip(page, y, ("decoded", row.number), &row.raw, None);
+            y = strip(page, y, ("raw", row.number), &row.raw, None);
         }
         y += 4;
     }
@@ -383,37 +397,35 @@ fn sounds(
         false => vec![],
     };
     let scale = Scale::of(augmented.iter().chain(&decoded));
+    let [bands, columns] = augmented[0].size()[..] else {
+        unreachable!("sheet: a spectrogram is [bands, columns]")
+    };
+    let (width, height) = panels::spectrogram_size(bands, columns);
+    let each = NAME + width + 3 * GAP;
+    let per_line = ((WIDTH - 2 * MARGIN - BAR + 3 * GAP) / each).max(1) as usize;
     let sets = [("", &augmented), ("decoded", &decoded)];
     for (what, spectrograms) in sets.into_iter().filter(|(_, set)| !set.is_empty()) {
-        let (bands, columns) = (spectrograms[0].size()[0], spectrograms[0].size()[1]);
-        let (width, height) = panels::spectrogram_size(bands, columns);
-        let per_line = ((CONTENT - 60) / (width + GUTTER)).max(1) as usize;
         for (line, spectrograms) in spectrograms.chunks(per_line).enumerate() {
             for (at, spectrogram) in spectrograms.iter().enumerate() {
                 let view = views[line * per_line + at].0;
-                let x = MARGIN + at as i64 * (width + GUTTER);
-                let label = match what {
-                    "" => format!("{}{}", modality.name, view.number),
-                    other => other.to_owned(),
+                let x = MARGIN + at as i64 * each;
+                let drawn = height - panels::TIMES;
+                let name = format!("{}{}", modality.name, view.number);
+                match what {
+                    "" => page.text((x, y), &name, Font::Bold, BLACK),
+                    _ => page.text((x, y), "raw", Font::Text, GREY),
                 };
-                let drawn = height - 26;
-                page.fill((x + GUTTER - 12, y), (4, drawn), colour_of(view.number));
-                let (font, ink) = if what.is_empty() {
-                    (Font::Bold, BLACK)
-                } else {
-                    (Font::Text, GREY)
-                };
-                page.right((x + GUTTER - 20, y), &label, font, ink);
-                page.right((x + GUTTER - 20, y + drawn - 16), "kHz", Font::Text, GREY);
+                page.fill((x + NAME - 12, y), (4, drawn), colour_of(view.number));
                 let axes = Axes {
                     mel,
                     rate_hz,
                     time: (view.start, view.start + seconds),
                 };
-                panels::spectrogram(page, (x + GUTTER, y), spectrogram, &axes, scale);
+                panels::spectrogram(page, (x + NAME, y), spectrogram, &axes, scale);
             }
             if line == 0 && what.is_empty() {
-                panels::colour_bar(page, (WIDTH - MARGIN - 60, y), height - 26, scale);
+                let x = WIDTH - MARGIN - BAR + GAP;
+                panels::colour_bar(page, (x, y), height - panels::TIMES, scale);
             }
             y += height + GAP;
         }
@@ -424,6 +436,103 @@ fn sounds(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::batch::Batches;
+    use crate::data::fixtures::mild;
+    use crate::data::loader::{Loader, Options};
+    use crate::data::look::look;
+    use compiler::units::Exact;
+    use std::sync::Arc;
+
+    /// The pixels of a sheet are the tensors of the loader's batch, frame by frame and cell by cell.
+    #[test]
+    fn what_is_drawn_is_the_batch() {
+        let data = hir::Data::Synthetic(hir::Synthetic {
+            clips: 5,
+            classes: 3,
+            length: Exact::new(33, 10),
+            lag: Exact::new(3, 10),
+            seed: 4,
+            streams: vec!["v".to_owned(), "a".to_owned()],
+            splits: 2,
+        });
+        let pretrain = mild(data, 2, 4, 1);
+        let source = crate::data::open(&pretrain.settings.data, &Default::default(), 1).unwrap();
+        let options = Options {
+            threads: 1,
+            ahead: 1,
+            max_bad_share: 0.0,
+            first_step: 0,
+            augment_on: None,
+        };
+        let mut loader = Loader::new(Arc::clone(&source), &pretrain, &options).unwrap();
+        let batch = loader.next(0).unwrap();
+        let looked = look(source, &pretrain, 0.0, 0, 1..2).unwrap();
+        let modalities = Modalities {
+            declared: &pretrain.settings.modalities,
+            raw: true,
+        };
+        let heading = Heading {
+            title: "a title".to_owned(),
+            facts: vec![("data".to_owned(), "rendered".to_owned())],
+        };
+        let page = of_sample(&heading, &looked[0], modalities);
+        // Frames of 32 pixels are drawn as 96, each pixel nine times, in one line for each view.
+        let mut below = 0;
+        for view in [1, 2] {
+            let frames = batch.views[&("v".to_owned(), view)].narrow(0, 1, 1);
+            let frames = crate::augment::visual::levels_of(&frames).squeeze_dim(0);
+            for (at, frame) in (0..).zip(frames.unbind(0)) {
+                let pixels = panels::rgb(&frame);
+                let ink = |x: i64, y: i64| {
+                    let at = ((y / 3 * 32 + x / 3) * 3) as usize;
+                    [pixels[at], pixels[at + 1], pixels[at + 2]]
+                };
+                let x = LEFT + at * (96 + GAP);
+                let is_here = |y: &i64| {
+                    (0..96).all(|row| {
+                        (0..96).all(|column| page.at(x + column, y + row) == ink(column, row))
+                    })
+                };
+                let found = (below..page.height() - 96).find(is_here);
+                let found = found.unwrap_or_else(|| panic!("frame {at} of v{view} is not there"));
+                below = if at == 3 { found + 96 } else { below };
+            }
+        }
+        let spectrograms: Vec<Tensor> = [1, 2]
+            .map(|view| batch.views[&("a".to_owned(), view)].get(1).get(0))
+            .into();
+        let Clip::Audio { mel, .. } = &pretrain.settings.modalities[1].clip else {
+            panic!("sound is sound")
+        };
+        let raw: Vec<Tensor> = looked[0].views[2..]
+            .iter()
+            .map(|view| match &view.read.as_ref().unwrap().ticks {
+                Ticks::Wave(wave) => crate::augment::plain_wave(&wave.unsqueeze(0), mel, 16_000.0)
+                    .get(0)
+                    .get(0),
+                Ticks::Frames(_) => panic!("sound is a wave"),
+            })
+            .collect();
+        let scale = Scale::of(spectrograms.iter().chain(&raw));
+        let (tall, wide) = panels::cell(80, 101);
+        for (at, spectrogram) in (0..).zip(&spectrograms) {
+            let (width, _) = panels::spectrogram_size(80, 101);
+            let x = MARGIN + at * (NAME + width + 3 * GAP) + NAME + width - 101 * wide;
+            let cell =
+                |band: i64, column: i64| scale.colour(spectrogram.double_value(&[band, column]));
+            let is_here = |y: &i64| {
+                (0..80).all(|band| {
+                    let row = y + (79 - band) * tall;
+                    (0..101).all(|column| page.at(x + column * wide, row) == cell(band, column))
+                })
+            };
+            assert!(
+                (below..page.height()).any(|y| is_here(&y)),
+                "a{} is not there",
+                at + 1
+            );
+        }
+    }
 
     #[test]
     fn long_lines_are_broken_at_spaces_and_long_words_anywhere() {

@@ -9,7 +9,7 @@ pub const GAP: i64 = 8;
 /// Room for the numbers left of a spectrogram.
 const FREQUENCIES: i64 = 36;
 /// Room for the numbers below a spectrogram.
-const TIMES: i64 = 26;
+pub const TIMES: i64 = 26;
 /// Length of the marks on an axis.
 const MARK: i64 = 4;
 
@@ -124,17 +124,14 @@ pub struct Axes<'a> {
 pub fn cell(bands: i64, columns: i64) -> (i64, i64) {
     (
         (160 / bands.max(1)).clamp(1, 8),
-        (400 / columns.max(1)).clamp(1, 8),
+        (410 / columns.max(1)).clamp(1, 8),
     )
 }
 
 /// What a spectrogram of these bands and columns takes, axes included: width, height.
 pub fn spectrogram_size(bands: i64, columns: i64) -> (i64, i64) {
     let (tall, wide) = cell(bands, columns);
-    (
-        FREQUENCIES + columns * wide + LETTER * 3,
-        bands * tall + TIMES,
-    )
+    (FREQUENCIES + columns * wide, bands * tall + TIMES)
 }
 
 /// A spectrogram `[bands, columns]`, low bands at the bottom, with its axes.
@@ -162,12 +159,13 @@ pub fn spectrogram(
     for (hertz, label) in frequencies(axes.rate_hz / 2.0) {
         let band = crate::augment::mel::band_of(hertz, axes.mel.bands, axes.rate_hz);
         let row = y + height - ((band + 0.5) * tall as f64).round() as i64;
-        if (y + 4..=y + height - 4).contains(&row) {
+        if (y + 20..=y + height - 4).contains(&row) {
             page.fill((left - 1 - MARK, row), (MARK, 1), GREY);
             page.right((left - MARK - 4, row - 8), &label, Font::Text, GREY);
         }
     }
-    time_axis(page, (left, y + height + 1), width, axes.time, "");
+    page.right((left - MARK - 4, y - 4), "kHz", Font::Text, GREY);
+    time_axis(page, (left, y + height + 1), width, axes.time, "s");
 }
 
 /// Frequencies worth a mark below `top`, and what they are called, in kHz.

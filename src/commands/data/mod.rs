@@ -1,6 +1,7 @@
 //! `data`: the engine opens and decodes files.
 
 mod check;
+mod show;
 
 use crate::cli::Data;
 use crate::failure::Result;
@@ -9,5 +10,6 @@ use crate::failure::Result;
 pub fn data(arguments: &Data) -> Result<()> {
     match arguments {
         Data::Check(arguments) => check::check(arguments),
+        Data::Show(arguments) => show::show(arguments),
     }
 }

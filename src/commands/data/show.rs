@@ -1,0 +1,155 @@
+//! `data show`: what a training step gets of a sample, as a picture.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use compiler::hir::{Clip, Data, Pretrain};
+use compiler::origins::Texts;
+use compiler::passes;
+use compiler::{plan, written};
+use records::site::Site;
+
+use crate::cli::DataShow;
+use crate::commands::graph::meant;
+use crate::commands::named::{self, Experiment, Found, Meaning, Read};
+use crate::commands::{profile, relaxation, site_and_runs};
+use crate::failure::{Failure, Result};
+use crate::handover;
+use crate::load::Reading;
+use crate::shown::Shown;
+
+/// Hands the training of the row that is asked for, or of the first, to the engine.
+pub fn show(arguments: &DataShow) -> Result<()> {
+    let reading = Reading {
+        profile: profile(arguments.toy),
+        set: &arguments.above.set,
+    };
+    let (read, name) = meant(&arguments.what, arguments.row.as_deref(), reading)?;
+    read.compiled.print_warnings();
+    let texts = Texts::read(&read.compiled.sources);
+    let Found {
+        name,
+        meaning,
+        path,
+    } = named::find(&read, &texts, &name)?;
+    let experiment = match (meaning, path) {
+        (Meaning::Experiment(experiment), None) => experiment,
+        (Meaning::Table(table), _) => return Err(named::several(&read, table)),
+        (Meaning::Experiment(_), Some(_)) | (Meaning::Declaration(..), _) => {
+            let what = &arguments.what;
+            let message =
+                format!("`{what}` is no pretraining and no row, and only these read samples");
+            return Err(
+                Failure::misuse(message).help("name one: `FILE.cc:NAME` or `FILE.cc:TABLE:ROW`")
+            );
+        }
+    };
+    is_there(arguments, experiment.pretrain)?;
+    let (site, _) = site_and_runs(arguments.site.as_deref(), None)?;
+    has_data(&experiment.pretrain.data, &site, arguments)?;
+    let shown = shown(arguments, &read, &name, &experiment);
+    let mut command: Vec<OsString> = vec!["data-show".into()];
+    command.extend(["--out".into(), OsString::from(&arguments.out)]);
+    if let Some(file) = site.file {
+        command.extend(["--site".into(), file.into()]);
+    }
+    Err(handover::exec_with(command, &shown))
+}
+
+/// What the engine draws.
+fn shown(arguments: &DataShow, read: &Read, name: &str, experiment: &Experiment<'_>) -> Shown {
+    let pretrain = experiment.pretrain;
+    let toy = if arguments.toy { " --toy" } else { "" };
+    let label = experiment.row.map(|(_, row)| row.label.as_str());
+    let title = match label.filter(|label| !label.is_empty()) {
+        Some(label) => format!("{}{name}{toy} - {label}", read.prefix),
+        None => format!("{}{name}{toy}", read.prefix),
+    };
+    let policy = relaxation::policy(&read.compiled.sources, experiment.provenance);
+    let law = written::relaxation(&pretrain.relax);
+    let data = match &pretrain.data {
+        Data::Synthetic(_) => written::data(&pretrain.data),
+        Data::Videos(set) | Data::Sounds(set) => {
+            format!("{} = {}", set.name, written::data(&pretrain.data))
+        }
+    };
+    Shown {
+        title,
+        policy: if policy == "relax" {
+            law
+        } else {
+            format!("{policy} = {law}")
+        },
+        data,
+        pretrain: plan::Pretrain {
+            settings: Arc::new(pretrain.clone()),
+            steps: Arc::new(passes::build(pretrain).0.steps()),
+            keep: vec![],
+        },
+        epoch: arguments.epoch,
+        sample: arguments.sample,
+        samples: arguments.samples,
+        raw: arguments.raw,
+    }
+}
+
+/// Whether the training has these samples, and this version reads them.
+fn is_there(arguments: &DataShow, pretrain: &Pretrain) -> Result<()> {
+    for modality in &pretrain.modalities {
+        let what = match &modality.clip {
+            Clip::Video { .. } | Clip::Audio { .. } => continue,
+            Clip::Text { .. } => "captions",
+            Clip::Flow { .. } => "optical flow",
+        };
+        let message = format!(
+            "the row reads `{}`, and this version reads no {what}",
+            modality.name
+        );
+        return Err(Failure::new(message).help("show a row of pictures and sound"));
+    }
+    if pretrain.ep == 0 {
+        return Err(Failure::misuse(
+            "the row trains no epoch (`ep = 0`), so no step reads a sample",
+        )
+        .help("show another row: `--row N`"));
+    }
+    if arguments.epoch >= u64::from(pretrain.ep) {
+        return Err(
+            Failure::misuse(format!("there is no epoch {}", arguments.epoch)).help(format!(
+                "the row trains {} epochs, 0 to {}",
+                pretrain.ep,
+                pretrain.ep - 1
+            )),
+        );
+    }
+    let all = pretrain.steps_per_epoch() * u64::from(pretrain.bs);
+    let end = arguments.sample.saturating_add(arguments.samples);
+    if end > all {
+        let last = end - 1;
+        return Err(
+            Failure::misuse(format!("there is no sample {last} in an epoch")).help(format!(
+                "an epoch of the row has {all} samples, 0 to {}, in {} batches of {}",
+                all.saturating_sub(1),
+                pretrain.steps_per_epoch(),
+                pretrain.bs
+            )),
+        );
+    }
+    Ok(())
+}
+
+/// Whether the data set lies on this machine.
+fn has_data(data: &Data, site: &Site, arguments: &DataShow) -> Result<()> {
+    let (Data::Videos(set) | Data::Sounds(set)) = data else {
+        return Ok(());
+    };
+    let Some(lacks) = site.lacks(&set.name) else {
+        return Ok(());
+    };
+    let name = &set.name;
+    Err(Failure::new(format!("data set `{name}` is not on this machine: {lacks}")).help(format!(
+        "write `[data.{name}]` and `root = \"/folder/of/{name}\"` into `crisscross.toml`; or see the same row on rendered clips: \
+         `crisscross data show {} --toy`",
+        arguments.what
+    )))
+}

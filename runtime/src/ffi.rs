@@ -4,7 +4,8 @@
 use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::ptr;
-use tch::{TchError, Tensor};
+use std::slice;
+use tch::{Device, Kind, TchError, Tensor};
 use torch_sys::C_tensor;
 
 /// What autocast was set to before, as the shim keeps it.
@@ -87,6 +88,17 @@ pub fn torch_version() -> Result<String, TchError> {
 pub fn load_cuda() -> Result<(), TchError> {
     // SAFETY: runs the initialisers of a library that comes with the libtorch already loaded.
     checked(unsafe { shim_load_cuda() })
+}
+
+/// A new f32 tensor of this shape on the CPU, with the values that `fill` writes over zeros.
+pub fn filled<const N: usize>(shape: [i64; N], fill: impl FnOnce(&mut [f32])) -> Tensor {
+    let tensor = Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+    let count = tensor.numel();
+    if count > 0 {
+        // SAFETY: the tensor is contiguous, of f32, on the CPU, and has `count` of them. Nothing else knows it until this function returns.
+        fill(unsafe { slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), count) });
+    }
+    tensor
 }
 
 /// Autocast of this thread, switched until it is dropped. Guards are dropped in reverse order of their making.

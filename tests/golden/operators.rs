@@ -9,15 +9,13 @@
 
 use crate::recipe::path;
 use compiler::hir::{Fill, Levels, LogMel};
+use runtime::augment::Strategy;
 use runtime::augment::audio::{
     CanvasCrop, Mask, Warp, freq_mask, random_crop, time_mask, time_warp,
 };
-use runtime::augment::colour::{Jitter, Operation, adjust, gray_scale, jitter};
+use runtime::augment::colour::{Jitter, Operation};
 use runtime::augment::mel::log_mel;
-use runtime::augment::plain_frames;
-use runtime::augment::visual::{
-    Blur, Crop, Square, cutout, gaussian_blur, normalise, resized_crop,
-};
+use runtime::augment::visual::{Blur, Crop, Fit, Square, Step, apply, apply_steps};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
@@ -112,12 +110,54 @@ fn compare(name: &str, ours: &Tensor, expected: &Tensor, close: Close) {
 
 #[test]
 fn operators_do_what_the_released_code_does() {
+    for strategy in [Strategy::Each, Strategy::Together] {
+        operators_by(strategy);
+    }
+}
+
+/// A jitter of nothing.
+fn still() -> Jitter {
+    Jitter {
+        brightness: 1.0,
+        contrast: 1.0,
+        saturation: 1.0,
+        hue: 0.0,
+        order: [
+            Operation::Brightness,
+            Operation::Contrast,
+            Operation::Saturation,
+            Operation::Hue,
+        ],
+    }
+}
+
+fn with(mut jitter: Jitter, operation: Operation, amount: f64) -> Jitter {
+    match operation {
+        Operation::Brightness => jitter.brightness = amount,
+        Operation::Contrast => jitter.contrast = amount,
+        Operation::Saturation => jitter.saturation = amount,
+        Operation::Hue => jitter.hue = amount,
+    }
+    jitter
+}
+
+fn operators_by(strategy: Strategy) {
     let ops = golden("ops.safetensors");
     let mel = golden("mel.safetensors");
     let image = &ops["image_hwc"];
     let big = &ops["image320x240_hwc"];
     let spectrogram = mel["logmel"].unsqueeze(0).unsqueeze(0);
-    let gray_as = |image: &Tensor, levels| gray_scale(as_batch(image), &[true], levels);
+    let step = |batch: &Tensor, step: Step| apply_steps(strategy, batch, &[vec![step]]);
+    let fitted = |image: &Tensor, fit: Fit, size: u32| {
+        apply(strategy, &[image.unsqueeze(0)], &[(fit, vec![])], size)
+    };
+    let plain_frames = |image: &Tensor, size: u32| {
+        let fit = Fit::centre(image.size()[0], image.size()[1], size);
+        let plan = (fit, vec![Step::Normalise]);
+        apply(strategy, &[image.unsqueeze(0)], &[plan], size)
+    };
+    let normalise = |batch: &Tensor| step(batch, Step::Normalise);
+    let gray_as = |image: &Tensor, levels| step(&as_batch(image), Step::Grey(true, levels));
     let gray = |image: &Tensor| gray_as(image, Levels::Exact);
     let mut masked_bands = None;
     // Each name is compared below or is an input; one that is neither fails.
@@ -135,34 +175,24 @@ fn operators_do_what_the_released_code_does() {
                 } else {
                     Close::Truncated(1.0)
                 };
-                let ours = adjust(&as_batch(image), operation(kind), &amounts(words)[..1]);
+                // A jitter leaves an operation by nothing out; one by less than a step does all that it does otherwise.
+                let amount = match amounts(words)[0] {
+                    0.0 => 1e-9,
+                    amount => amount,
+                };
+                let jitter = with(still(), operation(kind), amount);
+                let ours = step(&as_batch(image), Step::Jitter(jitter));
                 compare(name, &as_image(&ours), expected, close);
             }
             "jitter" => {
-                let mut all = Jitter {
-                    brightness: 1.0,
-                    contrast: 1.0,
-                    saturation: 1.0,
-                    hue: 0.0,
-                    order: [
-                        Operation::Brightness,
-                        Operation::Contrast,
-                        Operation::Saturation,
-                        Operation::Hue,
-                    ],
-                };
+                let mut all = still();
                 for (place, (letter, amount)) in numbers(words).into_iter().enumerate() {
                     all.order[place] = operation(letter);
-                    match all.order[place] {
-                        Operation::Brightness => all.brightness = amount,
-                        Operation::Contrast => all.contrast = amount,
-                        Operation::Saturation => all.saturation = amount,
-                        Operation::Hue => all.hue = amount,
-                    }
+                    all = with(all, operation(letter), amount);
                 }
                 compare(
                     name,
-                    &as_image(&jitter(as_batch(image), &[all])),
+                    &as_image(&step(&as_batch(image), Step::Jitter(all))),
                     expected,
                     Close::Truncated(2.0),
                 );
@@ -192,12 +222,7 @@ fn operators_do_what_the_released_code_does() {
                 let kernel = whole(words)[0] as usize;
                 let blurred = |levels| {
                     let blur = Some(Blur { sigma_x, sigma_y });
-                    let ours = as_image(&gaussian_blur(
-                        frames.shallow_clone(),
-                        kernel,
-                        &[blur],
-                        levels,
-                    ));
+                    let ours = as_image(&step(&frames, Step::Blur(kernel, blur, levels)));
                     if expected.dim() == 2 {
                         ours.select(2, 0)
                     } else {
@@ -216,26 +241,18 @@ fn operators_do_what_the_released_code_does() {
                 let [top, left, height, width, size] = whole(words)[..] else {
                     panic!("{name}")
                 };
-                let ours = resized_crop(
-                    &image.unsqueeze(0),
-                    Crop {
-                        top,
-                        left,
-                        height,
-                        width,
-                    },
-                    size as u32,
-                );
-                compare(
-                    name,
-                    &ours.squeeze_dim(1).permute([1, 2, 0]),
-                    expected,
-                    Close::Rounded(2.0),
-                );
+                let crop = Crop {
+                    top,
+                    left,
+                    height,
+                    width,
+                };
+                let ours = fitted(image, Fit::crop(crop, size as u32), size as u32);
+                compare(name, &as_image(&ours), expected, Close::Rounded(2.0));
             }
             "val" if expected.kind() == Kind::Uint8 => {
                 let size = expected.size()[0] as u32;
-                let ours = plain_frames(&[image.unsqueeze(0)], size);
+                let ours = plain_frames(image, size);
                 let theirs = normalise(&as_batch(expected));
                 compare(name, &ours, &theirs, Close::Float(2.0 / 255.0 / 0.224));
                 let tensor = &ops["big_val_tensor_3x1x112x112"];
@@ -243,7 +260,7 @@ fn operators_do_what_the_released_code_does() {
             }
             "val" => compare(
                 name,
-                &plain_frames(&[image.unsqueeze(0)], 112).squeeze_dim(0),
+                &plain_frames(image, 112).squeeze_dim(0),
                 expected,
                 Close::Float(2.0 / 255.0 / 0.224),
             ),
@@ -253,14 +270,8 @@ fn operators_do_what_the_released_code_does() {
                     panic!("{name}")
                 };
                 let clip = ops["cutout_in"].unsqueeze(0);
-                let squares = [vec![Square::around(
-                    length,
-                    y,
-                    x,
-                    clip.size()[3],
-                    clip.size()[4],
-                )]];
-                let ours = cutout(clip, &squares, Fill::TimesFirstFrameMean);
+                let square = Square::around(length, y, x, clip.size()[3], clip.size()[4]);
+                let ours = step(&clip, Step::Cutout(vec![square], Fill::TimesFirstFrameMean));
                 compare(name, &ours.squeeze_dim(0), expected, Close::Float(1e-5));
             }
             "audio" => {

@@ -5,8 +5,7 @@
 //! can be compared with it only if all levels before are the same.
 
 use super::draws::Draws;
-use super::matrix::per_sample;
-use compiler::hir::Levels;
+use super::numbers::{Column, Numbers, Table, bit};
 use tch::{Kind, Tensor};
 
 /// One of the four operations of colour jitter.
@@ -71,7 +70,7 @@ impl Jitter {
     }
 
     /// The amount of one operation, if it changes anything.
-    fn amount(&self, operation: Operation) -> Option<f64> {
+    pub(super) fn amount(&self, operation: Operation) -> Option<f64> {
         let (amount, neutral) = match operation {
             Operation::Brightness => (self.brightness, 1.0),
             Operation::Contrast => (self.contrast, 1.0),
@@ -82,67 +81,105 @@ impl Jitter {
     }
 }
 
-/// CJ: jitters each clip of the batch in its own order.
-pub fn jitter(clips: Tensor, jitters: &[Jitter]) -> Tensor {
-    let mut clips = clips.round();
-    for step in 0..Operation::ALL.len() {
-        for operation in Operation::ALL {
-            let amounts: Vec<Option<f64>> = jitters
-                .iter()
-                .map(|j| j.amount(operation).filter(|_| j.order[step] == operation))
-                .collect();
-            let chosen: Vec<bool> = amounts.iter().map(Option::is_some).collect();
-            let amounts: Vec<f64> = amounts.into_iter().flatten().collect();
-            clips = on_chosen(clips, &chosen, |some| adjust(some, operation, &amounts));
+/// The jitters of a batch, in numbers for all samples at once.
+///
+/// Brightness, contrast and saturation are all blends with some base, so the jitter of any sample is up to three blends, a rotation
+/// of the hue, and up to three blends. A blend too many is one by 1, which leaves whole levels as they are.
+pub(super) struct Blends {
+    before: Vec<Blend>,
+    hue: Option<Hue>,
+    after: Vec<Blend>,
+}
+
+/// A blend of each sample: its factor, and 1 where the base is the pivot of the contrast or the grey image; black otherwise.
+struct Blend {
+    factor: Column,
+    pivot: Column,
+    grey: Column,
+}
+
+struct Hue {
+    steps: Column,
+    /// 1 where the hue is rotated; a rotation by nothing still goes through Pillow's steps.
+    chosen: Column,
+}
+
+impl Blends {
+    /// Adds the numbers of these jitters to a table.
+    pub(super) fn push(jitters: &[Jitter], table: &mut Table) -> Self {
+        let done = |jitter: &Jitter| -> Vec<(Operation, f64)> {
+            let amount = |o: &Operation| jitter.amount(*o).map(|amount| (*o, amount));
+            jitter.order.iter().filter_map(amount).collect()
+        };
+        let (mut before, mut after, mut turns) = (Vec::new(), Vec::new(), Vec::new());
+        for jitter in jitters {
+            let mut operations = done(jitter).into_iter();
+            let mut hue = None;
+            let first = operations.by_ref().take_while(|(operation, amount)| {
+                let is_hue = *operation == Operation::Hue;
+                hue = is_hue.then_some(*amount);
+                !is_hue
+            });
+            before.push(first.collect::<Vec<_>>());
+            after.push(operations.collect::<Vec<_>>());
+            turns.push(hue);
         }
+        let mut blends = |all: &[Vec<(Operation, f64)>]| -> Vec<Blend> {
+            let most = all.iter().map(Vec::len).max().unwrap_or(0);
+            let mut blend = |at: usize| {
+                let is = |wanted| {
+                    let is = move |own: &Vec<(Operation, f64)>| {
+                        own.get(at).is_some_and(|o| o.0 == wanted)
+                    };
+                    all.iter().map(move |own| bit(is(own)))
+                };
+                Blend {
+                    factor: table.push(all.iter().map(|own| own.get(at).map_or(1.0, |o| o.1))),
+                    pivot: table.push(is(Operation::Contrast)),
+                    grey: table.push(is(Operation::Saturation)),
+                }
+            };
+            (0..most).map(&mut blend).collect()
+        };
+        let (before, after) = (blends(&before), blends(&after));
+        let hue = turns.iter().any(Option::is_some).then(|| Hue {
+            steps: table.push(turns.iter().map(|t| hue_steps(t.unwrap_or(0.0)))),
+            chosen: table.push(turns.iter().map(|t| bit(t.is_some()))),
+        });
+        Self { before, hue, after }
+    }
+}
+
+/// CJ: jitters each clip of the batch in its own order.
+pub(super) fn jitter(clips: &Tensor, blends: &Blends, numbers: &Numbers) -> Tensor {
+    let mut clips = clips.round();
+    for blend in &blends.before {
+        clips = blend.of(&clips, numbers);
+    }
+    if let Some(hue) = &blends.hue {
+        let rotated = rotate_hue(&clips, &numbers.float(hue.steps, 5));
+        clips = rotated.where_self(&numbers.chosen(hue.chosen, 5), &clips);
+    }
+    for blend in &blends.after {
+        clips = blend.of(&clips, numbers);
     }
     clips
 }
 
-/// One operation of colour jitter on whole levels, its amount given for each clip.
-pub fn adjust(clips: &Tensor, operation: Operation, amounts: &[f64]) -> Tensor {
-    let amounts = per_sample(amounts.iter().copied(), 5, clips.device());
-    match operation {
-        Operation::Brightness => whole_levels(clips * amounts),
-        Operation::Contrast => {
-            let pivot = whole_grey(clips).mean_dim([3i64, 4].as_slice(), true, None);
-            blend(&(pivot + 0.5).floor_(), clips, &amounts)
-        }
-        Operation::Saturation => blend(&whole_grey(clips), clips, &amounts),
-        Operation::Hue => rotate_hue(clips, &amounts),
+impl Blend {
+    /// `base + factor (clips - base)` in whole levels, the product and the sum each rounded to f32.
+    fn of(&self, clips: &Tensor, numbers: &Numbers) -> Tensor {
+        let grey = whole_grey(clips);
+        let area = (grey.size()[3] * grey.size()[4]) as f64;
+        let sum = grey.sum_dim_intlist([3i64, 4].as_slice(), true, Kind::Double);
+        let pivot = (sum / area + 0.5).floor_().to_kind(Kind::Float);
+        let base = grey * numbers.float(self.grey, 5) + pivot * numbers.float(self.pivot, 5);
+        whole_levels((clips - &base) * numbers.float(self.factor, 5) + base)
     }
-}
-
-/// GS: makes the chosen clips grey, in all three channels.
-pub fn gray_scale(clips: Tensor, chosen: &[bool], levels: Levels) -> Tensor {
-    on_chosen(clips, chosen, |some| {
-        let grey = match levels {
-            Levels::Exact => grey(some),
-            Levels::Whole => whole_grey(some),
-        };
-        grey.expand_as(some).contiguous()
-    })
-}
-
-/// Applies `f` to the chosen samples of a batch and leaves the others.
-pub fn on_chosen(batch: Tensor, chosen: &[bool], f: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
-    let at: Vec<i64> = (0i64..)
-        .zip(chosen)
-        .filter(|(_, c)| **c)
-        .map(|(i, _)| i)
-        .collect();
-    if at.is_empty() {
-        return batch;
-    }
-    if at.len() == chosen.len() {
-        return f(&batch);
-    }
-    let at = Tensor::from_slice(&at).to_device(batch.device());
-    batch.index_copy(0, &at, &f(&batch.index_select(0, &at)))
 }
 
 /// Luma of ITU-R 601 with Pillow's weights: `[B, 1, T, H, W]`.
-fn grey(clips: &Tensor) -> Tensor {
+pub(super) fn grey(clips: &Tensor) -> Tensor {
     let channel = |i| clips.narrow(1, i, 1);
     let mut sum = channel(0) * 19595.0;
     sum += channel(1) * 38470.0;
@@ -151,13 +188,8 @@ fn grey(clips: &Tensor) -> Tensor {
 }
 
 /// [`grey`], rounded.
-fn whole_grey(clips: &Tensor) -> Tensor {
+pub(super) fn whole_grey(clips: &Tensor) -> Tensor {
     (grey(clips) + 0.5).floor_()
-}
-
-/// `base + amount (clips - base)` in whole levels, the product and the sum each rounded to f32.
-fn blend(base: &Tensor, clips: &Tensor, amount: &Tensor) -> Tensor {
-    whole_levels((clips - base) * amount + base)
 }
 
 /// Cut off to whole levels, then to the range.
@@ -165,11 +197,16 @@ fn whole_levels(mut clips: Tensor) -> Tensor {
     clips.floor_().clamp_(0.0, 255.0)
 }
 
-/// Adds `turns` to the hue, at the same value, by way of Pillow's HSV image: hue and saturation in steps of 1/255.
+/// The steps of 1/255 turn that a hue is moved by.
+pub(super) fn hue_steps(turns: f64) -> f64 {
+    (turns * 255.0).trunc()
+}
+
+/// Adds steps to the hue, at the same value, by way of Pillow's HSV image: hue and saturation in steps of 1/255.
 ///
 /// With the value V, the saturation S and the hue in sixths of a turn h, the channels are
 /// `V - V S clamp(min(k, 4 - k), 0, 1)` for `k = (n + h) mod 6` and n = 5, 3, 1.
-fn rotate_hue(clips: &Tensor, turns: &Tensor) -> Tensor {
+fn rotate_hue(clips: &Tensor, steps: &Tensor) -> Tensor {
     let value = clips.amax([1i64].as_slice(), true);
     let chroma = &value - clips.amin([1i64].as_slice(), true);
     // Of a grey pixel the hue, of a black one the saturation is of no account: the chroma of 0 leaves them as they are.
@@ -187,7 +224,7 @@ fn rotate_hue(clips: &Tensor, turns: &Tensor) -> Tensor {
     let sixths = sixths.to_kind(Kind::Float).to_kind(Kind::Double);
     let hue = ((sixths / 6.0 + 1.0).frac_().to_kind(Kind::Float) * 255.0).floor_();
     let saturation = (chroma * 255.0 / value.clamp_min(1.0)).floor_();
-    let hue = modulo(hue + (turns * 255.0).trunc(), 256.0) * (6.0 / 255.0);
+    let hue = modulo(hue + steps, 256.0) * (6.0 / 255.0);
     let n = Tensor::from_slice(&[5.0f32, 3.0, 1.0])
         .to_device(clips.device())
         .view([1, 3, 1, 1, 1]);

@@ -8,6 +8,7 @@ pub mod colour;
 pub mod draws;
 pub mod matrix;
 pub mod mel;
+mod numbers;
 
 pub mod visual;
 
@@ -16,7 +17,26 @@ pub use draws::{Draws, Key};
 pub use visual::{augment_frames, plain_frames};
 
 use compiler::hir::{Clip, Link, Modality};
-use tch::Tensor;
+use tch::{Device, Tensor};
+
+/// How a batch is made. What is drawn is the same, and so are the results but for the last bits of f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// One sample after the other, in loops that keep it in the cache: on the CPU alone.
+    Each,
+    /// All samples at once, as one tensor program: on any device.
+    Together,
+}
+
+impl Strategy {
+    /// What is faster where these tensors are.
+    pub fn of(tensors: &[Tensor]) -> Self {
+        match tensors.iter().all(|tensor| tensor.device() == Device::Cpu) {
+            true => Self::Each,
+            false => Self::Together,
+        }
+    }
+}
 
 /// Why there are no words and no flow to read.
 pub(crate) const REFUSED: &str =
@@ -26,7 +46,7 @@ pub(crate) const REFUSED: &str =
 pub fn augment_link(modality: &Modality, at: usize, batch: &Tensor, keys: &[Key]) -> Tensor {
     let links = &modality.augment.links;
     match &modality.clip {
-        Clip::Video { size, .. } => visual::link_at(links, at, batch.shallow_clone(), *size, keys),
+        Clip::Video { size, .. } => visual::link_at(links, at, batch, *size, keys),
         Clip::Audio { .. } => audio::link_at(links, at, batch, keys),
         Clip::Text { .. } | Clip::Flow { .. } => unreachable!("{REFUSED}"),
     }
@@ -35,7 +55,7 @@ pub fn augment_link(modality: &Modality, at: usize, batch: &Tensor, keys: &[Key]
 /// The conversion of a batch of a view: frames normalised for a network, waves to spectrograms.
 pub fn convert(modality: &Modality, batch: &Tensor) -> Tensor {
     match &modality.clip {
-        Clip::Video { .. } => visual::finish(&modality.augment.links, batch.shallow_clone()),
+        Clip::Video { .. } => visual::finish(&modality.augment.links, batch),
         Clip::Audio { rate, mel, .. } => mel::log_mel(batch, mel, rate.to_f64()),
         Clip::Text { .. } | Clip::Flow { .. } => unreachable!("{REFUSED}"),
     }

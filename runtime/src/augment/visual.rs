@@ -1,19 +1,30 @@
-//! The visual augmentations (Table S1) as tensor programs: MSC, HF, CJ, GS, GB, C, and the plain frames of test clips.
+//! The visual augmentations (Table S1): MSC, HF, CJ, GS, GB, C, and the plain frames of test clips.
 //!
 //! Frames come as bytes of any size and leave as normalised floats. In between they are f32 with values in 0..=255. The released
 //! code rounds them to whole levels after each operation; here resizing and colour jitter do, where it matters or costs nothing.
 
-use super::colour::{Jitter, gray_scale, jitter, on_chosen};
-use super::draws::{Draws, Key};
-use super::matrix::{Matrix, per_sample};
-use super::stream_names;
-use compiler::hir::{Chain, Fill, Levels, Link, Pair};
-use tch::{Device, Kind, Tensor};
+mod loops;
+mod resize;
+mod steps;
+mod together;
 
-/// Mean of each channel over ImageNet, of values in 0..=1.
-const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
-/// Standard deviation of each channel over ImageNet.
-const STD: [f64; 3] = [0.229, 0.224, 0.225];
+pub use resize::Fit;
+pub use steps::{Blur, Crop, Square, Step};
+
+use super::draws::Key;
+use super::{Strategy, stream_names};
+use crate::ffi::filled;
+use crate::parts::{Part, measured};
+use compiler::hir::{Chain, Link};
+use loops::Frames;
+use resize::resize_all;
+use steps::{is_normalised, steps};
+use tch::Tensor;
+
+/// Mean of each channel over ImageNet, of levels.
+const LEVEL_MEAN: [f64; 3] = [255.0 * 0.485, 255.0 * 0.456, 255.0 * 0.406];
+/// Standard deviation of each channel over ImageNet, of levels.
+const LEVEL_STD: [f64; 3] = [255.0 * 0.229, 255.0 * 0.224, 255.0 * 0.225];
 
 /// Augmented views of a batch of clips.
 ///
@@ -24,46 +35,57 @@ const STD: [f64; 3] = [0.229, 0.224, 0.225];
 /// Returns f32 `[B, 3, T, size, size]`, normalised by the mean and standard deviation of ImageNet. A chain that does not begin
 /// with MSC begins with the frames of [`plain_frames`].
 pub fn augment_frames(chain: &Chain, clips: &[Tensor], size: u32, keys: &[Key]) -> Tensor {
-    if chain.per_frame {
-        return augment_each_frame(chain, clips, size, keys);
-    }
-    // On the CPU one clip after the other, which stays in the cache; elsewhere all at once.
-    let together = if clips.iter().all(|c| c.device() == Device::Cpu) {
-        1
-    } else {
-        clips.len()
-    };
-    let parts: Vec<Tensor> = clips
-        .chunks(together)
-        .zip(keys.chunks(together))
-        .map(|(c, k)| augment_together(&chain.links, c, size, k))
-        .collect();
-    Tensor::cat(&parts, 0)
+    augment_frames_by(Strategy::of(clips), chain, clips, size, keys)
 }
 
-/// Each frame as a clip of its own: `per_frame(...)`, the temporally random views of Sec. 4.5.
-fn augment_each_frame(chain: &Chain, clips: &[Tensor], size: u32, keys: &[Key]) -> Tensor {
+/// [`augment_frames`] by this strategy.
+pub fn augment_frames_by(
+    strategy: Strategy,
+    chain: &Chain,
+    clips: &[Tensor],
+    size: u32,
+    keys: &[Key],
+) -> Tensor {
+    let links = &chain.links;
+    let whole = |key: &Key, clip: &Tensor| {
+        let (fit, mut steps) = begin(links, links.len(), clip, size, key);
+        if !is_normalised(links, links.len()) {
+            steps.push(Step::Normalise);
+        }
+        (fit, steps)
+    };
+    if !chain.per_frame {
+        let plans: Vec<_> = keys
+            .iter()
+            .zip(clips)
+            .map(|(key, clip)| whole(key, clip))
+            .collect();
+        return apply(strategy, clips, &plans, size);
+    }
+    // Each frame as a clip of its own: `per_frame(...)`, the temporally random views of Sec. 4.5.
     let frames: Vec<Tensor> = clips.iter().flat_map(|clip| clip.split(1, 0)).collect();
     let per_clip = frames.len() / clips.len();
-    let keys: Vec<Key> = keys
+    let places = keys
         .iter()
-        .flat_map(|key| (0..per_clip).map(|t| key.child(&format!("frame/{t}"))))
+        .flat_map(|key| (0..per_clip).map(move |t| key.child(&format!("frame/{t}"))));
+    let plans: Vec<_> = places
+        .zip(&frames)
+        .map(|(key, frame)| whole(&key, frame))
         .collect();
-    let chain = Chain {
-        per_frame: false,
-        links: chain.links.clone(),
-    };
-    let frames = augment_frames(&chain, &frames, size, &keys); // [B T, 3, 1, size, size]
-    let (size, batch) = (i64::from(size), clips.len() as i64);
-    frames
-        .view([batch, per_clip as i64, 3, size, size])
+    let (side, batch) = (i64::from(size), clips.len() as i64);
+    apply(strategy, &frames, &plans, size) // [B T, 3, 1, size, size]
+        .view([batch, per_clip as i64, 3, side, side])
         .transpose(1, 2)
         .contiguous()
 }
 
-fn augment_together(links: &[Link], clips: &[Tensor], size: u32, keys: &[Key]) -> Tensor {
-    let batch = first_links(links, links.len(), clips, size, keys);
-    finish(links, batch)
+/// Test frames: the shorter side resized to `size / 0.875`, then the centre. Nothing is random.
+///
+/// Takes and returns what [`augment_frames`] does.
+pub fn plain_frames(clips: &[Tensor], size: u32) -> Tensor {
+    let plan = |clip: &Tensor| (plain_fit(clip, size), vec![Step::Normalise]);
+    let plans: Vec<_> = clips.iter().map(plan).collect();
+    apply(Strategy::of(clips), clips, &plans, size)
 }
 
 /// Clips after the first `count` of these links, before they are normalised for a network: f32 `[B, 3, T, size, size]`. Clips and
@@ -75,378 +97,126 @@ pub(crate) fn first_links(
     size: u32,
     keys: &[Key],
 ) -> Tensor {
-    let (batch, rest) = match links {
-        [Link::MultiScaleCrop { min_area }, ..] if count > 0 => {
-            let names = stream_names(links);
-            let cropped: Vec<Tensor> = clips
-                .iter()
-                .zip(keys)
-                .map(|(clip, key)| {
-                    let crop = Crop::draw(
-                        &mut key.draws(&names[0]),
-                        min_area.to_f64(),
-                        clip.size()[1],
-                        clip.size()[2],
-                    );
-                    resized_crop(clip, crop, size)
-                })
-                .collect();
-            (Tensor::stack(&cropped, 0), 1)
-        }
-        _ => (plain_levels(clips, size), 0),
-    };
-    (rest..count).fold(batch, |batch, at| link_at(links, at, batch, size, keys))
+    let plan = |(key, clip): (&Key, &Tensor)| begin(links, count, clip, size, key);
+    let plans: Vec<_> = keys.iter().zip(clips).map(plan).collect();
+    apply(Strategy::of(clips), clips, &plans, size)
 }
 
 /// The link at `at` on what those before it have left of a batch.
-pub(crate) fn link_at(links: &[Link], at: usize, batch: Tensor, size: u32, keys: &[Key]) -> Tensor {
-    let batch = match (is_normalised(links, at), is_normalised(links, at + 1)) {
-        (false, true) => normalise(&batch),
-        (true, false) => denormalise(&batch),
-        (false, false) | (true, true) => batch,
-    };
-    let name = &stream_names(links)[at];
-    augment_link(&links[at], name, batch, size, keys)
+pub(crate) fn link_at(
+    links: &[Link],
+    at: usize,
+    batch: &Tensor,
+    size: u32,
+    keys: &[Key],
+) -> Tensor {
+    let plans: Vec<_> = keys
+        .iter()
+        .map(|key| steps(links, at..at + 1, size, key))
+        .collect();
+    apply_steps(Strategy::of(std::slice::from_ref(batch)), batch, &plans)
 }
 
 /// What all links have left of a batch, normalised for a network.
-pub(crate) fn finish(links: &[Link], batch: Tensor) -> Tensor {
+pub(crate) fn finish(links: &[Link], batch: &Tensor) -> Tensor {
     if is_normalised(links, links.len()) {
-        batch
-    } else {
-        normalise(&batch)
+        return batch.shallow_clone();
     }
-}
-
-/// Whether the first `count` links leave normalised frames: cutout works on those, all others on values in 0..=255.
-fn is_normalised(links: &[Link], count: usize) -> bool {
-    let last = count.checked_sub(1).and_then(|last| links.get(last));
-    matches!(last, Some(Link::Cutout { .. }))
-}
-
-fn augment_link(link: &Link, name: &str, batch: Tensor, size: u32, keys: &[Key]) -> Tensor {
-    let draws = || keys.iter().map(|key| key.draws(name));
-    let side = i64::from(size);
-    match link {
-        Link::MultiScaleCrop { min_area } => {
-            let crops = draws().map(|mut d| Crop::draw(&mut d, min_area.to_f64(), side, side));
-            let clips = batch.permute([0, 2, 3, 4, 1]).unbind(0); // [T, H, W, 3] each
-            let cropped: Vec<Tensor> = clips
-                .iter()
-                .zip(crops)
-                .map(|(c, crop)| resized_crop(c, crop, size))
-                .collect();
-            Tensor::stack(&cropped, 0)
-        }
-        Link::HorizontalFlip { p } => {
-            let chosen: Vec<bool> = draws().map(|mut d| d.flip(p.to_f64())).collect();
-            horizontal_flip(batch, &chosen)
-        }
-        Link::ColorJitter {
-            brightness,
-            contrast,
-            saturation,
-            hue,
-        } => {
-            let [b, c, s, h] = [brightness, contrast, saturation, hue].map(|x| x.to_f64());
-            let jitters: Vec<Jitter> = draws()
-                .map(|mut d| Jitter::draw(&mut d, b, c, s, h))
-                .collect();
-            jitter(batch, &jitters)
-        }
-        Link::GrayScale { p, levels } => {
-            let chosen: Vec<bool> = draws().map(|mut d| d.flip(p.to_f64())).collect();
-            gray_scale(batch, &chosen, *levels)
-        }
-        Link::GaussianBlur {
-            p,
-            sigma,
-            pair,
-            levels,
-        } => {
-            let sigma = (sigma.0.to_f64(), sigma.1.to_f64());
-            let blurs: Vec<Option<Blur>> = draws()
-                .map(|mut d| Blur::draw(&mut d, p.to_f64(), sigma, *pair))
-                .collect();
-            gaussian_blur(batch, size as usize / 20 * 2 + 1, &blurs, *levels)
-        }
-        Link::Cutout { max, count, fill } => {
-            let squares: Vec<Vec<Square>> = draws()
-                .map(|mut d| {
-                    (0..*count)
-                        .map(|_| Square::draw(&mut d, *max, side, side))
-                        .collect()
-                })
-                .collect();
-            cutout(batch, &squares, *fill)
-        }
-        Link::VolumeJitter { .. }
-        | Link::TimeMask { .. }
-        | Link::FreqMask { .. }
-        | Link::RandomCrop { .. }
-        | Link::TimeWarp { .. }
-        | Link::DropWords { .. }
-        | Link::Follow { .. } => {
-            unreachable!("check: a chain of frames has links of frames alone")
-        }
-    }
+    let plans = vec![vec![Step::Normalise]; batch.size()[0] as usize];
+    apply_steps(Strategy::of(std::slice::from_ref(batch)), batch, &plans)
 }
 
 /// Normalised views f32 `[B, 3, T, H, W]` as pictures: u8 `[B, T, H, W, 3]`. What is darker than black or brighter than white is
 /// drawn as these.
 pub fn levels_of(views: &Tensor) -> Tensor {
-    let levels = denormalise(views).round().clamp(0.0, 255.0);
-    levels.to_kind(Kind::Uint8).permute([0, 2, 3, 4, 1])
+    let plans = vec![vec![Step::Denormalise]; views.size()[0] as usize];
+    let levels = apply_steps(Strategy::of(std::slice::from_ref(views)), views, &plans);
+    let levels = levels.round().clamp(0.0, 255.0);
+    levels.to_kind(tch::Kind::Uint8).permute([0, 2, 3, 4, 1])
 }
 
-/// Test frames: the shorter side resized to `size / 0.875`, then the centre. Nothing is random.
-///
-/// Takes and returns what [`augment_frames`] does.
-pub fn plain_frames(clips: &[Tensor], size: u32) -> Tensor {
-    normalise(&plain_levels(clips, size))
-}
-
-fn plain_levels(clips: &[Tensor], size: u32) -> Tensor {
-    let side = i64::from(size);
-    let short = (f64::from(size) / 0.875) as i64;
-    let frames: Vec<Tensor> = clips
-        .iter()
-        .map(|clip| {
+/// What the first `count` links do to a clip.
+fn begin(links: &[Link], count: usize, clip: &Tensor, size: u32, key: &Key) -> (Fit, Vec<Step>) {
+    let (mut fit, first) = match links {
+        [Link::MultiScaleCrop { min_area }, ..] if count > 0 => {
+            let mut draws = key.draws(&stream_names(links)[0]);
             let (height, width) = (clip.size()[1], clip.size()[2]);
-            let shorter = height.min(width).max(1);
-            let (height, width) = (short * height / shorter, short * width / shorter);
-            let first = |length: i64| ((length - side) as f64 / 2.0).round_ties_even() as i64;
-            resize(clip, height, width)
-                .narrow(2, first(height), side)
-                .narrow(3, first(width), side)
-        })
-        .collect();
-    Tensor::stack(&frames, 0)
-}
-
-/// The part of a frame that MSC keeps, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crop {
-    /// First row.
-    pub top: i64,
-    /// First column.
-    pub left: i64,
-    /// Rows.
-    pub height: i64,
-    /// Columns.
-    pub width: i64,
-}
-
-impl Crop {
-    /// A share from `min_area` to 1 of the area, the aspect between 3/4 and 4/3 on a logarithmic scale. After ten draws that do
-    /// not fit the frame: its centre, as large as the bounds of the aspect allow.
-    pub fn draw(draws: &mut Draws, min_area: f64, height: i64, width: i64) -> Self {
-        let narrowest: f64 = 3.0 / 4.0;
-        let widest: f64 = 4.0 / 3.0;
-        let area = (height * width) as f64;
-        for _ in 0..10 {
-            let area = area * draws.uniform(min_area, 1.0);
-            let aspect = draws.uniform(narrowest.ln(), widest.ln()).exp();
-            let w = (area * aspect).sqrt().round_ties_even() as i64;
-            let h = (area / aspect).sqrt().round_ties_even() as i64;
-            if (1..=height).contains(&h) && (1..=width).contains(&w) {
-                let top = draws.integer(0..=height - h);
-                let left = draws.integer(0..=width - w);
-                return Self {
-                    top,
-                    left,
-                    height: h,
-                    width: w,
-                };
-            }
+            let crop = Crop::draw(&mut draws, min_area.to_f64(), height, width);
+            (Fit::crop(crop, size), 1)
         }
-        let aspect = width as f64 / height as f64;
-        let w = if aspect > widest {
-            (height as f64 * widest).round_ties_even() as i64
-        } else {
-            width
-        };
-        let h = if aspect < narrowest {
-            (width as f64 / narrowest).round_ties_even() as i64
-        } else {
-            height
-        };
-        Self {
-            top: (height - h) / 2,
-            left: (width - w) / 2,
-            height: h,
-            width: w,
-        }
-    }
-}
-
-/// The crop of a clip `[T, H, W, 3]`, resized: f32 `[3, T, size, size]`, in whole levels.
-pub fn resized_crop(clip: &Tensor, crop: Crop, size: u32) -> Tensor {
-    let cropped = clip
-        .narrow(1, crop.top, crop.height)
-        .narrow(2, crop.left, crop.width);
-    resize(&cropped, i64::from(size), i64::from(size))
-}
-
-/// `[T, H, W, 3]` to f32 `[3, T, height, width]` by the antialiased triangle filter, in whole levels as Pillow's bilinear filter
-/// leaves them. On the CPU torch has Pillow's program for bytes, sixteen times as fast as a product of f32 matrices.
-fn resize(clip: &Tensor, height: i64, width: i64) -> Tensor {
-    let planes = clip.permute([0, 3, 1, 2]);
-    let resized = if (planes.kind(), planes.device()) == (Kind::Uint8, Device::Cpu) {
-        planes
-            .internal_upsample_bilinear2d_aa([height, width], false, None, None)
-            .to_kind(Kind::Float)
-    } else {
-        planes
-            .to_kind(Kind::Float)
-            .internal_upsample_bilinear2d_aa([height, width], false, None, None)
-            .round()
+        _ => (plain_fit(clip, size), 0),
     };
-    resized.transpose(0, 1)
-}
-
-/// HF: mirrors the chosen clips of `[B, C, T, H, W]` left to right.
-pub fn horizontal_flip(clips: Tensor, chosen: &[bool]) -> Tensor {
-    on_chosen(clips, chosen, |some| some.flip([4]))
-}
-
-/// Standard deviations of a Gaussian blur in pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Blur {
-    /// Along a row.
-    pub sigma_x: f64,
-    /// Along a column.
-    pub sigma_y: f64,
-}
-
-impl Blur {
-    /// With probability `p` a blur: the same in both directions, its sigma drawn from the range, or one sigma for each axis.
-    pub fn draw(draws: &mut Draws, p: f64, sigma: (f64, f64), pair: Pair) -> Option<Self> {
-        let blurs = draws.flip(p);
-        let (sigma_x, sigma_y) = match pair {
-            Pair::Range => {
-                let sigma = draws.uniform(sigma.0, sigma.1);
-                (sigma, sigma)
-            }
-            Pair::Axes => sigma,
-        };
-        blurs.then_some(Self { sigma_x, sigma_y })
+    let mut steps = steps(links, first..count, size, key);
+    // A flip that comes first costs nothing where pixels are placed.
+    if let Some(Step::Flip(flip)) = steps.first() {
+        fit.flip = *flip;
+        steps.remove(0);
     }
+    (fit, steps)
 }
 
-/// GB: blurs clips `[B, C, T, H, W]`, mirrored at the borders, with Gaussians cut off at `kernel` pixels (odd).
-pub fn gaussian_blur(
-    clips: Tensor,
-    kernel: usize,
-    blurs: &[Option<Blur>],
-    levels: Levels,
+fn plain_fit(clip: &Tensor, size: u32) -> Fit {
+    Fit::centre(clip.size()[1], clip.size()[2], size)
+}
+
+/// Does what the plans say to clips, u8 `[T, H, W, 3]`: f32 `[B, 3, T, size, size]`. The plans have equal steps but for what was drawn.
+pub fn apply(
+    strategy: Strategy,
+    clips: &[Tensor],
+    plans: &[(Fit, Vec<Step>)],
+    size: u32,
 ) -> Tensor {
-    let chosen: Vec<bool> = blurs.iter().map(Option::is_some).collect();
-    on_chosen(clips, &chosen, |some| {
-        let [.., height, width] = some.size()[..] else {
-            unreachable!("a batch is [B, C, T, H, W]")
-        };
-        let matrices = |length: i64, sigma: fn(&Blur) -> f64| {
-            let each: Vec<Matrix> = blurs
-                .iter()
-                .flatten()
-                .map(|b| Matrix::gaussian(length as usize, kernel, sigma(b)))
-                .collect();
-            Matrix::stack(&each, some.device()).view([-1, 1, 1, length, length])
-        };
-        let rows = matrices(height, |b| b.sigma_y);
-        let columns = matrices(width, |b| b.sigma_x);
-        let blurred = rows.matmul(some).matmul(&columns.transpose(-2, -1));
-        match levels {
-            Levels::Exact => blurred,
-            // A whole level that f32 leaves a hair below itself is still that level.
-            Levels::Whole => (blurred + 1e-3).floor_(),
+    measured(Part::Augment, || match strategy {
+        Strategy::Together => {
+            let (fits, steps): (Vec<Fit>, Vec<Vec<Step>>) = plans.iter().cloned().unzip();
+            together::apply(resize_all(clips, &fits, size), &steps)
+        }
+        Strategy::Each => {
+            let (side, batch, frames) = (i64::from(size), clips.len() as i64, clips[0].size()[0]);
+            filled([batch, 3, frames, side, side], |values| {
+                let (mut bytes, mut scratch) = (Vec::new(), Vec::new());
+                let each = values.chunks_exact_mut(values.len() / clips.len());
+                for ((values, clip), (fit, steps)) in each.zip(clips).zip(plans) {
+                    Frames::load(values, clip, fit, size, &mut bytes).apply(steps, &mut scratch);
+                }
+            })
         }
     })
 }
 
-/// A square that is cut out, cut off at the borders of the frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Square {
-    /// Rows, the second not included.
-    pub rows: (i64, i64),
-    /// Columns, the second not included.
-    pub columns: (i64, i64),
-}
-
-impl Square {
-    /// A square around a pixel: half of `length`, rounded down, to each side.
-    pub fn around(length: i64, y: i64, x: i64, height: i64, width: i64) -> Self {
-        let half = length / 2;
-        let span = |at: i64, end: i64| ((at - half).max(0), (at + half).min(end));
-        Self {
-            rows: span(y, height),
-            columns: span(x, width),
+/// Does steps to a batch that is already of one size, f32 `[B, 3, T, H, W]`. The lists are equal but for what was drawn.
+pub fn apply_steps(strategy: Strategy, batch: &Tensor, steps: &[Vec<Step>]) -> Tensor {
+    measured(Part::Augment, || match strategy {
+        Strategy::Together => together::apply(batch.shallow_clone(), steps),
+        Strategy::Each => {
+            let [.., height, width] = batch.size()[..] else {
+                unreachable!("a batch is [B, 3, T, H, W]")
+            };
+            let batch = batch.contiguous();
+            filled([batch.numel() as i64], |values| {
+                batch.copy_data(values, values.len());
+                let mut scratch = Vec::new();
+                let each = values.chunks_exact_mut(values.len() / steps.len());
+                for (values, steps) in each.zip(steps) {
+                    Frames::new(values, height as usize, width as usize).apply(steps, &mut scratch);
+                }
+            })
+            .view_as(&batch)
         }
-    }
-
-    /// A length from 1 to `max`, around any pixel.
-    pub fn draw(draws: &mut Draws, max: u32, height: i64, width: i64) -> Self {
-        let length = draws.integer(1..=i64::from(max));
-        let y = draws.integer(0..=height - 1);
-        let x = draws.integer(0..=width - 1);
-        Self::around(length, y, x, height, width)
-    }
+    })
 }
 
-/// C: cuts squares out of normalised clips `[B, C, T, H, W]`, at the same place in all frames. The list has as many squares for
-/// each clip.
-pub fn cutout(clips: Tensor, squares: &[Vec<Square>], fill: Fill) -> Tensor {
-    let [batch, .., height, width] = clips.size()[..] else {
-        unreachable!("a batch is [B, C, T, H, W]")
-    };
-    let count = squares.first().map_or(0, Vec::len) as i64;
-    let device = clips.device();
-    let inside = |length: i64, shape: [i64; 4], span: fn(&Square) -> (i64, i64)| {
-        let bounds = |pick: fn((i64, i64)) -> i64| {
-            let each: Vec<i64> = squares.iter().flatten().map(|s| pick(span(s))).collect();
-            Tensor::from_slice(&each)
-                .to_device(device)
-                .view([batch, count, 1, 1])
-        };
-        let at = Tensor::arange(length, (Kind::Int64, device)).view(shape);
-        at.ge_tensor(&bounds(|s| s.0))
-            .logical_and(&at.lt_tensor(&bounds(|s| s.1)))
-    };
-    let rows = inside(height, [1, 1, height, 1], |s| s.rows);
-    let columns = inside(width, [1, 1, 1, width], |s| s.columns);
-    let cut = rows
-        .logical_and(&columns)
-        .any_dim(1, false)
-        .view([batch, 1, 1, height, width]);
-    let mean = clips
-        .narrow(2, 0, 1)
-        .mean_dim([1i64, 2, 3, 4].as_slice(), true, None);
-    let filled = match fill {
-        Fill::FirstFrameMean => mean,
-        Fill::TimesFirstFrameMean => &clips * mean,
-    };
-    filled.where_self(&cut, &clips)
-}
-
-/// Levels of clips `[B, 3, T, H, W]`, 0..=255, less the mean of each channel, divided by its standard deviation.
-pub fn normalise(clips: &Tensor) -> Tensor {
-    (clips - channels(MEAN, clips)) / channels(STD, clips)
-}
-
-fn denormalise(clips: &Tensor) -> Tensor {
-    clips * channels(STD, clips) + channels(MEAN, clips)
-}
-
-/// Numbers of the three channels, of values in 0..=1, in levels.
-fn channels(values: [f64; 3], like: &Tensor) -> Tensor {
-    per_sample(values.map(|v| 255.0 * v), 5, like.device()).transpose(0, 1)
+/// The weight of a Gaussian at a distance from its middle; `sigma` is more than 0.
+fn gaussian(distance: i64, sigma: f64) -> f64 {
+    (-0.5 * (distance as f64 / sigma).powi(2)).exp()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use compiler::hir::{Fill, Levels, Pair};
     use compiler::units::Exact;
+    use tch::{Device, Kind};
 
     fn share(hundredths: i128) -> Exact {
         Exact::new(hundredths, 100)
@@ -547,39 +317,105 @@ mod tests {
         assert!(bool::try_from(cut.any()).unwrap());
     }
 
+    /// Clips of three sizes, shrunk and enlarged, through all links: the two programs differ in the last bits of f32 alone.
+    #[test]
+    fn both_strategies_give_the_same_views() {
+        // Many small products: threads that wait for each other take longer than one.
+        tch::set_num_threads(1);
+        let clips: Vec<Tensor> = [(60, 80), (70, 50), (300, 420), (33, 31), (32, 32)]
+            .map(|(height, width)| {
+                let pixels = Tensor::arange(3 * height * width * 3, (Kind::Int64, Device::Cpu));
+                let picture = (pixels.square() + &pixels * 7).remainder(251);
+                picture.to_kind(Kind::Uint8).view([3, height, width, 3])
+            })
+            .into();
+        let mut released = strong(false);
+        released.links[3] = Link::GrayScale {
+            p: share(20),
+            levels: Levels::Whole,
+        };
+        released.links[4] = Link::GaussianBlur {
+            p: share(50),
+            sigma: (share(10), share(200)),
+            pair: Pair::Axes,
+            levels: Levels::Whole,
+        };
+        released.links[5] = Link::Cutout {
+            max: 20,
+            count: 2,
+            fill: Fill::TimesFirstFrameMean,
+        };
+        // Links in another order: a crop, a flip and a jitter of values that are not whole, a jitter of cut frames.
+        let links = &strong(false).links;
+        let order = [4, 2, 0, 4, 1, 5, 2, 3];
+        let turned = Chain {
+            per_frame: false,
+            links: order.map(|at| links[at].clone()).into(),
+        };
+        let plain = Chain {
+            per_frame: false,
+            links: vec![],
+        };
+        let chains = [
+            (strong(false), 1e-5),
+            (released, 1e-5),
+            (plain, 1e-5),
+            (strong(true), 1e-5),
+            (turned, 0.2),
+        ];
+        for (at, (chain, limit)) in chains.iter().enumerate() {
+            for round in 0..2 {
+                let keys: Vec<Key> = (0..5)
+                    .map(|sample| Key::new(round, sample, 0).child("v/1"))
+                    .collect();
+                let by = |strategy| augment_frames_by(strategy, chain, &clips, 32, &keys);
+                let (each, together) = (by(Strategy::Each), by(Strategy::Together));
+                assert_eq!(each.size(), together.size());
+                let apart = (&each - &together).abs();
+                for (clip, apart) in apart.unbind(0).iter().enumerate() {
+                    let far = apart.gt(*limit).to_kind(Kind::Float).mean(None);
+                    let share = far.double_value(&[]);
+                    // Of the clip that shrinks to an eighth, one level in a thousand may be another.
+                    let allowed = if clip == 2 { 1e-3 } else { 0.0 };
+                    assert!(share <= allowed, "chain {at}, clip {clip}: {share}");
+                }
+            }
+        }
+    }
+
     /// In either reading the square is where it is; the paper's has one value everywhere, that of the mean.
     #[test]
     fn cutout_fills_with_the_mean_of_the_normalised_first_frame() {
         let clips = plain_frames(&still_clips(2), 32);
         let squares = [10, 31].map(|y| vec![Square::around(9, y, 12, 32, 32)]);
-        let cut = cutout(clips.shallow_clone(), &squares, Fill::FirstFrameMean);
-        for sample in 0..2 {
-            let mean = clips
-                .get(sample)
-                .select(1, 0)
-                .mean(Kind::Double)
-                .double_value(&[]);
-            let square = cut
-                .get(sample)
-                .narrow(2, squares[sample as usize][0].rows.0, 1);
-            let inside = square.narrow(3, 8, 8) - mean;
-            assert!(inside.abs().max().double_value(&[]) < 1e-5);
+        for strategy in [Strategy::Each, Strategy::Together] {
+            let cut = |squares: &[Vec<Square>]| {
+                let step = |s: &Vec<Square>| vec![Step::Cutout(s.clone(), Fill::FirstFrameMean)];
+                let steps: Vec<_> = squares.iter().map(step).collect();
+                apply_steps(strategy, &clips, &steps)
+            };
+            let all = cut(&squares);
+            for sample in 0..2 {
+                let mean = clips
+                    .get(sample)
+                    .select(1, 0)
+                    .mean(Kind::Double)
+                    .double_value(&[]);
+                let square = all
+                    .get(sample)
+                    .narrow(2, squares[sample as usize][0].rows.0, 1);
+                let inside = square.narrow(3, 8, 8) - mean;
+                assert!(inside.abs().max().double_value(&[]) < 1e-5);
+            }
+            let changed = |sample| {
+                all.get(sample)
+                    .ne_tensor(&clips.get(sample))
+                    .sum(Kind::Int64)
+            };
+            assert_eq!(changed(0).int64_value(&[]), 3 * 2 * 8 * 8);
+            assert_eq!(changed(1).int64_value(&[]), 3 * 2 * 5 * 8);
+            assert_eq!(cut(&[vec![], vec![]]), clips);
         }
-        let changed = |sample| {
-            cut.get(sample)
-                .ne_tensor(&clips.get(sample))
-                .sum(Kind::Int64)
-        };
-        assert_eq!(changed(0).int64_value(&[]), 3 * 2 * 8 * 8);
-        assert_eq!(changed(1).int64_value(&[]), 3 * 2 * 5 * 8);
-        assert_eq!(
-            cutout(
-                clips.shallow_clone(),
-                &[vec![], vec![]],
-                Fill::FirstFrameMean
-            ),
-            clips
-        );
     }
 
     #[test]

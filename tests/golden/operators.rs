@@ -10,11 +10,9 @@
 use crate::recipe::path;
 use compiler::hir::{Fill, Levels, LogMel};
 use runtime::augment::Strategy;
-use runtime::augment::audio::{
-    CanvasCrop, Mask, Warp, freq_mask, random_crop, time_mask, time_warp,
-};
+use runtime::augment::audio::{self, CanvasCrop, Mask, Warp};
 use runtime::augment::colour::{Jitter, Operation};
-use runtime::augment::mel::log_mel;
+use runtime::augment::mel::log_mel_by;
 use runtime::augment::visual::{Blur, Crop, Fit, Square, Step, apply, apply_steps};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
@@ -148,6 +146,7 @@ fn operators_by(strategy: Strategy) {
     let big = &ops["image320x240_hwc"];
     let spectrogram = mel["logmel"].unsqueeze(0).unsqueeze(0);
     let step = |batch: &Tensor, step: Step| apply_steps(strategy, batch, &[vec![step]]);
+    let sound = |batch: &Tensor, step| audio::apply_steps(strategy, batch, &[vec![step]]);
     let fitted = |image: &Tensor, fit: Fit, size: u32| {
         apply(strategy, &[image.unsqueeze(0)], &[(fit, vec![])], size)
     };
@@ -279,20 +278,18 @@ fn operators_by(strategy: Strategy) {
                     panic!("{name}")
                 };
                 let canvas = (spectrogram.size()[2], spectrogram.size()[3] * 3 / 2);
-                let ours = random_crop(
-                    &spectrogram,
-                    &[CanvasCrop {
-                        canvas,
-                        top,
-                        left,
-                        height,
-                        width,
-                    }],
-                );
+                let crop = CanvasCrop {
+                    canvas,
+                    top,
+                    left,
+                    height,
+                    width,
+                };
+                let ours = sound(&spectrogram, audio::Step::RandomCrop(crop));
                 compare(name, &ours.squeeze(), expected, Close::Float(1e-5));
             }
             "freq" => {
-                let ours = freq_mask(&spectrogram, &[masks(words)]);
+                let ours = sound(&spectrogram, audio::Step::FreqMask(masks(words)));
                 compare(name, &ours.squeeze(), expected, Close::Float(1e-5));
                 masked_bands = Some(ours);
             }
@@ -300,7 +297,7 @@ fn operators_by(strategy: Strategy) {
                 let before = masked_bands.as_ref().expect("`freq_` comes before `then_`");
                 compare(
                     name,
-                    &time_mask(before, &[masks(words)]).squeeze(),
+                    &sound(before, audio::Step::TimeMask(masks(words))).squeeze(),
                     expected,
                     Close::Float(1e-5),
                 );
@@ -311,7 +308,7 @@ fn operators_by(strategy: Strategy) {
                 };
                 compare(
                     name,
-                    &time_warp(&spectrogram, &[Some(Warp { from, to })]).squeeze(),
+                    &sound(&spectrogram, audio::Step::TimeWarp(Some(Warp { from, to }))).squeeze(),
                     expected,
                     Close::Float(1e-5),
                 );
@@ -341,11 +338,13 @@ fn the_log_mel_is_that_of_the_released_code() {
         centre: true,
     };
     let wave = mel["waveform"].unsqueeze(0);
-    let ours = log_mel(&wave, &settings, 16_000.0);
-    compare(
-        "logmel",
-        &ours.squeeze(),
-        &mel["logmel"],
-        Close::Float(1e-5),
-    );
+    for strategy in [Strategy::Each, Strategy::Together] {
+        let ours = log_mel_by(strategy, &wave, &settings, 16_000.0);
+        compare(
+            "logmel",
+            &ours.squeeze(),
+            &mel["logmel"],
+            Close::Float(1e-5),
+        );
+    }
 }

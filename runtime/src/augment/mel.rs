@@ -1,8 +1,17 @@
 //! The log-mel spectrogram of [`LogMel`], equal to librosa's with the Slaney filters.
 
-use super::matrix::mirror;
+mod loops;
+mod together;
+
+use super::{Strategy, mirror};
+use crate::parts::{Part, measured};
 use compiler::hir::LogMel;
-use tch::{Device, Kind, Tensor};
+use rustfft::{Fft, FftPlanner};
+use std::cell::RefCell;
+use std::f64::consts::TAU;
+use std::rc::Rc;
+use std::sync::Arc;
+use tch::Tensor;
 
 /// Added before the logarithm: the smallest step of f32 at 1.
 const FLOOR: f64 = f32::EPSILON as f64;
@@ -13,64 +22,115 @@ const STD: f64 = 4.410007;
 
 /// Spectrograms of waves: `[B, N]` at `rate_hz` to `[B, 1, bands, columns]`, normalised.
 pub fn log_mel(waves: &Tensor, mel: &LogMel, rate_hz: f64) -> Tensor {
-    let power = power_spectrum(waves, mel); // [B, fft / 2 + 1, columns]
-    let filters = filter_bank(
-        mel.bands as usize,
-        mel.fft as usize,
-        rate_hz,
-        waves.device(),
-    );
-    let bands = filters.matmul(&power);
-    (((bands + FLOOR).log() - MEAN) / STD).unsqueeze(1)
+    let strategy = Strategy::of(std::slice::from_ref(waves));
+    log_mel_by(strategy, waves, mel, rate_hz)
 }
 
-/// Squared magnitudes of the windowed transforms: `[B, N]` to `[B, fft / 2 + 1, columns]`, f32.
+/// [`log_mel`] by this strategy.
 ///
 /// Window and transform are f64: the logarithm of quiet bands shows the rounding of f32 as 1e-4.
-fn power_spectrum(waves: &Tensor, mel: &LogMel) -> Tensor {
-    let (fft, hop) = (i64::from(mel.fft), i64::from(mel.hop));
-    let length = waves.size()[1];
-    let padding = if mel.centre {
-        2 * (fft / 2)
-    } else {
-        (fft - hop).max(0)
-    };
-    let before = padding / 2;
-    let places: Vec<i64> = (-before..length + padding - before)
-        .map(|i| mirror(i, length as usize) as i64)
-        .collect();
-    let padded = waves
-        .to_kind(Kind::Double)
-        .index_select(1, &Tensor::from_slice(&places).to_device(waves.device()));
-    let window = Tensor::hann_window_periodic(fft, true, (Kind::Double, waves.device()));
-    let transform = padded.stft(fft, hop, fft, Some(&window), false, true, true, false);
-    // Not a sum over the last axis of `view_as_real`: torch takes twice as long for sums of two.
-    let (real, imaginary) = (transform.real(), transform.imag());
-    real.square()
-        .addcmul_(&imaginary, &imaginary)
-        .to_kind(Kind::Float)
+pub fn log_mel_by(strategy: Strategy, waves: &Tensor, mel: &LogMel, rate_hz: f64) -> Tensor {
+    measured(Part::Mel, || {
+        let plan = Plan::of(mel, rate_hz, waves.size()[1]);
+        let bands = match strategy {
+            Strategy::Each => loops::band_powers(waves, &plan),
+            Strategy::Together => together::band_powers(waves, &plan),
+        };
+        (((bands + FLOOR).log_() - MEAN) / STD).unsqueeze(1)
+    })
 }
 
-/// Triangular filters from 0 to half the rate, evenly spaced on Slaney's scale, each of area 1: `[bands, fft / 2 + 1]`, f32.
-fn filter_bank(bands: usize, fft: usize, rate_hz: f64, device: Device) -> Tensor {
+/// What spectrograms of one kind and length need beside the waves.
+struct Plan {
+    fft: usize,
+    hop: usize,
+    columns: usize,
+    /// The place of a wave that each sample of the padded wave is taken from.
+    places: Vec<usize>,
+    /// Hann's, periodic.
+    window: Vec<f64>,
+    /// Of each band the first bin of its filter, and its weights from there on.
+    filters: Vec<(usize, Vec<f32>)>,
+    transform: Arc<dyn Fft<f64>>,
+    /// The constants on a device where waves have been.
+    on_device: RefCell<Option<together::Constants>>,
+}
+
+/// What a plan depends on; the rate in bits.
+type Kindred = (LogMel, u64, i64);
+
+thread_local! {
+    /// The last few plans of this thread.
+    static PLANS: RefCell<Vec<(Kindred, Rc<Plan>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Plans that a thread keeps; a run needs one or two.
+const KEPT: usize = 8;
+
+impl Plan {
+    /// The plan for waves of so many samples, made where this thread has none.
+    fn of(mel: &LogMel, rate_hz: f64, samples: i64) -> Rc<Self> {
+        let kindred = (mel.clone(), rate_hz.to_bits(), samples);
+        PLANS.with_borrow_mut(|plans| {
+            if let Some((_, plan)) = plans.iter().find(|(known, _)| *known == kindred) {
+                return plan.clone();
+            }
+            let plan = Rc::new(Self::new(mel, rate_hz, samples));
+            if plans.len() == KEPT {
+                plans.remove(0);
+            }
+            plans.push((kindred, plan.clone()));
+            plan
+        })
+    }
+
+    fn new(mel: &LogMel, rate_hz: f64, samples: i64) -> Self {
+        let (fft, hop) = (i64::from(mel.fft), i64::from(mel.hop));
+        let padding = if mel.centre {
+            2 * (fft / 2)
+        } else {
+            (fft - hop).max(0)
+        };
+        let before = padding / 2;
+        let places = (-before..samples + padding - before).map(|at| mirror(at, samples as usize));
+        let turn = |i: i64| TAU * i as f64 / fft as f64;
+        Self {
+            fft: fft as usize,
+            hop: hop as usize,
+            columns: ((samples + padding - fft) / hop + 1).max(0) as usize,
+            places: places.collect(),
+            window: (0..fft).map(|i| 0.5 - 0.5 * turn(i).cos()).collect(),
+            filters: filters(mel.bands as usize, mel.fft as usize, rate_hz),
+            transform: FftPlanner::new().plan_fft_forward(fft as usize),
+            on_device: RefCell::default(),
+        }
+    }
+}
+
+/// Triangular filters from 0 to half the rate, evenly spaced on Slaney's scale, each of area 1: the first bin with a weight, and the
+/// weights up to the last one.
+fn filters(bands: usize, fft: usize, rate_hz: f64) -> Vec<(usize, Vec<f32>)> {
     let bins = fft / 2 + 1;
     let top = to_mel(rate_hz / 2.0);
     let edges: Vec<f64> = (0..bands + 2)
         .map(|i| to_hertz(top * i as f64 / (bands + 1) as f64))
         .collect();
-    let mut weights = Vec::with_capacity(bands * bins);
-    for edge in edges.windows(3) {
-        for bin in 0..bins {
+    let filter = |edge: &[f64]| {
+        let weight = |bin: usize| {
             let frequency = bin as f64 * rate_hz / fft as f64;
             let rising = (frequency - edge[0]) / (edge[1] - edge[0]);
             let falling = (edge[2] - frequency) / (edge[2] - edge[1]);
-            weights.push(rising.min(falling).max(0.0) * 2.0 / (edge[2] - edge[0]));
-        }
-    }
-    Tensor::from_slice(&weights)
-        .to_kind(Kind::Float)
-        .to_device(device)
-        .view([bands as i64, bins as i64])
+            (rising.min(falling).max(0.0) * 2.0 / (edge[2] - edge[0])) as f32
+        };
+        let all: Vec<f32> = (0..bins).map(weight).collect();
+        let first = all.iter().position(|w| *w > 0.0).unwrap_or(0);
+        let end = all
+            .iter()
+            .rposition(|w| *w > 0.0)
+            .map_or(first, |last| last + 1);
+        (first, all[first..end].to_vec())
+    };
+    edges.windows(3).map(filter).collect()
 }
 
 /// The band whose filter peaks at a frequency, counted from 0, a fraction between two of them: where an axis marks it.
@@ -108,6 +168,7 @@ fn to_hertz(mel: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::{Device, Kind};
 
     #[test]
     fn columns_are_as_many_as_the_plan_says() {
@@ -134,6 +195,27 @@ mod tests {
             );
             assert_eq!(spectrogram.size(), [2, 1, 80, columns]);
             assert_eq!(mel.columns(samples as u32), columns as u32);
+        }
+    }
+
+    #[test]
+    fn both_strategies_give_the_same_spectrograms() {
+        let noise = Tensor::arange(3 * 4000, (Kind::Float, Device::Cpu));
+        let loud = (noise.square() * 0.37).sin().view([3, 4000]);
+        // The third is 120 dB below the first.
+        let waves = loud * Tensor::from_slice(&[0.9f32, 1e-2, 1e-6]).view([3, 1]);
+        for (centre, fft) in [(true, 1024), (false, 1024), (true, 401), (false, 160)] {
+            let mel = LogMel {
+                bands: 40,
+                hop: 160,
+                fft,
+                centre,
+            };
+            let by = |strategy| log_mel_by(strategy, &waves, &mel, 16_000.0);
+            let (each, together) = (by(Strategy::Each), by(Strategy::Together));
+            assert_eq!(each.size(), together.size());
+            let apart = (&each - &together).abs().max().double_value(&[]);
+            assert!(apart < 1e-5, "{mel:?}: {apart}");
         }
     }
 

@@ -5,11 +5,10 @@
 
 pub mod audio;
 pub mod colour;
+mod cubic;
 pub mod draws;
-pub mod matrix;
 pub mod mel;
 mod numbers;
-
 pub mod visual;
 
 pub use audio::{augment_wave, plain_wave};
@@ -74,4 +73,29 @@ fn stream_names(links: &[Link]) -> Vec<String> {
         n => format!("{}/{n}", link.short()),
     };
     links.iter().enumerate().map(name).collect()
+}
+
+/// The place that `index` is the mirror image of, in a line of `length` places mirrored at its first and its last place.
+fn mirror(index: i64, length: usize) -> usize {
+    if length < 2 {
+        return 0;
+    }
+    let last = length as i64 - 1;
+    let folded = index.rem_euclid(2 * last);
+    (if folded > last {
+        2 * last - folded
+    } else {
+        folded
+    }) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mirror;
+
+    #[test]
+    fn a_line_is_mirrored_at_its_ends() {
+        let places: Vec<usize> = (-3..7).map(|i| mirror(i, 4)).collect();
+        assert_eq!(places, [3, 2, 1, 0, 1, 2, 3, 2, 1, 0]);
+    }
 }

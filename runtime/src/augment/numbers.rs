@@ -34,6 +34,11 @@ impl Table {
 pub struct Numbers(Tensor);
 
 impl Numbers {
+    /// Where they are.
+    pub fn device(&self) -> Device {
+        self.0.device()
+    }
+
     /// A column as `[B, 1, ..., 1]` with `dims` dimensions, f64.
     pub fn get(&self, column: Column, dims: usize) -> Tensor {
         let mut shape = vec![1; dims];

@@ -383,6 +383,34 @@ mod tests {
         }
     }
 
+    /// A bright pixel spreads by the kernel, also back from the border.
+    #[test]
+    fn a_blur_is_mirrored_at_the_ends() {
+        let side = (-0.5f64).exp() / (1.0 + 2.0 * (-0.5f64).exp());
+        let line = Tensor::from_slice(&[0.0f32, 1.0, 0.0]).view([1, 1, 1, 1, 3]);
+        let line = line.expand([1, 3, 1, 1, 3], false);
+        for strategy in [Strategy::Each, Strategy::Together] {
+            for (sigma_x, expected) in [
+                (1.0, [2.0 * side, 1.0 - 2.0 * side, 2.0 * side]),
+                (0.0, [0.0, 1.0, 0.0]),
+            ] {
+                let blur = Blur {
+                    sigma_x,
+                    sigma_y: 0.0,
+                };
+                let step = Step::Blur(3, Some(blur), Levels::Exact);
+                let blurred = apply_steps(strategy, &line, &[vec![step]]);
+                for (x, expected) in (0i64..).zip(expected) {
+                    let value = blurred.double_value(&[0, 1, 0, 0, x]);
+                    assert!(
+                        (value - expected).abs() < 1e-6,
+                        "{strategy:?}: {value} at {x}"
+                    );
+                }
+            }
+        }
+    }
+
     /// In either reading the square is where it is; the paper's has one value everywhere, that of the mean.
     #[test]
     fn cutout_fills_with_the_mean_of_the_normalised_first_frame() {

@@ -4,7 +4,7 @@
 //! processors, of which the one at hand is found at run time; none of them fuses products and sums, so all give the same bits.
 
 use super::super::colour::{Jitter, Operation, hue_steps};
-use super::super::matrix::mirror;
+use super::super::mirror;
 use super::resize::{Fit, resize_one};
 use super::steps::{Square, Step};
 use super::{LEVEL_MEAN, LEVEL_STD, gaussian};

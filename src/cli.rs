@@ -50,6 +50,9 @@ pub enum Command {
     /// Look at data sets on this machine
     #[command(subcommand, arg_required_else_help = true)]
     Data(Data),
+    /// Measure on this machine
+    #[command(subcommand, arg_required_else_help = true)]
+    Bench(Bench),
     /// Say what was found on this machine and what is missing
     Doctor(Doctor),
 }
@@ -404,4 +407,55 @@ pub struct Doctor {
     /// The site file; by default the nearest `crisscross.toml` here or above
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,
+}
+
+/// `crisscross bench`.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Make the batches of a row's pretraining from the data of this machine, without training, and say what they cost
+    Data(BenchData),
+}
+
+/// `crisscross bench data`.
+#[derive(Debug, Args)]
+pub struct BenchData {
+    /// The file, or a pretraining or row: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`
+    #[arg(value_name = "FILE|NAME")]
+    pub what: String,
+    /// The row of a file: its number in the first table, `TABLE:ROW` with a number or label, or a pretraining; without it the first
+    #[arg(long, value_name = "ROW")]
+    pub row: Option<String>,
+    /// Batches of each repetition; one repetition before the first warms up
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub batches: u32,
+    /// Repetitions; medians are printed
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repetitions: u32,
+    /// Threads that decode and augment; by default as the site file says, else one for each core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// `raw` stops at the decoded batch of 8-bit frames and samples of sound, what the processor does where a GPU augments
+    #[arg(long, value_enum, default_value = "views")]
+    pub up_to: UpTo,
+    /// Text for people, or one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// The row of the toy profile
+    #[arg(long)]
+    pub toy: bool,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
+}
+
+/// How far a batch is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UpTo {
+    /// Decoded, not augmented
+    Raw,
+    /// Augmented
+    Views,
 }

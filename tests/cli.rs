@@ -308,6 +308,9 @@ fn a_command_line_without_sense_ends_with_2() {
         &["show", "nobody", "t.cc"],
         &["data"],
         &["data", "check"],
+        &["bench"],
+        &["bench", "data", "t.cc", "--batches", "0"],
+        &["bench", "data", "t.cc", "--row", "3"],
     ];
     for arguments in misuses {
         let left = crisscross(folder.path(), arguments);
@@ -722,6 +725,7 @@ fn without_the_engine_the_way_to_get_it_is_said() {
     for arguments in [
         &["run", "one.cc"] as &[&str],
         &["data", "check", "."],
+        &["bench", "data", "one.cc"],
         &["doctor"],
     ] {
         let output = Command::new(&alone)
@@ -813,6 +817,11 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
     assert_eq!(
         call(&["data", "check", "KS", "--format", "json"]),
         "data-check --format json -- KS\n"
+    );
+    let bench = call(&["bench", "data", "t.cc", "--up-to", "raw", "--set", "bs=16"]);
+    assert!(
+        bench.starts_with("bench-data --name t:1 ") && bench.contains(" --raw "),
+        "{bench}"
     );
     let doctor = call(&["doctor"]);
     assert!(

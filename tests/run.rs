@@ -292,6 +292,42 @@ fn a_data_set_that_cannot_be_scored_is_refused_before_anything_is_trained() {
 }
 
 #[test]
+fn batches_are_measured_by_part() {
+    let lab = Lab::new(RENDERED);
+    let Work::Pretrain(work) = &lab.plan.stages[0].work else {
+        panic!("a pretraining comes first");
+    };
+    let work = serde_json::to_vec(work).unwrap();
+    for form in ["--json", "--raw"] {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
+        command
+            .current_dir(lab.folder.path())
+            .args(["bench-data", "--name", "tiny:1", "--batches", "1"])
+            .args(["--repetitions", "1", "--threads", "2", form])
+            .write_stdin(work.clone());
+        let (out, _) = said(&mut command);
+        if form == "--json" {
+            let figures: serde_json::Value = serde_json::from_str(&out).unwrap();
+            assert_eq!(
+                (&figures["source"], &figures["up_to"]),
+                (&"synthetic".into(), &"views".into())
+            );
+            assert!(figures["cpu_s_per_sample"]["median"].as_f64().unwrap() > 0.0);
+        } else {
+            for line in [
+                "samples/s",
+                "CPU s/sample",
+                "  seek+decode",
+                "  rest",
+                "up to raw",
+            ] {
+                assert!(out.contains(line), "{out}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_interrupted_run_leaves_nothing_that_looks_finished() {
     let lab = Lab::new(&RENDERED.replace("row ep = 0", "row es = 100K, ep = 50"));
     let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");

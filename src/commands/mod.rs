@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+mod bench;
 mod check;
 mod data;
 mod declared;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Query(arguments) => query::query(&arguments),
         Command::Doc(arguments) => doc::doc(&arguments),
         Command::Data(arguments) => data::data(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
     };
     done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! `crisscross-engine`: runs plans. People type `crisscross`, which starts it.
 
+mod bench_data;
 #[cfg(feature = "media")]
 mod data_check;
 mod data_show;
@@ -36,6 +37,8 @@ enum Command {
     DataCheck(data_check::Arguments),
     /// Draws samples as a training step gets them.
     DataShow(data_show::Arguments),
+    /// Makes batches of a pretraining and says what they cost.
+    BenchData(bench_data::Arguments),
     /// Says what this engine has and what it lacks.
     Doctor {
         /// The site file.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "media")]
         Command::DataCheck(arguments) => data_check::check_data(&arguments),
         Command::DataShow(arguments) => data_show::show(&arguments),
+        Command::BenchData(arguments) => bench_data::bench_data(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
     };
     done.unwrap_or_else(|error| {

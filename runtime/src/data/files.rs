@@ -6,6 +6,7 @@ use super::manifest::Manifest;
 use super::sampler::SLACK;
 use super::source::{ClipSource, Limits, Request, Streams, Ticks};
 use crate::error::{Error, Result};
+use crate::parts::{Part, measured};
 use compiler::hir::{self, Short};
 use records::site::Site;
 use tch::Tensor;
@@ -75,7 +76,7 @@ impl ClipSource for Files {
             .map(|request| self.pieces(request, &streams))
             .collect();
         let flat: Vec<Request> = pieces.iter().flatten().copied().collect();
-        let mut spans = decode::read(path, &flat)?.into_iter();
+        let mut spans = measured(Part::Decode, || decode::read(path, &flat))?.into_iter();
         let mut ticks = Vec::with_capacity(requests.len());
         for pieces in &pieces {
             let mut parts = Vec::with_capacity(pieces.len());

@@ -3,7 +3,7 @@
 use compiler::graph::Node;
 use compiler::hir::{
     Across, BatchNorm, Chain, Clip, Data, Files, Link, LogMel, Modality, Network, Optimiser,
-    Precision, Pretrain, Relaxation, Schedule, Short, Within,
+    Precision, Pretrain, Relaxation, Schedule, Short, Synthetic, Within,
 };
 use compiler::loss::Loss;
 use compiler::plan::{self, Step};
@@ -96,6 +96,20 @@ pub fn site(name: &str, root: PathBuf, csv: Option<&str>) -> Site {
         data: [(name.to_owned(), root)].into(),
         ..Site::default()
     }
+}
+
+/// A pretraining on eight rendered clips.
+pub fn rendered() -> plan::Pretrain {
+    let clips = Synthetic {
+        clips: 8,
+        classes: 8,
+        length: Exact::whole(4),
+        lag: Exact::new(3, 10),
+        seed: 1,
+        streams: vec!["v".to_owned(), "a".to_owned()],
+        splits: 0,
+    };
+    mild(Data::Synthetic(clips), 4, 8, 1)
 }
 
 /// A pretraining with `mild` windows: 4 frames of 32 px, 1 s of sound, decoded together for both views.

@@ -159,6 +159,17 @@ impl Loader {
             waited,
         })
     }
+
+    /// The next batch, thrown away: with its views, or as it was decoded.
+    ///
+    /// # Errors
+    /// As [`Batches::next`].
+    pub fn pass(&mut self, step: u64) -> Result<()> {
+        match self.augment_on {
+            None => self.next(step).map(drop),
+            Some(_) => self.decoded().map(drop),
+        }
+    }
 }
 
 impl Batches for Loader {

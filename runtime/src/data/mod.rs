@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod batch;
+pub mod bench;
 #[cfg(feature = "media")]
 pub mod check;
 #[cfg(feature = "media")]

@@ -64,6 +64,11 @@ pub trait ClipSource: Send + Sync {
         self.len() == 0
     }
 
+    /// What the clips are, for people: `files`, `shards`, `synthetic`.
+    fn kind(&self) -> &'static str {
+        "files"
+    }
+
     /// The file or, for a rendered clip, its name: for messages.
     fn name(&self, clip: usize) -> String;
 

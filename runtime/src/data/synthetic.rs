@@ -65,6 +65,10 @@ impl ClipSource for RenderedClips {
         self.parameters.clips as usize
     }
 
+    fn kind(&self) -> &'static str {
+        "synthetic"
+    }
+
     fn name(&self, clip: usize) -> String {
         format!("rendered clip {clip}")
     }

@@ -1,0 +1,80 @@
+//! `bench`: what work costs on this machine.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use compiler::origins::Texts;
+use compiler::passes;
+use compiler::plan;
+
+use super::graph::meant;
+use super::named::{self, Found, Meaning};
+use super::{profile, site_and_runs};
+use crate::cli::{Bench, BenchData, UpTo};
+use crate::failure::{Failure, Result};
+use crate::handover;
+use crate::load::Reading;
+use crate::render::Format;
+
+/// Hands the work to the engine.
+pub fn bench(arguments: &Bench) -> Result<()> {
+    match arguments {
+        Bench::Data(arguments) => data(arguments),
+    }
+}
+
+/// Hands the pretraining of the row that is asked for, or of the first, to the engine.
+fn data(arguments: &BenchData) -> Result<()> {
+    let reading = Reading {
+        profile: profile(arguments.toy),
+        set: &arguments.above.set,
+    };
+    let (read, name) = meant(&arguments.what, arguments.row.as_deref(), reading)?;
+    read.compiled.print_warnings();
+    let texts = Texts::read(&read.compiled.sources);
+    let Found {
+        name,
+        meaning,
+        path,
+    } = named::find(&read, &texts, &name)?;
+    let experiment = match (meaning, path) {
+        (Meaning::Experiment(experiment), None) => experiment,
+        (Meaning::Table(table), _) => return Err(named::several(&read, table)),
+        (Meaning::Experiment(_), Some(_)) | (Meaning::Declaration(..), _) => {
+            let what = &arguments.what;
+            let message =
+                format!("`{what}` is no pretraining and no row, and only these have batches");
+            return Err(
+                Failure::misuse(message).help("name one: `FILE.cc:NAME` or `FILE.cc:TABLE:ROW`")
+            );
+        }
+    };
+    let work = plan::Pretrain {
+        settings: Arc::new(experiment.pretrain.clone()),
+        steps: Arc::new(passes::build(experiment.pretrain).0.steps()),
+        keep: vec![],
+    };
+    let (site, _) = site_and_runs(arguments.site.as_deref(), None)?;
+    let mut command: Vec<OsString> = vec![
+        "bench-data".into(),
+        "--name".into(),
+        name.into(),
+        "--batches".into(),
+        arguments.batches.to_string().into(),
+        "--repetitions".into(),
+        arguments.repetitions.to_string().into(),
+    ];
+    if let Some(threads) = arguments.threads {
+        command.extend(["--threads".into(), threads.to_string().into()]);
+    }
+    if arguments.up_to == UpTo::Raw {
+        command.push("--raw".into());
+    }
+    if arguments.format == Format::Json {
+        command.push("--json".into());
+    }
+    if let Some(file) = site.file {
+        command.extend(["--site".into(), file.into()]);
+    }
+    Err(handover::exec_with(command, &work))
+}

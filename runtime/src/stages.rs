@@ -179,6 +179,10 @@ impl<'a> Walk<'a> {
             let site = self.options.site;
             let look = || -> Result<String> {
                 let manifest = Manifest::read(files, site.root(&files.name)?)?;
+                for note in &manifest.notes {
+                    let note = format!("data set `{}`: {note}", files.name);
+                    self.progress.print(&note);
+                }
                 if is_scored(data) {
                     manifest.check_scored(files.splits)?;
                 }

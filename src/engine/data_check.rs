@@ -51,20 +51,18 @@ pub fn check_data(arguments: &Arguments) -> Result<ExitCode, Error> {
     })
 }
 
-/// The files of a data set that the site file names (those of its CSV, whether they exist or not, else all in its root), or of a
-/// folder, or the file itself.
+/// The files of a data set that the site file names, those of its lists whether they exist or not; or of a folder; or the file
+/// itself.
 fn files_of(what: &Path, site: &Site) -> Result<Vec<PathBuf>, Error> {
     let name = what.to_str().filter(|name| site.data.contains_key(*name));
-    let folder = match name {
-        Some(name) => {
-            let root = site.root(name)?;
-            if let Some(files) = manifest::csv_files(name, root)? {
-                return Ok(files.into_iter().collect());
-            }
-            &root.root
-        }
-        None => what,
-    };
+    if let Some(name) = name {
+        let (files, notes) = manifest::listed_files(name, site.root(name)?)?;
+        notes
+            .iter()
+            .for_each(|note| say(&format!("data set `{name}`: {note}")));
+        return Ok(files);
+    }
+    let folder = what;
     if folder.is_file() {
         return Ok(vec![folder.to_owned()]);
     }

@@ -38,6 +38,59 @@ pub struct DataRoot {
     /// A CSV in it with a header: `file`, the label column, and `fold` or `split`. Without it, a folder is a class.
     #[serde(default)]
     pub csv: Option<PathBuf>,
+    /// How the files and their lists are laid out; without it what the lists in the root show.
+    #[serde(default)]
+    pub layout: Option<Layout>,
+    /// The lists of the layout, relative to the root; without it those with the usual names.
+    #[serde(default)]
+    pub lists: Vec<PathBuf>,
+}
+
+/// The layouts of data sets that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// A folder for each class, or `train` and `test` with them.
+    Folders,
+    /// A CSV with the column `file`.
+    Csv,
+    /// CSVs with `youtube_id`, `time_start`, `time_end`.
+    Kinetics,
+    /// `trainlist01.txt`, `testlist01.txt`, ...
+    Ucf101,
+    /// `CLASS_test_split1.txt`, ...
+    Hmdb51,
+    /// `meta/esc50.csv`.
+    Esc50,
+    /// The rows of `meta/esc50.csv` that are of ESC-10.
+    Esc10,
+    /// `meta.txt` and `evaluation_setup`.
+    Dcase,
+    /// `scenes_stereo/bus01.wav`.
+    Dcase2013,
+    /// `balanced_train_segments.csv`, ...
+    Audioset,
+    /// Lists of lines `path label`.
+    Mmaction2,
+}
+
+impl Layout {
+    /// As it is written in the site file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Folders => "folders",
+            Self::Csv => "csv",
+            Self::Kinetics => "kinetics",
+            Self::Ucf101 => "ucf101",
+            Self::Hmdb51 => "hmdb51",
+            Self::Esc50 => "esc50",
+            Self::Esc10 => "esc10",
+            Self::Dcase => "dcase",
+            Self::Dcase2013 => "dcase2013",
+            Self::Audioset => "audioset",
+            Self::Mmaction2 => "mmaction2",
+        }
+    }
 }
 
 impl Site {
@@ -153,15 +206,18 @@ fn explain(path: &Path, text: &str, cause: &toml::de::Error) -> Error {
         format!("line {line}, column {column}: ")
     });
     let mut quoted = cause.message().split('`').skip(1).step_by(2);
-    let is_unknown = cause.message().starts_with("unknown field");
-    let (message, help) = match quoted.next().filter(|_| is_unknown) {
-        Some(key) => {
+    let kinds = [("unknown field", "setting"), ("unknown variant", "layout")];
+    let unknown = kinds
+        .into_iter()
+        .find(|(start, _)| cause.message().starts_with(start));
+    let (message, help) = match quoted.next().zip(unknown) {
+        Some((key, (_, kind))) => {
             let known: Vec<&str> = quoted.collect();
             let message = match nearest(key, known.iter().copied()) {
-                Some(near) => format!("there is no setting `{key}`; did you mean `{near}`?"),
-                None => format!("there is no setting `{key}`"),
+                Some(near) => format!("there is no {kind} `{key}`; did you mean `{near}`?"),
+                None => format!("there is no {kind} `{key}`"),
             };
-            (message, format!("settings here are: {}", known.join(", ")))
+            (message, format!("{kind}s here are: {}", known.join(", ")))
         }
         None => (
             plain(cause.message()),
@@ -231,7 +287,7 @@ mod tests {
             message,
             "`/lab/crisscross.toml`: line 3, column 3: there is no setting `csvv`; did you mean `csv`?"
         );
-        assert_eq!(help, "settings here are: root, csv");
+        assert_eq!(help, "settings here are: root, csv, layout, lists");
     }
 
     #[test]
@@ -240,6 +296,13 @@ mod tests {
         assert_eq!(
             message,
             "`/lab/crisscross.toml`: line 1, column 18: invalid type: string \"many\", expected a whole number"
+        );
+        let (message, _) = refused("[data.KS]\nroot = \"x\"\nlayout = \"kinetix\"\n");
+        assert!(
+            message.contains(
+                "line 3, column 10: there is no layout `kinetix`; did you mean `kinetics`?"
+            ),
+            "{message}"
         );
         let (message, _) = refused("[data]\nKS = 3\n");
         assert_eq!(

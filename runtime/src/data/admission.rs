@@ -1,5 +1,6 @@
 //! Which clips of a data set take part, and what becomes of those that do not.
 
+use super::manifest::splits::{Part, part};
 use super::sampler::{Sampler, Unfit};
 use super::source::{ClipSource, Streams};
 use crate::error::{Error, Result};
@@ -36,7 +37,8 @@ impl Admission {
         let name = name_of(data);
         let mut admission = Self::default();
         for clip in 0..source.len() {
-            if splits_of(data) == 1 && source.fold(clip) == Some(1) {
+            let is_test = |fold| part(fold, 1) == Part::Test;
+            if splits_of(data) == 1 && source.fold(clip).is_some_and(is_test) {
                 continue;
             }
             let streams = match source.streams(clip) {

@@ -25,12 +25,7 @@ impl Files {
     /// As [`Manifest::read`]; [`Error::Records`] where `crisscross.toml` gives no root.
     pub fn open(files: &hir::Files, site: &Site, threads: usize) -> Result<Self> {
         let manifest = Manifest::read(files, site.root(&files.name)?)?;
-        let known = index::streams(
-            &files.name,
-            &manifest.entries,
-            site.cache.as_deref(),
-            threads,
-        )?;
+        let known = index::streams(&manifest, site.cache.as_deref(), threads)?;
         Ok(Self {
             manifest,
             known,
@@ -41,15 +36,15 @@ impl Files {
 
 impl ClipSource for Files {
     fn len(&self) -> usize {
-        self.manifest.entries.len()
+        self.manifest.len()
     }
 
     fn name(&self, clip: usize) -> String {
-        self.manifest.entries[clip].path.display().to_string()
+        self.manifest.path(clip).display().to_string()
     }
 
     fn label(&self, clip: usize) -> Option<u32> {
-        self.manifest.entries[clip].label
+        self.manifest.label(clip)
     }
 
     fn classes(&self) -> &[String] {
@@ -57,26 +52,25 @@ impl ClipSource for Files {
     }
 
     fn fold(&self, clip: usize) -> Option<u32> {
-        self.manifest.entries[clip].fold
+        self.manifest.fold(clip)
     }
 
     fn streams(&self, clip: usize) -> Result<Streams> {
-        let path = &self.manifest.entries[clip].path;
         self.known[clip].clone().map_err(|cause| Error::Decode {
-            path: path.clone(),
+            path: self.manifest.path(clip),
             cause,
         })
     }
 
     fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>> {
         let streams = self.streams(clip)?;
-        let path = &self.manifest.entries[clip].path;
+        let path = self.manifest.path(clip);
         let pieces: Vec<Vec<Request>> = requests
             .iter()
             .map(|request| self.pieces(request, &streams))
             .collect();
         let flat: Vec<Request> = pieces.iter().flatten().copied().collect();
-        let mut spans = measured(Part::Decode, || decode::read(path, &flat))?.into_iter();
+        let mut spans = measured(Part::Decode, || decode::read(&path, &flat))?.into_iter();
         let mut ticks = Vec::with_capacity(requests.len());
         for pieces in &pieces {
             let mut parts = Vec::with_capacity(pieces.len());

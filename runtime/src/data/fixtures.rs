@@ -91,6 +91,7 @@ pub fn site(name: &str, root: PathBuf, csv: Option<&str>) -> Site {
     let root = DataRoot {
         root,
         csv: csv.map(PathBuf::from),
+        ..DataRoot::default()
     };
     Site {
         data: [(name.to_owned(), root)].into(),

@@ -5,7 +5,8 @@
 
 use super::admission::cause;
 use super::decode;
-use super::manifest::Entry;
+use super::manifest::Manifest;
+use super::manifest::rows::State;
 use super::ordered::Ordered;
 use super::source::{Limits, Streams};
 use crate::error::{Error, Result};
@@ -21,7 +22,7 @@ pub type Known = std::result::Result<Streams, String>;
 struct Line {
     file: String,
     bytes: u64,
-    changed: u128,
+    changed: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     video: Option<(f64, f64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,13 +32,13 @@ struct Line {
 }
 
 impl Line {
-    fn new(entry: &Entry, known: &Known) -> Self {
+    fn new(file: &str, state: State, known: &Known) -> Self {
         let pair = |limits: Limits| (limits.start, limits.end);
         let streams = known.as_ref().ok();
         Self {
-            file: entry.file.clone(),
-            bytes: entry.bytes,
-            changed: entry.changed,
+            file: file.to_owned(),
+            bytes: state.bytes,
+            changed: state.changed,
             video: streams.and_then(|streams| streams.video).map(pair),
             audio: streams.and_then(|streams| streams.audio).map(pair),
             error: known.as_ref().err().cloned(),
@@ -56,46 +57,41 @@ impl Line {
     }
 }
 
-/// The streams of all `entries`, in their order. New files are opened on `threads` threads, and the index in `cache` is
+/// The streams of all files, in their order. New files are opened on `threads` threads, and the index in `cache` is
 /// brought up to date; without a cache folder nothing is kept.
 ///
 /// # Errors
 /// [`Error::Io`] where the index cannot be written.
-pub fn streams(
-    name: &str,
-    entries: &[Entry],
-    cache: Option<&Path>,
-    threads: usize,
-) -> Result<Vec<Known>> {
-    let path = cache.map(|cache| cache.join(format!("index-{}.jsonl", plain(name))));
+pub fn streams(manifest: &Manifest, cache: Option<&Path>, threads: usize) -> Result<Vec<Known>> {
+    let path = cache.map(|cache| cache.join(format!("index-{}.jsonl", plain(&manifest.name))));
     let mut lines = path.as_deref().map_or_else(BTreeMap::new, load);
-    let is_fresh = |entry: &Entry, lines: &BTreeMap<String, Line>| {
+    let is_fresh = |row: usize, lines: &BTreeMap<String, Line>| {
+        let State { bytes, changed } = manifest.rows.state(row);
         lines
-            .get(&entry.file)
-            .is_some_and(|line| (line.bytes, line.changed) == (entry.bytes, entry.changed))
+            .get(manifest.file(row))
+            .is_some_and(|line| (line.bytes, line.changed) == (bytes, changed))
     };
-    let new: Vec<&Entry> = entries
-        .iter()
-        .filter(|entry| !is_fresh(entry, &lines))
+    let new: Vec<usize> = (0..manifest.len())
+        .filter(|row| !is_fresh(*row, &lines))
         .collect();
     if !new.is_empty() {
-        let paths: Vec<PathBuf> = new.iter().map(|entry| entry.path.clone()).collect();
+        let paths: Vec<PathBuf> = new.iter().map(|row| manifest.path(*row)).collect();
         let look = move |at: u64| decode::streams(&paths[at as usize]).map_err(cause);
-        for (entry, known) in new.iter().zip(Ordered::new(
+        for (&row, known) in new.iter().zip(Ordered::new(
             0..new.len() as u64,
             threads,
             4 * threads,
             look,
         )) {
-            lines.insert(entry.file.clone(), Line::new(entry, &known));
+            let (file, state) = (manifest.file(row), manifest.rows.state(row));
+            lines.insert(file.to_owned(), Line::new(file, state, &known));
         }
         if let Some(path) = &path {
             store(path, &lines)?;
         }
     }
-    Ok(entries
-        .iter()
-        .map(|entry| lines[&entry.file].known())
+    Ok((0..manifest.len())
+        .map(|row| lines[manifest.file(row)].known())
         .collect())
 }
 

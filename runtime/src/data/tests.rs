@@ -189,7 +189,7 @@ fn a_media_file_outside_the_class_folders_is_refused() {
         let set = files("set", 2, 1);
         let site = site("set", folder.path().to_owned(), None);
         Manifest::read(&set, site.root("set").unwrap())
-            .map(|manifest| manifest.entries.len())
+            .map(|manifest| manifest.len())
             .map_err(|error| {
                 let text = error.to_string();
                 text.replace(&folder.path().display().to_string(), "ROOT")
@@ -272,13 +272,9 @@ fn the_files_of_a_csv_are_listed_though_they_do_not_exist() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     std::fs::write(root.join("list.csv"), "file,label\nb.wav,1\na/gone.wav,2\n").unwrap();
-    let listed = |csv| {
-        let site = site("set", root.to_owned(), csv);
-        super::manifest::csv_files("set", site.root("set").unwrap()).unwrap()
-    };
-    assert_eq!(listed(None), None);
-    let names = [root.join("a/gone.wav"), root.join("b.wav")];
-    assert_eq!(listed(Some("list.csv")), Some(names.into()));
+    let site = site("set", root.to_owned(), Some("list.csv"));
+    let (listed, _) = super::manifest::listed_files("set", site.root("set").unwrap()).unwrap();
+    assert_eq!(listed, [root.join("a/gone.wav"), root.join("b.wav")]);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! | `test` | `[R2, D]` f32 | features of clips as they are |
 //! | `test_sample` | `[R2]` i64 | the sample of each row |
 //! | `label` | `[S]` i64 | the class of each sample |
-//! | `fold` | `[S]` i64 | its fold, from 1; 0 trains in every split |
+//! | `fold` | `[S]` i64 | its fold, from 1; 0 trains in every split; more in `data::manifest::splits` |
 //!
 //! and as metadata `data`, `splits`, and the JSON lists `classes` and `samples` (names).
 
@@ -40,7 +40,8 @@ pub struct FeatureSet {
     pub samples: Vec<String>,
     /// The class of each sample.
     pub labels: Vec<u32>,
-    /// The fold of each sample: test in the split of this number, train in the others; 0 trains in all.
+    /// The fold of each sample: test in the split of this number, train in the others; 0 trains in all; more
+    /// in [`crate::data::manifest::splits`].
     pub folds: Vec<u32>,
     /// Values of a row, D.
     pub width: usize,

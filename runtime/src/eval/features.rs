@@ -7,6 +7,7 @@
 use super::feature_set::{FeatureSet, Features};
 use crate::checkpoint;
 use crate::data::loader::Options;
+use crate::data::manifest::splits;
 use crate::data::reader::{Read, Reader, Role};
 use crate::data::source::ClipSource;
 use crate::error::{Error, Result};
@@ -46,9 +47,9 @@ pub fn extract(
     let (backbone, parameters) = Backbone::of_modality(model.settings, &work.eval.uses, device)?;
     checkpoint::load(model.weights, parameters.entries())?;
     let mut set = labelled(&work.eval.data, source.as_ref())?;
-    let splits = set.splits;
-    let trains = |fold: u32| splits > 1 || fold != 1;
-    let tests = |fold: u32| (1..=splits).contains(&fold);
+    let count = set.splits;
+    let trains = |fold: u32| splits::trains(fold, count);
+    let tests = |fold: u32| splits::tests(fold, count);
     let of_folds = |wanted: &dyn Fn(u32) -> bool| -> Vec<u32> {
         let folds = (0..).zip(&set.folds);
         folds

@@ -8,6 +8,7 @@
 use super::feature_set::{FeatureSet, Features};
 use super::svm::{self, Decisions, Problem, Rows, Space};
 use crate::augment::Key;
+use crate::data::manifest::splits::{Part, part};
 use crate::error::{Error, Result};
 use compiler::hir::{Choose, Head, Score};
 use compiler::plan::ScoreWork;
@@ -240,7 +241,7 @@ fn best(values: &[f64]) -> usize {
     )
 }
 
-/// The splits that are scored: fold k is tested in split k, and all other samples train. Samples without rows, which could not
+/// The splits that are scored: fold k is tested in split k, and all other samples train but those that split files leave out. Samples without rows, which could not
 /// be read, take no part.
 fn splits(set: &FeatureSet) -> Result<Vec<Split>> {
     let with_rows = |features: &Features| {
@@ -253,10 +254,10 @@ fn splits(set: &FeatureSet) -> Result<Vec<Split>> {
     };
     let (can_train, can_test) = (with_rows(&set.train), with_rows(&set.test));
     let split = |number: u32| {
-        let of = |can: &[bool], is_test: bool| -> Vec<usize> {
+        let of = |can: &[bool], wanted: Part| -> Vec<usize> {
             let samples = 0..set.samples.len();
             samples
-                .filter(|s| can[*s] && (set.folds[*s] == number) == is_test)
+                .filter(|s| can[*s] && part(set.folds[*s], number) == wanted)
                 .collect()
         };
         Split {
@@ -265,8 +266,8 @@ fn splits(set: &FeatureSet) -> Result<Vec<Split>> {
             } else {
                 number.to_string()
             },
-            train: of(&can_train, false),
-            test: of(&can_test, true),
+            train: of(&can_train, Part::Train),
+            test: of(&can_test, Part::Test),
         }
     };
     let splits: Vec<Split> = (1..=set.splits).map(split).collect();

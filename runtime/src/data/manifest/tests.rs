@@ -1,0 +1,533 @@
+//! Small trees of each layout, and the usual mistakes with them.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+use super::splits::{Part, part};
+use super::{Manifest, listed_files};
+use crate::data::fixtures::files;
+use crate::error::Error;
+use records::site::{DataRoot, Layout};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A folder with these files; of those without text each holds an `x`.
+fn tree(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        write(folder.path(), path, text);
+    }
+    folder
+}
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, if text.is_empty() { "x" } else { text }).unwrap();
+}
+
+fn root(folder: &TempDir) -> DataRoot {
+    DataRoot {
+        root: folder.path().to_owned(),
+        ..DataRoot::default()
+    }
+}
+
+fn lists(names: &[&str]) -> Vec<PathBuf> {
+    names.iter().map(PathBuf::from).collect()
+}
+
+fn read(root: &DataRoot, classes: u32, splits: u32) -> Result<Manifest, Error> {
+    Manifest::read(&files("set", classes, splits), root)
+}
+
+/// Message and help, with the folder written `ROOT`.
+fn refused(root: &DataRoot, classes: u32, splits: u32) -> (String, String) {
+    let text = |text: String| text.replace(&root.root.display().to_string(), "ROOT");
+    let error = read(root, classes, splits).unwrap_err();
+    if let Error::Data { message, help, .. } = error {
+        (text(message), text(help))
+    } else {
+        (text(error.to_string()), String::new())
+    }
+}
+
+/// File, class and fold of each row.
+fn rows(manifest: &Manifest) -> Vec<(&str, &str, Option<u32>)> {
+    (0..manifest.len())
+        .map(|row| {
+            let class = manifest
+                .label(row)
+                .map_or("", |label| manifest.classes[label as usize].as_str());
+            (manifest.file(row), class, manifest.fold(row))
+        })
+        .collect()
+}
+
+#[test]
+fn kinetics_lists_find_their_files_in_any_folders_and_losses_are_counted() {
+    let folder = tree(&[
+        (
+            "train.csv",
+            "label,youtube_id,time_start,time_end,split\nair drumming,-a_b,10,20,train\nyoga,cccc,3,13,train\n\
+             yoga,gone,0,10,train\n",
+        ),
+        (
+            "val.csv",
+            "label,youtube_id,time_start,time_end,split\nyoga,-a_b,30,40,validate\n\"air drumming\",eeee,1,11,val\n",
+        ),
+        (
+            "test.csv",
+            "youtube_id,time_start,time_end,split\nffff,1,11,test\n",
+        ),
+        ("train/air_drumming/-a_b_000010_000020.mp4", ""),
+        ("train/yoga/cccc_000003_000013.mkv", ""),
+        ("val/yoga/-a_b_000030_000040.mp4", ""),
+        ("val/air_drumming/eeee_000001_000011.mp4", ""),
+        ("test/ffff_000001_000011.mp4", ""),
+    ]);
+    let manifest = read(&root(&folder), 2, 1).unwrap();
+    assert_eq!(manifest.layout, Layout::Kinetics);
+    assert_eq!(
+        rows(&manifest),
+        [
+            (
+                "train/air_drumming/-a_b_000010_000020.mp4",
+                "air drumming",
+                Some(0)
+            ),
+            ("train/yoga/cccc_000003_000013.mkv", "yoga", Some(0)),
+            (
+                "val/air_drumming/eeee_000001_000011.mp4",
+                "air drumming",
+                Some(1)
+            ),
+            ("val/yoga/-a_b_000030_000040.mp4", "yoga", Some(1)),
+        ]
+    );
+    assert_eq!(manifest.missing, (1, vec!["gone_000000_000010".to_owned()]));
+    assert_eq!(
+        manifest.notes,
+        [
+            "read in the layout `kinetics`: `train.csv`, `val.csv`, `test.csv`",
+            "1 clips of the split `test` are left out: the split `validate` is tested",
+            "1 of 5 files of `train.csv`, `val.csv`, `test.csv` are missing: `gone_000000_000010`",
+        ]
+    );
+    let none = tree(&[(
+        "train.csv",
+        "label,youtube_id,time_start,time_end,split\nyoga,a,1,11,train\nyoga,b,1,11,train\n",
+    )]);
+    let (message, help) = refused(&root(&none), 1, 1);
+    assert_eq!(
+        message,
+        "none of the 2 files of `ROOT/train.csv` lies below `ROOT`: `a_000001_000011`, `b_000001_000011`"
+    );
+    assert_eq!(help, "correct `root`, or check how the files are named");
+    let head = "label,youtube_id,time_start,time_end,split\n";
+    write(
+        none.path(),
+        "train.csv",
+        &format!("{head}yoga,a,soon,11,train\n"),
+    );
+    assert_eq!(
+        refused(&root(&none), 1, 1).0,
+        "`soon` is no time in line 2 of `ROOT/train.csv`"
+    );
+    write(
+        none.path(),
+        "train.csv",
+        &format!("{head}yoga,a,1,11,trian\n"),
+    );
+    assert_eq!(
+        refused(&root(&none), 1, 1).0,
+        "split `trian` is not known in line 2 of `ROOT/train.csv`"
+    );
+}
+
+#[test]
+fn ucf101_lists_of_one_or_three_splits_are_read() {
+    let list = |names: &[&str], number: bool| -> String {
+        let line = |name: &&str| format!("{name}{}\r\n", if number { " 1" } else { "" });
+        names.iter().map(line).collect()
+    };
+    let clips: Vec<String> = (1..=4).map(|g| format!("Yo/v_Yo_g0{g}_c01.avi")).collect();
+    let clips: Vec<&str> = clips.iter().map(String::as_str).collect();
+    let folder = tempfile::tempdir().unwrap();
+    for clip in &clips {
+        write(folder.path(), &format!("UCF-101/{clip}"), "");
+    }
+    write(
+        folder.path(),
+        "ucfTrainTestlist/classInd.txt",
+        "1 Yo\r\n2 Typing\r\n",
+    );
+    for split in 1..=3 {
+        let others: Vec<&str> = (1..=4)
+            .filter(|g| *g != split)
+            .map(|g| clips[g - 1])
+            .collect();
+        let name = |kind: &str| format!("ucfTrainTestlist/{kind}list0{split}.txt");
+        write(folder.path(), &name("train"), &list(&others, true));
+        write(
+            folder.path(),
+            &name("test"),
+            &list(&[clips[split - 1]], false),
+        );
+    }
+    let folds = |splits| -> Vec<Option<u32>> {
+        let manifest = read(&root(&folder), 1, splits).unwrap();
+        assert_eq!(manifest.layout, Layout::Ucf101);
+        (0..4).map(|row| manifest.fold(row)).collect()
+    };
+    assert_eq!(folds(3), [Some(1), Some(2), Some(3), Some(0)]);
+    assert_eq!(folds(1), [Some(1), Some(0), Some(0), Some(0)]);
+    let first = read(&root(&folder), 1, 1).unwrap();
+    assert_eq!(first.file(0), "UCF-101/Yo/v_Yo_g01_c01.avi");
+    assert_eq!(first.classes, ["Yo"]);
+    write(folder.path(), "ucfTrainTestlist/classInd.txt", "1 Typing\n");
+    assert_eq!(
+        refused(&root(&folder), 1, 1).0,
+        "line 1 of `ROOT/ucfTrainTestlist/trainlist01.txt`: `Yo/v_Yo_g02_c01.avi` has the number of class `Typing`"
+    );
+    write(folder.path(), "ucfTrainTestlist/classInd.txt", "1 Yo\n");
+    write(
+        folder.path(),
+        "ucfTrainTestlist/testlist01.txt",
+        &list(&[clips[1]], false),
+    );
+    assert_eq!(
+        refused(&root(&folder), 1, 1).0,
+        "line 1 of `ROOT/ucfTrainTestlist/testlist01.txt`: `Yo/v_Yo_g02_c01.avi` is listed twice for split 1"
+    );
+    write(
+        folder.path(),
+        "ucfTrainTestlist/testlist01.txt",
+        &list(&["Yo/v_Yo_g09_c01.avi"], false),
+    );
+    let (message, _) = refused(&root(&folder), 1, 1);
+    assert!(
+        message.starts_with("1 of 4 files of")
+            && message.ends_with("do not exist: `UCF-101/Yo/v_Yo_g09_c01.avi`"),
+        "{message}"
+    );
+    std::fs::remove_file(folder.path().join("ucfTrainTestlist/testlist02.txt")).unwrap();
+    let (message, help) = refused(&root(&folder), 1, 3);
+    assert_eq!(message, "there is no `testlist02.txt` in `ROOT`");
+    assert!(
+        help.contains("ucfTrainTestlist") && help.contains("splits"),
+        "{help}"
+    );
+}
+
+#[test]
+fn hmdb51_lists_may_leave_clips_out_and_test_them_twice() {
+    let folder = tree(&[
+        (
+            "test_train_splits/smile_test_split1.txt",
+            "a.avi 1 \nb.avi 2 \nc.avi 0 \nd.avi 0 \n",
+        ),
+        (
+            "test_train_splits/smile_test_split2.txt",
+            "a.avi 1 \nb.avi 2 \nc.avi 1 \nd.avi 0 \n",
+        ),
+        (
+            "test_train_splits/wave_test_split1.txt",
+            "e.avi 1 \nf.avi 2 \n",
+        ),
+        (
+            "test_train_splits/wave_test_split2.txt",
+            "e.avi 2 \nf.avi 1 \n",
+        ),
+        ("smile/a.avi", ""),
+        ("smile/b.avi", ""),
+        ("smile/c.avi", ""),
+        ("wave/e.avi", ""),
+        ("wave/f.avi", ""),
+    ]);
+    let manifest = read(&root(&folder), 2, 2).unwrap();
+    assert_eq!(manifest.layout, Layout::Hmdb51);
+    let parts: Vec<(&str, [Part; 2])> = (0..manifest.len())
+        .map(|row| {
+            let fold = manifest.fold(row).unwrap();
+            (manifest.file(row), [part(fold, 1), part(fold, 2)])
+        })
+        .collect();
+    use Part::{Neither, Test, Train};
+    assert_eq!(
+        parts,
+        [
+            ("smile/a.avi", [Train, Train]),
+            ("smile/b.avi", [Test, Test]),
+            ("smile/c.avi", [Neither, Train]),
+            ("wave/e.avi", [Train, Test]),
+            ("wave/f.avi", [Test, Train]),
+        ]
+    );
+    assert!(
+        manifest
+            .notes
+            .contains(&"1 listed files are in no split".to_owned())
+    );
+    assert!(manifest.check_scored(2).is_ok());
+    let one = read(&root(&folder), 2, 1).unwrap();
+    assert_eq!(
+        one.len(),
+        4,
+        "what takes no part in the first split is not in the set"
+    );
+    write(
+        folder.path(),
+        "test_train_splits/wave_test_split1.txt",
+        "e.avi 1\nf.avi 3\n",
+    );
+    assert_eq!(
+        refused(&root(&folder), 2, 1).0,
+        "line 2 of `ROOT/test_train_splits/wave_test_split1.txt`: `3` is not 0, 1 or 2"
+    );
+    let (message, _) = refused(&root(&folder), 2, 3);
+    assert_eq!(
+        message,
+        "there is no `smile_test_split3.txt` in `ROOT/test_train_splits`"
+    );
+}
+
+#[test]
+fn esc50_and_its_ten_classes_are_read_from_the_meta_csv() {
+    let meta = "filename,fold,target,category,esc10,src_file,take\n1-a-A-0.wav,1,0,dog,True,1,A\n\
+                2-b-A-36.wav,2,36,vacuum_cleaner,False,2,A\n2-c-A-1.wav,2,1,rooster,True,3,A\n";
+    let folder = tree(&[
+        ("meta/esc50.csv", meta),
+        ("audio/1-a-A-0.wav", ""),
+        ("audio/2-b-A-36.wav", ""),
+        ("audio/2-c-A-1.wav", ""),
+    ]);
+    let manifest = read(&root(&folder), 3, 2).unwrap();
+    assert_eq!(
+        rows(&manifest),
+        [
+            ("audio/1-a-A-0.wav", "dog", Some(1)),
+            ("audio/2-b-A-36.wav", "vacuum_cleaner", Some(2)),
+            ("audio/2-c-A-1.wav", "rooster", Some(2)),
+        ]
+    );
+    let mut ten = root(&folder);
+    ten.layout = Some(Layout::Esc10);
+    assert_eq!(read(&ten, 2, 2).unwrap().classes, ["dog", "rooster"]);
+    let mut set = files("set", 3, 2);
+    set.label = "target".to_owned();
+    let by_number = Manifest::read(&set, &root(&folder)).unwrap();
+    assert_eq!(by_number.classes, ["0", "1", "36"]);
+    set.label = "taget".to_owned();
+    let error = Manifest::read(&set, &root(&folder)).unwrap_err();
+    assert!(error.help().unwrap().starts_with("did you mean `target`?"));
+    let (message, _) = refused(&root(&folder), 50, 2);
+    assert_eq!(
+        message,
+        "the experiment says 50 classes, `ROOT/meta/esc50.csv` has 3"
+    );
+    std::fs::remove_file(folder.path().join("audio/2-c-A-1.wav")).unwrap();
+    assert!(
+        refused(&root(&folder), 3, 2)
+            .0
+            .ends_with("do not exist: `audio/2-c-A-1.wav`")
+    );
+}
+
+#[test]
+fn dcase_folders_are_read_with_their_folds() {
+    let folder = tree(&[
+        (
+            "meta.txt",
+            "audio/a.wav\tbeach\ta1\naudio/b.wav\tcafe/restaurant\tb1\naudio/c.wav\tbeach\tc1\n",
+        ),
+        ("evaluation_setup/fold1_train.txt", "audio/a.wav\tbeach\n"),
+        ("evaluation_setup/fold1_test.txt", "audio/b.wav\n"),
+        (
+            "evaluation_setup/fold2_train.txt",
+            "audio/b.wav\tcafe/restaurant\naudio/a.wav\tbeach\n",
+        ),
+        (
+            "evaluation_setup/fold2_evaluate.txt",
+            "audio/c.wav\tbeach\n",
+        ),
+        ("audio/a.wav", ""),
+        ("audio/b.wav", ""),
+        ("audio/c.wav", ""),
+    ]);
+    let manifest = read(&root(&folder), 2, 2).unwrap();
+    assert_eq!(manifest.layout, Layout::Dcase);
+    assert_eq!(manifest.classes, ["beach", "cafe/restaurant"]);
+    let fold = |row| manifest.fold(row).unwrap();
+    assert_eq!((fold(0), fold(1)), (0, 1));
+    assert_eq!(
+        (part(fold(2), 1), part(fold(2), 2)),
+        (Part::Neither, Part::Test)
+    );
+    write(
+        folder.path(),
+        "evaluation_setup/fold1_test.txt",
+        "audio/z.wav\n",
+    );
+    assert_eq!(
+        refused(&root(&folder), 2, 2).0,
+        "`audio/z.wav` in line 1 of `ROOT/evaluation_setup/fold1_test.txt` is not in `meta.txt`"
+    );
+    write(folder.path(), "meta.txt", "audio/a.wav beach\n");
+    assert_eq!(
+        refused(&root(&folder), 2, 2).0,
+        "line 1 of `ROOT/meta.txt` names no scene"
+    );
+}
+
+#[test]
+fn the_scenes_of_2013_are_named_by_their_files() {
+    let folder = tree(&[
+        ("scenes_stereo/bus01.wav", ""),
+        ("scenes_stereo/tube10.wav", ""),
+        ("scenes_stereo_testset/bus04.wav", ""),
+    ]);
+    let manifest = read(&root(&folder), 2, 1).unwrap();
+    assert_eq!(
+        rows(&manifest),
+        [
+            ("scenes_stereo/bus01.wav", "bus", Some(0)),
+            ("scenes_stereo/tube10.wav", "tube", Some(0)),
+            ("scenes_stereo_testset/bus04.wav", "bus", Some(1)),
+        ]
+    );
+    write(folder.path(), "scenes_stereo/read.wav", "");
+    assert_eq!(
+        refused(&root(&folder), 2, 1).0,
+        "`ROOT/scenes_stereo/read.wav` is not named as a scene and a number"
+    );
+}
+
+#[test]
+fn audioset_segments_find_files_of_any_usual_name() {
+    let head = "# Segments csv created Sun Mar  5 10:54:31 2017\n# num_ytids=5\n# YTID, start_seconds, end_seconds, positive_labels\n";
+    let folder = tree(&[
+        (
+            "balanced_train_segments.csv",
+            &format!(
+                "{head}--abc, 30.000, 40.000, \"/m/1,/m/2\"\nb_b, 0.500, 10.500, \"/m/1\"\ncccc, 30.000, 40.000, \"/m/2\"\n\
+                 gone, 1.000, 11.000, \"/m/2\"\n"
+            ),
+        ),
+        (
+            "eval_segments.csv",
+            &format!("{head}dddd, 30.000, 40.000, \"/m/2\"\n"),
+        ),
+        (
+            "class_labels_indices.csv",
+            "index,mid,display_name\n0,/m/1,\"Speech, male\"\n1,/m/2,Music\n",
+        ),
+        ("balanced/--abc_30000_40000.flac", ""),
+        ("balanced/b_b_0.500_10.500.m4a", ""),
+        ("balanced/Ycccc.wav", ""),
+        ("eval/dddd_30.mp4", ""),
+    ]);
+    let manifest = read(&root(&folder), 0, 1).unwrap();
+    assert_eq!(manifest.layout, Layout::Audioset);
+    let folds: Vec<Option<u32>> = (0..4).map(|row| manifest.fold(row)).collect();
+    assert_eq!(folds, [Some(0), Some(0), Some(0), Some(1)]);
+    assert_eq!(manifest.missing.0, 1);
+    let (message, help) = refused(&root(&folder), 2, 1);
+    assert!(message.starts_with(
+        "1 clips of `balanced_train_segments.csv`, `eval_segments.csv` have several classes"
+    ));
+    assert!(help.starts_with("leave out `classes`"));
+    let mut eval = root(&folder);
+    eval.lists = lists(&["eval_segments.csv"]);
+    assert_eq!(read(&eval, 1, 1).unwrap().classes, ["Music"]);
+    write(
+        folder.path(),
+        "eval_segments.csv",
+        &format!("{head}dddd, half, 40.000, \"/m/2\"\n"),
+    );
+    assert_eq!(
+        refused(&eval, 1, 1).0,
+        "line 4 of `ROOT/eval_segments.csv`: `half` is no time in seconds"
+    );
+}
+
+#[test]
+fn mmaction2_lists_are_of_videos_not_of_raw_frames() {
+    let folder = tree(&[
+        ("train_list.txt", "some class/a b.mp4 0\nc.mp4 1\n"),
+        ("val_list.txt", "d.mp4 1\n"),
+        ("videos/some class/a b.mp4", ""),
+        ("videos/c.mp4", ""),
+        ("videos/d.mp4", ""),
+    ]);
+    let mut set = root(&folder);
+    set.layout = Some(Layout::Mmaction2);
+    assert_eq!(refused(&set, 2, 1).0, "its lists are not named");
+    set.lists = lists(&["train_list.txt", "val_list.txt"]);
+    assert_eq!(
+        rows(&read(&set, 2, 1).unwrap()),
+        [
+            ("videos/c.mp4", "1", Some(0)),
+            ("videos/d.mp4", "1", Some(1)),
+            ("videos/some class/a b.mp4", "0", Some(0)),
+        ]
+    );
+    let cases = [
+        (
+            "a/frames 120 1\n",
+            "line 1 of `ROOT/val_list.txt`: `a/frames` is a folder of 120 raw frames",
+        ),
+        (
+            "d.mp4 0 1\n",
+            "line 1 of `ROOT/val_list.txt`: `d.mp4` has several classes",
+        ),
+        (
+            "d.mp4\n",
+            "line 1 of `ROOT/val_list.txt`: `d.mp4` is no path and number of a class",
+        ),
+        (
+            "c.mp4 1\n",
+            "line 1 of `ROOT/val_list.txt`: `c.mp4` is listed twice",
+        ),
+    ];
+    for (text, message) in cases {
+        write(folder.path(), "val_list.txt", text);
+        assert_eq!(refused(&set, 2, 1).0, message);
+    }
+    set.layout = None;
+    assert!(refused(&set, 2, 1).1.contains("layout = \"mmaction2\""));
+}
+
+#[test]
+fn folders_of_two_layouts_are_not_guessed() {
+    let folder = tree(&[
+        (
+            "meta/esc50.csv",
+            "filename,fold,target,category\na.wav,1,0,dog\n",
+        ),
+        ("scenes_stereo/bus01.wav", ""),
+    ]);
+    let (message, help) = refused(&root(&folder), 1, 1);
+    assert_eq!(message, "`ROOT` may be of the layouts esc50 and dcase2013");
+    assert_eq!(help, "say which under `[data.set]`: `layout = \"esc50\"`");
+}
+
+#[test]
+fn files_without_classes_may_lie_anywhere() {
+    let folder = tree(&[
+        ("a.mp4", ""),
+        ("more/b.mkv", ""),
+        ("more/and more/c.mov", ""),
+        ("more/notes.txt", ""),
+        (".hidden/d.mp4", ""),
+    ]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("more/loop")).unwrap();
+    let manifest = read(&root(&folder), 0, 1).unwrap();
+    let names: Vec<&str> = (0..3).map(|row| manifest.file(row)).collect();
+    assert_eq!(names, ["a.mp4", "more/and more/c.mov", "more/b.mkv"]);
+    assert_eq!(
+        Manifest::found("set", &root(&folder)).unwrap().rows,
+        manifest.rows
+    );
+    assert_eq!(listed_files("set", &root(&folder)).unwrap().0.len(), 3);
+}

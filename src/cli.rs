@@ -350,6 +350,8 @@ pub enum Data {
     Check(DataCheck),
     /// Draw what the training step of a row gets of a sample: frames and spectrograms after augmentation, with their times
     Show(DataShow),
+    /// Write a page for each augmentation: what it does, its parameters and values, and pictures of it
+    Links(DataLinks),
 }
 
 /// `crisscross data check`.
@@ -399,6 +401,17 @@ pub struct DataShow {
     /// What is set above the files.
     #[command(flatten)]
     pub above: Above,
+}
+
+/// `crisscross data links`.
+#[derive(Debug, Args)]
+pub struct DataLinks {
+    /// Show this clip: the first file with pictures and the first with sound; a rendered clip without
+    #[arg(long, value_name = "FILE")]
+    pub clip: Vec<PathBuf>,
+    /// The folder of the pages; files of the same names in it are replaced
+    #[arg(long, value_name = "DIR", default_value = "augmentations")]
+    pub out: PathBuf,
 }
 
 /// `crisscross doctor`.

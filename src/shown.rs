@@ -1,5 +1,6 @@
-//! What `crisscross data show` asks the engine to draw.
+//! What `crisscross data show` and `crisscross data links` ask the engine to draw.
 
+use compiler::links::{Page, Picture};
 use compiler::plan::Pretrain;
 use serde::{Deserialize, Serialize};
 
@@ -22,4 +23,13 @@ pub struct Shown {
     pub samples: u64,
     /// Whether views are shown before their augmentation, too.
     pub raw: bool,
+}
+
+/// The pages on augmentations, and the pictures that they show.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Links {
+    /// As they are written.
+    pub pages: Vec<Page>,
+    /// To be drawn.
+    pub pictures: Vec<Picture>,
 }

@@ -567,3 +567,35 @@ fn a_sample_is_shown_before_training() {
     let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
     assert!(said.contains("cannot write `no/such/folder.png`"), "{said}");
 }
+
+/// The pages on augmentations with their pictures, of a rendered clip and of a sound of this repository.
+#[test]
+fn each_link_gets_its_page_and_its_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = clips().join("sounds/1-34119-B.ogg").display().to_string();
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross"));
+    command
+        .current_dir(folder.path())
+        .args(["data", "links", "--clip", &sound, "--out", "pages/links"])
+        .assert()
+        .success();
+    for page in compiler::links::pages() {
+        let path = folder.path().join("pages/links").join(page.path);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), page.text);
+    }
+    for picture in compiler::links::pictures() {
+        let path = folder.path().join("pages/links").join(picture.path);
+        assert!(std::fs::read(path).unwrap().len() > 5_000);
+    }
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross"));
+    let arguments = ["data", "links", "--clip", "no.mp4"];
+    let said = command
+        .current_dir(folder.path())
+        .args(arguments)
+        .assert()
+        .failure()
+        .code(1);
+    let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
+    assert!(said.contains("no.mp4"), "{said}");
+    assert!(!folder.path().join("augmentations").exists());
+}

@@ -12,6 +12,7 @@ pub mod graph;
 pub mod hash;
 pub mod hir;
 pub mod interpret;
+pub mod links;
 pub mod loss;
 pub mod lower;
 pub mod origins;

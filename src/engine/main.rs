@@ -3,6 +3,7 @@
 mod bench_data;
 #[cfg(feature = "media")]
 mod data_check;
+mod data_links;
 mod data_show;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +36,8 @@ enum Command {
     /// Decodes files from end to end and says what is in them.
     #[cfg(feature = "media")]
     DataCheck(data_check::Arguments),
+    /// Writes the pages on augmentations with their pictures.
+    DataLinks(data_links::Arguments),
     /// Draws samples as a training step gets them.
     DataShow(data_show::Arguments),
     /// Makes batches of a pretraining and says what they cost.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run(&arguments),
         #[cfg(feature = "media")]
         Command::DataCheck(arguments) => data_check::check_data(&arguments),
+        Command::DataLinks(arguments) => data_links::links(&arguments),
         Command::DataShow(arguments) => data_show::show(&arguments),
         Command::BenchData(arguments) => bench_data::bench_data(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),

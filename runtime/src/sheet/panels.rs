@@ -33,6 +33,12 @@ pub fn rgb(picture: &Tensor) -> Vec<u8> {
     Vec::try_from(flat).expect("sheet: pictures are bytes on the CPU")
 }
 
+/// The numbers of a tensor on the CPU, in order.
+pub fn values(of: &Tensor) -> Vec<f64> {
+    let flat = of.to_kind(Kind::Double).contiguous().view([-1]);
+    Vec::try_from(flat).expect("sheet: values are numbers on the CPU")
+}
+
 /// A picture u8 `[H, W, 3]` resized to these rows and columns.
 pub fn resized(picture: &Tensor, height: i64, width: i64) -> Tensor {
     if picture.size()[..2] == [height, width] {
@@ -61,6 +67,9 @@ pub fn marks(low: f64, high: f64, count: usize) -> (Vec<f64>, usize) {
     let marks = (first..=last).map(|at| at as f64 * step + 0.0);
     (marks.collect(), decimals)
 }
+
+/// Colours of a scale.
+const STEPS: usize = 192;
 
 /// Where spectrograms are drawn, and in what colours: one scale for all that are to be compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,8 +112,9 @@ impl Scale {
     /// The colour of a value, on a map whose lightness rises evenly.
     pub fn colour(&self, value: f64) -> Ink {
         let share = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
-        let share = if share.is_nan() { 0.0 } else { share };
-        let colour = colorous::MAGMA.eval_continuous(share);
+        // As many steps as leave a file of 256 colours some for text; the cast takes NaN for the darkest.
+        let step = (share * (STEPS - 1) as f64).round() as usize;
+        let colour = colorous::MAGMA.eval_rational(step, STEPS);
         [colour.r, colour.g, colour.b]
     }
 }
@@ -147,8 +157,7 @@ pub fn spectrogram(
     };
     let (tall, wide) = cell(bands, columns);
     let (left, width, height) = (x + FREQUENCIES, columns * wide, bands * tall);
-    let flat = values.to_kind(Kind::Double).contiguous().view([-1]);
-    let flat: Vec<f64> = Vec::try_from(flat).expect("sheet: values are numbers on the CPU");
+    let flat = self::values(values);
     for (band, row) in (0..bands).zip(flat.chunks_exact(columns.max(1) as usize)) {
         for (column, value) in (0..columns).zip(row) {
             let at = (left + column * wide, y + (bands - 1 - band) * tall);

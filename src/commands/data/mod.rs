@@ -1,6 +1,7 @@
 //! `data`: the engine opens and decodes files.
 
 mod check;
+mod links;
 mod show;
 
 use crate::cli::Data;
@@ -11,5 +12,6 @@ pub fn data(arguments: &Data) -> Result<()> {
     match arguments {
         Data::Check(arguments) => check::check(arguments),
         Data::Show(arguments) => show::show(arguments),
+        Data::Links(arguments) => links::links(arguments),
     }
 }

@@ -7,6 +7,10 @@ pub mod audio;
 pub mod colour;
 mod cubic;
 pub mod draws;
+#[cfg(test)]
+mod keyed;
+#[cfg(test)]
+mod laws;
 pub mod mel;
 mod numbers;
 pub mod visual;

@@ -48,7 +48,7 @@ pub fn augment_frames_by(
 ) -> Tensor {
     let links = &chain.links;
     let whole = |key: &Key, clip: &Tensor| {
-        let (fit, mut steps) = begin(links, links.len(), clip, size, key);
+        let (fit, mut steps) = begin(links, links.len(), frame(clip), size, key);
         if !is_normalised(links, links.len()) {
             steps.push(Step::Normalise);
         }
@@ -83,7 +83,8 @@ pub fn augment_frames_by(
 ///
 /// Takes and returns what [`augment_frames`] does.
 pub fn plain_frames(clips: &[Tensor], size: u32) -> Tensor {
-    let plan = |clip: &Tensor| (plain_fit(clip, size), vec![Step::Normalise]);
+    let fit = |(height, width)| Fit::centre(height, width, size);
+    let plan = |clip: &Tensor| (fit(frame(clip)), vec![Step::Normalise]);
     let plans: Vec<_> = clips.iter().map(plan).collect();
     apply(Strategy::of(clips), clips, &plans, size)
 }
@@ -97,7 +98,7 @@ pub(crate) fn first_links(
     size: u32,
     keys: &[Key],
 ) -> Tensor {
-    let plan = |(key, clip): (&Key, &Tensor)| begin(links, count, clip, size, key);
+    let plan = |(key, clip): (&Key, &Tensor)| begin(links, count, frame(clip), size, key);
     let plans: Vec<_> = keys.iter().zip(clips).map(plan).collect();
     apply(Strategy::of(clips), clips, &plans, size)
 }
@@ -135,16 +136,21 @@ pub fn levels_of(views: &Tensor) -> Tensor {
     levels.to_kind(tch::Kind::Uint8).permute([0, 2, 3, 4, 1])
 }
 
-/// What the first `count` links do to a clip.
-fn begin(links: &[Link], count: usize, clip: &Tensor, size: u32, key: &Key) -> (Fit, Vec<Step>) {
+/// What the first `count` links do to a clip of this height and width.
+pub(super) fn begin(
+    links: &[Link],
+    count: usize,
+    (height, width): (i64, i64),
+    size: u32,
+    key: &Key,
+) -> (Fit, Vec<Step>) {
     let (mut fit, first) = match links {
         [Link::MultiScaleCrop { min_area }, ..] if count > 0 => {
             let mut draws = key.draws(&stream_names(links)[0]);
-            let (height, width) = (clip.size()[1], clip.size()[2]);
             let crop = Crop::draw(&mut draws, min_area.to_f64(), height, width);
             (Fit::crop(crop, size), 1)
         }
-        _ => (plain_fit(clip, size), 0),
+        _ => (Fit::centre(height, width, size), 0),
     };
     let mut steps = steps(links, first..count, size, key);
     // A flip that comes first costs nothing where pixels are placed.
@@ -155,8 +161,9 @@ fn begin(links: &[Link], count: usize, clip: &Tensor, size: u32, key: &Key) -> (
     (fit, steps)
 }
 
-fn plain_fit(clip: &Tensor, size: u32) -> Fit {
-    Fit::centre(clip.size()[1], clip.size()[2], size)
+/// Height and width of a clip `[T, H, W, 3]`.
+fn frame(clip: &Tensor) -> (i64, i64) {
+    (clip.size()[1], clip.size()[2])
 }
 
 /// Does what the plans say to clips, u8 `[T, H, W, 3]`: f32 `[B, 3, T, size, size]`. The plans have equal steps but for what was drawn.

@@ -20,7 +20,7 @@ pub enum Step {
 
 impl Step {
     /// Draws the parameters of a link on a spectrogram of this size; of a wave, on any size.
-    pub(super) fn draw(link: &Link, draws: &mut Draws, bands: i64, columns: i64) -> Self {
+    pub(in super::super) fn draw(link: &Link, draws: &mut Draws, bands: i64, columns: i64) -> Self {
         match link {
             Link::VolumeJitter { range } => {
                 Step::Gain(draws.uniform(1.0 - range.to_f64(), 1.0 + range.to_f64()))

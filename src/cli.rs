@@ -352,6 +352,8 @@ pub enum Data {
     Show(DataShow),
     /// Write a page for each augmentation: what it does, its parameters and values, and pictures of it
     Links(DataLinks),
+    /// Pack the files of a data set into tar shards, re-scaled once: what a GPU is fed from
+    Pack(DataPack),
 }
 
 /// `crisscross data check`.
@@ -412,6 +414,41 @@ pub struct DataLinks {
     /// The folder of the pages; files of the same names in it are replaced
     #[arg(long, value_name = "DIR", default_value = "augmentations")]
     pub out: PathBuf,
+}
+
+/// `crisscross data pack`.
+#[derive(Debug, Args)]
+pub struct DataPack {
+    /// The data set: a name that the prelude declares, or `FILE.cc:NAME`; `crisscross.toml` says where its files lie
+    #[arg(value_name = "NAME|FILE.cc:NAME")]
+    pub what: String,
+    /// The folder of the shards. The same command goes on with an unfinished pack, and keeps its finished shards
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Pixels of the shorter side of the frames, or `native`; frames are never enlarged
+    #[arg(long, value_name = "PIXELS", default_value = "128")]
+    pub short_side: String,
+    /// Frames per second, or `native` for every frame at its own time
+    #[arg(long, value_name = "FPS", default_value = "16fps")]
+    pub rate: String,
+    /// Quality of JPEG
+    #[arg(long, value_name = "1-100", default_value_t = 85, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: u8,
+    /// The sample rate of the sound; experiments that read shards must have the same
+    #[arg(long, value_name = "HZ", default_value = "16kHz")]
+    pub sound_rate: String,
+    /// Clips in a shard
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub clips_per_shard: u32,
+    /// Threads that decode and encode; by default as the site file says, else one for each core. The bytes do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Read all of the shards once more: each against its hash, each frame decoded
+    #[arg(long)]
+    pub verify: bool,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
 }
 
 /// `crisscross doctor`.

@@ -8,5 +8,6 @@ pub mod failure;
 pub mod files;
 pub mod handover;
 pub mod load;
+pub mod packing;
 pub mod render;
 pub mod shown;

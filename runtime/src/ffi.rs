@@ -203,3 +203,43 @@ pub fn sgd(
     // SAFETY: three lists of `n` live tensors.
     checked(unsafe { shim_sgd(p.as_ptr(), g.as_ptr(), m.as_ptr(), n, rate, momentum, decay) })
 }
+
+/// A file in memory, paged in where it is read.
+pub struct Map(memmap2::Mmap);
+
+impl Map {
+    /// Maps the whole file at `path`. Files that are mapped are written once, under another name, and not changed afterwards; one
+    /// that another program cuts off while it is mapped ends this process.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(path: &std::path::Path) -> std::io::Result<Self> {
+        let file = std::fs::File::open(path)?;
+        // SAFETY: the bytes are only read, and as said above nobody changes them.
+        Ok(Self(unsafe { memmap2::Mmap::map(&file) }?))
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The bytes of a fresh tensor on the CPU, to be filled.
+///
+/// # Panics
+/// Where the tensor is not contiguous bytes on the CPU.
+pub fn bytes_of(tensor: &mut Tensor) -> &mut [u8] {
+    assert!(
+        tensor.kind() == tch::Kind::Uint8
+            && tensor.device() == tch::Device::Cpu
+            && tensor.is_contiguous(),
+        "bytes of a contiguous tensor on the CPU"
+    );
+    let bytes = tensor.numel();
+    if bytes == 0 {
+        return &mut [];
+    }
+    // SAFETY: so many bytes belong to the tensor, which is borrowed for as long as they are.
+    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), bytes) }
+}

@@ -7,6 +7,7 @@
 use crate::data::batch::{Batch, Batches};
 use crate::data::loader::{self, Loader};
 use crate::data::manifest::Manifest;
+use crate::data::shards::{self, Shards};
 use crate::data::source::ClipSource;
 use crate::doctor;
 use crate::error::{Error, Result};
@@ -178,7 +179,15 @@ impl<'a> Walk<'a> {
             }
             let site = self.options.site;
             let look = || -> Result<String> {
-                let manifest = Manifest::read(files, site.root(&files.name)?)?;
+                let root = site.root(&files.name)?;
+                let (manifest, fingerprint) = if shards::is_packed(&root.root) {
+                    let shards = Shards::open(files, &root.root)?;
+                    (shards.manifest(), shards.fingerprint())
+                } else {
+                    let manifest = Manifest::read(files, root)?;
+                    let fingerprint = manifest.fingerprint();
+                    (manifest, fingerprint)
+                };
                 for note in &manifest.notes {
                     let note = format!("data set `{}`: {note}", files.name);
                     self.progress.print(&note);
@@ -186,7 +195,7 @@ impl<'a> Walk<'a> {
                 if is_scored(data) {
                     manifest.check_scored(files.splits)?;
                 }
-                Ok(manifest.fingerprint())
+                Ok(fingerprint)
             };
             match look() {
                 Ok(fingerprint) => drop(self.fingerprints.insert(key, fingerprint)),

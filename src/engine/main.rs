@@ -4,6 +4,8 @@ mod bench_data;
 #[cfg(feature = "media")]
 mod data_check;
 mod data_links;
+#[cfg(feature = "media")]
+mod data_pack;
 mod data_show;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +40,9 @@ enum Command {
     DataCheck(data_check::Arguments),
     /// Writes the pages on augmentations with their pictures.
     DataLinks(data_links::Arguments),
+    /// Packs the files of a data set into tar shards.
+    #[cfg(feature = "media")]
+    DataPack(data_pack::Arguments),
     /// Draws samples as a training step gets them.
     DataShow(data_show::Arguments),
     /// Makes batches of a pretraining and says what they cost.
@@ -76,6 +81,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "media")]
         Command::DataCheck(arguments) => data_check::check_data(&arguments),
         Command::DataLinks(arguments) => data_links::links(&arguments),
+        #[cfg(feature = "media")]
+        Command::DataPack(arguments) => data_pack::pack(&arguments),
         Command::DataShow(arguments) => data_show::show(&arguments),
         Command::BenchData(arguments) => bench_data::bench_data(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),

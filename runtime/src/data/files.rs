@@ -1,15 +1,15 @@
 //! Clips that are files on this machine.
 
-use super::decode::{self, Span};
+use super::decode;
 use super::index::{self, Known};
 use super::manifest::Manifest;
-use super::sampler::SLACK;
-use super::source::{ClipSource, Limits, Request, Streams, Ticks};
+use super::short;
+use super::source::{ClipSource, Request, Streams, Ticks};
 use crate::error::{Error, Result};
 use crate::parts::{Part, measured};
 use compiler::hir::{self, Short};
 use records::site::Site;
-use tch::Tensor;
+use std::path::PathBuf;
 
 /// A data set of files.
 pub struct Files {
@@ -31,6 +31,18 @@ impl Files {
             known,
             short: files.short,
         })
+    }
+}
+
+impl Files {
+    /// The path of a clip below the root, with `/`.
+    pub fn relative(&self, clip: usize) -> &str {
+        self.manifest.file(clip)
+    }
+
+    /// Where a clip lies.
+    pub fn path(&self, clip: usize) -> PathBuf {
+        self.manifest.path(clip)
     }
 }
 
@@ -65,136 +77,12 @@ impl ClipSource for Files {
     fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>> {
         let streams = self.streams(clip)?;
         let path = self.manifest.path(clip);
-        let pieces: Vec<Vec<Request>> = requests
-            .iter()
-            .map(|request| self.pieces(request, &streams))
-            .collect();
-        let flat: Vec<Request> = pieces.iter().flatten().copied().collect();
-        let mut spans = measured(Part::Decode, || decode::read(&path, &flat))?.into_iter();
-        let mut ticks = Vec::with_capacity(requests.len());
-        for pieces in &pieces {
-            let mut parts = Vec::with_capacity(pieces.len());
-            for (request, span) in pieces.iter().zip(spans.by_ref()) {
-                if matches!(self.short, Short::Skip | Short::Error) {
-                    check(request, &span).map_err(|cause| Error::Decode {
-                        path: path.clone(),
-                        cause,
-                    })?;
-                }
-                parts.push(span.ticks);
-            }
-            ticks.push(join(parts));
-        }
-        Ok(ticks)
+        short::read(self.short, &streams, requests, &path, |requests| {
+            measured(Part::Decode, || decode::read(&path, requests))
+        })
     }
 
     fn fingerprint(&self) -> String {
         self.manifest.fingerprint()
-    }
-}
-
-impl Files {
-    /// The request, or for a source that is repeated the pieces of it that the request covers.
-    fn pieces(&self, request: &Request, streams: &Streams) -> Vec<Request> {
-        let (limits, ticks, rate) = match request {
-            Request::Video { frames, fps, .. } => (streams.video, *frames, fps.to_f64()),
-            Request::Audio { samples, rate, .. } => (streams.audio, *samples, rate.to_f64()),
-        };
-        match limits {
-            Some(limits) if self.short == Short::Loop => {
-                loops(start_of(request), ticks, rate, limits)
-                    .into_iter()
-                    .map(|(start, ticks)| part_of(request, start, ticks))
-                    .collect()
-            }
-            _ => vec![*request],
-        }
-    }
-}
-
-fn start_of(request: &Request) -> f64 {
-    match request {
-        Request::Video { start, .. } | Request::Audio { start, .. } => *start,
-    }
-}
-
-fn part_of(request: &Request, start: f64, ticks: u32) -> Request {
-    match *request {
-        Request::Video { fps, .. } => Request::Video {
-            start,
-            frames: ticks,
-            fps,
-        },
-        Request::Audio { rate, .. } => Request::Audio {
-            start,
-            samples: ticks,
-            rate,
-        },
-    }
-}
-
-/// Runs of ticks `(start, number)` of a source that is repeated from end to start.
-fn loops(start: f64, ticks: u32, rate: f64, limits: Limits) -> Vec<(f64, u32)> {
-    let length = limits.end - limits.start;
-    if start + f64::from(ticks) / rate <= limits.end + SLACK || length * rate < 1.0 {
-        return vec![(start, ticks)];
-    }
-    let mut runs = Vec::new();
-    let mut tick = 0;
-    while tick < ticks {
-        let at = limits.start + (start + f64::from(tick) / rate - limits.start).rem_euclid(length);
-        let left = ((limits.end - at) * rate - 1e-6).ceil().max(1.0) as u32;
-        let run = left.min(ticks - tick);
-        runs.push((at, run));
-        tick += run;
-    }
-    runs
-}
-
-/// A span of a source that is not filled up may lack [`SLACK`] at either end, and one frame.
-fn check(request: &Request, span: &Span) -> std::result::Result<(), String> {
-    let (rate, slack) = match request {
-        Request::Video { fps, .. } => (fps.to_f64(), (SLACK * fps.to_f64()).ceil()),
-        Request::Audio { rate, .. } => (rate.to_f64(), (SLACK * rate.to_f64()).ceil()),
-    };
-    let lacks = f64::from(span.before.max(span.after));
-    if lacks > slack {
-        let end = if span.before > span.after {
-            "before it begins"
-        } else {
-            "after its end"
-        };
-        let stream = if matches!(span.ticks, Ticks::Frames(_)) {
-            "pictures"
-        } else {
-            "sound"
-        };
-        return Err(format!(
-            "{:.3} s of {stream} are asked for {end}: the file is shorter than its header says",
-            lacks / rate
-        ));
-    }
-    Ok(())
-}
-
-/// Pieces one after the other.
-fn join(mut parts: Vec<Ticks>) -> Ticks {
-    if parts.len() == 1
-        && let Some(only) = parts.pop()
-    {
-        return only;
-    }
-    let is_video = matches!(parts.first(), Some(Ticks::Frames(_)));
-    let tensors: Vec<Tensor> = parts
-        .into_iter()
-        .map(|part| match part {
-            Ticks::Frames(ticks) | Ticks::Wave(ticks) => ticks,
-        })
-        .collect();
-    let whole = Tensor::cat(&tensors, 0);
-    if is_video {
-        Ticks::Frames(whole)
-    } else {
-        Ticks::Wave(whole)
     }
 }

@@ -22,6 +22,8 @@ mod ordered;
 pub mod reader;
 mod reading;
 pub mod sampler;
+pub mod shards;
+mod short;
 pub mod source;
 pub mod synthetic;
 #[cfg(all(test, feature = "media"))]
@@ -29,7 +31,7 @@ mod tests;
 mod views;
 
 use crate::error::Result;
-use compiler::hir::Data;
+use compiler::hir::{self, Data};
 use records::site::Site;
 use source::ClipSource;
 use std::sync::Arc;
@@ -38,23 +40,33 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`crate::error::Error::Data`] or [`crate::error::Error::Records`] where the set is not as the experiment needs it;
-/// [`crate::error::Error::Unsupported`] for files in a build that does not decode.
+/// [`crate::error::Error::Unsupported`] for files in a build that does not decode; shards are read by every build.
 pub fn open(data: &Data, site: &Site, threads: usize) -> Result<Arc<dyn ClipSource>> {
-    match data {
-        Data::Synthetic(parameters) => Ok(Arc::new(synthetic::RenderedClips::new(parameters))),
-        #[cfg(feature = "media")]
-        Data::Videos(set) | Data::Sounds(set) => {
-            Ok(Arc::new(files::Files::open(set, site, threads)?))
+    let set = match data {
+        Data::Synthetic(parameters) => {
+            return Ok(Arc::new(synthetic::RenderedClips::new(parameters)));
         }
-        #[cfg(not(feature = "media"))]
-        Data::Videos(set) | Data::Sounds(set) => {
-            let (_, _) = (site, threads);
-            Err(crate::error::Error::Unsupported {
-                message: format!(
-                    "data set `{}` is files, and this build does not decode them: build with the feature `media`",
-                    set.name
-                ),
-            })
-        }
+        Data::Videos(set) | Data::Sounds(set) => set,
+    };
+    let root = &site.root(&set.name)?.root;
+    if shards::is_packed(root) {
+        return Ok(Arc::new(shards::Shards::open(set, root)?));
     }
+    open_files(set, site, threads)
+}
+
+#[cfg(feature = "media")]
+fn open_files(set: &hir::Files, site: &Site, threads: usize) -> Result<Arc<dyn ClipSource>> {
+    Ok(Arc::new(files::Files::open(set, site, threads)?))
+}
+
+#[cfg(not(feature = "media"))]
+fn open_files(set: &hir::Files, _site: &Site, _threads: usize) -> Result<Arc<dyn ClipSource>> {
+    let name = &set.name;
+    Err(crate::error::Error::Unsupported {
+        message: format!(
+            "data set `{name}` is files, and this build does not decode them: build with the feature `media`, or pack it with such a \
+             build (`crisscross data pack {name}`)"
+        ),
+    })
 }

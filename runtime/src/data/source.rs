@@ -54,6 +54,17 @@ pub enum Ticks {
     Wave(Tensor),
 }
 
+/// What came out for one request.
+#[derive(Debug)]
+pub struct Span {
+    /// The ticks, as many as were asked for.
+    pub ticks: Ticks,
+    /// Ticks before the first of the stream.
+    pub before: u32,
+    /// Ticks after the last of the stream.
+    pub after: u32,
+}
+
 /// The clips of one data set. `clip` is a position in `0..len`; its meaning never changes within a data set.
 pub trait ClipSource: Send + Sync {
     /// Number of clips, usable or not.

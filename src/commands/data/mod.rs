@@ -1,7 +1,9 @@
 //! `data`: the engine opens and decodes files.
 
 mod check;
+mod declared;
 mod links;
+mod pack;
 mod show;
 
 use crate::cli::Data;
@@ -11,6 +13,7 @@ use crate::failure::Result;
 pub fn data(arguments: &Data) -> Result<()> {
     match arguments {
         Data::Check(arguments) => check::check(arguments),
+        Data::Pack(arguments) => pack::pack(arguments),
         Data::Show(arguments) => show::show(arguments),
         Data::Links(arguments) => links::links(arguments),
     }

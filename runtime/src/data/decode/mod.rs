@@ -22,7 +22,7 @@ mod tests;
 
 pub(super) use container::{Container, Pace, Track};
 
-use crate::data::source::{Request, Streams, Ticks};
+use crate::data::source::{Request, Span, Streams};
 use crate::error::{Error, Result};
 use container::Kind;
 use ffmpeg_next as ff;
@@ -34,17 +34,6 @@ use std::path::Path;
 const WORTH_A_SEEK: f64 = 3.0;
 /// A seek aims so much before the span, seconds, so that codecs that need earlier packets have them (opus asks for 80 ms).
 const RUN_UP: f64 = 0.3;
-
-/// What came out for one request.
-#[derive(Debug)]
-pub struct Span {
-    /// The ticks, as many as were asked for.
-    pub ticks: Ticks,
-    /// Ticks before the first of the stream.
-    pub before: u32,
-    /// Ticks after the last of the stream.
-    pub after: u32,
-}
 
 /// When the streams of a file begin and end, as its headers say; where they are silent, the time stamps of all packets are
 /// read. Nothing is decoded.
@@ -98,6 +87,28 @@ pub fn read(path: &Path, requests: &[Request]) -> Result<Vec<Span>> {
         .into_iter()
         .map(|span| span.expect("read: every request is in one group"))
         .collect())
+}
+
+/// When each frame of the pictures is shown, ascending, by the time stamps of the packets; and the unit of these, both in seconds.
+///
+/// # Errors
+/// [`Error::Decode`] where the file cannot be opened, has no pictures, or has some without a time.
+pub fn frame_times(path: &Path) -> Result<(Vec<f64>, f64)> {
+    let pace = Pace::new();
+    let mut container = Container::open(path, &pace)?;
+    let track = container.video();
+    let track = track.ok_or_else(|| container.error("it has no pictures".to_owned()))?;
+    let (mut times, mut packet) = (Vec::new(), ff::Packet::empty());
+    while let Some(kind) = container.next(&mut packet, &pace)? {
+        if kind == Kind::Video {
+            let time = packet.pts();
+            let time = time.ok_or_else(|| container.error("a picture has no time".to_owned()))?;
+            times.push(time as f64 * track.tick);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    Ok((times, track.tick))
 }
 
 /// First and last moment of a request, in seconds.

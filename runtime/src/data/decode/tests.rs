@@ -1,6 +1,7 @@
 //! Clips whose frames show their number and whose sound is a known function of time; `tests/clips/README.md` describes them.
 
 use super::*;
+use crate::data::source::Ticks;
 use compiler::units::Exact;
 use std::f64::consts::TAU;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! FFmpeg's development packages, libclang for its bindings, and a C++ compiler.
+//! FFmpeg's development packages, libclang for its bindings, a C++ compiler, and CMake and NASM for libjpeg-turbo.
 
 use crate::shell::{Shell, say};
 use anyhow::{Result, bail};
@@ -45,6 +45,11 @@ fn missing() -> Vec<&'static str> {
     }
     if Shell::new("c++", here).arg("--version").output().is_none() {
         packages.push("g++");
+    }
+    for tool in ["cmake", "nasm"] {
+        if Shell::new(tool, here).arg("--version").output().is_none() {
+            packages.push(tool);
+        }
     }
     if Shell::new("clang", here)
         .arg("--version")

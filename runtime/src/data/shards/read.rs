@@ -210,15 +210,15 @@ impl Shards {
                 buffer.resize(bytes, 0);
             }
             let read = measured(Part::Open, || file.read_exact_at(&mut buffer[..bytes], at));
-            read.map_err(|cause| match cause.kind() {
-                std::io::ErrorKind::UnexpectedEof => {
-                    self.broken(clip, "the shard is cut off before the end")
+            read.map_err(|cause| {
+                if cause.kind() == std::io::ErrorKind::UnexpectedEof {
+                    return self.broken(clip, "the shard is cut off before the end");
                 }
-                _ => Error::Io {
+                Error::Io {
                     action: "read",
                     path: self.path(clip),
                     cause,
-                },
+                }
             })?;
             take(&buffer[..bytes])
         })
@@ -310,7 +310,7 @@ impl Shards {
             let (block, last) = (from / second, (to - 1) / second);
             let base = block * second;
             let stop = ((last + 1) * second).min(known);
-            let sound = at.checked_add(base * 2).unwrap_or(u64::MAX);
+            let sound = at.saturating_add(base * 2);
             self.with_bytes(clip, sound, ((stop - base) * 2) as usize, |bytes| {
                 for (number, block) in (block as usize..).zip(bytes.chunks(second as usize * 2)) {
                     if crc32fast::hash(block) != self.index.sum(clip, number)? {

@@ -26,7 +26,17 @@ impl Table {
     pub fn on(&self, device: Device) -> Numbers {
         let rows = (self.columns.len() / self.batch.max(1)) as i64;
         let values = Tensor::from_slice(&self.columns).view([rows, self.batch as i64]);
-        Numbers(values.to_device(device))
+        if !device.is_cuda() {
+            return Numbers(values.to_device(device));
+        }
+        // The host goes on while the copy waits for its turn on the device.
+        let pinned = values.pin_memory(device);
+        Numbers(pinned.to_device_(
+            device,
+            Kind::Double,
+            /*non_blocking=*/ true,
+            /*copy=*/ false,
+        ))
     }
 }
 

@@ -17,7 +17,6 @@ use crate::ffi::filled;
 use crate::parts::{Part, measured};
 use compiler::hir::{Chain, Link};
 use loops::Frames;
-use resize::resize_all;
 use steps::{is_normalised, steps};
 use tch::Tensor;
 
@@ -174,10 +173,7 @@ pub fn apply(
     size: u32,
 ) -> Tensor {
     measured(Part::Augment, || match strategy {
-        Strategy::Together => {
-            let (fits, steps): (Vec<Fit>, Vec<Vec<Step>>) = plans.iter().cloned().unzip();
-            together::apply(resize_all(clips, &fits, size), &steps)
-        }
+        Strategy::Together => together::augment(clips, plans, size),
         Strategy::Each => {
             let (side, batch, frames) = (i64::from(size), clips.len() as i64, clips[0].size()[0]);
             filled([batch, 3, frames, side, side], |values| {

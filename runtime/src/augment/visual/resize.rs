@@ -70,74 +70,82 @@ pub(super) fn resize_one(clip: &Tensor, fit: &Fit, size: u32) -> Tensor {
         .contiguous()
 }
 
-/// Clips of one batch, u8 `[T, H, W, 3]` with one T, on any device: f32 `[B, 3, T, size, size]` in whole levels.
-pub(super) fn resize_all(clips: &[Tensor], fits: &[Fit], size: u32) -> Tensor {
-    let per_clip =
-        |fit: &Fit, clip: &Tensor| 4 * 3 * clip.size()[0] * fit.crop.height * fit.crop.width;
-    let largest = fits.iter().zip(clips).map(|(f, c)| per_clip(f, c)).max();
-    let group = (GROUP / largest.unwrap_or(1).max(1)).max(1) as usize;
-    let parts: Vec<Tensor> = clips
-        .chunks(group)
-        .zip(fits.chunks(group))
-        .map(|(clips, fits)| resize_group(clips, fits, i64::from(size)))
-        .collect();
-    match &parts[..] {
-        [one] => one.shallow_clone(),
-        parts => Tensor::cat(parts, 0),
-    }
+/// How many clips may be resized at once on a device.
+pub(super) fn group<'a>(fits: impl Iterator<Item = &'a Fit>, frames: i64) -> usize {
+    let bytes = |fit: &Fit| 4 * 3 * frames * fit.crop.height * fit.crop.width;
+    let largest = fits.map(bytes).max();
+    (GROUP / largest.unwrap_or(1).max(1)).max(1) as usize
 }
 
-fn resize_group(clips: &[Tensor], fits: &[Fit], side: i64) -> Tensor {
-    let (batch, frames) = (clips.len() as i64, clips[0].size()[0]);
-    let device = clips[0].device();
-    let flat: Vec<Tensor> = clips.iter().map(|clip| clip.reshape([-1, 3])).collect();
-    let pixels = Tensor::cat(&flat, 0);
-    let starts = clips.iter().scan(0, |start, clip| {
-        let own = *start;
-        *start += clip.size()[0] * clip.size()[1] * clip.size()[2];
-        Some(own as f64)
-    });
+/// The resizing of a batch, its numbers in a table.
+pub(super) struct Resize {
+    /// The first pixel of each clip among those of all.
+    start: Column,
+    /// Height and width of each clip.
+    own: [Column; 2],
+    /// First row and column of each crop.
+    from: [Column; 2],
+    down: Axis,
+    across: Axis,
+    batch: i64,
+    frames: i64,
+    side: i64,
+}
 
-    let mut table = Table::default();
-    let start = table.push(starts);
-    let own = [1, 2].map(|axis| table.push(clips.iter().map(|clip| clip.size()[axis] as f64)));
-    let from = [
-        table.push(fits.iter().map(|f| f.crop.top as f64)),
-        table.push(fits.iter().map(|f| f.crop.left as f64)),
-    ];
-    let down = Axis::push(&mut table, fits, |f| {
-        (f.crop.height, f.out.0, f.first.0, false)
-    });
-    let across = Axis::push(&mut table, fits, |f| {
-        (f.crop.width, f.out.1, f.first.1, f.flip)
-    });
-    let numbers = table.on(device);
+impl Resize {
+    /// `shapes`: frames, height and width of each clip; as many frames for all.
+    pub(super) fn push(table: &mut Table, shapes: &[[i64; 3]], fits: &[Fit], size: u32) -> Self {
+        let starts = shapes.iter().scan(0, |start, shape| {
+            let own = *start;
+            *start += shape.iter().product::<i64>();
+            Some(own as f64)
+        });
+        Self {
+            start: table.push(starts),
+            own: [1, 2].map(|axis| table.push(shapes.iter().map(|shape| shape[axis] as f64))),
+            from: [
+                table.push(fits.iter().map(|f| f.crop.top as f64)),
+                table.push(fits.iter().map(|f| f.crop.left as f64)),
+            ],
+            down: Axis::push(table, fits, |f| (f.crop.height, f.out.0, f.first.0, false)),
+            across: Axis::push(table, fits, |f| (f.crop.width, f.out.1, f.first.1, f.flip)),
+            batch: shapes.len() as i64,
+            frames: shapes.first().map_or(0, |shape| shape[0]),
+            side: i64::from(size),
+        }
+    }
 
-    // The pixels of all crops, each in the corner of as large a frame as the largest needs: [B, H, T, W, 3].
-    let whole = |column| numbers.get(column, 4).to_kind(Kind::Int64);
-    let line =
-        |length: i64, shape: [i64; 4]| Tensor::arange(length, (Kind::Int64, device)).view(shape);
-    let last = |axis: usize| whole(own[axis]) - 1;
-    let (rows, columns) = (down.longest(), across.longest());
-    let row = (line(rows, [1, rows, 1, 1]) + whole(from[0])).minimum(&last(0));
-    let column = (line(columns, [1, 1, 1, columns]) + whole(from[1])).minimum(&last(1));
-    let frame = line(frames, [1, 1, frames, 1]) * whole(own[0]) + row;
-    let place = frame * whole(own[1]) + column + whole(start);
-    let crops = pixels
-        .index_select(0, &place.view(-1))
-        .view([batch, rows, frames, columns, 3])
-        .transpose(3, 4)
-        .contiguous()
-        .to_kind(Kind::Float);
+    /// The pixels of all clips one after the other, u8 `[N, 3]`: f32 `[B, 3, T, size, size]` in whole levels.
+    pub(super) fn run(&self, pixels: &Tensor, numbers: &Numbers) -> Tensor {
+        let (batch, frames, side) = (self.batch, self.frames, self.side);
+        let device = pixels.device();
+        // The pixels of all crops, each in the corner of as large a frame as the largest needs: [B, H, T, W, 3].
+        let whole = |column| numbers.get(column, 4).to_kind(Kind::Int64);
+        let line = |length: i64, shape: [i64; 4]| {
+            Tensor::arange(length, (Kind::Int64, device)).view(shape)
+        };
+        let last = |axis: usize| whole(self.own[axis]) - 1;
+        let (rows, columns) = (self.down.longest, self.across.longest);
+        let row = (line(rows, [1, rows, 1, 1]) + whole(self.from[0])).minimum(&last(0));
+        let column = (line(columns, [1, 1, 1, columns]) + whole(self.from[1])).minimum(&last(1));
+        let frame = line(frames, [1, 1, frames, 1]) * whole(self.own[0]) + row;
+        let place = frame * whole(self.own[1]) + column + whole(self.start);
+        let crops = pixels
+            .index_select(0, &place.view(-1))
+            .view([batch, rows, frames, columns, 3])
+            .transpose(3, 4)
+            .contiguous()
+            .to_kind(Kind::Float);
 
-    let across = across.matrices(&numbers, side, device).transpose(1, 2);
-    let narrowed = crops.view([batch, rows * frames * 3, columns]).bmm(&across);
-    let narrowed = nearest(narrowed).view([batch, rows, frames * 3 * side]);
-    let resized = nearest(down.matrices(&numbers, side, device).bmm(&narrowed));
-    resized
-        .view([batch, side, frames, 3, side])
-        .permute([0, 3, 2, 1, 4])
-        .contiguous()
+        let across = self.across.matrices(numbers, side, device).transpose(1, 2);
+        let narrowed = crops.view([batch, rows * frames * 3, columns]).bmm(&across);
+        let narrowed = nearest(narrowed).view([batch, rows, frames * 3 * side]);
+        let resized = nearest(self.down.matrices(numbers, side, device).bmm(&narrowed));
+        resized
+            .view([batch, side, frames, 3, side])
+            .permute([0, 3, 2, 1, 4])
+            .contiguous()
+    }
 }
 
 fn nearest(levels: Tensor) -> Tensor {
@@ -167,10 +175,6 @@ impl Axis {
             flip: table.push(each.iter().map(|a| bit(a.3))),
             longest: each.iter().map(|a| a.0).max().unwrap_or(0),
         }
-    }
-
-    fn longest(&self) -> i64 {
-        self.longest
     }
 
     /// The weights of each sample, `[B, side, longest]`, f32. In f64 until they are whole steps.

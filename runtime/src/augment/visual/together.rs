@@ -5,33 +5,68 @@
 
 use super::super::colour::{Blends, grey, jitter, whole_grey};
 use super::super::numbers::{Column, Numbers, Table, bit};
-use super::resize::{Fit, resize_all};
-use super::steps::{Blur, Crop, Square, Step};
+use super::resize::{Fit, Resize, group};
+use super::steps::{Blur, Square, Step};
 use super::{LEVEL_MEAN, LEVEL_STD};
 use compiler::hir::{Fill, Levels};
 use tch::{Device, Kind, Tensor};
 
+/// What the plans say of clips, u8 `[T, H, W, 3]` with one T, on any device: f32 `[B, 3, T, size, size]`.
+pub(super) fn augment(clips: &[Tensor], plans: &[(Fit, Vec<Step>)], size: u32) -> Tensor {
+    let frames = clips.first().map_or(0, |clip| clip.size()[0]);
+    let group = group(plans.iter().map(|plan| &plan.0), frames);
+    let parts: Vec<Tensor> = clips
+        .chunks(group)
+        .zip(plans.chunks(group))
+        .map(|(clips, plans)| augment_group(clips, plans, size))
+        .collect();
+    match &parts[..] {
+        [one] => one.shallow_clone(),
+        parts => Tensor::cat(parts, 0),
+    }
+}
+
+fn augment_group(clips: &[Tensor], plans: &[(Fit, Vec<Step>)], size: u32) -> Tensor {
+    let (fits, steps): (Vec<Fit>, Vec<Vec<Step>>) = plans.iter().cloned().unzip();
+    let shape = |clip: &Tensor| [0, 1, 2].map(|axis| clip.size()[axis]);
+    let shapes: Vec<[i64; 3]> = clips.iter().map(shape).collect();
+    let flat: Vec<Tensor> = clips.iter().map(|clip| clip.reshape([-1, 3])).collect();
+    let mut table = Table::default();
+    let resize = Resize::push(&mut table, &shapes, &fits, size);
+    let side = i64::from(size);
+    let work = work(&steps, [shapes[0][0], side, side], &mut table);
+    let numbers = table.on(clips[0].device());
+    let batch = resize.run(&Tensor::cat(&flat, 0), &numbers);
+    work.into_iter()
+        .fold(batch, |batch, work| work.run(batch, &numbers))
+}
+
 /// The steps of each clip on a batch of them, f32 `[B, 3, T, H, W]`. The lists are equal but for what was drawn.
 pub(super) fn apply(batch: Tensor, steps: &[Vec<Step>]) -> Tensor {
+    let [.., frames, height, width] = batch.size()[..] else {
+        unreachable!("a batch is [B, C, T, H, W]")
+    };
     let mut table = Table::default();
-    let places = 0..steps.first().map_or(0, Vec::len);
-    let work: Vec<Work> = places
-        .map(|at| {
-            Work::of(
-                &steps.iter().map(|s| &s[at]).collect::<Vec<_>>(),
-                &mut table,
-            )
-        })
-        .collect();
+    let work = work(steps, [frames, height, width], &mut table);
     let numbers = table.on(batch.device());
     work.into_iter()
         .fold(batch, |batch, work| work.run(batch, &numbers))
 }
 
+/// The steps with their numbers in the table. `shape`: frames, height and width.
+fn work(steps: &[Vec<Step>], shape: [i64; 3], table: &mut Table) -> Vec<Work> {
+    let places = 0..steps.first().map_or(0, Vec::len);
+    let at = |at: usize| {
+        let own: Vec<&Step> = steps.iter().map(|steps| &steps[at]).collect();
+        Work::of(&own, shape, table)
+    };
+    places.map(at).collect()
+}
+
 /// One step of all clips, its numbers on the table.
 enum Work {
     Nothing,
-    Crop(Vec<Crop>),
+    Crop(Resize),
     Flip(Column),
     Jitter(Blends),
     Grey(Column, Levels),
@@ -60,7 +95,7 @@ struct Gaussians {
 }
 
 impl Work {
-    fn of(steps: &[&Step], table: &mut Table) -> Self {
+    fn of(steps: &[&Step], shape: [i64; 3], table: &mut Table) -> Self {
         let mut constants = |values: [f64; 3]| values.map(|v| table.push(steps.iter().map(|_| v)));
         let mut channels = |scale| Channels {
             mean: constants(LEVEL_MEAN),
@@ -71,10 +106,11 @@ impl Work {
                 let mut crops = Vec::new();
                 for step in steps {
                     if let Step::Crop(crop) = step {
-                        crops.push(*crop);
+                        crops.push(Fit::crop(*crop, shape[2] as u32));
                     }
                 }
-                Work::Crop(crops)
+                let shapes = vec![shape; crops.len()];
+                Work::Crop(Resize::push(table, &shapes, &crops, shape[2] as u32))
             }
             Step::Flip(_) => {
                 let chosen = |step: &&&Step| matches!(step, Step::Flip(true));
@@ -155,14 +191,9 @@ impl Work {
     fn run(self, batch: Tensor, numbers: &Numbers) -> Tensor {
         match self {
             Work::Nothing => batch,
-            Work::Crop(crops) => {
-                let side = batch.size()[3];
+            Work::Crop(resize) => {
                 let clips = batch.round().to_kind(Kind::Uint8).permute([0, 2, 3, 4, 1]);
-                let fits: Vec<Fit> = crops
-                    .into_iter()
-                    .map(|crop| Fit::crop(crop, side as u32))
-                    .collect();
-                resize_all(&clips.contiguous().unbind(0), &fits, side as u32)
+                resize.run(&clips.reshape([-1, 3]), numbers)
             }
             Work::Flip(chosen) => batch
                 .flip([4])

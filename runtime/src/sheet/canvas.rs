@@ -1,6 +1,6 @@
 //! A page of pixels: rectangles, pictures and text, written as PNG.
 //!
-//! Text is Noto Sans Mono, drawn beforehand into bitmaps, so a page looks the same on every machine.
+//! Text is Noto Sans Mono (SIL Open Font License), drawn into bitmaps beforehand, so a page looks the same on every machine.
 
 use crate::error::{Error, Result};
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, RasterizedChar, get_raster};

@@ -346,6 +346,8 @@ pub struct Place {
 /// `crisscross data`.
 #[derive(Debug, Subcommand)]
 pub enum Data {
+    /// List data sets, open the files that are new, and keep what is found in the cache folder
+    Index(DataIndex),
     /// Open and decode every file and say what is in it
     Check(DataCheck),
     /// Draw what the training step of a row gets of a sample: frames and spectrograms after augmentation, with their times
@@ -354,6 +356,24 @@ pub enum Data {
     Links(DataLinks),
     /// Pack the files of a data set into tar shards, re-scaled once: what a GPU is fed from
     Pack(DataPack),
+}
+
+/// `crisscross data index`.
+#[derive(Debug, Args)]
+pub struct DataIndex {
+    /// Data sets of the site file
+    #[arg(
+        required_unless_present = "all",
+        conflicts_with = "all",
+        value_name = "NAME"
+    )]
+    pub names: Vec<String>,
+    /// All data sets of the site file
+    #[arg(long)]
+    pub all: bool,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
 }
 
 /// `crisscross data check`.

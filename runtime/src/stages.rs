@@ -5,8 +5,8 @@
 //! its final name is complete; an interrupted stage leaves none.
 
 use crate::data::batch::{Batch, Batches};
+use crate::data::index::{self, Wanted};
 use crate::data::loader::{self, Loader};
-use crate::data::manifest::Manifest;
 use crate::data::shards::{self, Shards};
 use crate::data::source::ClipSource;
 use crate::doctor;
@@ -184,9 +184,7 @@ impl<'a> Walk<'a> {
                     let shards = Shards::open(files, &root.root)?;
                     (shards.manifest(), shards.fingerprint())
                 } else {
-                    let manifest = Manifest::read(files, root)?;
-                    let fingerprint = manifest.fingerprint();
-                    (manifest, fingerprint)
+                    index::manifest(Wanted::Declared(files), site)?
                 };
                 for note in &manifest.notes {
                     let note = format!("data set `{}`: {note}", files.name);
@@ -278,7 +276,7 @@ impl<'a> Walk<'a> {
         )?;
         let clips = loader.map_or_else(ClipCounts::default, |loader| {
             let admission = loader.admission();
-            let skipped: usize = admission.left_out.values().map(Vec::len).sum();
+            let skipped: usize = admission.left_out.values().map(|out| out.count).sum();
             let replaced = loader
                 .failed()
                 .iter()

@@ -3,7 +3,8 @@
 use crisscross::render::write_out;
 use records::say;
 use records::site::Site;
-use runtime::data::{check, manifest};
+use runtime::data::check::{self, Status};
+use runtime::data::{index, manifest};
 use runtime::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,20 +26,41 @@ pub struct Arguments {
 /// Prints what is in the files; exit code 1 where one does not decode.
 pub fn check_data(arguments: &Arguments) -> Result<ExitCode, Error> {
     let site = crate::site(arguments.site.as_deref())?;
-    let mut files = vec![];
+    let (mut files, mut sets) = (vec![], vec![]);
     for what in &arguments.what {
-        files.extend(files_of(what, &site)?);
+        let found = files_of(what, &site)?;
+        if let Some(name) = what.to_str().filter(|name| site.data.contains_key(*name)) {
+            sets.push((name, files.len()..files.len() + found.len()));
+        }
+        files.extend(found);
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut counts = [0; 3];
+    let (mut counts, mut at, mut bad) = ([0; 3], 0, vec![]);
     check::check(&files, cores, &mut |found| {
         counts[found.status as usize] += 1;
+        if found.status == Status::Unreadable {
+            bad.push((at, found.file.clone(), found.note.clone()));
+        }
+        at += 1;
         let line = match arguments.format.as_str() {
             "json" => serde_json::to_string(&found).expect("a report is plain data"),
             _ => found.to_string(),
         };
         write_out(&(line + "\n"));
     });
+    for (name, range) in sets {
+        let of_set = bad.iter().filter(|(at, ..)| range.contains(at));
+        let list: Vec<(PathBuf, String)> = of_set
+            .map(|(_, file, cause)| (file.clone(), cause.clone()))
+            .collect();
+        index::quarantine(&site, name, &list)?;
+        if !list.is_empty() && site.cache.is_some() {
+            say(&format!(
+                "data set `{name}`: {} files are in quarantine: runs count them as unreadable until they change",
+                list.len()
+            ));
+        }
+    }
     let [ok, damaged, unreadable] = counts;
     say(&format!(
         "{} files: {ok} ok, {damaged} damaged, {unreadable} unreadable",

@@ -3,6 +3,8 @@
 mod bench_data;
 #[cfg(feature = "media")]
 mod data_check;
+#[cfg(feature = "media")]
+mod data_index;
 mod data_links;
 #[cfg(feature = "media")]
 mod data_pack;
@@ -43,6 +45,9 @@ enum Command {
     /// Packs the files of a data set into tar shards.
     #[cfg(feature = "media")]
     DataPack(data_pack::Arguments),
+    /// Lists data sets and keeps what is found in their files.
+    #[cfg(feature = "media")]
+    DataIndex(data_index::Arguments),
     /// Draws samples as a training step gets them.
     DataShow(data_show::Arguments),
     /// Makes batches of a pretraining and says what they cost.
@@ -83,6 +88,8 @@ fn main() -> ExitCode {
         Command::DataLinks(arguments) => data_links::links(&arguments),
         #[cfg(feature = "media")]
         Command::DataPack(arguments) => data_pack::pack(&arguments),
+        #[cfg(feature = "media")]
+        Command::DataIndex(arguments) => data_index::index_data(&arguments),
         Command::DataShow(arguments) => data_show::show(&arguments),
         Command::BenchData(arguments) => bench_data::bench_data(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),

@@ -5,21 +5,51 @@ use super::sampler::{Sampler, Unfit};
 use super::source::{ClipSource, Streams};
 use crate::error::{Error, Result};
 use compiler::hir::{Data, Short};
+use compiler::units::Exact;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Files that were asked for before a share of bad ones means anything.
 const ENOUGH: usize = 100;
+/// Clips that a note names.
+const NAMED: usize = 3;
 
 /// The clips that a stage can use, and the others.
 #[derive(Debug, Default)]
 pub struct Admission {
     /// Positions of the clips that are used, ascending.
     pub clips: Vec<u32>,
-    /// Clips that lack a stream or are too short: what they lack, and their names.
-    pub left_out: BTreeMap<String, Vec<String>>,
+    /// Clips that lack a stream or are too short, by what they lack.
+    pub left_out: BTreeMap<String, LeftOut>,
     /// Files that cannot be opened, and why.
     pub unreadable: Vec<(PathBuf, String)>,
+}
+
+/// Clips that are left out for one reason.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeftOut {
+    /// How many.
+    pub count: usize,
+    /// The names of the first few.
+    pub names: Vec<String>,
+}
+
+impl LeftOut {
+    fn add(&mut self, name: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.names.len() < NAMED {
+            self.names.push(name());
+        }
+    }
+}
+
+/// Why a clip is left out, without a text for each clip.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reason {
+    Lacks(&'static str),
+    /// Less than so many seconds, as bits.
+    Short(&'static str, u64),
+    Brief(&'static str),
 }
 
 impl Admission {
@@ -36,38 +66,37 @@ impl Admission {
     ) -> Result<Self> {
         let name = name_of(data);
         let mut admission = Self::default();
+        let mut reasons: BTreeMap<Reason, LeftOut> = BTreeMap::new();
+        let (is_one, requires) = (splits_of(data) == 1, data.requires());
+        let requires = |stream: &str| requires.iter().any(|required| required == stream);
+        let (needs_video, needs_audio) = (requires("v"), requires("a"));
         for clip in 0..source.len() {
             let is_test = |fold| part(fold, 1) == Part::Test;
-            if splits_of(data) == 1 && source.fold(clip).is_some_and(is_test) {
+            if is_one && source.fold(clip).is_some_and(is_test) {
                 continue;
             }
             let streams = match source.streams(clip) {
                 Ok(streams) => streams,
                 Err(error) => {
-                    admission
-                        .unreadable
-                        .push((PathBuf::from(source.name(clip)), cause(error)));
+                    let name = PathBuf::from(source.name(clip));
+                    admission.unreadable.push((name, cause(error)));
                     continue;
                 }
             };
-            let lacks = data
-                .requires()
-                .iter()
-                .find_map(|stream| match stream.as_str() {
-                    "v" if streams.video.is_none() => Some(Unfit::Missing { stream: "pictures" }),
-                    "a" if streams.audio.is_none() => Some(Unfit::Missing { stream: "sound" }),
-                    _ => None,
-                });
-            if let (None, Some((stream, longer))) = (&lacks, brief(data, &streams)) {
-                let kind = format!("{longer} s of {stream} or less");
-                let names = admission.left_out.entry(kind).or_default();
-                names.push(source.name(clip));
-                continue;
-            }
-            match lacks.map_or_else(|| sampler.admit(&streams), Err) {
-                Ok(()) => admission.clips.push(clip as u32),
-                Err(unfit) => {
-                    if matches!(unfit, Unfit::TooShort { .. }) && short_of(data) == Short::Error {
+            let reason = if needs_video && streams.video.is_none() {
+                Reason::Lacks("pictures")
+            } else if needs_audio && streams.audio.is_none() {
+                Reason::Lacks("sound")
+            } else if let Some(stream) = brief(data, &streams) {
+                Reason::Brief(stream)
+            } else {
+                match sampler.admit(&streams) {
+                    Ok(()) => {
+                        admission.clips.push(clip as u32);
+                        continue;
+                    }
+                    Err(Unfit::Missing { stream }) => Reason::Lacks(stream),
+                    Err(unfit @ Unfit::TooShort { .. }) if short_of(data) == Short::Error => {
                         return Err(Error::Data {
                             name: name.to_owned(),
                             message: format!("`{}` is too short: {unfit}", source.name(clip)),
@@ -75,33 +104,43 @@ impl Admission {
                                 .to_owned(),
                         });
                     }
-                    let kind = match &unfit {
-                        Unfit::Missing { stream } => format!("no {stream}"),
-                        Unfit::TooShort { stream, needs, .. } => {
-                            format!("less than {needs:.3} s of {stream}")
-                        }
-                    };
-                    admission
-                        .left_out
-                        .entry(kind)
-                        .or_default()
-                        .push(source.name(clip));
+                    Err(Unfit::TooShort { stream, needs, .. }) => {
+                        Reason::Short(stream, needs.to_bits())
+                    }
                 }
-            }
+            };
+            reasons.entry(reason).or_default().add(|| source.name(clip));
         }
-        let mut tally = Tally::new(name, max_bad_share, source.len());
-        tally.tried.extend(0..source.len() as u32);
-        for (path, cause) in &admission.unreadable {
-            tally
-                .failed
-                .insert(path.display().to_string(), cause.clone());
+        for (reason, out) in reasons {
+            let kind = match reason {
+                Reason::Lacks(stream) => format!("no {stream}"),
+                Reason::Short(stream, needs) => {
+                    format!("less than {:.3} s of {stream}", f64::from_bits(needs))
+                }
+                Reason::Brief(stream) => {
+                    let longer = longer_of(data).map_or(String::new(), |longer| longer.decimal());
+                    format!("{longer} s of {stream} or less")
+                }
+            };
+            // Two lengths may read alike.
+            let all = admission.left_out.entry(kind).or_default();
+            all.count += out.count;
+            let free = NAMED - all.names.len();
+            all.names.extend(out.names.into_iter().take(free));
         }
-        tally.check()?;
+        let (bad, all) = (admission.unreadable.len(), source.len());
+        if bad as f64 > max_bad_share * all as f64 {
+            return Err(Error::TooManyFailures {
+                name: name.to_owned(),
+                total: all,
+                failed: admission.unreadable,
+            });
+        }
         if admission.clips.is_empty() {
             let left_out: Vec<String> = admission
                 .left_out
                 .iter()
-                .map(|(kind, names)| format!("{} with {kind}", names.len()))
+                .map(|(kind, out)| format!("{} with {kind}", out.count))
                 .collect();
             let (left_out, help) = if left_out.is_empty() {
                 (
@@ -131,8 +170,14 @@ impl Admission {
         let mut notes: Vec<String> = self
             .left_out
             .iter()
-            .map(|(kind, names)| {
-                format!("{} clips left out with {kind}: {}", names.len(), few(names))
+            .map(|(kind, out)| {
+                let more = if out.count > out.names.len() {
+                    ", ..."
+                } else {
+                    ""
+                };
+                let names = out.names.join(", ");
+                format!("{} clips left out with {kind}: {names}{more}", out.count)
             })
             .collect();
         if !self.unreadable.is_empty() {
@@ -153,8 +198,8 @@ impl Admission {
 
 /// The first few of the names.
 fn few(names: &[String]) -> String {
-    let more = if names.len() > 3 { ", ..." } else { "" };
-    format!("{}{more}", names[..names.len().min(3)].join(", "))
+    let more = if names.len() > NAMED { ", ..." } else { "" };
+    format!("{}{more}", names[..names.len().min(NAMED)].join(", "))
 }
 
 /// Files asked for and files that failed, against the share that may.
@@ -225,12 +270,9 @@ pub fn short_of(data: &Data) -> Short {
     }
 }
 
-/// The stream of a source that is not longer than the data set asks for, and what it asks for in seconds.
-fn brief(data: &Data, streams: &Streams) -> Option<(&'static str, String)> {
-    let longer = match data {
-        Data::Synthetic(_) => None,
-        Data::Videos(files) | Data::Sounds(files) => files.longer,
-    }?;
+/// The stream of a source that is not longer than the data set asks for.
+fn brief(data: &Data, streams: &Streams) -> Option<&'static str> {
+    let longer = longer_of(data)?.to_f64();
     let required = data.requires().iter();
     let of = |stream: &String| match stream.as_str() {
         "v" => streams.video.map(|limits| ("pictures", limits)),
@@ -238,9 +280,16 @@ fn brief(data: &Data, streams: &Streams) -> Option<(&'static str, String)> {
         _ => None,
     };
     required.filter_map(of).find_map(|(stream, limits)| {
-        let is_brief = limits.end - limits.start <= longer.to_f64();
-        is_brief.then(|| (stream, longer.decimal()))
+        let is_brief = limits.end - limits.start <= longer;
+        is_brief.then_some(stream)
     })
+}
+
+fn longer_of(data: &Data) -> Option<Exact> {
+    match data {
+        Data::Synthetic(_) => None,
+        Data::Videos(files) | Data::Sounds(files) => files.longer,
+    }
 }
 
 fn splits_of(data: &Data) -> u32 {

@@ -1,20 +1,19 @@
 //! Clips that are files on this machine.
 
 use super::decode;
-use super::index::{self, Known};
-use super::manifest::Manifest;
+use super::index::{self, Index, Wanted};
+use super::manifest::rows::State;
 use super::short;
 use super::source::{ClipSource, Request, Streams, Ticks};
 use crate::error::{Error, Result};
 use crate::parts::{Part, measured};
 use compiler::hir::{self, Short};
 use records::site::Site;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A data set of files.
 pub struct Files {
-    manifest: Manifest,
-    known: Vec<Known>,
+    index: Index,
     short: Short,
 }
 
@@ -22,13 +21,16 @@ impl Files {
     /// The data set as it lies on this machine. Files that are not in the index are opened, on `threads` threads.
     ///
     /// # Errors
-    /// As [`Manifest::read`]; [`Error::Records`] where `crisscross.toml` gives no root.
+    /// As [`index::open`].
     pub fn open(files: &hir::Files, site: &Site, threads: usize) -> Result<Self> {
-        let manifest = Manifest::read(files, site.root(&files.name)?)?;
-        let known = index::streams(&manifest, site.cache.as_deref(), threads)?;
         Ok(Self {
-            manifest,
-            known,
+            index: index::open(
+                Wanted::Declared(files),
+                site,
+                threads,
+                false,
+                &mut |_, _| {},
+            )?,
             short: files.short,
         })
     }
@@ -37,52 +39,72 @@ impl Files {
 impl Files {
     /// The path of a clip below the root, with `/`.
     pub fn relative(&self, clip: usize) -> &str {
-        self.manifest.file(clip)
+        self.index.manifest.file(clip)
     }
 
     /// Where a clip lies.
     pub fn path(&self, clip: usize) -> PathBuf {
-        self.manifest.path(clip)
+        self.index.manifest.path(clip)
     }
 }
 
 impl ClipSource for Files {
     fn len(&self) -> usize {
-        self.manifest.len()
+        self.index.manifest.len()
     }
 
     fn name(&self, clip: usize) -> String {
-        self.manifest.path(clip).display().to_string()
+        self.index.manifest.path(clip).display().to_string()
     }
 
     fn label(&self, clip: usize) -> Option<u32> {
-        self.manifest.label(clip)
+        self.index.manifest.label(clip)
     }
 
     fn classes(&self) -> &[String] {
-        &self.manifest.classes
+        &self.index.manifest.classes
     }
 
     fn fold(&self, clip: usize) -> Option<u32> {
-        self.manifest.fold(clip)
+        self.index.manifest.fold(clip)
     }
 
     fn streams(&self, clip: usize) -> Result<Streams> {
-        self.known[clip].clone().map_err(|cause| Error::Decode {
-            path: self.manifest.path(clip),
-            cause,
-        })
+        self.index
+            .columns
+            .known(clip)
+            .map_err(|cause| Error::Decode {
+                path: self.index.manifest.path(clip),
+                cause,
+            })
     }
 
     fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>> {
         let streams = self.streams(clip)?;
-        let path = self.manifest.path(clip);
+        let path = self.index.manifest.path(clip);
+        self.is_unchanged(clip, &path)?;
         short::read(self.short, &streams, requests, &path, |requests| {
             measured(Part::Decode, || decode::read(&path, requests))
         })
     }
 
     fn fingerprint(&self) -> String {
-        self.manifest.fingerprint()
+        self.index.fingerprint.clone()
+    }
+}
+
+impl Files {
+    /// Whether the file is the one that was listed. One that is gone says so itself when it is opened.
+    fn is_unchanged(&self, clip: usize, path: &Path) -> Result<()> {
+        let now = std::fs::metadata(path).map(|of| State::of(&of));
+        match now {
+            Ok(now) if now != self.index.manifest.rows.state(clip) => Err(Error::Decode {
+                path: path.to_owned(),
+                cause:
+                    "it has changed since it was listed: `crisscross data index` looks at it anew"
+                        .to_owned(),
+            }),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }

@@ -12,8 +12,7 @@ mod decoded;
 pub mod files;
 #[cfg(test)]
 pub(crate) mod fixtures;
-#[cfg(feature = "media")]
-mod index;
+pub mod index;
 pub mod loader;
 pub mod look;
 pub mod manifest;

@@ -139,7 +139,23 @@ impl Sampler {
     /// # Errors
     /// What it lacks.
     pub fn admit(&self, streams: &Streams) -> Result<(), Unfit> {
-        self.draw(streams, &Key::at(0, "admit")).map(|_| ())
+        let limits = self.limits(streams)?;
+        if !self.is_strict() {
+            return Ok(());
+        }
+        let views = self.views as usize;
+        match &self.relax.within {
+            Within::Same | Within::Overlap { .. } | Within::Offset(_) => {
+                self.room(&self.spans(&limits)).map(|_| ())
+            }
+            Within::Halves => (0..views).try_for_each(|view| {
+                let part = part_of(&limits, view, views);
+                self.room(&self.places(&vec![part; self.clips.len()]))
+                    .map(|_| ())
+            }),
+            Within::OffsetMax => self.offset_room(&self.places(&limits)).map(|_| ()),
+            Within::Independent => self.room(&self.places(&limits)).map(|_| ()),
+        }
     }
 
     /// The windows of one sample. The numbers are drawn at `window/...` below `key`.
@@ -148,16 +164,10 @@ impl Sampler {
     /// What the source lacks. With the rules `pad` and `loop` a source is never too short.
     pub fn draw(&self, streams: &Streams, key: &Key) -> Result<Windows, Unfit> {
         let limits = self.limits(streams)?;
-        let is_strict = matches!(self.short, Short::Skip | Short::Error);
         let views = self.views as usize;
         let drawn = match &self.relax.within {
             Within::Same | Within::Overlap { .. } | Within::Offset(_) => {
-                let place = |(window, &limits): (&Window, &Limits)| Place {
-                    limits,
-                    length: window.seconds + window.step * (views - 1) as f64,
-                };
-                let places: Vec<Place> = self.clips.iter().zip(&limits).map(place).collect();
-                let firsts = self.place(&places, is_strict, &key.child("window"))?;
+                let firsts = self.place(&self.spans(&limits), &key.child("window"))?;
                 (0..views)
                     .map(|view| {
                         self.clips
@@ -169,32 +179,18 @@ impl Sampler {
                     .collect()
             }
             Within::Halves => {
-                let (start, end) = common(&limits);
-                let part = (end - start) / views as f64;
                 let view = |view: usize| {
-                    let limits = Limits {
-                        start: start + part * view as f64,
-                        end: start + part * (view + 1) as f64,
-                    };
-                    let places = self.places(&vec![limits; self.clips.len()]);
-                    self.place(
-                        &places,
-                        is_strict,
-                        &key.child(&format!("window/{}", view + 1)),
-                    )
+                    let part = part_of(&limits, view, views);
+                    let places = self.places(&vec![part; self.clips.len()]);
+                    self.place(&places, &key.child(&format!("window/{}", view + 1)))
                 };
                 (0..views).map(view).collect::<Result<_, _>>()?
             }
-            Within::OffsetMax => self.offset(&self.places(&limits), is_strict, key)?,
+            Within::OffsetMax => self.offset(&self.places(&limits), key)?,
             Within::Independent => {
                 let places = self.places(&limits);
-                let view = |view: usize| {
-                    self.place(
-                        &places,
-                        is_strict,
-                        &key.child(&format!("window/{}", view + 1)),
-                    )
-                };
+                let view =
+                    |view: usize| self.place(&places, &key.child(&format!("window/{}", view + 1)));
                 (0..views).map(view).collect::<Result<_, _>>()?
             }
         };
@@ -239,10 +235,27 @@ impl Sampler {
             .collect()
     }
 
-    /// One draw: a start for each modality.
-    fn place(&self, places: &[Place], is_strict: bool, key: &Key) -> Result<Vec<f64>, Unfit> {
+    /// Whether a source that is too short has no windows.
+    fn is_strict(&self) -> bool {
+        matches!(self.short, Short::Skip | Short::Error)
+    }
+
+    /// The spans that all views of each modality cover together where they overlap.
+    fn spans(&self, limits: &[Limits]) -> Vec<Place> {
+        let place = |(window, &limits): (&Window, &Limits)| Place {
+            limits,
+            length: window.seconds + window.step * (self.views - 1) as f64,
+        };
+        self.clips.iter().zip(limits).map(place).collect()
+    }
+
+    /// Between which moments the longest may start, and which it is.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn room(&self, places: &[Place]) -> Result<(usize, f64, f64), Unfit> {
         let Some(longest) = longest(places) else {
-            return Ok(Vec::new());
+            return Ok((0, 0.0, 0.0));
         };
         let shift = |place: &Place| match self.relax.across {
             Across::Centre => (places[longest].length - place.length) / 2.0,
@@ -258,24 +271,35 @@ impl Sampler {
         let tightest = tightest.unwrap_or(longest);
         let upper = last(&places[tightest]);
         if upper < lower - SLACK {
-            if is_strict {
-                let Place { limits, length } = places[tightest];
-                let stream = self.clips[tightest].stream();
-                let has = (limits.end - lower - shift(&places[tightest])).max(0.0);
-                return Err(Unfit::TooShort {
-                    stream,
-                    needs: length,
-                    has,
-                });
-            }
-            let alone = |(window, place): (&Window, &Place)| {
-                let last = place.limits.end - place.length;
-                between(place.limits.start, last, &key.child(&window.name))
-            };
-            return Ok(self.clips.iter().zip(places).map(alone).collect());
+            let Place { limits, length } = places[tightest];
+            let stream = self.clips[tightest].stream();
+            let has = (limits.end - lower - shift(&places[tightest])).max(0.0);
+            return Err(Unfit::TooShort {
+                stream,
+                needs: length,
+                has,
+            });
         }
-        let start = between(lower, upper, key);
-        Ok(self.inside(places, longest, start, key))
+        Ok((longest, lower, upper))
+    }
+
+    /// One draw: a start for each modality.
+    fn place(&self, places: &[Place], key: &Key) -> Result<Vec<f64>, Unfit> {
+        match self.room(places) {
+            Ok((longest, lower, upper)) if !places.is_empty() => {
+                let start = between(lower, upper, key);
+                Ok(self.inside(places, longest, start, key))
+            }
+            Ok(_) => Ok(Vec::new()),
+            Err(unfit) if self.is_strict() => Err(unfit),
+            Err(_) => {
+                let alone = |(window, place): (&Window, &Place)| {
+                    let last = place.limits.end - place.length;
+                    between(place.limits.start, last, &key.child(&window.name))
+                };
+                Ok(self.clips.iter().zip(places).map(alone).collect())
+            }
+        }
     }
 
     /// The starts of all modalities, given that of the longest.
@@ -296,11 +320,11 @@ impl Sampler {
         self.clips.iter().zip(places).enumerate().map(of).collect()
     }
 
-    /// The released code's far draw, view by view.
-    fn offset(&self, places: &[Place], is_strict: bool, key: &Key) -> Result<Vec<Vec<f64>>, Unfit> {
-        let Some(longest) = longest(places) else {
-            return Ok(vec![Vec::new(); self.views as usize]);
-        };
+    /// What is left of a view's share of the source after the longest window: since when, and how much.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn offset_room(&self, places: &[Place]) -> Result<(f64, f64), Unfit> {
         let lower = places
             .iter()
             .map(|place| place.limits.start)
@@ -309,14 +333,25 @@ impl Sampler {
         let room = |place: &Place| part(place) - place.length;
         let tightest =
             (0..places.len()).min_by(|&a, &b| room(&places[a]).total_cmp(&room(&places[b])));
-        let tightest = tightest.unwrap_or(longest);
+        let Some(tightest) = tightest else {
+            return Ok((0.0, 0.0));
+        };
         let room = room(&places[tightest]);
-        if room < -SLACK && is_strict {
+        if room < -SLACK && self.is_strict() {
             let stream = self.clips[tightest].stream();
             let needs = places[tightest].length * f64::from(self.views);
             let has = (places[tightest].limits.end - lower).max(0.0);
             return Err(Unfit::TooShort { stream, needs, has });
         }
+        Ok((lower, room))
+    }
+
+    /// The released code's far draw, view by view.
+    fn offset(&self, places: &[Place], key: &Key) -> Result<Vec<Vec<f64>>, Unfit> {
+        let Some(longest) = longest(places) else {
+            return Ok(vec![Vec::new(); self.views as usize]);
+        };
+        let (lower, room) = self.offset_room(places)?;
         let room = room.max(0.0);
         let first = between(lower, lower + room, &key.child("window"));
         let view = |view: u32| {
@@ -336,6 +371,16 @@ fn longest(places: &[Place]) -> Option<usize> {
             best
         }
     })
+}
+
+/// The part of the common span that belongs to a view, counted from 0.
+fn part_of(limits: &[Limits], view: usize, views: usize) -> Limits {
+    let (start, end) = common(limits);
+    let part = (end - start) / views as f64;
+    Limits {
+        start: start + part * view as f64,
+        end: start + part * (view + 1) as f64,
+    }
 }
 
 /// The span that all streams cover.
@@ -588,6 +633,28 @@ mod tests {
             mild.admit(&silent).unwrap_err().to_string(),
             "it has no sound"
         );
+    }
+
+    #[test]
+    fn a_source_is_admitted_where_it_can_be_drawn_from() {
+        let mut draws = Key::at(3, "sources").stream();
+        let mut counts = [0; 2];
+        for _ in 0..400 {
+            let mut limits = || {
+                let start = draws.uniform(0.0, 1.0);
+                (start, start + draws.uniform(0.1, 6.0))
+            };
+            let streams = source(limits(), limits());
+            for (name, within, across) in policies() {
+                for short in [Short::Skip, Short::Pad] {
+                    let sampler = sampler(within.clone(), across, short);
+                    let drawn = sampler.draw(&streams, &Key::new(1, 2, 3)).map(|_| ());
+                    counts[usize::from(drawn.is_ok())] += 1;
+                    assert_eq!(sampler.admit(&streams), drawn, "{name} {streams:?}");
+                }
+            }
+        }
+        assert!(counts.iter().all(|count| *count > 500), "{counts:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod check;
 mod declared;
+mod index;
 mod links;
 mod pack;
 mod show;
@@ -12,6 +13,7 @@ use crate::failure::Result;
 /// Hands the look at data sets to the engine.
 pub fn data(arguments: &Data) -> Result<()> {
     match arguments {
+        Data::Index(arguments) => index::index(arguments),
         Data::Check(arguments) => check::check(arguments),
         Data::Pack(arguments) => pack::pack(arguments),
         Data::Show(arguments) => show::show(arguments),

@@ -85,6 +85,29 @@ impl Rows {
         }
     }
 
+    /// Whether the columns are of one length, names are texts of their own, and classes are among so many.
+    pub(in crate::data) fn is_whole(&self, classes: usize) -> bool {
+        let rows = self.len();
+        let lengths = [
+            self.labels.len(),
+            self.folds.len(),
+            self.bytes.len(),
+            self.changed.len(),
+        ];
+        let mut ends = self.ends.iter().scan(0, |last, &end| {
+            let is_next = end > *last && self.names.is_char_boundary(end as usize);
+            *last = end;
+            Some(is_next)
+        });
+        lengths.iter().all(|length| *length == rows)
+            && ends.all(|is_next| is_next)
+            && self.ends.last().copied().unwrap_or(0) == self.names.len() as u64
+            && self
+                .labels
+                .iter()
+                .all(|label| *label == NONE || (*label as usize) < classes)
+    }
+
     /// The row of a file.
     pub fn find(&self, file: &str) -> Option<usize> {
         let (mut low, mut high) = (0, self.len());

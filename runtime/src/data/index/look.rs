@@ -1,0 +1,91 @@
+//! The first look at files: their headers are read, nothing is decoded.
+
+use super::journal::{self, Journal};
+use super::known::{Coded, Columns, Known};
+use crate::data::admission::cause;
+use crate::data::decode::{Container, Pace};
+use crate::data::manifest::Manifest;
+use crate::data::ordered::Ordered;
+use crate::error::Result;
+use std::path::{Path, PathBuf};
+
+/// Opens the files that were not looked at, on `threads` threads.
+///
+/// # Errors
+/// [`crate::error::Error::Io`] where the journal cannot be written.
+pub(super) fn look(
+    manifest: &Manifest,
+    columns: &mut Columns,
+    journal: Option<&Path>,
+    threads: usize,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<()> {
+    if let Some(path) = journal {
+        journal::replay(path, manifest, columns);
+    }
+    let new: Vec<usize> = (0..manifest.len())
+        .filter(|row| !columns.is_seen(*row))
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut journal = journal.map(Journal::open).transpose()?;
+    let paths: Vec<PathBuf> = new.iter().map(|row| manifest.path(*row)).collect();
+    let count = paths.len();
+    let found = Ordered::new(0..count as u64, threads, 16 * threads.max(1), move |at| {
+        look_at(&paths[at as usize])
+    });
+    for (done, (&row, (known, coded))) in (1..).zip(new.iter().zip(found)) {
+        columns.note(row, &known, &coded);
+        if let Some(journal) = &mut journal {
+            journal.add(manifest.file(row), manifest.rows.state(row), &known, &coded)?;
+        }
+        progress(done, count);
+    }
+    Ok(())
+}
+
+/// What the headers of a file say.
+fn look_at(path: &Path) -> (Known, Coded) {
+    let pace = Pace::new();
+    let container = match Container::open(path, &pace) {
+        Ok(container) => container,
+        Err(error) => return (Err(cause(error)), Coded::default()),
+    };
+    let coded = coded(&container);
+    (container.limits(&pace).map_err(cause), coded)
+}
+
+fn coded(container: &Container) -> Coded {
+    let mut coded = Coded::default();
+    let short = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    if let Some(track) = container.video() {
+        let stream = container.stream(track);
+        stream.parameters().id().name().clone_into(&mut coded.video);
+        coded.fps = f64::from(stream.avg_frame_rate()) as f32;
+        if let Ok(decoder) = container.decoder(track)
+            && let Ok(video) = decoder.video()
+        {
+            let (width, height) = (short(video.width()), short(video.height()));
+            let is_turned = container.quarter_turns() % 2 == 1;
+            (coded.width, coded.height) = if is_turned {
+                (height, width)
+            } else {
+                (width, height)
+            };
+        }
+    }
+    if let Some(track) = container.audio() {
+        let stream = container.stream(track);
+        stream.parameters().id().name().clone_into(&mut coded.audio);
+        if let Ok(decoder) = container.decoder(track)
+            && let Ok(audio) = decoder.audio()
+        {
+            (coded.rate, coded.channels) = (audio.rate(), audio.channels());
+        }
+    }
+    if !coded.fps.is_finite() {
+        coded.fps = 0.0;
+    }
+    coded
+}

@@ -3,6 +3,7 @@
 //! Every step says what it does and is skipped when it is already done, so each command may be repeated at will.
 
 mod bench;
+mod bench_data;
 mod ffmpeg;
 mod fuzz;
 mod shell;
@@ -22,6 +23,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                    build a target of fuzz/ (check, fmt) with counters, seed it with the cases and experiments, and run it, 600 s
                    if nothing is said; the stable toolchain is enough. What fails is kept below target/fuzz/artifacts
   bench            build the light crates, then medians of `check` and `plan` on large files
+  bench data --clips DIR [--peer COMMAND] [--rounds N]
+                   set up, build, pack the clips, then processor time per sample from files and shards, in turns with a peer, a
+                   command whose last line is JSON with `cpu_ms_per_sample`
   doctor           set up, build, then `crisscross doctor`
   build            set up and build";
 
@@ -56,6 +60,10 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         }
         "fuzz" => fuzz::fuzz(&root, rest).map(|()| ExitCode::SUCCESS),
         "doctor" => crisscross(&root, "doctor", rest),
+        "bench" if rest.first().is_some_and(|what| what == "data") => {
+            setup(&root)?;
+            bench_data::bench(&root, &build(&root)?, &rest[1..]).map(|()| ExitCode::SUCCESS)
+        }
         "bench" => bench::bench(&root).map(|()| ExitCode::SUCCESS),
         "test" => test(&root, rest).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {

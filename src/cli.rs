@@ -348,6 +348,8 @@ pub struct Place {
 pub enum Data {
     /// List data sets, open the files that are new, and keep what is found in the cache folder
     Index(DataIndex),
+    /// Say what data sets hold, and how many clips each row of files can use and why not the others
+    Stats(DataStats),
     /// Open and decode every file and say what is in it
     Check(DataCheck),
     /// Draw what the training step of a row gets of a sample: frames and spectrograms after augmentation, with their times
@@ -371,6 +373,26 @@ pub struct DataIndex {
     /// All data sets of the site file
     #[arg(long)]
     pub all: bool,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+}
+
+/// `crisscross data stats`.
+#[derive(Debug, Args)]
+pub struct DataStats {
+    /// Files, or data sets of the site file
+    #[arg(required = true, value_name = "FILE.cc|NAME")]
+    pub what: Vec<String>,
+    /// Text for people, or one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Synthetic data and narrow networks under the same names: minutes on a laptop
+    #[arg(long)]
+    pub toy: bool,
+    /// Values above the files
+    #[command(flatten)]
+    pub above: Above,
     /// The site file; by default the nearest `crisscross.toml` here or above
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,

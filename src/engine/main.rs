@@ -9,6 +9,7 @@ mod data_links;
 #[cfg(feature = "media")]
 mod data_pack;
 mod data_show;
+mod data_stats;
 
 use clap::{Parser, Subcommand};
 use compiler::plan::Plan;
@@ -48,6 +49,8 @@ enum Command {
     /// Lists data sets and keeps what is found in their files.
     #[cfg(feature = "media")]
     DataIndex(data_index::Arguments),
+    /// Says what data sets hold and what experiments can use of them.
+    DataStats(data_stats::Arguments),
     /// Draws samples as a training step gets them.
     DataShow(data_show::Arguments),
     /// Makes batches of a pretraining and says what they cost.
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::DataPack(arguments) => data_pack::pack(&arguments),
         #[cfg(feature = "media")]
         Command::DataIndex(arguments) => data_index::index_data(&arguments),
+        Command::DataStats(arguments) => data_stats::stats(&arguments),
         Command::DataShow(arguments) => data_show::show(&arguments),
         Command::BenchData(arguments) => bench_data::bench_data(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),

@@ -23,6 +23,8 @@ pub struct Admission {
     pub left_out: BTreeMap<String, LeftOut>,
     /// Files that cannot be opened, and why.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// The first clip that is too short.
+    pub too_short: Option<(u32, Unfit)>,
 }
 
 /// Clips that are left out for one reason.
@@ -65,68 +67,13 @@ impl Admission {
         max_bad_share: f64,
     ) -> Result<Self> {
         let name = name_of(data);
-        let mut admission = Self::default();
-        let mut reasons: BTreeMap<Reason, LeftOut> = BTreeMap::new();
-        let (is_one, requires) = (splits_of(data) == 1, data.requires());
-        let requires = |stream: &str| requires.iter().any(|required| required == stream);
-        let (needs_video, needs_audio) = (requires("v"), requires("a"));
-        for clip in 0..source.len() {
-            let is_test = |fold| part(fold, 1) == Part::Test;
-            if is_one && source.fold(clip).is_some_and(is_test) {
-                continue;
-            }
-            let streams = match source.streams(clip) {
-                Ok(streams) => streams,
-                Err(error) => {
-                    let name = PathBuf::from(source.name(clip));
-                    admission.unreadable.push((name, cause(error)));
-                    continue;
-                }
-            };
-            let reason = if needs_video && streams.video.is_none() {
-                Reason::Lacks("pictures")
-            } else if needs_audio && streams.audio.is_none() {
-                Reason::Lacks("sound")
-            } else if let Some(stream) = brief(data, &streams) {
-                Reason::Brief(stream)
-            } else {
-                match sampler.admit(&streams) {
-                    Ok(()) => {
-                        admission.clips.push(clip as u32);
-                        continue;
-                    }
-                    Err(Unfit::Missing { stream }) => Reason::Lacks(stream),
-                    Err(unfit @ Unfit::TooShort { .. }) if short_of(data) == Short::Error => {
-                        return Err(Error::Data {
-                            name: name.to_owned(),
-                            message: format!("`{}` is too short: {unfit}", source.name(clip)),
-                            help: "write `short: skip`, `loop` or `pad`, or take shorter clips"
-                                .to_owned(),
-                        });
-                    }
-                    Err(Unfit::TooShort { stream, needs, .. }) => {
-                        Reason::Short(stream, needs.to_bits())
-                    }
-                }
-            };
-            reasons.entry(reason).or_default().add(|| source.name(clip));
-        }
-        for (reason, out) in reasons {
-            let kind = match reason {
-                Reason::Lacks(stream) => format!("no {stream}"),
-                Reason::Short(stream, needs) => {
-                    format!("less than {:.3} s of {stream}", f64::from_bits(needs))
-                }
-                Reason::Brief(stream) => {
-                    let longer = longer_of(data).map_or(String::new(), |longer| longer.decimal());
-                    format!("{longer} s of {stream} or less")
-                }
-            };
-            // Two lengths may read alike.
-            let all = admission.left_out.entry(kind).or_default();
-            all.count += out.count;
-            let free = NAMED - all.names.len();
-            all.names.extend(out.names.into_iter().take(free));
+        let admission = Self::sort(source, data, sampler);
+        if let (Short::Error, Some((clip, unfit))) = (short_of(data), &admission.too_short) {
+            return Err(Error::Data {
+                name: name.to_owned(),
+                message: format!("`{}` is too short: {unfit}", source.name(*clip as usize)),
+                help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
+            });
         }
         let (bad, all) = (admission.unreadable.len(), source.len());
         if bad as f64 > max_bad_share * all as f64 {
@@ -163,6 +110,67 @@ impl Admission {
             });
         }
         Ok(admission)
+    }
+
+    /// Looks at every clip of the set, as [`Admission::new`] does, whatever comes of it.
+    pub fn sort(source: &dyn ClipSource, data: &Data, sampler: &Sampler) -> Self {
+        let mut admission = Self::default();
+        let mut reasons: BTreeMap<Reason, LeftOut> = BTreeMap::new();
+        let (is_one, requires) = (splits_of(data) == 1, data.requires());
+        let requires = |stream: &str| requires.iter().any(|required| required == stream);
+        let (needs_video, needs_audio) = (requires("v"), requires("a"));
+        for clip in 0..source.len() {
+            let is_test = |fold| part(fold, 1) == Part::Test;
+            if is_one && source.fold(clip).is_some_and(is_test) {
+                continue;
+            }
+            let streams = match source.streams(clip) {
+                Ok(streams) => streams,
+                Err(error) => {
+                    let name = PathBuf::from(source.name(clip));
+                    admission.unreadable.push((name, cause(error)));
+                    continue;
+                }
+            };
+            let reason = if needs_video && streams.video.is_none() {
+                Reason::Lacks("pictures")
+            } else if needs_audio && streams.audio.is_none() {
+                Reason::Lacks("sound")
+            } else if let Some(stream) = brief(data, &streams) {
+                Reason::Brief(stream)
+            } else {
+                match sampler.admit(&streams) {
+                    Ok(()) => {
+                        admission.clips.push(clip as u32);
+                        continue;
+                    }
+                    Err(Unfit::Missing { stream }) => Reason::Lacks(stream),
+                    Err(unfit @ Unfit::TooShort { stream, needs, .. }) => {
+                        admission.too_short.get_or_insert((clip as u32, unfit));
+                        Reason::Short(stream, needs.to_bits())
+                    }
+                }
+            };
+            reasons.entry(reason).or_default().add(|| source.name(clip));
+        }
+        for (reason, out) in reasons {
+            let kind = match reason {
+                Reason::Lacks(stream) => format!("no {stream}"),
+                Reason::Short(stream, needs) => {
+                    format!("less than {:.3} s of {stream}", f64::from_bits(needs))
+                }
+                Reason::Brief(stream) => {
+                    let longer = longer_of(data).map_or(String::new(), |longer| longer.decimal());
+                    format!("{longer} s of {stream} or less")
+                }
+            };
+            // Two lengths may read alike.
+            let all = admission.left_out.entry(kind).or_default();
+            all.count += out.count;
+            let free = NAMED - all.names.len();
+            all.names.extend(out.names.into_iter().take(free));
+        }
+        admission
     }
 
     /// What was left out, in a line each, for people.

@@ -24,6 +24,7 @@ pub mod sampler;
 pub mod shards;
 mod short;
 pub mod source;
+pub mod stats;
 pub mod synthetic;
 #[cfg(all(test, feature = "media"))]
 mod tests;

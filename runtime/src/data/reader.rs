@@ -137,27 +137,19 @@ fn views(
         Role::Train => "train",
         Role::Test => "test",
     });
-    let limits = limits(&source.streams(clip as usize).map_err(refuse)?, &eval.clip);
-    let (limits, stream) = limits.map_err(|unfit| Refusal::Unfit(unfit.to_string()))?;
-    let length = eval.clip.seconds().to_f64();
-    if limits.end - limits.start < length - SLACK {
-        let unfit = Unfit::TooShort {
-            stream,
-            needs: length,
-            has: limits.end - limits.start,
-        };
-        match short_of(&eval.data) {
-            Short::Pad | Short::Loop => {}
-            Short::Skip => return Err(Refusal::Unfit(unfit.to_string())),
-            Short::Error => {
-                return Err(Refusal::Stop(Error::Data {
-                    name: name_of(&eval.data).to_owned(),
-                    message: format!("`{}` is too short: {unfit}", source.name(clip as usize)),
-                    help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
-                }));
-            }
+    let streams = source.streams(clip as usize).map_err(refuse)?;
+    let limits = fits(&streams, eval).map_err(|unfit| {
+        let is_mistake = short_of(&eval.data) == Short::Error;
+        if !(is_mistake && matches!(unfit, Unfit::TooShort { .. })) {
+            return Refusal::Unfit(unfit.to_string());
         }
-    }
+        Refusal::Stop(Error::Data {
+            name: name_of(&eval.data).to_owned(),
+            message: format!("`{}` is too short: {unfit}", source.name(clip as usize)),
+            help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
+        })
+    })?;
+    let length = eval.clip.seconds().to_f64();
     let starts = starts(clips, limits, length, &key);
     let requests: Vec<_> = starts
         .iter()
@@ -179,6 +171,20 @@ fn view(clip: &Clip, chain: Option<&hir::Chain>, ticks: &Ticks, key: &Key) -> Te
         std::slice::from_ref(ticks),
         std::slice::from_ref(key),
     )
+}
+
+/// The limits of the stream that the windows of an evaluation are cut from.
+///
+/// # Errors
+/// What the source lacks; by the rules `pad` and `loop` none is too short.
+pub(super) fn fits(streams: &Streams, eval: &hir::Eval) -> std::result::Result<Limits, Unfit> {
+    let (limits, stream) = limits(streams, &eval.clip)?;
+    let (needs, has) = (eval.clip.seconds().to_f64(), limits.end - limits.start);
+    let is_strict = matches!(short_of(&eval.data), Short::Skip | Short::Error);
+    if is_strict && has < needs - SLACK {
+        return Err(Unfit::TooShort { stream, needs, has });
+    }
+    Ok(limits)
 }
 
 /// The limits of the stream that the clip is cut from, and what it is called.

@@ -6,10 +6,12 @@ use super::admission::Admission;
 use super::batch::Batches;
 use super::files::Files;
 use super::fixtures::{audio, clips, files, mild, site, video};
+use super::index::Wanted;
 use super::loader::{Loader, Options};
 use super::manifest::Manifest;
 use super::reader::{Read, Reader, Role};
 use super::source::{ClipSource, Request, Ticks};
+use super::stats;
 use crate::error::Error;
 use compiler::hir::{self, Chain, Choose, Clips, Data, Eval, Head, Score, Short};
 use compiler::plan;
@@ -536,6 +538,52 @@ fn clips_without_a_stream_or_too_short_are_left_out_and_counted() {
     assert_eq!(admission.clips, [0, 1]);
     assert_eq!(admission.left_out["no sound"].count, 2);
     assert!(admission.notes()[0].starts_with("2 clips left out with no sound: "));
+}
+
+#[test]
+fn figures_say_what_a_set_holds_and_what_can_be_used_of_it() {
+    let set = files("exact", 0, 1);
+    let site = site("exact", clips().join("exact"), None);
+    let index =
+        super::index::open(Wanted::Declared(&set), &site, 2, false, &mut |_, _| {}).unwrap();
+    let described = stats::describe(&index, Some(1));
+    assert_eq!((described.clips, described.pictures.files), (4, 4));
+    assert_eq!(described.sound.files, 2);
+    assert_eq!(
+        described
+            .pictures
+            .lengths
+            .iter()
+            .map(|(_, n)| n)
+            .sum::<usize>(),
+        4
+    );
+    assert!(
+        described
+            .sound
+            .codecs
+            .iter()
+            .any(|(codec, _)| codec == "aac"),
+        "{described:?}"
+    );
+    assert!(
+        described
+            .to_string()
+            .starts_with("exact: 4 clips, layout `folders`\n")
+    );
+    let source = Files::open(&set, &site, 2).unwrap();
+    let pretrain = mild(Data::Videos(set.clone()), 2, 2, 1);
+    let usable = stats::pretraining("x pretrain", &pretrain.settings, &source);
+    assert_eq!(
+        usable.to_string(),
+        "x pretrain: 2 of 4 clips of `exact`; left out: 2 no sound\n"
+    );
+    let eval = eval(Data::Videos(set), video(16, 32), "v");
+    let usable = stats::evaluation("x features", &eval, &source);
+    assert_eq!(
+        usable.to_string(),
+        "x features: 3 of 4 clips of `exact`; left out: 1 less than 1.000 s of pictures\n"
+    );
 }
 
 /// Both streams of a file must last longer than the set asks for, whatever the windows need.

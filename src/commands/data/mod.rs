@@ -6,6 +6,7 @@ mod index;
 mod links;
 mod pack;
 mod show;
+mod stats;
 
 use crate::cli::Data;
 use crate::failure::Result;
@@ -16,6 +17,7 @@ pub fn data(arguments: &Data) -> Result<()> {
         Data::Index(arguments) => index::index(arguments),
         Data::Check(arguments) => check::check(arguments),
         Data::Pack(arguments) => pack::pack(arguments),
+        Data::Stats(arguments) => stats::stats(arguments),
         Data::Show(arguments) => show::show(arguments),
         Data::Links(arguments) => links::links(arguments),
     }

@@ -1,8 +1,10 @@
-// What tch lacks of libtorch: autocast for any device and type, fused optimisers, the version of the library loaded, CUDA on
-// demand. C functions with `at::Tensor*` in and out. No C++ exception leaves this file: a function that can fail returns its
+// What tch lacks of libtorch: autocast for any device and type, fused optimisers, streams, the version of the library loaded, CUDA
+// on demand. C functions with `at::Tensor*` in and out. No C++ exception leaves this file: a function that can fail returns its
 // text, to be given back with `shim_free`, or null. The Rust side is `src/ffi.rs`.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
 #include <cstring>
@@ -44,6 +46,13 @@ struct AutocastState {
   at::DeviceType device;
   bool enabled;
   at::ScalarType type;
+};
+
+// A stream of its own that is the current one of a thread, the one before it, and a mark in it.
+struct SideStream {
+  const c10::impl::DeviceGuardImplInterface* device;
+  c10::Stream stream, before;
+  void* event;
 };
 
 }  // namespace
@@ -105,6 +114,56 @@ char* shim_sgd(Tensor* const* parameters, Tensor* const* gradients, Tensor* cons
     auto p = list(parameters, n), g = list(gradients, n), m = list(momenta, n);
     at::_fused_sgd_(p, g, m, decay, momentum, rate, /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false,
                     /*is_first_step=*/false);
+  });
+}
+
+// Keeps libtorch's work for this thread on this thread: other threads and the default of new ones stay as they are.
+char* shim_one_thread() {
+  return guarded([&] {
+    at::get_num_threads();  // sets what a new thread starts with, which must not come after
+    if (auto set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"))) set(1);
+    if (auto set = reinterpret_cast<int (*)(int)>(dlsym(RTLD_DEFAULT, "MKL_Set_Num_Threads_Local"))) set(1);
+  });
+}
+
+// Makes a stream of the pool the current one of this thread; `index` is that of a GPU, or negative for the CPU, which has one stream.
+char* shim_stream_enter(int index, SideStream** entered) {
+  return guarded([&] {
+    const auto on = index < 0 ? c10::Device(at::kCPU) : c10::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+    const auto* device = c10::impl::getDeviceGuardImpl(on.type());
+    const auto stream = index < 0 ? device->getStream(on) : device->getStreamFromGlobalPool(on, /*isHighPriority=*/false);
+    *entered = new SideStream{device, stream, device->exchangeStream(stream), nullptr};
+  });
+}
+
+// Marks the place that the stream has come to when all is done that it was given so far. The CPU is there at once.
+char* shim_stream_mark(SideStream* of) {
+  return guarded([&] {
+    if (of->stream.device_type() == at::kCPU) return;
+    of->device->record(&of->event, of->stream, of->stream.device_index(), c10::EventFlag::PYTORCH_DEFAULT);
+  });
+}
+
+// Has the stream come to its mark?
+char* shim_stream_passed(SideStream* of, bool* passed) {
+  return guarded([&] { *passed = of->event == nullptr || of->device->queryEvent(of->event); });
+}
+
+// Makes the stream before it the current one again.
+void shim_stream_leave(SideStream* of) {
+  try {
+    of->device->exchangeStream(of->before);
+    if (of->event) of->device->destroyEvent(of->event, of->stream.device_index());
+  } catch (...) {  // the device is lost; there is nobody to be told
+  }
+  delete of;
+}
+
+// Says that the current stream of this thread reads a tensor that another stream has made: its memory is not used again before.
+char* shim_stream_reads(Tensor* tensor) {
+  return guarded([&] {
+    const auto* device = c10::impl::getDeviceGuardImpl(tensor->device().type());
+    device->recordDataPtrOnStream(tensor->storage().data_ptr(), device->getStream(tensor->device()));
   });
 }
 

@@ -1,16 +1,23 @@
 //! The functions of the C++ shim (`shim/shim.cpp`), safe to call. The only `unsafe` of the workspace.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr;
 use std::slice;
+use std::time::Duration;
 use tch::{Device, Kind, TchError, Tensor};
 use torch_sys::C_tensor;
 
 /// What autocast was set to before, as the shim keeps it.
 #[repr(C)]
 struct AutocastState {
+    opaque: [u8; 0],
+}
+
+/// A stream and the one before it, as the shim keeps them.
+#[repr(C)]
+struct StreamState {
     opaque: [u8; 0],
 }
 
@@ -24,6 +31,12 @@ unsafe extern "C" {
         before: *mut *mut AutocastState,
     ) -> *mut c_char;
     fn shim_autocast_pop(before: *mut AutocastState);
+    fn shim_one_thread() -> *mut c_char;
+    fn shim_stream_enter(index: c_int, entered: *mut *mut StreamState) -> *mut c_char;
+    fn shim_stream_mark(of: *mut StreamState) -> *mut c_char;
+    fn shim_stream_passed(of: *mut StreamState, passed: *mut bool) -> *mut c_char;
+    fn shim_stream_leave(of: *mut StreamState);
+    fn shim_stream_reads(tensor: *mut C_tensor) -> *mut c_char;
     fn shim_adam(
         parameters: *const *mut C_tensor,
         gradients: *const *mut C_tensor,
@@ -126,6 +139,68 @@ impl Drop for Autocast {
         // SAFETY: `before` comes from `shim_autocast_push` and is given back once.
         unsafe { shim_autocast_pop(self.before) }
     }
+}
+
+/// Keeps libtorch's work for this thread on this thread, for good. Other threads stay as they are.
+pub fn one_thread() -> Result<(), TchError> {
+    // SAFETY: sets numbers that belong to this thread.
+    checked(unsafe { shim_one_thread() })
+}
+
+/// A stream of the device beside that of the training, current in this thread until it is dropped: what this thread does on the
+/// device goes on beside what others do. The CPU has one stream, where everything is done when it returns.
+pub struct SideStream {
+    state: *mut StreamState,
+    /// The current stream is a state of the thread.
+    thread: PhantomData<*const ()>,
+}
+
+impl SideStream {
+    /// Takes a stream of the device's pool.
+    pub fn enter(device: Device) -> Result<Self, TchError> {
+        let index = match device {
+            Device::Cuda(index) => c_int::try_from(index).unwrap_or(c_int::MAX),
+            Device::Cpu | Device::Mps | Device::Vulkan => -1,
+        };
+        let mut state = ptr::null_mut();
+        // SAFETY: `state` is written before the shim returns null.
+        checked(unsafe { shim_stream_enter(index, &mut state) })?;
+        Ok(Self {
+            state,
+            thread: PhantomData,
+        })
+    }
+
+    /// Waits until all is done that the stream was given so far. The thread sleeps meanwhile; no other stream waits.
+    pub fn finish(&mut self) -> Result<(), TchError> {
+        // SAFETY: `state` comes from `shim_stream_enter` and is live until the drop.
+        checked(unsafe { shim_stream_mark(self.state) })?;
+        loop {
+            let mut passed = false;
+            // SAFETY: as above; `passed` is written before the shim returns null.
+            checked(unsafe { shim_stream_passed(self.state, &mut passed) })?;
+            if passed {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Time between two looks at a stream.
+const LOOK: Duration = Duration::from_micros(200);
+
+impl Drop for SideStream {
+    fn drop(&mut self) {
+        // SAFETY: `state` comes from `shim_stream_enter` and is given back once.
+        unsafe { shim_stream_leave(self.state) }
+    }
+}
+
+/// Says that this thread's stream reads a tensor that was made on another stream: its memory is not used again before that.
+pub fn read_here(tensor: &Tensor) -> Result<(), TchError> {
+    // SAFETY: a live tensor, which the shim only looks at.
+    checked(unsafe { shim_stream_reads(tensor.as_ptr().cast_mut()) })
 }
 
 /// The numbers of one step of Adam.
@@ -242,4 +317,28 @@ pub fn bytes_of(tensor: &mut Tensor) -> &mut [u8] {
     }
     // SAFETY: so many bytes belong to the tensor, which is borrowed for as long as they are.
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_is_a_matter_of_the_thread_that_asks() {
+        let asked = || tch::get_num_threads();
+        let before = asked();
+        let alone = std::thread::spawn(move || one_thread().map(|()| asked()));
+        assert_eq!(alone.join().unwrap().unwrap(), 1);
+        assert_eq!(asked(), before);
+        assert_eq!(std::thread::spawn(asked).join().unwrap(), before);
+    }
+
+    #[test]
+    fn the_stream_of_the_cpu_is_always_done() {
+        let mut stream = SideStream::enter(Device::Cpu).unwrap();
+        let sum = Tensor::ones([4], (Kind::Float, Device::Cpu)).sum(None);
+        stream.finish().unwrap();
+        read_here(&sum).unwrap();
+        assert_eq!(sum.double_value(&[]), 4.0);
+    }
 }

@@ -7,6 +7,7 @@
 use crate::data::batch::{Batch, Batches};
 use crate::data::index::{self, Wanted};
 use crate::data::loader::{self, Loader};
+use crate::data::prefetch::Prefetch;
 use crate::data::shards::{self, Shards};
 use crate::data::source::ClipSource;
 use crate::doctor;
@@ -304,6 +305,8 @@ impl<'a> Walk<'a> {
             parameters: summary.parameters,
             clips,
             seconds: summary.seconds,
+            data_wait: Some(summary.data_wait),
+            loader_samples_per_s: summary.loader_samples_per_s,
         })?)
     }
 
@@ -338,13 +341,14 @@ impl<'a> Walk<'a> {
     }
 
     /// The batches of a pretraining; what was left out of its data is said.
-    fn loader(&mut self, work: &Pretrain) -> Result<Loader> {
+    fn loader(&mut self, work: &Pretrain) -> Result<Prefetch<'a>> {
         let source = self.source(&work.settings.data)?;
-        let loader = Loader::new(source, work, &self.reading())?;
+        let options = self.reading();
+        let loader = Loader::new(source, work, &options)?;
         for note in loader.admission().notes() {
             self.progress.print(&format!("  {note}"));
         }
-        Ok(loader)
+        Ok(Prefetch::new(loader, options.first_step, self.options.stop))
     }
 
     fn extract(&mut self, work: &Extract, attempt: Attempt) -> Result<Finished> {

@@ -36,8 +36,11 @@ pub struct StepMetrics {
     pub rates: BTreeMap<String, f64>,
     /// Samples per second of this step, the wait for data included.
     pub samples_per_s: f64,
-    /// Seconds that the step waited for its batch.
+    /// Seconds that the step waited for its batch: all the time that the data cost it.
     pub data_wait: f64,
+    /// Samples that were ready when the step asked for its batch, those of its own among them: 0 where the loader cannot keep up,
+    /// and as many as are made ahead where it could do more.
+    pub data_queue: u64,
 }
 
 /// What a training came to.
@@ -53,6 +56,8 @@ pub struct TrainSummary {
     pub seconds: f64,
     /// Seconds of them spent waiting for data.
     pub data_wait: f64,
+    /// Samples per second that the loader makes where no step holds it up; `None` where nobody counted.
+    pub loader_samples_per_s: Option<f64>,
 }
 
 /// Trains the networks of `work` and leaves [`METRICS`] and [`checkpoint::FILE`] in the folder `out`, and beside them the states
@@ -104,6 +109,7 @@ pub fn pretrain(
         parameters: parameters.map(|parameter| parameter.numel() as u64).sum(),
         seconds,
         data_wait,
+        loader_samples_per_s: batches.pace(),
     })
 }
 
@@ -244,6 +250,7 @@ impl<'w> Training<'w> {
             rates: self.groups.iter().map(rate).collect(),
             samples_per_s: f64::from(settings.bs) / start.elapsed().as_secs_f64(),
             data_wait: batch.waited.as_secs_f64(),
+            data_queue: batch.queued,
         })
     }
 }
@@ -308,6 +315,7 @@ fn on_device(batch: Batch, device: Device) -> Result<Batch> {
         views: batch.views.into_iter().map(view).collect::<Result<_>>()?,
         keys: batch.keys,
         waited: batch.waited,
+        queued: batch.queued,
     })
 }
 

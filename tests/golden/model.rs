@@ -291,6 +291,7 @@ fn batch(recipe: &Recipe) -> Batch {
         views: views.into(),
         keys: vec![],
         waited: Duration::ZERO,
+        queued: 0,
     }
 }
 

@@ -132,6 +132,8 @@ mod tests {
                     parameters: 7,
                     clips,
                     seconds: 10.0,
+                    data_wait: None,
+                    loader_samples_per_s: None,
                 }),
                 Work::Extract(_) => attempt.finish(&ExtractResult {
                     samples: 5,

@@ -195,6 +195,12 @@ pub struct PretrainResult {
     pub clips: ClipCounts,
     /// Seconds that it took.
     pub seconds: f64,
+    /// Seconds of them that steps waited for their batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_wait: Option<f64>,
+    /// Samples per second that the loader made where no step held it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loader_samples_per_s: Option<f64>,
 }
 
 /// `result.json` of an extraction.

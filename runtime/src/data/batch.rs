@@ -9,17 +9,25 @@ use tch::Tensor;
 /// The augmented views of one step.
 #[derive(Debug)]
 pub struct Batch {
-    /// By modality and view (from 1): `[B, 3, T, H, W]` or `[B, 1, bands, columns]`, float32, on the CPU. Only the views that
-    /// the step reads are there. Where the step has links behind its batch, a view is what is left to them: `[B, N]` for sound.
+    /// By modality and view (from 1): `[B, 3, T, H, W]` or `[B, 1, bands, columns]`, float32, where they were
+    /// augmented. Only the views that the step reads are there. Where the step has links behind its batch, a view is what is left to
+    /// them: `[B, N]` for sound.
     pub views: BTreeMap<(String, u32), Tensor>,
     /// The place of each sample's random numbers, for links behind the batch.
     pub keys: Vec<Key>,
     /// How long the training loop had to wait for it.
     pub waited: Duration,
+    /// Samples that were ready when it was asked for, those of its own batch among them.
+    pub queued: u64,
 }
 
 /// Where batches come from: decoded and augmented clips, or the closed-form input of a test.
 pub trait Batches {
     /// The batch of this optimiser step, counted from 0 over all epochs. Steps are asked for in order, from 0 on.
     fn next(&mut self, step: u64) -> Result<Batch>;
+
+    /// Samples per second that can be made where no step holds up the making; `None` where nobody counts.
+    fn pace(&self) -> Option<f64> {
+        None
+    }
 }

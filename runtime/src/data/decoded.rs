@@ -32,33 +32,47 @@ pub enum Spans {
 }
 
 impl Spans {
-    /// Joins the spans of the samples, at least one. Where they are on their way to a GPU, in memory that it can copy from by
-    /// itself.
-    pub fn join(ticks: &[Ticks], to: Device) -> Self {
+    /// Joins the spans of the samples, at least one, in `spare`, memory of an earlier batch, where it is large enough. Where they
+    /// are on their way to a GPU, in memory that it can copy from by itself.
+    pub fn join(ticks: &[Ticks], to: Device, spare: Option<Tensor>) -> Self {
         measured(Part::Copy, || {
-            let pin = |tensor: Tensor| match to.is_cuda() {
-                true => tensor.pin_memory(to),
-                false => tensor,
-            };
-            let (mut flat, mut shapes, mut waves) = (Vec::new(), Vec::new(), Vec::new());
-            for ticks in ticks {
-                match ticks {
-                    Ticks::Frames(frames) => {
-                        shapes.push(
-                            <[i64; 4]>::try_from(frames.size())
-                                .expect("ClipSource: frames are [T, H, W, 3]"),
-                        );
-                        flat.push(frames.view([-1]));
-                    }
-                    Ticks::Wave(wave) => waves.push(wave.shallow_clone()),
+            let parts: Vec<&Tensor> = ticks.iter().map(tensor_of).collect();
+            let count: i64 = parts.iter().map(|part| part.numel() as i64).sum();
+            let kind = parts[0].kind();
+            let fits = |spare: &Tensor| spare.kind() == kind && spare.numel() as i64 >= count;
+            let whole = spare.filter(fits).unwrap_or_else(|| {
+                let fresh = Tensor::empty([count], (kind, Device::Cpu));
+                match to.is_cuda() {
+                    true => fresh.pin_memory(to),
+                    false => fresh,
                 }
+            });
+            let mut joined = whole.narrow(0, 0, count);
+            let flat: Vec<Tensor> = parts.iter().map(|part| part.reshape([-1])).collect();
+            joined = Tensor::cat_out(&joined, &flat, 0);
+            if let Ticks::Wave(_) = &ticks[0] {
+                return Self::Waves(joined.view([ticks.len() as i64, -1]));
             }
-            if waves.is_empty() {
-                let bytes = pin(Tensor::cat(&flat, 0));
-                return Self::Frames { bytes, shapes };
+            let shape = |part: &&Tensor| {
+                <[i64; 4]>::try_from(part.size()).expect("ClipSource: frames are [T, H, W, 3]")
+            };
+            Self::Frames {
+                bytes: joined,
+                shapes: parts.iter().map(shape).collect(),
             }
-            Self::Waves(pin(Tensor::stack(&waves, 0)))
         })
+    }
+
+    /// The memory, for [`Spans::join`] of a later batch; only once nothing reads this one any more.
+    pub fn spare(&self) -> Tensor {
+        let (Self::Frames { bytes: joined, .. } | Self::Waves(joined)) = self;
+        joined.view([-1])
+    }
+
+    /// Bytes of it.
+    pub fn bytes(&self) -> u64 {
+        let (Self::Frames { bytes: joined, .. } | Self::Waves(joined)) = self;
+        (joined.numel() * joined.kind().elt_size_in_bytes()) as u64
     }
 
     /// The spans on the device. A copy to a GPU may still be under way: what reads it there waits for it.
@@ -95,6 +109,11 @@ impl Spans {
     }
 }
 
+fn tensor_of(ticks: &Ticks) -> &Tensor {
+    let (Ticks::Frames(tensor) | Ticks::Wave(tensor)) = ticks;
+    tensor
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +126,7 @@ mod tests {
             bytes.remainder(251).to_kind(Kind::Uint8).view([t, h, w, 3])
         };
         let ticks = [frames(2, 4, 6), frames(2, 5, 3)].map(Ticks::Frames);
-        let joined = Spans::join(&ticks, Device::Cpu).to_device(Device::Cpu);
+        let joined = Spans::join(&ticks, Device::Cpu, None).to_device(Device::Cpu);
         for (before, after) in ticks.iter().zip(joined.ticks()) {
             let (Ticks::Frames(before), Ticks::Frames(after)) = (before, after) else {
                 panic!("pictures stay pictures");
@@ -121,6 +140,7 @@ mod tests {
         let joined = Spans::join(
             &waves.each_ref().map(|w| Ticks::Wave(w.shallow_clone())),
             Device::Cpu,
+            None,
         );
         assert!(matches!(&joined, Spans::Waves(both) if both.size() == [2, 7]));
         assert!(matches!(&joined.ticks()[0], Ticks::Wave(first) if *first == waves[0]));

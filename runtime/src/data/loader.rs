@@ -9,7 +9,7 @@ use super::admission::{Admission, Tally, cause, name_of, short_of};
 use super::batch::{Batch, Batches};
 use super::decoded::{Decoded, Spans};
 use super::order::Order;
-use super::ordered::Ordered;
+use super::ordered::{Gauge, Ordered};
 use super::reading::Reading;
 use super::sampler::Sampler;
 use super::source::{ClipSource, Ticks};
@@ -19,11 +19,15 @@ use crate::parts::{Part, measured};
 use compiler::plan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tch::{Device, Tensor};
 
 /// Clips tried in the place of one that cannot be read before the run gives up.
 const REDRAWS: u32 = 20;
+
+/// Bytes of what is made ahead: of larger batches fewer are, but always one.
+const MEMORY: u64 = 4 << 30;
 
 /// How the data are read on this machine. What is drawn does not depend on it; neither do the values of a batch that is augmented
 /// on the CPU.
@@ -31,7 +35,7 @@ const REDRAWS: u32 = 20;
 pub struct Options {
     /// Threads that decode, and augment where that is done on the CPU.
     pub threads: usize,
-    /// Batches that are made ahead.
+    /// Batches that are made ahead, if 4 GiB hold as many.
     pub ahead: usize,
     /// The share of files that may be undecodable before the run stops.
     pub max_bad_share: f64,
@@ -48,7 +52,13 @@ pub struct Loader {
     admission: Admission,
     tally: Tally,
     batch: usize,
+    /// Steps of the whole training.
+    steps: u64,
+    ahead: usize,
     augment_on: Option<Device>,
+    /// Spans whose memory serves again once they are read, and memory that serves again.
+    read: Vec<Spans>,
+    spare: Vec<Tensor>,
 }
 
 /// One sample of a batch, or what was tried for it.
@@ -91,10 +101,11 @@ impl Loader {
         let batch = u64::from(settings.bs);
         let positions = options.first_step * batch..work.per_epoch * u64::from(settings.ep);
         let reading = work.reading.clone();
+        let ahead = options.ahead.max(1);
         let samples = Ordered::new(
             positions,
             options.threads,
-            options.ahead.max(1) * batch as usize,
+            ahead * batch as usize,
             move |at| work.sample(at),
         );
         Ok(Self {
@@ -103,7 +114,11 @@ impl Loader {
             admission,
             tally,
             batch: batch as usize,
+            steps: settings.steps_per_epoch() * u64::from(settings.ep),
+            ahead,
             augment_on: options.augment_on,
+            read: Vec::new(),
+            spare: Vec::new(),
         })
     }
 
@@ -113,8 +128,57 @@ impl Loader {
     }
 
     /// Files that were replaced so far because they could not be read, and why.
+    pub(super) fn take_failed(&self) -> BTreeMap<String, String> {
+        self.tally.failed.clone()
+    }
+
+    /// Files that were replaced so far because they could not be read, and why.
     pub fn failed(&self) -> &BTreeMap<String, String> {
         &self.tally.failed
+    }
+
+    /// The same, handed over.
+    pub(super) fn take_admission(&mut self) -> Admission {
+        std::mem::take(&mut self.admission)
+    }
+
+    /// Samples of a batch.
+    pub(super) fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Steps of the whole training.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Where batches are augmented at once.
+    pub(super) fn augment_on(&self) -> Option<Device> {
+        self.augment_on
+    }
+
+    /// Set it to end all waiting: [`Error::Interrupted`] comes out then.
+    pub(super) fn stopper(&self) -> Arc<AtomicBool> {
+        self.samples.stopper()
+    }
+
+    /// How the threads keep up.
+    pub(super) fn gauge(&self) -> Arc<Gauge> {
+        self.samples.gauge()
+    }
+
+    /// Lets the memory of the batch before serve again; only once it was read.
+    pub(super) fn give_back(&mut self) {
+        // Where nothing was copied, the spans may be the batch itself.
+        let is_copied = self.augment_on.is_some_and(|device| device.is_cuda());
+        let read = self.read.drain(..).filter(|_| is_copied);
+        self.spare = read.map(|spans| spans.spare()).collect();
+    }
+
+    /// Bounds what is made ahead by the memory that one batch takes.
+    fn fit(&mut self, bytes: u64) {
+        let ahead = (MEMORY / bytes.max(1)).clamp(1, self.ahead as u64) as usize;
+        self.samples.set_ahead(ahead * self.batch);
     }
 
     /// The samples of the next batch, and how long they were waited for.
@@ -125,7 +189,13 @@ impl Loader {
             let asked = Instant::now();
             let sample = self.samples.next();
             waited += asked.elapsed();
-            let sample = sample.unwrap_or_else(|| panic!("the plan has no further step"))?;
+            let sample = match sample {
+                Some(sample) => sample?,
+                None if self.samples.stopper().load(Ordering::Relaxed) => {
+                    return Err(Error::Interrupted);
+                }
+                None => panic!("the plan has no further step"),
+            };
             self.tally.tried.extend(sample.tried);
             self.tally.failed.extend(sample.failed);
             keys.push(sample.key);
@@ -152,9 +222,15 @@ impl Loader {
                 span.push(ticks);
             }
         }
-        let spans = by_span.iter().map(|ticks| Spans::join(ticks, to));
+        // One span and the memory of the same span of an earlier batch.
+        let mut spare = std::mem::take(&mut self.spare).into_iter();
+        let spans = by_span
+            .iter()
+            .map(|ticks| Spans::join(ticks, to, spare.next()));
+        let spans: Vec<Spans> = spans.collect();
+        self.fit(spans.iter().map(Spans::bytes).sum());
         Ok(Decoded {
-            spans: spans.collect(),
+            spans,
             keys,
             waited,
         })
@@ -167,21 +243,29 @@ impl Loader {
     pub fn pass(&mut self, step: u64) -> Result<()> {
         match self.augment_on {
             None => self.next(step).map(drop),
-            Some(_) => self.decoded().map(drop),
+            Some(_) => {
+                let decoded = self.decoded()?;
+                self.spare = decoded.spans.iter().map(Spans::spare).collect();
+                Ok(())
+            }
         }
     }
 }
 
 impl Batches for Loader {
     fn next(&mut self, _step: u64) -> Result<Batch> {
+        let queued = self.samples.gauge().ready();
         if let Some(device) = self.augment_on {
             let decoded = self.decoded()?;
             let spans = decoded.spans.iter().map(|spans| spans.to_device(device));
             let ticks: Vec<Vec<Ticks>> = spans.map(|spans| spans.ticks()).collect();
+            let views = self.reading.views(&ticks, &decoded.keys);
+            self.read = decoded.spans;
             return Ok(Batch {
-                views: self.reading.views(&ticks, &decoded.keys),
+                views,
                 keys: decoded.keys,
                 waited: decoded.waited,
+                queued,
             });
         }
         let (made, keys, waited) = self.take()?;
@@ -195,14 +279,22 @@ impl Batches for Loader {
             }
         }
         let join = |tensors: Vec<Tensor>| measured(Part::Copy, || Tensor::cat(&tensors, 0));
+        let views: BTreeMap<_, _> = views
+            .into_iter()
+            .map(|(view, all)| (view, join(all)))
+            .collect();
+        let bytes = |view: &Tensor| (view.numel() * view.kind().elt_size_in_bytes()) as u64;
+        self.fit(views.values().map(bytes).sum());
         Ok(Batch {
-            views: views
-                .into_iter()
-                .map(|(view, all)| (view, join(all)))
-                .collect(),
+            views,
             keys,
             waited,
+            queued,
         })
+    }
+
+    fn pace(&self) -> Option<f64> {
+        self.samples.gauge().pace()
     }
 }
 

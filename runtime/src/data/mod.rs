@@ -18,6 +18,7 @@ pub mod look;
 pub mod manifest;
 pub mod order;
 mod ordered;
+pub mod prefetch;
 pub mod reader;
 mod reading;
 pub mod sampler;

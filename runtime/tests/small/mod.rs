@@ -182,6 +182,7 @@ impl Batches for Waves {
             views: views.into(),
             keys: (0..8).map(|sample| Key::new(0, sample, step)).collect(),
             waited: Duration::from_millis(1),
+            queued: 8,
         })
     }
 }

@@ -23,6 +23,10 @@ pub struct Admission {
     pub left_out: BTreeMap<String, LeftOut>,
     /// Files that cannot be opened, and why.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// Clips that are used though they are shorter than the windows: they are repeated or filled up.
+    pub filled: usize,
+    /// The rule by which they are, for the note.
+    pub rule: &'static str,
     /// The first clip that is too short.
     pub too_short: Option<(u32, Unfit)>,
 }
@@ -119,6 +123,12 @@ impl Admission {
         let (is_one, requires) = (splits_of(data) == 1, data.requires());
         let requires = |stream: &str| requires.iter().any(|required| required == stream);
         let (needs_video, needs_audio) = (requires("v"), requires("a"));
+        admission.rule = match short_of(data) {
+            Short::Loop => "are repeated",
+            Short::Pad => "are filled up",
+            Short::Skip | Short::Error => "",
+        };
+        let is_lenient = !admission.rule.is_empty();
         for clip in 0..source.len() {
             let is_test = |fold| part(fold, 1) == Part::Test;
             if is_one && source.fold(clip).is_some_and(is_test) {
@@ -142,6 +152,8 @@ impl Admission {
                 match sampler.admit(&streams) {
                     Ok(()) => {
                         admission.clips.push(clip as u32);
+                        admission.filled +=
+                            usize::from(is_lenient && sampler.fits(&streams).is_err());
                         continue;
                     }
                     Err(Unfit::Missing { stream }) => Reason::Lacks(stream),
@@ -188,6 +200,12 @@ impl Admission {
                 format!("{} clips left out with {kind}: {names}{more}", out.count)
             })
             .collect();
+        if self.filled > 0 {
+            notes.push(format!(
+                "{} clips that are shorter than the windows {}",
+                self.filled, self.rule
+            ));
+        }
         if !self.unreadable.is_empty() {
             let names: Vec<String> = self
                 .unreadable

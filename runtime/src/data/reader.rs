@@ -187,6 +187,12 @@ pub(super) fn fits(streams: &Streams, eval: &hir::Eval) -> std::result::Result<L
     Ok(limits)
 }
 
+/// Whether the stream that the windows are cut from is shorter than one of them.
+pub(super) fn is_short(streams: &Streams, eval: &hir::Eval) -> bool {
+    let needs = eval.clip.seconds().to_f64();
+    limits(streams, &eval.clip).is_ok_and(|(limits, _)| limits.end - limits.start < needs - SLACK)
+}
+
 /// The limits of the stream that the clip is cut from, and what it is called.
 fn limits(streams: &Streams, clip: &Clip) -> std::result::Result<(Limits, &'static str), Unfit> {
     let (limits, stream) = match clip {

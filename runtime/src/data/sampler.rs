@@ -139,10 +139,18 @@ impl Sampler {
     /// # Errors
     /// What it lacks.
     pub fn admit(&self, streams: &Streams) -> Result<(), Unfit> {
-        let limits = self.limits(streams)?;
-        if !self.is_strict() {
-            return Ok(());
+        match self.fits(streams) {
+            Err(Unfit::TooShort { .. }) if !self.is_strict() => Ok(()),
+            fits => fits,
         }
+    }
+
+    /// Whether all windows lie within the source, whatever the rule for short ones is.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub fn fits(&self, streams: &Streams) -> Result<(), Unfit> {
+        let limits = self.limits(streams)?;
         let views = self.views as usize;
         match &self.relax.within {
             Within::Same | Within::Overlap { .. } | Within::Offset(_) => {
@@ -153,7 +161,10 @@ impl Sampler {
                 self.room(&self.places(&vec![part; self.clips.len()]))
                     .map(|_| ())
             }),
-            Within::OffsetMax => self.offset_room(&self.places(&limits)).map(|_| ()),
+            Within::OffsetMax => match self.offset_room(&self.places(&limits)) {
+                (_, _, Some(unfit)) => Err(unfit),
+                (_, _, None) => Ok(()),
+            },
             Within::Independent => self.room(&self.places(&limits)).map(|_| ()),
         }
     }
@@ -320,11 +331,8 @@ impl Sampler {
         self.clips.iter().zip(places).enumerate().map(of).collect()
     }
 
-    /// What is left of a view's share of the source after the longest window: since when, and how much.
-    ///
-    /// # Errors
-    /// What does not fit.
-    fn offset_room(&self, places: &[Place]) -> Result<(f64, f64), Unfit> {
+    /// What is left of a view's share of the source after the longest window: since when, how much, and what does not fit.
+    fn offset_room(&self, places: &[Place]) -> (f64, f64, Option<Unfit>) {
         let lower = places
             .iter()
             .map(|place| place.limits.start)
@@ -334,16 +342,16 @@ impl Sampler {
         let tightest =
             (0..places.len()).min_by(|&a, &b| room(&places[a]).total_cmp(&room(&places[b])));
         let Some(tightest) = tightest else {
-            return Ok((0.0, 0.0));
+            return (0.0, 0.0, None);
         };
         let room = room(&places[tightest]);
-        if room < -SLACK && self.is_strict() {
+        let unfit = (room < -SLACK).then(|| {
             let stream = self.clips[tightest].stream();
             let needs = places[tightest].length * f64::from(self.views);
             let has = (places[tightest].limits.end - lower).max(0.0);
-            return Err(Unfit::TooShort { stream, needs, has });
-        }
-        Ok((lower, room))
+            Unfit::TooShort { stream, needs, has }
+        });
+        (lower, room, unfit)
     }
 
     /// The released code's far draw, view by view.
@@ -351,7 +359,10 @@ impl Sampler {
         let Some(longest) = longest(places) else {
             return Ok(vec![Vec::new(); self.views as usize]);
         };
-        let (lower, room) = self.offset_room(places)?;
+        let (lower, room, unfit) = self.offset_room(places);
+        if let Some(unfit) = unfit.filter(|_| self.is_strict()) {
+            return Err(unfit);
+        }
         let room = room.max(0.0);
         let first = between(lower, lower + room, &key.child("window"));
         let view = |view: u32| {

@@ -72,6 +72,8 @@ pub struct Usable {
     pub clips: usize,
     /// Clips that it uses.
     pub used: usize,
+    /// Of these, clips that are shorter than the windows and repeated or filled up.
+    pub filled: usize,
     /// Clips that it does not use, by reason.
     pub left_out: BTreeMap<String, usize>,
 }
@@ -138,7 +140,10 @@ pub fn describe(index: &Index, splits: Option<u32>) -> Described {
         pictures: pictures.stream(),
         sound: sound.stream(),
         classes: manifest.classes.len(),
-        splits: (1..=splits).map(of_split).collect(),
+        splits: (1..=splits)
+            .map(of_split)
+            .filter(|[trained, tested, ..]| trained + tested > 0)
+            .collect(),
         notes: manifest.notes.clone(),
     }
 }
@@ -221,6 +226,7 @@ pub fn pretraining(stage: &str, settings: &Pretrain, source: &dyn ClipSource) ->
         data: super::admission::name_of(data).to_owned(),
         clips: source.len(),
         used: admission.clips.len(),
+        filled: admission.filled,
         left_out,
     }
 }
@@ -228,11 +234,14 @@ pub fn pretraining(stage: &str, settings: &Pretrain, source: &dyn ClipSource) ->
 /// How many clips an evaluation can use, for training and test together.
 pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource) -> Usable {
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
-    let mut used = 0;
+    let (mut used, mut filled) = (0, 0);
     for clip in 0..source.len() {
-        let kind = match source.streams(clip).map(|streams| lacks(&streams, eval)) {
+        let streams = source.streams(clip);
+        let kind = match streams.as_ref().map(|streams| lacks(streams, eval)) {
             Ok(None) => {
                 used += 1;
+                let is_filled = |streams: &Streams| reader::is_short(streams, eval);
+                filled += usize::from(streams.as_ref().is_ok_and(is_filled));
                 continue;
             }
             Ok(Some(kind)) => kind,
@@ -245,6 +254,7 @@ pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource) -> Usable {
         data: super::admission::name_of(&eval.data).to_owned(),
         clips: source.len(),
         used,
+        filled,
         left_out,
     }
 }
@@ -364,6 +374,9 @@ impl fmt::Display for Usable {
             .iter()
             .map(|(kind, count)| format!("{count} {kind}"))
             .collect();
+        if self.filled > 0 {
+            write!(f, ", {} of them shorter than the windows", self.filled)?;
+        }
         if !out.is_empty() {
             write!(f, "; left out: {}", out.join(", "))?;
         }

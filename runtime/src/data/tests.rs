@@ -578,6 +578,29 @@ fn figures_say_what_a_set_holds_and_what_can_be_used_of_it() {
         usable.to_string(),
         "x pretrain: 2 of 4 clips of `exact`; left out: 2 no sound\n"
     );
+    let mut padded = mild(
+        Data::Videos(hir::Files {
+            short: Short::Pad,
+            ..set.clone()
+        }),
+        2,
+        2,
+        1,
+    );
+    Arc::make_mut(&mut padded.settings).modalities[1].clip = audio(16_000 * 8);
+    let sampler = super::sampler::Sampler::new(
+        &padded.settings.relax,
+        2,
+        Short::Pad,
+        &padded.settings.modalities,
+    );
+    let admission = Admission::new(&source, &padded.settings.data, &sampler, 0.05).unwrap();
+    assert_eq!((admission.clips.len(), admission.filled), (2, 2));
+    let notes = admission.notes().join("; ");
+    assert!(
+        notes.contains("2 clips that are shorter than the windows are filled up"),
+        "{notes}"
+    );
     let eval = eval(Data::Videos(set), video(16, 32), "v");
     let usable = stats::evaluation("x features", &eval, &source);
     assert_eq!(

@@ -80,10 +80,12 @@ impl Writer {
         let folder = path.parent().unwrap_or(Path::new("."));
         let failed = |cause| io("write", path, cause);
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut part = tempfile::Builder::new()
-            .prefix(".index")
-            .tempfile_in(folder)
-            .map_err(failed)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".index");
+        // Others may read it as the user's `umask` allows.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut part = builder.tempfile_in(folder).map_err(failed)?;
         part.write_all(MAGIC).map_err(failed)?;
         part.write_all(&VERSION.to_le_bytes()).map_err(failed)?;
         let mut writer = Self {

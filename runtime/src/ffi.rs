@@ -319,6 +319,32 @@ pub fn bytes_of(tensor: &mut Tensor) -> &mut [u8] {
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), bytes) }
 }
 
+/// The most bytes that FFmpeg may ask for at once: above what a picture of 8192 x 8192 takes, below what harms a machine.
+#[cfg(feature = "media")]
+const MAX_ALLOCATION: usize = 512 << 20;
+
+/// Limits every single piece of memory that FFmpeg asks for in this process.
+#[cfg(feature = "media")]
+pub fn limit_ffmpeg_memory() {
+    // SAFETY: stores a number that FFmpeg reads atomically.
+    unsafe { ffmpeg_next::ffi::av_max_alloc(MAX_ALLOCATION) }
+}
+
+/// Whether the packet is only decoded for others and never shown, as an edit list says.
+#[cfg(feature = "media")]
+pub fn is_unseen(packet: &ffmpeg_next::Packet) -> bool {
+    use ffmpeg_next::packet::Ref;
+    // SAFETY: the pointer is that of a packet which `packet` owns.
+    unsafe { (*packet.as_ptr()).flags & ffmpeg_next::ffi::AV_PKT_FLAG_DISCARD != 0 }
+}
+
+/// Has the container pass over the packets of the stream.
+#[cfg(feature = "media")]
+pub fn discard(stream: &mut ffmpeg_next::StreamMut<'_>) {
+    // SAFETY: the pointer is that of a stream which `stream` borrows from its open container, for itself alone.
+    unsafe { (*stream.as_mut_ptr()).discard = ffmpeg_next::ffi::AVDiscard::AVDISCARD_ALL }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

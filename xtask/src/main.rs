@@ -22,6 +22,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fuzz TARGET [--seconds N]
                    build a target of fuzz/ (check, fmt) with counters, seed it with the cases and experiments, and run it, 600 s
                    if nothing is said; the stable toolchain is enough. What fails is kept below target/fuzz/artifacts
+  soak FOLDER... [--minutes N] [--threads N]
+                   ask for random spans of the media files in the folders, each by two ways, for 10 minutes if nothing is said;
+                   fails where answers differ or memory grows
   bench            build the light crates, then medians of `check` and `plan` on large files
   bench data --clips DIR [--peer COMMAND] [--rounds N]
                    set up, build, pack the clips, then processor time per sample from files and shards, in turns with a peer, a
@@ -59,6 +62,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             crisscross(&root, "run", rest)
         }
         "fuzz" => fuzz::fuzz(&root, rest).map(|()| ExitCode::SUCCESS),
+        "soak" => soak(&root, rest).map(|()| ExitCode::SUCCESS),
         "doctor" => crisscross(&root, "doctor", rest),
         "bench" if rest.first().is_some_and(|what| what == "data") => {
             setup(&root)?;
@@ -107,6 +111,19 @@ fn crisscross(root: &Path, verb: &str, arguments: &[String]) -> Result<ExitCode>
         .args(arguments)
         .status()?;
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// Sets up, builds and runs the long trial of the readers of files.
+fn soak(root: &Path, arguments: &[String]) -> Result<()> {
+    setup(root)?;
+    shell::say(&format!("soak {}", arguments.join(" ")));
+    let package = ["--package", "crisscross-runtime", "--features", "media"];
+    cargo(root)
+        .args(["run", "--release", "--quiet", "--example", "soak"])
+        .args(package)
+        .arg("--")
+        .args(arguments)
+        .run()
 }
 
 /// Everything that must hold before a change lands.

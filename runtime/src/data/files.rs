@@ -6,7 +6,6 @@ use super::manifest::rows::State;
 use super::short;
 use super::source::{ClipSource, Request, Streams, Ticks};
 use crate::error::{Error, Result};
-use crate::parts::{Part, measured};
 use compiler::hir::{self, Short};
 use records::site::Site;
 use std::path::{Path, PathBuf};
@@ -84,7 +83,7 @@ impl ClipSource for Files {
         let path = self.index.manifest.path(clip);
         self.is_unchanged(clip, &path)?;
         short::read(self.short, &streams, requests, &path, |requests| {
-            measured(Part::Decode, || decode::read(&path, requests))
+            decode::read(&path, None, requests)
         })
     }
 

@@ -91,7 +91,7 @@ impl Subject {
             Self::Rendered => rendered().read(RENDERED, &[request])?.pop(),
             #[cfg(feature = "media")]
             Self::File { path, .. } => {
-                let mut spans = crate::data::decode::read(path, &[request])?;
+                let mut spans = crate::data::decode::read(path, None, &[request])?;
                 spans.pop().map(|span| span.ticks)
             }
         };

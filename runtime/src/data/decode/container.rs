@@ -1,8 +1,9 @@
 //! An open media file: its streams, its packets, and the limits that keep a bad file from holding up a run.
 
+use super::scan::Frames;
 use super::{broken, words};
-use crate::data::source::{Limits, Streams};
 use crate::error::Result;
+use crate::ffi::{discard, limit_ffmpeg_memory};
 use ffmpeg_next as ff;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// The most packets that one reading of a file may touch: an hour of video has some 300 thousand.
 const MAX_PACKETS: u64 = 5_000_000;
+/// The most pixels of a picture: 8192 x 8192.
+pub(super) const MAX_PIXELS: u64 = 1 << 26;
 /// Refused packets in a row after which the file counts as ended.
 const MAX_REFUSED: u32 = 1_000;
 
@@ -30,6 +33,11 @@ impl Pace {
             end: Instant::now() + PATIENCE,
             packets: std::cell::Cell::new(0),
         }
+    }
+
+    /// Whether the time is over.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() > self.end
     }
 
     /// Counts a packet; says what is over, if anything is.
@@ -90,12 +98,22 @@ impl Container {
     /// # Errors
     /// [`crate::Error::Decode`] where FFmpeg cannot, or where there is neither video nor audio.
     pub fn open(path: &Path, pace: &Pace) -> Result<Self> {
-        silence();
+        prepare();
         let Some(name) = path.to_str() else {
             return Err(broken(path, "its name is not UTF-8".to_owned()));
         };
         if name.contains('\0') {
             return Err(broken(path, "its name has a zero byte".to_owned()));
+        }
+        // A pipe would be waited for, a device read without end.
+        let about = std::fs::metadata(path).map_err(|error| broken(path, plain(&error)))?;
+        if !about.is_file() {
+            let what = if about.is_dir() {
+                "a folder"
+            } else {
+                "a pipe or a device"
+            };
+            return Err(broken(path, format!("it is {what}, no file")));
         }
         // A file that refers to others may only name local ones. The prefix keeps a name with a colon from being a URL.
         let mut options = ff::Dictionary::new();
@@ -140,6 +158,30 @@ impl Container {
         self.audio
     }
 
+    /// Leaves out the packets of all streams but the chosen ones that are wanted.
+    pub(super) fn keep(&mut self, video: bool, audio: bool) {
+        let wanted = |track: Option<Track>, is_wanted: bool| {
+            track.filter(|_| is_wanted).map(|track| track.index)
+        };
+        let kept = [wanted(self.video, video), wanted(self.audio, audio)];
+        for mut stream in self.input.streams_mut() {
+            if !kept.contains(&Some(stream.index())) {
+                discard(&mut stream);
+            }
+        }
+    }
+
+    /// Whether the frames may be those of this file's video stream.
+    pub(super) fn is_of(&self, frames: &Frames) -> bool {
+        self.video.is_some_and(|track| {
+            let base = self.stream(track).time_base();
+            let unit = (i64::from(base.numerator()), i64::from(base.denominator()));
+            frames.is_exact
+                && track.index == frames.stream as usize
+                && unit == (i64::from(frames.unit.0), i64::from(frames.unit.1))
+        })
+    }
+
     /// The stream as FFmpeg has it.
     pub fn stream(&self, track: Track) -> ff::Stream<'_> {
         self.input
@@ -155,6 +197,20 @@ impl Container {
         let mut decoder = context.decoder();
         decoder.set_packet_time_base(self.stream(track).time_base());
         Ok(decoder)
+    }
+
+    /// A decoder for pictures of at most [`MAX_PIXELS`].
+    pub(in crate::data) fn video_decoder(
+        &self,
+        track: Track,
+    ) -> std::result::Result<ff::codec::decoder::Video, ff::Error> {
+        let mut options = ff::Dictionary::new();
+        options.set("max_pixels", &MAX_PIXELS.to_string());
+        let context = ff::codec::Context::from_parameters(self.stream(track).parameters())?;
+        let mut decoder = context.decoder();
+        decoder.set_packet_time_base(self.stream(track).time_base());
+        let codec = ff::decoder::find(decoder.id()).ok_or(ff::Error::DecoderNotFound)?;
+        decoder.open_as_with(codec, options)?.video()
     }
 
     /// How often the container itself was found damaged so far.
@@ -208,7 +264,7 @@ impl Container {
         starts.fold(f64::INFINITY, f64::min)
     }
 
-    fn stream_start(&self, track: Track) -> f64 {
+    pub(super) fn stream_start(&self, track: Track) -> f64 {
         match self.stream(track).start_time() {
             ff::ffi::AV_NOPTS_VALUE => 0.0,
             units => units as f64 * track.tick,
@@ -251,64 +307,23 @@ impl Container {
         }
         Ok(None)
     }
-
-    /// When each stream begins and ends. Reads all packets where the headers do not say.
-    pub fn limits(mut self, pace: &Pace) -> Result<Streams> {
-        let known = |track: Option<Track>| {
-            let track = track?;
-            let (stream, start) = (self.stream(track), self.stream_start(track));
-            let units = stream.duration();
-            (units > 0).then_some(Limits {
-                start,
-                end: start + units as f64 * track.tick,
-            })
-        };
-        let (video, audio) = (known(self.video), known(self.audio));
-        if video.is_some() == self.video.is_some() && audio.is_some() == self.audio.is_some() {
-            return Ok(Streams { video, audio });
-        }
-        self.scan(pace)
-    }
-
-    /// The limits by the time stamps of all packets.
-    fn scan(&mut self, pace: &Pace) -> Result<Streams> {
-        let mut found = Streams::default();
-        let mut packet = ff::Packet::empty();
-        while let Some(kind) = self.next(&mut packet, pace)? {
-            let (track, limits) = match kind {
-                Kind::Video => (self.video, &mut found.video),
-                Kind::Audio => (self.audio, &mut found.audio),
-                Kind::Other => continue,
-            };
-            let (Some(track), Some(units)) = (track, packet.pts().or(packet.dts())) else {
-                continue;
-            };
-            let start = units as f64 * track.tick;
-            let end = start + packet.duration().max(0) as f64 * track.tick;
-            let so_far = limits.get_or_insert(Limits { start, end });
-            *so_far = Limits {
-                start: so_far.start.min(start),
-                end: so_far.end.max(end),
-            };
-        }
-        // Packets before the stream's start are read but not shown: priming samples of a codec.
-        for (track, limits) in [
-            (self.video, &mut found.video),
-            (self.audio, &mut found.audio),
-        ] {
-            if let (Some(track), Some(limits)) = (track, limits) {
-                limits.start = limits.start.max(self.stream_start(track)).min(limits.end);
-            }
-        }
-        if found.video.is_none() && found.audio.is_none() {
-            return Err(self.error("it has no packets".to_owned()));
-        }
-        Ok(found)
-    }
 }
 
-/// FFmpeg writes to standard error on its own account: not in this program, which reports what it finds itself.
-fn silence() {
+/// Once for the process: FFmpeg does not write to standard error, for this program reports what it finds itself, and takes no
+/// more memory at once than a real file needs.
+fn prepare() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| ff::log::set_level(ff::log::Level::Quiet));
+    ONCE.call_once(|| {
+        ff::log::set_level(ff::log::Level::Quiet);
+        limit_ffmpeg_memory();
+    });
+}
+
+/// What the system says, without its number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -11,19 +11,25 @@
 //!   by it; what comes out does not depend on where decoding began. Holes in the time stamps are zeros.
 //! - **Outside.** Ticks before the first or after the last of the stream repeat the first or last frame; samples there are
 //!   zeros. [`Span`] says how many there are: the caller decides what that means.
-//! - **Damage.** A packet inside the span that the decoder refuses, or a frame it marks as damaged, is an error. Before the
-//!   span both are passed over.
+//! - **Damage.** A packet that the decoder refuses, or a frame that it marks as damaged, is an error where a frame that is wanted
+//!   may build on it: from the last key frame before it on. Damaged sound is an error inside the span.
+//!
+//! Decoding begins at a key frame at or before the span; sound is decoded from [`RUN_UP`] before it on, wherever the seek
+//! landed, so that the same request gives the same bits by every route: with a [`Scan`], by trial, from the start of the file.
 
 mod container;
 mod pictures;
+mod scan;
 mod sound;
 #[cfg(test)]
 mod tests;
 
 pub(super) use container::{Container, Pace, Track};
+pub use scan::{Frames, Samples, Scan, scan};
 
 use crate::data::source::{Request, Span, Streams};
 use crate::error::{Error, Result};
+use crate::parts::{Part, measured};
 use container::Kind;
 use ffmpeg_next as ff;
 use pictures::Pictures;
@@ -32,56 +38,98 @@ use std::path::Path;
 
 /// Spans further apart than this are reached by a seek instead of decoding what lies between, seconds.
 const WORTH_A_SEEK: f64 = 3.0;
-/// A seek aims so much before the span, seconds, so that codecs that need earlier packets have them (opus asks for 80 ms).
+/// Sound is decoded from so much before the span on, seconds: codecs need earlier packets (opus asks for 80 ms, MP3 for its
+/// reservoir of some frames).
 const RUN_UP: f64 = 0.3;
+/// Seeks of a reading without a scan aim so much before the span, seconds, one after the other until one is not late.
+const TRIALS: [f64; 3] = [RUN_UP + 0.05, 4.0, 15.0];
+/// With a scan, packets of so much time are passed over rather than sought, seconds.
+const NEAR: f64 = 0.25;
+/// The most bytes that one reading may ask for.
+const MAX_BYTES: u64 = 2 << 30;
 
-/// When the streams of a file begin and end, as its headers say; where they are silent, the time stamps of all packets are
-/// read. Nothing is decoded.
+/// When the streams of a file begin and end, by the time stamps of its packets. Nothing is decoded.
 ///
 /// # Errors
-/// [`Error::Decode`] where the file cannot be opened or has neither pictures nor sound.
+/// As [`scan`].
 pub fn streams(path: &Path) -> Result<Streams> {
-    let pace = Pace::new();
-    Container::open(path, &pace)?.limits(&pace)
+    scan(path).map(|scan| scan.streams())
 }
 
-/// Reads all `requests` from one opening of the file, in the order asked for.
+/// Reads all `requests` from one opening of the file, in the order asked for. A scan of the same file spares searching; what
+/// comes out is the same with and without it, and a scan of another file only costs time.
 ///
 /// # Errors
 /// [`Error::Decode`] with the cause: the file cannot be opened, lacks a stream that is asked for, is damaged inside a span, or
 /// took longer than [`Pace`] allows.
-pub fn read(path: &Path, requests: &[Request]) -> Result<Vec<Span>> {
+pub fn read(path: &Path, scan: Option<&Scan>, requests: &[Request]) -> Result<Vec<Span>> {
+    let mut routes: Vec<Route<'_>> = scan.map(Route::Scanned).into_iter().collect();
+    routes.extend(TRIALS.map(Route::Sought));
+    routes.push(Route::Whole);
+    read_by(path, &routes, requests)
+}
+
+/// What [`read`] gives, by decoding from the start of the file: slow, and without anything that could go wrong in a seek.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_whole(path: &Path, requests: &[Request]) -> Result<Vec<Span>> {
+    read_by(path, &[Route::Whole], requests)
+}
+
+/// A way to the packets of a span.
+#[derive(Clone, Copy)]
+enum Route<'a> {
+    /// The scan says at which key frame to begin.
+    Scanned(&'a Scan),
+    /// A seek so many seconds before the span.
+    Sought(f64),
+    /// All packets from the start of the file.
+    Whole,
+}
+
+fn read_by(path: &Path, routes: &[Route<'_>], requests: &[Request]) -> Result<Vec<Span>> {
     let pace = Pace::new();
-    let mut container = Container::open(path, &pace)?;
+    let open = || measured(Part::Open, || open(path, &pace, requests));
+    let (mut container, mut is_fresh) = (open()?, true);
     let mut spans: Vec<Option<Span>> = requests.iter().map(|_| None).collect();
-    let mut is_fresh = true;
     for group in groups(requests) {
-        let start = group
-            .iter()
-            .map(|&at| extent(&requests[at]).0)
-            .fold(f64::INFINITY, f64::min);
-        let mut sought = false;
-        if start - container.start() > WORTH_A_SEEK {
-            sought = container.seek(start - RUN_UP);
-        }
-        if !sought && !is_fresh {
-            container = Container::open(path, &pace)?;
-        }
-        let pass = match decode(&mut container, requests, &group, sought, &pace)? {
-            Pass::Done(pass) => pass,
-            // The seek landed after the span: decode from the start of the file instead.
-            Pass::Late => {
-                container = Container::open(path, &pace)?;
-                match decode(&mut container, requests, &group, false, &pace)? {
-                    Pass::Done(pass) => pass,
-                    Pass::Late => unreachable!("only a pass after a seek is late"),
+        let mut pass = Pass::Late;
+        for route in routes {
+            let sought = match aim(&container, *route, requests, &group) {
+                Aim::Nowhere => continue,
+                Aim::Start => false,
+                Aim::Seek(target) => {
+                    is_fresh = false;
+                    if !container.seek(target) {
+                        continue;
+                    }
+                    true
                 }
+            };
+            if !sought && !is_fresh {
+                container = open()?;
             }
+            is_fresh = false;
+            let done = measured(Part::Decode, || {
+                decode(&mut container, requests, &group, *route, sought, &pace)
+            });
+            pass = match (done, route) {
+                (Ok(pass), _) => pass,
+                // What the scan promised did not come: whether the file is damaged there, the other routes find out.
+                (Err(_), Route::Scanned(_)) if !pace.is_over() => Pass::Late,
+                (Err(error), _) => return Err(error),
+            };
+            if matches!(pass, Pass::Done(_)) {
+                break;
+            }
+        }
+        let Pass::Done(pass) = pass else {
+            return Err(broken(path, "nothing can be decoded".to_owned()));
         };
         for (at, span) in pass {
             spans[at] = Some(span);
         }
-        is_fresh = false;
     }
     Ok(spans
         .into_iter()
@@ -92,23 +140,98 @@ pub fn read(path: &Path, requests: &[Request]) -> Result<Vec<Span>> {
 /// When each frame of the pictures is shown, ascending, by the time stamps of the packets; and the unit of these, both in seconds.
 ///
 /// # Errors
-/// [`Error::Decode`] where the file cannot be opened, has no pictures, or has some without a time.
+/// [`Error::Decode`] where the file cannot be opened, has no pictures, or has some without a time of their own.
 pub fn frame_times(path: &Path) -> Result<(Vec<f64>, f64)> {
-    let pace = Pace::new();
-    let mut container = Container::open(path, &pace)?;
-    let track = container.video();
-    let track = track.ok_or_else(|| container.error("it has no pictures".to_owned()))?;
-    let (mut times, mut packet) = (Vec::new(), ff::Packet::empty());
-    while let Some(kind) = container.next(&mut packet, &pace)? {
-        if kind == Kind::Video {
-            let time = packet.pts();
-            let time = time.ok_or_else(|| container.error("a picture has no time".to_owned()))?;
-            times.push(time as f64 * track.tick);
-        }
+    let frames = scan(path)?.video;
+    let frames = frames.ok_or_else(|| broken(path, "it has no pictures".to_owned()))?;
+    if !frames.is_exact {
+        let cause = "some pictures have no time of their own, or the first is no key frame";
+        return Err(broken(path, cause.to_owned()));
     }
-    times.sort_by(f64::total_cmp);
-    times.dedup();
-    Ok((times, track.tick))
+    let tick = frames.tick();
+    let times = frames.times.iter().map(|&units| units as f64 * tick);
+    Ok((times.collect(), tick))
+}
+
+/// Opens the file for these requests.
+fn open(path: &Path, pace: &Pace, requests: &[Request]) -> Result<Container> {
+    let is_video = |request: &Request| matches!(request, Request::Video { .. });
+    let mut container = Container::open(path, pace)?;
+    container.keep(
+        requests.iter().any(is_video),
+        !requests.iter().all(is_video),
+    );
+    Ok(container)
+}
+
+/// Where a pass begins.
+#[derive(Clone, Copy)]
+enum Aim {
+    /// At the first packet of the file.
+    Start,
+    /// Where a seek to this moment lands, seconds.
+    Seek(f64),
+    /// The route does not serve the requests.
+    Nowhere,
+}
+
+/// Where the route begins.
+fn aim(container: &Container, route: Route<'_>, requests: &[Request], group: &[usize]) -> Aim {
+    let first_of = |is_wanted: fn(&Request) -> bool| {
+        let starts = group
+            .iter()
+            .map(|&at| &requests[at])
+            .filter(|r| is_wanted(r));
+        starts
+            .map(|request| extent(request).0)
+            .min_by(f64::total_cmp)
+    };
+    let video = first_of(|request| matches!(request, Request::Video { .. }));
+    let audio = first_of(|request| matches!(request, Request::Audio { .. }));
+    let target = match route {
+        Route::Whole => return Aim::Start,
+        Route::Sought(before) => {
+            let start = video
+                .unwrap_or(f64::INFINITY)
+                .min(audio.unwrap_or(f64::INFINITY));
+            if start - container.start() <= WORTH_A_SEEK {
+                return Aim::Nowhere;
+            }
+            start - before
+        }
+        Route::Scanned(scan) => {
+            let mut target = f64::INFINITY;
+            if let Some(start) = video {
+                let frames = scan.video.as_ref().filter(|frames| container.is_of(frames));
+                let key = frames.and_then(|frames| {
+                    let key = frames.key_for(frames.shown_at(start)?)?;
+                    // Half a unit later, so that rounding does not lead to the key frame before.
+                    Some((key as f64 + 0.5) * frames.tick())
+                });
+                let Some(key) = key else {
+                    return Aim::Nowhere;
+                };
+                target = key;
+            }
+            if let Some(start) = audio {
+                let Some(samples) = scan.audio else {
+                    return Aim::Nowhere;
+                };
+                let (above, below) = samples.unit;
+                // To the grid on which sound is read.
+                let begin = sound::begin(container, start - 1e-3);
+                if begin <= samples.first as f64 * f64::from(above) / f64::from(below) {
+                    return Aim::Start;
+                }
+                target = target.min(begin);
+            }
+            if target - container.start() <= NEAR {
+                return Aim::Start;
+            }
+            target
+        }
+    };
+    Aim::Seek(target)
 }
 
 /// First and last moment of a request, in seconds.
@@ -147,7 +270,7 @@ fn groups(requests: &[Request]) -> Vec<Vec<usize>> {
 enum Pass {
     /// All requests of the group are served.
     Done(Vec<(usize, Span)>),
-    /// The first tick that came after a seek lies after the first one asked for, or none came.
+    /// The pass began too late for what is asked for, or did not find what the scan has.
     Late,
 }
 
@@ -156,22 +279,23 @@ fn decode(
     container: &mut Container,
     requests: &[Request],
     group: &[usize],
+    route: Route<'_>,
     sought: bool,
     pace: &Pace,
 ) -> Result<Pass> {
+    let has = |is_wanted: fn(&Request) -> bool| group.iter().any(|&at| is_wanted(&requests[at]));
     let (mut pictures, mut sound) = (None, None);
-    if group
-        .iter()
-        .any(|&at| matches!(requests[at], Request::Video { .. }))
-    {
-        pictures = Some(Pictures::new(container, requests, group)?);
+    if has(|request| matches!(request, Request::Video { .. })) {
+        let frames = match route {
+            Route::Scanned(scan) => scan.video.as_ref(),
+            Route::Sought(_) | Route::Whole => None,
+        };
+        pictures = Some(Pictures::new(container, requests, group, frames, sought)?);
     }
-    if group
-        .iter()
-        .any(|&at| matches!(requests[at], Request::Audio { .. }))
-    {
-        sound = Some(Sound::new(container, requests, group)?);
+    if has(|request| matches!(request, Request::Audio { .. })) {
+        sound = Some(Sound::new(container, requests, group, sought)?);
     }
+    let failed = |container: &Container, cause| container.error(cause);
     let mut packet = ff::Packet::empty();
     loop {
         let pictures_done = pictures.as_ref().is_none_or(Pictures::is_done);
@@ -179,53 +303,45 @@ fn decode(
         if pictures_done && sound_done {
             break;
         }
-        if sought
-            && (pictures.as_ref().is_some_and(Pictures::is_late)
-                || sound.as_ref().is_some_and(Sound::is_late))
+        if pictures.as_ref().is_some_and(Pictures::is_late)
+            || sound.as_ref().is_some_and(Sound::is_late)
         {
             return Ok(Pass::Late);
         }
         let Some(kind) = container.next(&mut packet, pace)? else {
             break;
         };
-        match kind {
-            Kind::Video if !pictures_done => {
-                if let Some(pictures) = &mut pictures {
-                    pictures
-                        .take(Some(&packet))
-                        .map_err(|cause| container.error(cause))?;
-                }
-            }
-            Kind::Audio if !sound_done => {
-                if let Some(sound) = &mut sound {
-                    sound
-                        .take(Some(&packet))
-                        .map_err(|cause| container.error(cause))?;
-                }
-            }
-            Kind::Video | Kind::Audio | Kind::Other => {}
-        }
+        let taken = match (kind, &mut pictures, &mut sound) {
+            (Kind::Video, Some(pictures), _) if !pictures_done => pictures.take(Some(&packet)),
+            (Kind::Audio, _, Some(sound)) if !sound_done => sound.take(Some(&packet)),
+            (Kind::Video | Kind::Audio | Kind::Other, _, _) => Ok(()),
+        };
+        taken.map_err(|cause| failed(container, cause))?;
     }
     let mut spans = Vec::new();
     if let Some(mut pictures) = pictures {
         if !pictures.is_done() {
-            pictures
-                .take(None)
-                .map_err(|cause| container.error(cause))?;
+            let taken = pictures.take(None);
+            taken.map_err(|cause| failed(container, cause))?;
         }
-        if sought && (pictures.is_late() || !pictures.has_begun()) {
+        if pictures.is_late() || sought && !pictures.has_begun() {
             return Ok(Pass::Late);
         }
-        spans.extend(pictures.finish().map_err(|cause| container.error(cause))?);
+        spans.extend(
+            pictures
+                .finish()
+                .map_err(|cause| failed(container, cause))?,
+        );
     }
     if let Some(mut sound) = sound {
         if !sound.is_done() {
-            sound.take(None).map_err(|cause| container.error(cause))?;
+            let taken = sound.take(None);
+            taken.map_err(|cause| failed(container, cause))?;
         }
-        if sought && (sound.is_late() || !sound.has_begun()) {
+        if sound.is_late() || sought && !sound.has_begun() {
             return Ok(Pass::Late);
         }
-        spans.extend(sound.finish().map_err(|cause| container.error(cause))?);
+        spans.extend(sound.finish().map_err(|cause| failed(container, cause))?);
     }
     Ok(Pass::Done(spans))
 }

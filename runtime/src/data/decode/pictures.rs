@@ -1,12 +1,16 @@
 //! The frames of one pass: decoded in order of presentation, and each moment served with the frame shown at it.
 
 use super::container::Container;
-use super::{Span, is_pause, words};
+use super::scan::Frames;
+use super::{MAX_BYTES, Span, is_pause, words};
 use crate::data::source::{Request, Ticks};
 use crate::error::Result;
+use crate::ffi::is_unseen;
+use crate::parts::{Part, measured};
 use ff::format::Pixel;
 use ff::software::scaling;
 use ff::util::frame::Video;
+use ff::util::picture;
 use ffmpeg_next as ff;
 use tch::{Kind, Tensor};
 
@@ -18,6 +22,8 @@ struct Wanted {
     output: usize,
     /// Its place in that output.
     tick: usize,
+    /// The time of its frame in the stream's units, where a scan says it.
+    frame: Option<i64>,
 }
 
 /// The frames of one request as they are filled in.
@@ -40,6 +46,18 @@ struct Shown {
     rgb: Option<Vec<u8>>,
 }
 
+impl Shown {
+    /// Until when it is shown; `usual` is for how long a frame is where the file does not say.
+    fn end(&self, usual: f64) -> f64 {
+        self.time
+            + if self.duration > 0.0 {
+                self.duration
+            } else {
+                usual
+            }
+    }
+}
+
 /// Decodes frames and hands them out to the moments that want them.
 pub(super) struct Pictures {
     decoder: ff::codec::decoder::Video,
@@ -53,22 +71,75 @@ pub(super) struct Pictures {
     served: usize,
     outputs: Vec<Output>,
     last: Option<Shown>,
+    /// What is waited for before anything is decoded.
+    entry: Entry,
+    /// Time of the key frame that decoding began with: what is shown before it is not whole.
+    begun_at: Option<i64>,
+    known: Option<Known>,
+    damage: Damage,
+    /// Whether the file was not read from its start.
+    begun_by_seek: bool,
     is_late: bool,
 }
 
+/// The packet at which decoding begins.
+#[derive(Clone, Copy, PartialEq)]
+enum Entry {
+    /// Any: the file's first.
+    Any,
+    /// The first key frame.
+    Key,
+    /// The key frame of this time.
+    KeyAt(i64),
+    /// It has come.
+    Passed,
+}
+
+/// What a scan knows of the frames.
+struct Known {
+    /// Times of all frames, ascending.
+    times: Vec<i64>,
+    /// Times of those that are wanted, ascending.
+    frames: Vec<i64>,
+    /// How many of the wanted ones are in the decoder.
+    sent: usize,
+    /// Whether frames that no other builds on may be left out where nobody wants them: exact for codecs that mark them.
+    skips: bool,
+}
+
+/// Where decoding went wrong, and which key frames came.
+#[derive(Default)]
+struct Damage {
+    keys: Vec<f64>,
+    /// Seconds, and what was wrong.
+    found: Vec<(f64, String)>,
+}
+
+impl Damage {
+    /// What a frame of this time may have inherited.
+    fn before(&self, time: f64) -> Option<&(f64, String)> {
+        let keys = self.keys.iter().copied().filter(|&key| key <= time);
+        let key = keys.fold(f64::NEG_INFINITY, f64::max);
+        let next = self.keys.iter().copied().filter(|&key| key > time);
+        let next = next.fold(f64::INFINITY, f64::min);
+        self.found.iter().find(|(at, _)| *at >= key && *at < next)
+    }
+}
+
 impl Pictures {
-    /// A decoder for the video requests of the group.
+    /// A decoder for the video requests of the group. `frames` are those of the stream, where a scan knows them; after a seek
+    /// decoding begins at a key frame.
     pub(super) fn new(
         container: &Container,
         requests: &[Request],
         group: &[usize],
+        frames: Option<&Frames>,
+        sought: bool,
     ) -> Result<Self> {
         let track = container
             .video()
             .ok_or_else(|| container.error("it has no pictures".to_owned()))?;
-        let decoder = container
-            .decoder(track)?
-            .video()
+        let decoder = measured(Part::Open, || container.video_decoder(track))
             .map_err(|error| container.error(words(error)))?;
         let (width, height) = (decoder.width(), decoder.height());
         if width == 0 || height == 0 {
@@ -76,24 +147,63 @@ impl Pictures {
         }
         let (mut wanted, mut outputs) = (Vec::new(), Vec::new());
         for &request in group {
-            let Request::Video { start, frames, fps } = requests[request] else {
+            let Request::Video {
+                start,
+                frames: number,
+                fps,
+            } = requests[request]
+            else {
                 continue;
             };
-            let times = (0..frames as usize).map(|tick| Wanted {
-                time: start + tick as f64 / fps.to_f64(),
-                output: outputs.len(),
-                tick,
+            let times = (0..number as usize).map(|tick| {
+                let time = start + tick as f64 / fps.to_f64();
+                Wanted {
+                    time,
+                    output: outputs.len(),
+                    tick,
+                    frame: frames.and_then(|frames| frames.shown_at(time)),
+                }
             });
             wanted.extend(times);
             outputs.push(Output {
                 request,
-                frames: frames as usize,
+                frames: number as usize,
                 bytes: Vec::new(),
                 before: 0,
                 after: 0,
             });
         }
         wanted.sort_by(|a, b| a.time.total_cmp(&b.time));
+        let bytes: u64 = outputs
+            .iter()
+            .map(|output| output.frames as u64)
+            .sum::<u64>()
+            * u64::from(width)
+            * u64::from(height)
+            * 3;
+        if bytes > MAX_BYTES {
+            let cause =
+                format!("its pictures are {width} x {height}: {bytes} bytes are asked for at once");
+            return Err(container.error(cause));
+        }
+        let known = frames.map(|frames| {
+            let mut wanted: Vec<i64> = wanted.iter().filter_map(|wanted| wanted.frame).collect();
+            wanted.dedup();
+            Known {
+                times: frames.times.clone(),
+                frames: wanted,
+                sent: 0,
+                skips: container.stream(track).parameters().id() == ff::codec::Id::H264,
+            }
+        });
+        let first = known
+            .as_ref()
+            .and_then(|known| known.frames.first().copied());
+        let entry = match (frames, first) {
+            (Some(frames), Some(first)) => frames.key_for(first).map(Entry::KeyAt),
+            _ => None,
+        };
+        let entry = entry.unwrap_or(if sought { Entry::Key } else { Entry::Any });
         let rate = f64::from(container.stream(track).avg_frame_rate());
         Ok(Self {
             decoder,
@@ -107,6 +217,11 @@ impl Pictures {
             served: 0,
             outputs,
             last: None,
+            entry,
+            begun_at: None,
+            known,
+            damage: Damage::default(),
+            begun_by_seek: sought || frames.is_some(),
             is_late: false,
         })
     }
@@ -121,67 +236,141 @@ impl Pictures {
         self.last.is_some()
     }
 
-    /// Whether the first frame that came is shown after the first moment that wants one.
+    /// Whether the pass cannot give what is wanted: it began behind it, or lacks a frame that the scan has.
     pub(super) fn is_late(&self) -> bool {
         self.is_late
     }
 
     /// Decodes a packet; `None` at the end of the file.
     pub(super) fn take(&mut self, packet: Option<&ff::Packet>) -> std::result::Result<(), String> {
-        let sent = match packet {
-            Some(packet) => self.decoder.send_packet(packet),
-            None => self.decoder.send_eof(),
-        };
-        if let Err(error) = sent
+        let mut is_last = packet.is_none();
+        if let Some(packet) = packet {
+            if !self.enter(packet) {
+                return Ok(());
+            }
+            if packet.is_key()
+                && let Some(units) = packet.pts().or(packet.dts())
+            {
+                self.damage.keys.push(units as f64 * self.tick);
+            }
+            is_last = self.prepare(packet);
+            if self.is_late {
+                return Ok(());
+            }
+            if let Err(error) = self.decoder.send_packet(packet)
+                && !is_pause(error)
+            {
+                self.refused(Some(packet), words(error));
+            }
+        }
+        if is_last
+            && let Err(error) = self.decoder.send_eof()
             && !is_pause(error)
         {
-            let time = packet
-                .and_then(|packet| packet.pts().or(packet.dts()))
-                .map(|units| units as f64 * self.tick);
-            self.refused(time, words(error))?;
+            self.refused(packet, words(error));
         }
         loop {
             let mut frame = Video::empty();
             match self.decoder.receive_frame(&mut frame) {
                 Ok(()) => self.show(frame)?,
-                Err(error) if is_pause(error) => return Ok(()),
-                Err(error) => return self.refused(None, words(error)),
+                Err(error) if is_pause(error) => break,
+                Err(error) => {
+                    self.refused(packet, words(error));
+                    break;
+                }
             }
-            if self.is_done() {
+            if self.is_done() || self.is_late {
                 return Ok(());
             }
         }
+        // All that was wanted went in, and not all came out.
+        self.is_late |= is_last && self.known.is_some() && !self.is_done();
+        Ok(())
     }
 
-    /// A packet that cannot be decoded matters from the first wanted moment on.
-    fn refused(&self, time: Option<f64>, cause: String) -> std::result::Result<(), String> {
-        let time = time.or(self.last.as_ref().map(|shown| shown.time));
-        match (time, self.wanted.first()) {
-            (Some(time), Some(first)) if time > first.time - self.frame_time => {
-                Err(format!("pictures at {time:.3} s: {cause}"))
+    /// Whether the packet goes to the decoder: nothing does before the key frame that is waited for.
+    fn enter(&mut self, packet: &ff::Packet) -> bool {
+        let time = packet.pts().or(packet.dts());
+        let (is_entry, begun_at) = match self.entry {
+            Entry::Passed => return true,
+            Entry::Any => (true, time.filter(|_| packet.is_key())),
+            Entry::Key => (packet.is_key(), time),
+            Entry::KeyAt(key) => {
+                self.is_late |= packet.is_key() && time.is_some_and(|time| time > key);
+                (packet.is_key() && time == Some(key), time)
             }
-            _ => Ok(()),
+        };
+        if is_entry {
+            self.entry = Entry::Passed;
+            self.begun_at = begun_at;
+        }
+        is_entry
+    }
+
+    /// With a scan: has frames left out that nobody wants and no other builds on. Returns whether no packet behind this one is
+    /// wanted.
+    fn prepare(&mut self, packet: &ff::Packet) -> bool {
+        let Some(known) = &mut self.known else {
+            return false;
+        };
+        let time = packet.pts().unwrap_or(i64::MIN);
+        if self.begun_at.is_some_and(|begun| time < begun) || is_unseen(packet) {
+            return false;
+        }
+        // A packet that the scan does not have: the scan is of another file.
+        self.is_late |= known.times.binary_search(&time).is_err();
+        let is_wanted = known.frames.binary_search(&time).is_ok();
+        known.sent += usize::from(is_wanted);
+        if known.skips {
+            self.decoder.skip_frame(if is_wanted {
+                ff::Discard::Default
+            } else {
+                ff::Discard::NonReference
+            });
+        }
+        known.sent == known.frames.len()
+    }
+
+    /// Notes a packet that cannot be decoded.
+    fn refused(&mut self, packet: Option<&ff::Packet>, cause: String) {
+        let time = packet
+            .and_then(|packet| packet.pts().or(packet.dts()))
+            .map(|units| units as f64 * self.tick)
+            .or(self.last.as_ref().map(|shown| shown.time));
+        if let Some(time) = time {
+            self.damage.found.push((time, cause));
         }
     }
 
-    /// Serves all moments before the new frame with the one before it.
+    /// Serves all moments before the new frame with the one before it; with a scan, those that the new frame is for.
     fn show(&mut self, frame: Video) -> std::result::Result<(), String> {
         let guess = self
             .last
             .as_ref()
             .map_or(0.0, |last| last.time + self.frame_time);
-        let time = frame
-            .timestamp()
-            .map_or(guess, |units| units as f64 * self.tick);
+        let stamp = frame.timestamp();
+        if let (Some(stamp), Some(begun)) = (stamp, self.begun_at)
+            && stamp < begun
+        {
+            return Ok(());
+        }
+        let time = stamp.map_or(guess, |units| units as f64 * self.tick);
+        if frame.is_corrupt() || frame.has_decode_errors() {
+            self.damage
+                .found
+                .push((time, "the picture is damaged".to_owned()));
+        }
         let duration = frame.packet().duration.max(0) as f64 * self.tick;
         let half = self.tick / 2.0;
-        if self.last.is_none()
-            && self
-                .wanted
-                .first()
-                .is_some_and(|first| first.time + half < time)
-        {
-            self.is_late = true;
+        let is_early = |wanted: &Wanted| wanted.time + half < time;
+        if self.last.is_none() {
+            // Where a file marks as key frames what is none, decoding must begin before it.
+            let is_whole = matches!(frame.kind(), picture::Type::I | picture::Type::None);
+            let is_behind = self.wanted.first().is_some_and(is_early);
+            self.is_late = self.begun_by_seek && (is_behind && self.known.is_none() || !is_whole);
+            if self.is_late {
+                return Ok(());
+            }
         }
         let mut shown = Shown {
             frame,
@@ -189,25 +378,40 @@ impl Pictures {
             duration,
             rgb: None,
         };
-        while let Some(wanted) = self
-            .wanted
-            .get(self.served)
-            .filter(|wanted| wanted.time + half < time)
-        {
-            let (output, tick) = (wanted.output, wanted.tick);
+        while let Some(wanted) = self.wanted.get(self.served) {
+            let is_own = self.known.is_some();
+            if let (true, Some(stamp)) = (is_own, stamp) {
+                self.is_late |= wanted.frame.is_some_and(|frame| frame < stamp);
+                if wanted.frame != Some(stamp) {
+                    break;
+                }
+            } else if !is_early(wanted) {
+                break;
+            }
+            let output = &mut self.outputs[wanted.output];
             let serving = match &mut self.last {
+                _ if is_own => {
+                    output.before += u32::from(is_early(wanted));
+                    let is_end =
+                        self.known.as_ref().and_then(|known| known.times.last()) == stamp.as_ref();
+                    let end = shown.end(self.frame_time) - half;
+                    output.after += u32::from(is_end && wanted.time >= end);
+                    &mut shown
+                }
                 Some(last) => last,
                 None => {
-                    self.outputs[output].before += 1;
+                    output.before += 1;
                     &mut shown
                 }
             };
+            let size = (self.width, self.height, self.quarter_turns);
             serve(
                 serving,
-                &mut self.outputs[output],
-                tick,
+                &self.damage,
+                output,
+                wanted.tick,
                 &mut self.scaler,
-                (self.width, self.height, self.quarter_turns),
+                size,
             )?;
             self.served += 1;
         }
@@ -219,17 +423,19 @@ impl Pictures {
     pub(super) fn finish(mut self) -> std::result::Result<Vec<(usize, Span)>, String> {
         if !self.is_done() {
             let mut last = self.last.take().ok_or("no picture can be decoded")?;
-            let shown_for = if last.duration > 0.0 {
-                last.duration
-            } else {
-                self.frame_time
-            };
-            let end = last.time + shown_for - self.tick / 2.0;
+            let end = last.end(self.frame_time) - self.tick / 2.0;
             for wanted in &self.wanted[self.served..] {
                 let output = &mut self.outputs[wanted.output];
                 output.after += u32::from(wanted.time >= end);
                 let size = (self.width, self.height, self.quarter_turns);
-                serve(&mut last, output, wanted.tick, &mut self.scaler, size)?;
+                serve(
+                    &mut last,
+                    &self.damage,
+                    output,
+                    wanted.tick,
+                    &mut self.scaler,
+                    size,
+                )?;
             }
         }
         let is_turned = self.quarter_turns % 2 == 1;
@@ -257,6 +463,7 @@ impl Pictures {
 /// Writes a frame into its place; `size` is width and height as coded, and quarter turns.
 fn serve(
     shown: &mut Shown,
+    damage: &Damage,
     output: &mut Output,
     tick: usize,
     scaler: &mut Option<scaling::Context>,
@@ -265,10 +472,12 @@ fn serve(
     let rgb = match &mut shown.rgb {
         Some(rgb) => rgb,
         none => {
-            if shown.frame.is_corrupt() || shown.frame.has_decode_errors() {
-                return Err(format!("the picture at {:.3} s is damaged", shown.time));
+            if let Some((time, cause)) = damage.before(shown.time) {
+                return Err(format!("pictures at {time:.3} s: {cause}"));
             }
-            none.insert(upright(&shown.frame, scaler, size)?)
+            none.insert(measured(Part::Convert, || {
+                upright(&shown.frame, scaler, size)
+            })?)
         }
     };
     if output.bytes.is_empty() {

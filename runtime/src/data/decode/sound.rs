@@ -1,9 +1,10 @@
 //! The samples of one pass: decoded in order, mixed to one channel, resampled onto the grid of the file's clock.
 
 use super::container::Container;
-use super::{Span, is_pause, words};
+use super::{RUN_UP, Span, WORTH_A_SEEK, is_pause, words};
 use crate::data::source::{Request, Ticks};
 use crate::error::Result;
+use crate::parts::{Part, measured};
 use ff::ChannelLayout;
 use ff::format::{Sample, sample::Type};
 use ff::software::resampling;
@@ -16,20 +17,23 @@ use tch::{Device, Kind, Tensor};
 const JITTER: f64 = 0.0025;
 /// So much sound before and after a span, seconds, goes through the resampler with it: more than its filter is long.
 const MARGIN: f64 = 0.02;
-/// After a seek the first packets of a codec may be wrong; they must lie so much before the span, seconds.
-const WARM_UP: f64 = 0.1;
-
 /// Decodes sound and keeps what lies in the group's spans.
 pub(super) struct Sound {
     decoder: ff::codec::decoder::Audio,
     tick: f64,
     /// Samples per second out.
     rate: u32,
+    /// Packets that end by then are not decoded, seconds.
+    begin: f64,
     /// First and last position that is wanted on the grid of `rate`.
     span: (i64, i64),
     requests: Vec<(usize, i64, usize)>,
     heard: Option<Heard>,
     flow: Option<Flow>,
+    /// Whether a packet came, whether one went to the decoder, and whether the file is read from where a seek landed.
+    has_come: bool,
+    has_sent: bool,
+    sought: bool,
     is_late: bool,
     is_done: bool,
 }
@@ -66,6 +70,7 @@ impl Sound {
         container: &Container,
         requests: &[Request],
         group: &[usize],
+        sought: bool,
     ) -> Result<Self> {
         let track = container
             .audio()
@@ -107,10 +112,14 @@ impl Sound {
             decoder,
             tick: track.tick,
             rate,
+            begin: begin(container, start as f64 / f64::from(rate)),
             span: (start, end),
             requests: list,
             heard: None,
             flow: None,
+            has_come: false,
+            has_sent: false,
+            sought,
             is_late: false,
             is_done: false,
         })
@@ -121,18 +130,24 @@ impl Sound {
         self.is_done
     }
 
-    /// Whether anything was decoded.
+    /// Whether any sound came.
     pub(super) fn has_begun(&self) -> bool {
-        self.heard.is_some()
+        self.has_come
     }
 
-    /// Whether sound began too close to the first wanted sample to be right after a seek.
+    /// Whether a seek led behind the packets that the first wanted sample needs.
     pub(super) fn is_late(&self) -> bool {
         self.is_late
     }
 
     /// Decodes a packet; `None` at the end of the file.
     pub(super) fn take(&mut self, packet: Option<&ff::Packet>) -> std::result::Result<(), String> {
+        if let Some(packet) = packet
+            && !self.enter(packet)
+        {
+            return Ok(());
+        }
+        self.has_sent |= packet.is_some();
         let sent = match packet {
             Some(packet) => self.decoder.send_packet(packet),
             None => self.decoder.send_eof(),
@@ -160,6 +175,20 @@ impl Sound {
             self.is_done = true;
         }
         Ok(())
+    }
+
+    /// Whether the packet goes to the decoder. The first one that does is the same wherever the file is read from.
+    fn enter(&mut self, packet: &ff::Packet) -> bool {
+        let begin = self.begin;
+        let Some(units) = packet.pts().or(packet.dts()) else {
+            self.is_late |= self.sought && !self.has_come;
+            self.has_come = true;
+            return true;
+        };
+        let time = units as f64 * self.tick;
+        self.is_late |= self.sought && !self.has_come && time > begin;
+        self.has_come = true;
+        self.heard.is_some() || time + packet.duration().max(0) as f64 * self.tick > begin
     }
 
     /// A packet that cannot be decoded matters inside the span.
@@ -213,9 +242,6 @@ impl Sound {
             on_input(self.span.0) - margin,
             on_input(self.span.1) + margin,
         );
-        if self.heard.is_none() {
-            self.is_late = at as f64 > from as f64 - (WARM_UP - MARGIN) * f64::from(rate);
-        }
         let first = self.heard.map_or(at, |heard| heard.first);
         self.heard = Some(Heard {
             rate,
@@ -249,8 +275,10 @@ impl Sound {
 
     /// The samples of each request; zeros where there are none.
     pub(super) fn finish(self) -> std::result::Result<Vec<(usize, Span)>, String> {
-        let heard = self.heard.ok_or("no sound can be decoded")?;
-        let Some(flow) = self.flow else {
+        if self.heard.is_none() && (self.has_sent || !self.has_come) {
+            return Err("no sound can be decoded".to_owned());
+        }
+        let (Some(flow), Some(heard)) = (self.flow, self.heard) else {
             // All of it lies before the span.
             let silent = |&(request, _, samples): &(usize, i64, usize)| {
                 let wave = Tensor::zeros([samples as i64], (Kind::Float, Device::Cpu));
@@ -295,6 +323,16 @@ impl Sound {
             )
         };
         Ok(self.requests.iter().map(span).collect())
+    }
+}
+
+/// From where on the packets are decoded for sound that is wanted from `start` on, seconds. Near the start of the file they all
+/// are: some codecs fill in noise from a generator that begins there.
+pub(super) fn begin(container: &Container, start: f64) -> f64 {
+    if start - container.start() <= WORTH_A_SEEK {
+        f64::NEG_INFINITY
+    } else {
+        start - RUN_UP
     }
 }
 
@@ -365,7 +403,7 @@ impl Flow {
             .map_or(0, |delay| delay.output.max(0) as usize);
         let room = (frame.samples() as u64 * rate / u64::from(self.rate)) as usize + held + 64;
         let mut out = Audio::new(Sample::F32(Type::Packed), room, ChannelLayout::MONO);
-        self.resampler.run(frame, &mut out).map_err(words)?;
+        measured(Part::Resample, || self.resampler.run(frame, &mut out)).map_err(words)?;
         self.keep(&out);
         self.next += frame.samples() as i64;
         Ok(())

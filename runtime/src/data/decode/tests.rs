@@ -108,7 +108,7 @@ fn frames_are_those_shown_at_the_moment() {
         .into_iter()
         .chain([0.0, 0.04, 0.039_999, 9.5, 5.0])
     {
-        let spans = read(&clip("counter.mp4"), &[video(start, 8, 16)]).unwrap();
+        let spans = read(&clip("counter.mp4"), None, &[video(start, 8, 16)]).unwrap();
         let tick = 0.5 / 12_800.0;
         let expected: Vec<i64> = (0..8)
             .map(|k| ((start + f64::from(k) / 16.0 + tick) * 25.0).floor() as i64)
@@ -121,7 +121,7 @@ fn frames_are_those_shown_at_the_moment() {
 #[test]
 fn frames_of_a_variable_rate_are_those_shown_at_the_moment() {
     for start in places(15, 3.4) {
-        let spans = read(&clip("variable_rate.mp4"), &[video(start, 8, 16)]).unwrap();
+        let spans = read(&clip("variable_rate.mp4"), None, &[video(start, 8, 16)]).unwrap();
         let shown = |k: i32| {
             let number = ((start + f64::from(k) / 16.0 + 0.5 / 12_800.0) * 25.0).floor() as i64;
             if number % 3 == 1 { number - 1 } else { number }
@@ -137,7 +137,7 @@ fn frames_of_a_variable_rate_are_those_shown_at_the_moment() {
 #[test]
 fn sound_lies_on_the_sample() {
     for start in places(20, 8.0).into_iter().chain([0.0, 8.0]) {
-        let spans = read(&clip("counter.mp4"), &[audio(start, 32_000)]).unwrap();
+        let spans = read(&clip("counter.mp4"), None, &[audio(start, 32_000)]).unwrap();
         let (error, shift) = misfit(&wave(&spans[0]), start, 0.0);
         assert_eq!(shift, 0, "from {start}");
         // AAC at 48 kbit/s leaves 5 to 9 percent, the `ffmpeg` program's own conversion as much; one sample off is 8 to 30.
@@ -150,6 +150,7 @@ fn sound_lies_on_the_sample() {
 fn sound_that_starts_late_is_late() {
     let spans = read(
         &clip("late_sound.mkv"),
+        None,
         &[audio(0.0, 32_000), video(0.0, 8, 16), audio(1.3, 16_000)],
     )
     .unwrap();
@@ -183,9 +184,9 @@ fn many_requests_of_one_opening_equal_single_ones() {
         video(6.35, 12, 16),
     ];
     for name in ["counter.mp4", "late_sound.mkv"] {
-        let together = read(&clip(name), &requests).unwrap();
+        let together = read(&clip(name), None, &requests).unwrap();
         for (request, span) in requests.iter().zip(&together) {
-            let alone = &read(&clip(name), &[*request]).unwrap()[0];
+            let alone = &read(&clip(name), None, &[*request]).unwrap()[0];
             assert_eq!(
                 (alone.before, alone.after),
                 (span.before, span.after),
@@ -207,6 +208,7 @@ fn many_requests_of_one_opening_equal_single_ones() {
 fn ticks_outside_repeat_the_last_frame_and_are_silent() {
     let spans = read(
         &clip("counter.mp4"),
+        None,
         &[video(9.75, 8, 16), audio(9.5, 16_000), video(-0.25, 8, 16)],
     )
     .unwrap();
@@ -223,6 +225,7 @@ fn ticks_outside_repeat_the_last_frame_and_are_silent() {
     assert_eq!(spans[2].before, 4);
     let far = read(
         &clip("counter.mp4"),
+        None,
         &[video(60.0, 2, 16), audio(60.0, 100)],
     )
     .unwrap();
@@ -234,7 +237,7 @@ fn ticks_outside_repeat_the_last_frame_and_are_silent() {
 
 #[test]
 fn pictures_are_turned_upright() {
-    let spans = read(&clip("turned.mp4"), &[video(0.0, 2, 16)]).unwrap();
+    let spans = read(&clip("turned.mp4"), None, &[video(0.0, 2, 16)]).unwrap();
     let frames = frames(&spans[0]).to_kind(Dtype::Float);
     assert_eq!(frames.size(), [2, 64, 32, 3]);
     let mean = |y: i64, x: i64| {
@@ -250,7 +253,7 @@ fn pictures_are_turned_upright() {
 fn what_cannot_be_read_is_an_error_with_a_cause() {
     let folder = tempfile::tempdir().unwrap();
     let cause = |path: &Path, request| {
-        let error = read(path, &[request]).unwrap_err();
+        let error = read(path, None, &[request]).unwrap_err();
         assert!(matches!(error, Error::Decode { .. }), "{error}");
         crate::data::admission::cause(error)
     };
@@ -280,7 +283,7 @@ fn what_cannot_be_read_is_an_error_with_a_cause() {
     let whole = std::fs::read(clip("late_sound.mkv")).unwrap();
     let cut = folder.path().join("cut.mkv");
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
-    let spans = read(&cut, &[video(0.5, 2, 16), video(3.5, 2, 16)]).unwrap();
+    let spans = read(&cut, None, &[video(0.5, 2, 16), video(3.5, 2, 16)]).unwrap();
     assert_eq!((spans[0].after, spans[1].after), (0, 2));
 }
 
@@ -299,4 +302,109 @@ fn limits_are_those_of_the_time_stamps() {
     close(of("late_sound.mkv").video, 0.0, 4.0);
     close(of("late_sound.mkv").audio, 0.487, 3.5);
     assert_eq!(of("turned.mp4").audio, None);
+}
+
+#[test]
+fn all_routes_give_the_same_bits() {
+    for name in [
+        "counter.mp4",
+        "late_sound.mkv",
+        "variable_rate.mp4",
+        "turned.mp4",
+    ] {
+        let known = scan(&clip(name)).unwrap();
+        let frames = known.video.as_ref().unwrap();
+        assert!(frames.is_exact, "{name}");
+        for start in places(8, 10.5) {
+            let mut requests = vec![video(start - 0.3, 6, 16)];
+            if known.audio.is_some() {
+                requests.push(audio(start - 0.2, 9_000));
+            }
+            let spans = [
+                read(&clip(name), Some(&known), &requests).unwrap(),
+                read(&clip(name), None, &requests).unwrap(),
+                read_whole(&clip(name), &requests).unwrap(),
+                // A scan of another file: its word is not taken.
+                read(
+                    &clip(name),
+                    Some(&scan(&clip("variable_rate.mp4")).unwrap()),
+                    &requests,
+                )
+                .unwrap(),
+            ];
+            for other in &spans[1..] {
+                for (a, b) in spans[0].iter().zip(other) {
+                    let at = format!("{name} from {start}");
+                    assert_eq!((a.before, a.after), (b.before, b.after), "{at}");
+                    let (Ticks::Frames(a) | Ticks::Wave(a)) = &a.ticks;
+                    let (Ticks::Frames(b) | Ticks::Wave(b)) = &b.ticks;
+                    assert_eq!(a, b, "{at}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_scan_has_every_frame_and_reads_back() {
+    let known = scan(&clip("counter.mp4")).unwrap();
+    let frames = known.video.as_ref().unwrap();
+    assert_eq!((frames.times.len(), frames.keys[0]), (250, 0));
+    let apart = |pair: &[i64]| (pair[1] - pair[0]) as f64 * frames.tick();
+    assert!(
+        frames
+            .times
+            .windows(2)
+            .all(|pair| (apart(pair) - 0.04).abs() < 1e-9)
+    );
+    for name in ["counter.mp4", "late_sound.mkv", "variable_rate.mp4"] {
+        let known = scan(&clip(name)).unwrap();
+        let bytes = known.to_bytes();
+        assert!(bytes.len() < 400, "{name}: {} bytes", bytes.len());
+        assert_eq!(Scan::from_bytes(&bytes), Some(known), "{name}");
+        // Any bytes may come in.
+        for at in 0..bytes.len() {
+            assert_eq!(Scan::from_bytes(&bytes[..at]), None, "{name} cut at {at}");
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bent = bytes.clone();
+                bent[at] = value;
+                let _ = Scan::from_bytes(&bent);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let cause = |path: &Path| crate::data::admission::cause(scan(path).unwrap_err());
+    let named = folder.path().join("folder.mp4");
+    std::fs::create_dir(&named).unwrap();
+    assert_eq!(cause(&named), "it is a folder, no file");
+    let empty = folder.path().join("empty.mp4");
+    std::fs::write(&empty, "").unwrap();
+    assert_eq!(
+        cause(&empty),
+        "the data are damaged, or not those of a media file"
+    );
+    // Ten gigabytes of nothing, and some with the first bytes of a film.
+    let head = std::fs::read(clip("counter.mp4")).unwrap()[..64].to_vec();
+    for (name, first) in [("sparse.avi", &[][..]), ("sparse.mp4", &head[..])] {
+        let sparse = folder.path().join(name);
+        std::fs::write(&sparse, first).unwrap();
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(&sparse)
+            .unwrap();
+        file.set_len(10 << 30).unwrap();
+        assert!(!cause(&sparse).is_empty());
+    }
+    #[cfg(unix)]
+    {
+        let ring = folder.path().join("ring.mp4");
+        std::os::unix::fs::symlink(&ring, &ring).unwrap();
+        assert!(cause(&ring).contains("symbolic links"), "{}", cause(&ring));
+        let device = Path::new("/dev/zero");
+        assert_eq!(cause(device), "it is a pipe or a device, no file");
+    }
 }

@@ -1,4 +1,4 @@
-//! The first look at files: their headers are read, nothing is decoded.
+//! The first look at files: their headers and the time stamps of their packets are read, nothing is decoded.
 
 use super::journal::{self, Journal};
 use super::known::{Coded, Columns, Known};
@@ -45,7 +45,7 @@ pub(super) fn look(
     Ok(())
 }
 
-/// What the headers of a file say.
+/// What the headers and the packets of a file say.
 fn look_at(path: &Path) -> (Known, Coded) {
     let pace = Pace::new();
     let container = match Container::open(path, &pace) {
@@ -53,7 +53,8 @@ fn look_at(path: &Path) -> (Known, Coded) {
         Err(error) => return (Err(cause(error)), Coded::default()),
     };
     let coded = coded(&container);
-    (container.limits(&pace).map_err(cause), coded)
+    let streams = container.scan(&pace).map(|scan| scan.streams());
+    (streams.map_err(cause), coded)
 }
 
 fn coded(container: &Container) -> Coded {

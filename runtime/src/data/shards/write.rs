@@ -365,7 +365,7 @@ fn pictures(path: &Path, times: &[f64], quality: &Quality, encoded: &mut Encoded
             fps: Exact::whole(1),
         };
         let requests: Vec<Request> = now.iter().map(moment).collect();
-        let spans = decode::read(path, &requests)?;
+        let spans = decode::read(path, None, &requests)?;
         for (time, span) in now.iter().zip(spans) {
             let Ticks::Frames(frame) = span.ticks else {
                 unreachable!("decode: a request is answered in its own kind")
@@ -428,7 +428,7 @@ fn sound(path: &Path, first: i64, samples: u64, rate: Exact) -> Result<Vec<i16>>
             samples: now,
             rate,
         };
-        let Some(span) = decode::read(path, &[request])?.pop() else {
+        let Some(span) = decode::read(path, None, &[request])?.pop() else {
             break;
         };
         let Ticks::Wave(wave) = span.ticks else {

@@ -105,11 +105,9 @@ pub fn load_cuda() -> Result<(), TchError> {
 
 /// A new f32 tensor of this shape on the CPU, with the values that `fill` writes over zeros.
 pub fn filled<const N: usize>(shape: [i64; N], fill: impl FnOnce(&mut [f32])) -> Tensor {
-    let tensor = Tensor::zeros(shape, (Kind::Float, Device::Cpu));
-    let count = tensor.numel();
-    if count > 0 {
-        // SAFETY: the tensor is contiguous, of f32, on the CPU, and has `count` of them. Nothing else knows it until this function returns.
-        fill(unsafe { slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), count) });
+    let mut tensor = Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+    if tensor.numel() > 0 {
+        fill(floats_of(&mut tensor));
     }
     tensor
 }
@@ -306,17 +304,40 @@ impl Map {
 /// Where the tensor is not contiguous bytes on the CPU.
 pub fn bytes_of(tensor: &mut Tensor) -> &mut [u8] {
     assert!(
-        tensor.kind() == tch::Kind::Uint8
-            && tensor.device() == tch::Device::Cpu
-            && tensor.is_contiguous(),
+        is_plain(tensor, Kind::Uint8),
         "bytes of a contiguous tensor on the CPU"
     );
-    let bytes = tensor.numel();
-    if bytes == 0 {
-        return &mut [];
-    }
     // SAFETY: so many bytes belong to the tensor, which is borrowed for as long as they are.
-    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), bytes) }
+    unsafe { values_of(tensor) }
+}
+
+/// The values of a fresh f32 tensor on the CPU, to be filled.
+///
+/// # Panics
+/// Where the tensor is not contiguous f32 on the CPU.
+pub fn floats_of(tensor: &mut Tensor) -> &mut [f32] {
+    assert!(
+        is_plain(tensor, Kind::Float),
+        "values of a contiguous tensor on the CPU"
+    );
+    // SAFETY: as above.
+    unsafe { values_of(tensor) }
+}
+
+fn is_plain(tensor: &Tensor, kind: Kind) -> bool {
+    tensor.kind() == kind && tensor.device() == Device::Cpu && tensor.is_contiguous()
+}
+
+/// All values of a contiguous tensor on the CPU.
+///
+/// # Safety
+/// The tensor holds values of type `T`.
+unsafe fn values_of<T>(tensor: &mut Tensor) -> &mut [T] {
+    match tensor.numel() {
+        0 => &mut [],
+        // SAFETY: as the caller says, and they belong to the tensor, which is borrowed for as long as they are.
+        count => unsafe { slice::from_raw_parts_mut(tensor.data_ptr().cast(), count) },
+    }
 }
 
 /// The most bytes that FFmpeg may ask for at once: above what a picture of 8192 x 8192 takes, below what harms a machine.

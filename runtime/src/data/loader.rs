@@ -7,7 +7,7 @@
 
 use super::admission::{Admission, Tally, cause, name_of, short_of};
 use super::batch::{Batch, Batches};
-use super::decoded::{Decoded, Spans};
+use super::decoded::{self, Decoded, Spans};
 use super::order::Order;
 use super::ordered::{Gauge, Ordered};
 use super::reading::Reading;
@@ -15,7 +15,6 @@ use super::sampler::Sampler;
 use super::source::{ClipSource, Ticks};
 use crate::augment::Key;
 use crate::error::{Error, Result};
-use crate::parts::{Part, measured};
 use compiler::plan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -278,10 +277,9 @@ impl Batches for Loader {
                 views.entry(view).or_default().push(tensor);
             }
         }
-        let join = |tensors: Vec<Tensor>| measured(Part::Copy, || Tensor::cat(&tensors, 0));
         let views: BTreeMap<_, _> = views
             .into_iter()
-            .map(|(view, all)| (view, join(all)))
+            .map(|(view, all)| (view, decoded::cat(&all)))
             .collect();
         let bytes = |view: &Tensor| (view.numel() * view.kind().elt_size_in_bytes()) as u64;
         self.fit(views.values().map(bytes).sum());

@@ -7,7 +7,7 @@ use crate::data::manifest::rows::{Rows, State};
 use crate::data::short;
 use crate::data::source::{ClipSource, Request, Span, Streams, Ticks};
 use crate::error::{Error, Result};
-use crate::ffi::bytes_of;
+use crate::ffi::{bytes_of, floats_of};
 use crate::parts::{Part, measured};
 use compiler::hir::{self, Short};
 use compiler::units::Exact;
@@ -301,7 +301,7 @@ impl Shards {
         let until = start.saturating_add(i64::from(samples));
         let before = (first.min(until) - start).max(0) as u32;
         let after = (until - end.max(start)).max(0) as u32;
-        let mut wave = vec![0f32; samples as usize];
+        let mut wave = Tensor::zeros([i64::from(samples)], (Kind::Float, Device::Cpu));
         let (from, to) = (start.max(first), until.min(end));
         if from < to {
             // Whole seconds are read, for each has its checksum.
@@ -321,7 +321,7 @@ impl Shards {
                 measured(Part::Convert, || {
                     let bytes = &bytes[((from - base) * 2) as usize..((to - base) * 2) as usize];
                     let offset = (from as i64 + first - start) as usize;
-                    let out = &mut wave[offset..offset + (to - from) as usize];
+                    let out = &mut floats_of(&mut wave)[offset..offset + (to - from) as usize];
                     for (value, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
                         *value = f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32768.0;
                     }
@@ -330,7 +330,7 @@ impl Shards {
             })?;
         }
         Ok(Span {
-            ticks: Ticks::Wave(Tensor::from_slice(&wave)),
+            ticks: Ticks::Wave(wave),
             before,
             after,
         })

@@ -344,6 +344,10 @@ struct Version {
 }
 
 impl ClipSource for Shards {
+    fn kind(&self) -> &'static str {
+        "shards"
+    }
+
     fn len(&self) -> usize {
         self.index.len()
     }

@@ -82,8 +82,10 @@ impl ClipSource for Files {
         let streams = self.streams(clip)?;
         let path = self.index.manifest.path(clip);
         self.is_unchanged(clip, &path)?;
+        let scan = self.index.columns.scan(clip);
+        let scan = scan.and_then(|bytes| decode::Scan::from_bytes(&bytes));
         short::read(self.short, &streams, requests, &path, |requests| {
-            decode::read(&path, None, requests)
+            decode::read(&path, scan.as_ref(), requests)
         })
     }
 

@@ -487,8 +487,8 @@ fn serve(
     Ok(())
 }
 
-/// A frame as RGB of the stream's size, turned as its display matrix says. Colours by swscale's defaults (BT.601), as the
-/// released code has them.
+/// A frame as RGB of the stream's size, turned as its display matrix says. Colours by swscale's defaults (BT.601, each from the nearest
+/// sample), which are those of the released code: more accurate rounding would be other values, and nine times the work.
 fn upright(
     frame: &Video,
     scaler: &mut Option<scaling::Context>,
@@ -500,9 +500,7 @@ fn upright(
         (known.format, known.width, known.height) == input
     };
     if !scaler.as_ref().is_some_and(fits) {
-        let flags = scaling::Flags::BILINEAR
-            | scaling::Flags::ACCURATE_RND
-            | scaling::Flags::FULL_CHR_H_INT;
+        let flags = scaling::Flags::BILINEAR;
         let fresh = scaling::Context::get(
             input.0,
             input.1,

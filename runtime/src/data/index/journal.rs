@@ -2,7 +2,8 @@
 //!
 //! A line that cannot be read, such as the last of a process that was ended, is ignored.
 
-use super::known::{Coded, Columns, Known};
+use super::known::{Coded, Columns};
+use super::look::Looked;
 use super::plain;
 use crate::data::manifest::Manifest;
 use crate::data::manifest::rows::State;
@@ -30,6 +31,8 @@ struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     coded: (String, u16, u16, f32, String, u32, u16),
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scan: Vec<u8>,
 }
 
 /// A journal to which lines are added.
@@ -64,8 +67,9 @@ impl Journal {
     }
 
     /// Adds what was found in a file.
-    pub fn add(&mut self, file: &str, state: State, known: &Known, coded: &Coded) -> Result<()> {
+    pub fn add(&mut self, file: &str, state: State, looked: &Looked) -> Result<()> {
         let pair = |limits: Limits| (limits.start, limits.end);
+        let Looked { known, coded, scan } = looked;
         let streams = known.as_ref().ok();
         let coded = coded.clone();
         let line = Line {
@@ -84,6 +88,7 @@ impl Journal {
                 coded.rate,
                 coded.channels,
             ),
+            scan: scan.clone(),
         };
         let mut text = serde_json::to_vec(&line).expect("a line is plain data");
         text.push(b'\n');
@@ -137,6 +142,9 @@ pub(super) fn replay(path: &Path, manifest: &Manifest, columns: &mut Columns) {
             channels,
         };
         columns.note(row, &known, &coded);
+        if !line.scan.is_empty() {
+            columns.scans.put(row, line.scan);
+        }
     }
 }
 

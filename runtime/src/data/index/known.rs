@@ -1,5 +1,6 @@
 //! What is known of each file of a data set, in flat columns: when its streams begin and end, how they are coded, or what is wrong.
 
+use super::scans::Scans;
 use crate::data::source::{Limits, Streams};
 use std::collections::BTreeMap;
 
@@ -50,6 +51,8 @@ pub struct Columns {
     /// Names of codecs, and causes of failures, each once.
     pub(super) words: Vec<String>,
     pub(super) known_words: BTreeMap<String, u32>,
+    /// What the packets say of each file.
+    pub(super) scans: Scans,
 }
 
 impl Columns {
@@ -140,6 +143,9 @@ impl Columns {
     pub fn copy(&mut self, row: usize, from: &Self, at: usize) {
         let known = from.known(at);
         self.note(row, &known, &from.coded(at));
+        if let Some(scan) = from.scan(at) {
+            self.scans.put(row, scan);
+        }
         if from.is_quarantined(at)
             && let Err(cause) = &known
         {
@@ -167,6 +173,11 @@ impl Columns {
             video: limits(from, to),
             audio: limits(first, last),
         }
+    }
+
+    /// What the packets of a file say, as [`super::scans`] keeps it; `None` where that is not known.
+    pub fn scan(&self, row: usize) -> Option<Vec<u8>> {
+        self.scans.get(row)
     }
 
     /// How the streams of a file are coded.

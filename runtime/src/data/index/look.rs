@@ -35,10 +35,13 @@ pub(super) fn look(
     let found = Ordered::new(0..count as u64, threads, 16 * threads.max(1), move |at| {
         look_at(&paths[at as usize])
     });
-    for (done, (&row, (known, coded))) in (1..).zip(new.iter().zip(found)) {
-        columns.note(row, &known, &coded);
+    for (done, (&row, looked)) in (1..).zip(new.iter().zip(found)) {
+        columns.note(row, &looked.known, &looked.coded);
         if let Some(journal) = &mut journal {
-            journal.add(manifest.file(row), manifest.rows.state(row), &known, &coded)?;
+            journal.add(manifest.file(row), manifest.rows.state(row), &looked)?;
+        }
+        if !looked.scan.is_empty() {
+            columns.scans.put(row, looked.scan);
         }
         progress(done, count);
     }
@@ -46,15 +49,40 @@ pub(super) fn look(
 }
 
 /// What the headers and the packets of a file say.
-fn look_at(path: &Path) -> (Known, Coded) {
+pub(super) struct Looked {
+    /// Its streams, or why it cannot be opened.
+    pub known: Known,
+    /// How they are coded.
+    pub coded: Coded,
+    /// The packets in bytes; none where it cannot be opened.
+    pub scan: Vec<u8>,
+}
+
+fn look_at(path: &Path) -> Looked {
     let pace = Pace::new();
     let container = match Container::open(path, &pace) {
         Ok(container) => container,
-        Err(error) => return (Err(cause(error)), Coded::default()),
+        Err(error) => {
+            return Looked {
+                known: Err(cause(error)),
+                coded: Coded::default(),
+                scan: Vec::new(),
+            };
+        }
     };
     let coded = coded(&container);
-    let streams = container.scan(&pace).map(|scan| scan.streams());
-    (streams.map_err(cause), coded)
+    match container.scan(&pace) {
+        Ok(scan) => Looked {
+            known: Ok(scan.streams()),
+            coded,
+            scan: scan.to_bytes(),
+        },
+        Err(error) => Looked {
+            known: Err(cause(error)),
+            coded,
+            scan: Vec::new(),
+        },
+    }
 }
 
 fn coded(container: &Container) -> Coded {

@@ -1,4 +1,5 @@
-//! The index of a data set, kept in the cache folder: its manifest, and of each file when its streams begin and end.
+//! The index of a data set, kept in the cache folder: its manifest, and of each file when its streams begin and end, how they are
+//! coded, and what its packets say, which makes seeks exact.
 //!
 //! A set is listed and its files are looked at for size and time of change whenever it is opened, as long as it has no more than
 //! [`LOOKED_AT`] files. A larger one is taken from its index where no list and no folder of it has changed; that a file in it was
@@ -12,6 +13,7 @@ mod known;
 #[cfg(feature = "media")]
 mod look;
 mod quarantine;
+mod scans;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ use crate::error::Result;
 use compiler::hir;
 use records::say;
 use records::site::{DataRoot, Layout, Site};
+use scans::Scans;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -146,9 +149,9 @@ pub fn open(
 ) -> Result<Index> {
     let root = site.root(wanted.name())?;
     let mut kept = None;
-    if let Some((header, rows, mut reader)) = stored(&wanted, root, site) {
+    if let Some((header, rows, reader)) = stored(&wanted, root, site) {
         let path = path_of(&wanted, root, site);
-        match columns(&mut reader, &header, rows.len()) {
+        match columns(reader, &header, rows.len()) {
             Ok(columns) if !anew && rows.len() > LOOKED_AT && header.is_current() => {
                 let fingerprint = header.fingerprint.clone();
                 return Ok(with_quarantine(
@@ -274,8 +277,8 @@ fn siblings(wanted: &Wanted, root: &DataRoot, site: &Site) -> Vec<(Rows, Columns
         key.is_some_and(|key| key.len() == 8) && Some(path) != own.as_ref()
     };
     let read = |path: PathBuf| {
-        let (header, rows, mut reader) = begin(&path).ok()?;
-        let columns = columns(&mut reader, &header, rows.len()).ok()?;
+        let (header, rows, reader) = begin(&path).ok()?;
+        let columns = columns(reader, &header, rows.len()).ok()?;
         (header.root == root.root).then_some((rows, columns))
     };
     paths.filter(is_sibling).filter_map(read).collect()
@@ -300,11 +303,11 @@ fn begin(path: &Path) -> std::result::Result<(Header, Rows, Reader), Unusable> {
 }
 
 fn columns(
-    reader: &mut Reader,
+    mut reader: Reader,
     header: &Header,
     rows: usize,
 ) -> std::result::Result<Columns, Unusable> {
-    let columns = Columns {
+    let mut columns = Columns {
         seen: reader.column()?,
         limits: [
             reader.column()?,
@@ -320,10 +323,14 @@ fn columns(
         channels: reader.column()?,
         known_words: header.words.iter().cloned().zip(0..).collect(),
         words: header.words.clone(),
+        scans: Scans::default(),
     };
-    if !columns.fits(rows) {
+    let ends: Vec<u64> = reader.column()?;
+    let (file, start, length) = reader.rest()?;
+    if !columns.fits(rows) || ends.len() != rows || ends.last().is_some_and(|end| *end != length) {
         return Err(Unusable::Because("it is damaged".to_owned()));
     }
+    columns.scans = Scans::stored(file, start, ends);
     Ok(columns)
 }
 
@@ -364,6 +371,9 @@ fn store(path: &Path, manifest: &Manifest, columns: &Columns, fingerprint: &str)
     writer.column(&columns.fps)?;
     writer.column(&columns.rates)?;
     writer.column(&columns.channels)?;
+    let (ends, scans) = columns.scans.columns(rows.len());
+    writer.column(&ends)?;
+    writer.column(&scans)?;
     writer.finish()
 }
 

@@ -5,12 +5,12 @@
 
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"ccindex\n";
 /// Grows with every change of what is kept.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 const HASH: usize = 16;
 
 /// Why a file is no index of this version.
@@ -183,6 +183,20 @@ impl Reader {
             return Err(Unusable::Because("it is damaged".to_owned()));
         }
         C::read(bytes).ok_or_else(|| Unusable::Because("it is damaged".to_owned()))
+    }
+
+    /// The last column, left where it is: the file, where the column begins in it, and its bytes. Its hash is not compared.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn rest(mut self) -> std::result::Result<(File, u64, u64), Unusable> {
+        let length = u64::from_le_bytes(self.array()?);
+        let _: [u8; HASH] = self.array()?;
+        let start = self.file.stream_position().map_err(damaged)?;
+        if length > self.left {
+            return Err(Unusable::Because("it is cut off".to_owned()));
+        }
+        Ok((self.file.into_inner(), start, length))
     }
 
     fn array<const N: usize>(&mut self) -> std::result::Result<[u8; N], Unusable> {

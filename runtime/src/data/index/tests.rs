@@ -92,7 +92,7 @@ fn an_index_that_is_damaged_or_of_another_version_is_made_anew() {
     let mut other = bytes.clone();
     other[8] += 1;
     let mut flipped = bytes.clone();
-    *flipped.last_mut().unwrap() ^= 1;
+    flipped[bytes.len() / 2] ^= 1;
     let mut endless = bytes.clone();
     endless[12..20].copy_from_slice(&u64::MAX.to_le_bytes());
     for bad in [
@@ -114,6 +114,21 @@ fn an_index_that_is_damaged_or_of_another_version_is_made_anew() {
 }
 
 #[test]
+fn scans_are_kept_and_one_that_is_damaged_is_not_known() {
+    let (_folder, site, set) = sounds();
+    let scan = opened(&set, &site).columns.scan(0);
+    let read = crate::data::decode::Scan::from_bytes(&scan.clone().unwrap()).unwrap();
+    assert_eq!(Ok(read.streams()), opened(&set, &site).columns.known(0));
+    assert_eq!(opened(&set, &site).columns.scan(0), scan);
+    let path = path(&set, &site);
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let index = opened(&set, &site);
+    assert_eq!((index.opened, index.columns.scan(0)), (0, None));
+}
+
+#[test]
 fn an_interrupted_look_goes_on_from_its_journal() {
     let (folder, site, set) = sounds();
     let read = Manifest::read(&set, site.root("my set").unwrap()).unwrap();
@@ -126,17 +141,19 @@ fn an_interrupted_look_goes_on_from_its_journal() {
             end: 7.0,
         }),
     };
-    let coded = super::Coded::default();
+    let looked = super::look::Looked {
+        known: Ok(streams),
+        coded: super::Coded::default(),
+        scan: vec![1, 2, 3],
+    };
     writer
-        .add(read.file(0), read.rows.state(0), &Ok(streams), &coded)
+        .add(read.file(0), read.rows.state(0), &looked)
         .unwrap();
     let stale = State {
         bytes: 1,
         changed: 1,
     };
-    writer
-        .add(read.file(1), stale, &Ok(streams), &coded)
-        .unwrap();
+    writer.add(read.file(1), stale, &looked).unwrap();
     drop(writer);
     let mut torn = std::fs::read(&part).unwrap();
     torn.extend_from_slice(b"{\"file\": \"dog/tw");
@@ -147,6 +164,7 @@ fn an_interrupted_look_goes_on_from_its_journal() {
         Ok(streams),
         "the line of the journal is used"
     );
+    assert_eq!(index.columns.scan(0), Some(vec![1, 2, 3]));
     assert!(
         index.columns.known(1).is_err(),
         "that of a file that changed is not"

@@ -56,7 +56,7 @@ pub fn check_data(arguments: &Arguments) -> Result<ExitCode, Error> {
         index::quarantine(&site, name, &list)?;
         if !list.is_empty() && site.cache.is_some() {
             say(&format!(
-                "data set `{name}`: {} files are in quarantine: runs count them as unreadable until they change",
+                "data set `{name}`: in quarantine: {}; runs count these as unreadable until they change",
                 list.len()
             ));
         }

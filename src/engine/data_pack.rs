@@ -91,7 +91,7 @@ pub fn pack(arguments: &Arguments) -> Result<ExitCode, Error> {
     let header = &packed.header;
     let bytes: u64 = header.shards.iter().map(|shard| shard.bytes).sum();
     let mut text = format!(
-        "{} of {all} clips in {} shards ({} kept), {:.1} MB\n",
+        "clips packed: {} of {all}; shards: {}, of them kept: {}; {:.1} MB\n",
         all - header.unreadable.len() as u64,
         header.shards.len(),
         packed.kept,

@@ -18,6 +18,8 @@
 //! landed, so that the same request gives the same bits by every route: with a [`Scan`], by trial, from the start of the file.
 
 mod container;
+#[cfg(test)]
+mod exact;
 mod pictures;
 mod scan;
 mod sound;

@@ -13,7 +13,7 @@ fn clip(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn video(start: f64, frames: u32, fps: i128) -> Request {
+pub(super) fn video(start: f64, frames: u32, fps: i128) -> Request {
     Request::Video {
         start,
         frames,
@@ -21,7 +21,7 @@ fn video(start: f64, frames: u32, fps: i128) -> Request {
     }
 }
 
-fn audio(start: f64, samples: u32) -> Request {
+pub(super) fn audio(start: f64, samples: u32) -> Request {
     Request::Audio {
         start,
         samples,
@@ -36,7 +36,7 @@ fn frames(span: &Span) -> &Tensor {
     }
 }
 
-fn wave(span: &Span) -> Vec<f32> {
+pub(super) fn wave(span: &Span) -> Vec<f32> {
     match &span.ticks {
         Ticks::Wave(wave) => wave.try_into().unwrap(),
         Ticks::Frames(_) => panic!("pictures where sound was asked for"),
@@ -44,7 +44,7 @@ fn wave(span: &Span) -> Vec<f32> {
 }
 
 /// The number that each frame shows: bit `b` is the square in column `b % 4`, row `b / 4`.
-fn numbers(span: &Span) -> Vec<i64> {
+pub(super) fn numbers(span: &Span) -> Vec<i64> {
     let frames = frames(span).to_kind(Dtype::Float);
     assert_eq!(frames.size()[1..], [32, 64, 3]);
     let number = |frame: i64| {
@@ -91,7 +91,7 @@ fn misfit(wave: &[f32], start: f64, begin: f64) -> (f64, i64) {
 }
 
 /// A small generator for places to read at.
-fn places(n: usize, until: f64) -> Vec<f64> {
+pub(super) fn places(n: usize, until: f64) -> Vec<f64> {
     let next = |state: &mut u64| {
         *state = state
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -433,3 +433,25 @@ fn ogg_opus_alone() {
     let opus = tone("libopus", PACKED, 48_000, 1);
     check("o.ogg", &clip("ogg", None, Some(opus)), CODED);
 }
+
+#[test]
+fn mpegts_h264_and_aac_from_an_hour_on() {
+    let aac = tone("aac", PLANES, 48_000, 2);
+    let clip = later(clip("mpegts", Some(h264()), Some(aac)), 3_600);
+    check("h.ts", &clip, CODED);
+}
+
+#[test]
+fn matroska_variable_rate_and_early_sound() {
+    let pictures = Pictures {
+        times: uneven(),
+        unit: 1000,
+        ..h264()
+    };
+    let early = Tone {
+        start: -0.6,
+        ..tone("pcm_s16le", PACKED, 48_000, 2)
+    };
+    let clip = later(clip("matroska", Some(pictures), Some(early)), 1);
+    check("early.mkv", &clip, ROUNDED);
+}

@@ -41,8 +41,9 @@ pub struct Tone {
     pub rate: i32,
     pub channels: i32,
     pub bit_rate: usize,
-    /// When it begins, and how long it is, seconds.
+    /// When it begins, by how much its container's clock puts that off, and how long it is, seconds.
     pub start: f64,
+    pub lag: f64,
     pub seconds: f64,
 }
 

@@ -105,7 +105,7 @@ fn check(name: &str, clip: &Clip, bar: Bar) {
     let sound = clip
         .tone
         .as_ref()
-        .map(|tone| (tone, Known::new(tone.start, tone.seconds)));
+        .map(|tone| (tone, Known::new(tone.start + tone.lag, tone.seconds)));
     let places = places(3 * READINGS, 1.0);
     for draw in places.chunks(3) {
         let mut requests = Vec::new();
@@ -176,6 +176,7 @@ fn tone(codec: &'static str, format: Sample, rate: i32, channels: i32) -> Tone {
         channels,
         bit_rate: 64_000 * channels as usize,
         start: 0.0,
+        lag: 0.0,
         seconds: 7.0,
     }
 }
@@ -454,4 +455,14 @@ fn matroska_variable_rate_and_early_sound() {
     };
     let clip = later(clip("matroska", Some(pictures), Some(early)), 1);
     check("early.mkv", &clip, ROUNDED);
+}
+
+#[test]
+fn mp3_alone() {
+    // The clock of an MP3 file begins with the encoder's delay: 576 samples of its own and 529 of the decoder's.
+    let mp3 = Tone {
+        lag: 1105.0 / 44_100.0,
+        ..tone("libmp3lame", PLANES, 44_100, 2)
+    };
+    check("m.mp3", &clip("mp3", None, Some(mp3)), CODED);
 }

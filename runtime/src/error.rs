@@ -100,6 +100,16 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// What the system says when `action` (`read`, `write`, `create`) fails at `path`.
+    pub fn io(action: &'static str, path: &std::path::Path) -> impl Fn(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |cause| Self::Io {
+            action,
+            path: path.clone(),
+            cause,
+        }
+    }
+
     /// What to do about it; `None` where the message says it.
     pub fn help(&self) -> Option<String> {
         match self {

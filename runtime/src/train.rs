@@ -174,11 +174,7 @@ fn losses(metrics: &Path) -> Result<Vec<serde_json::Number>> {
     struct Line {
         loss: serde_json::Number,
     }
-    let text = std::fs::read_to_string(metrics).map_err(|cause| Error::Io {
-        action: "read",
-        path: metrics.to_owned(),
-        cause,
-    })?;
+    let text = std::fs::read_to_string(metrics).map_err(Error::io("read", metrics))?;
     // A line that cannot be read is one that was not recorded, and so are those behind it.
     let lines = text
         .lines()
@@ -346,11 +342,7 @@ impl Metrics {
         let written = written
             .and_then(|()| self.file.write_all(b"\n"))
             .and_then(|()| self.file.flush());
-        written.map_err(|cause| Error::Io {
-            action: "write",
-            path: self.path.clone(),
-            cause,
-        })
+        written.map_err(Error::io("write", &self.path))
     }
 
     fn finish(self) -> Result<()> {

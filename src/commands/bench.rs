@@ -8,10 +8,10 @@ use compiler::passes;
 use compiler::plan;
 
 use super::graph::meant;
-use super::named::{self, Found, Meaning};
+use super::named;
 use super::{profile, site_and_runs};
 use crate::cli::{Bench, BenchData, UpTo};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::handover;
 use crate::load::Reading;
 use crate::render::Format;
@@ -32,23 +32,8 @@ fn data(arguments: &BenchData) -> Result<()> {
     let (read, name) = meant(&arguments.what, arguments.row.as_deref(), reading)?;
     read.compiled.print_warnings();
     let texts = Texts::read(&read.compiled.sources);
-    let Found {
-        name,
-        meaning,
-        path,
-    } = named::find(&read, &texts, &name)?;
-    let experiment = match (meaning, path) {
-        (Meaning::Experiment(experiment), None) => experiment,
-        (Meaning::Table(table), _) => return Err(named::several(&read, table)),
-        (Meaning::Experiment(_), Some(_)) | (Meaning::Declaration(..), _) => {
-            let what = &arguments.what;
-            let message =
-                format!("`{what}` is no pretraining and no row, and only these have batches");
-            return Err(
-                Failure::misuse(message).help("name one: `FILE.cc:NAME` or `FILE.cc:TABLE:ROW`")
-            );
-        }
-    };
+    let asked = (arguments.what.as_str(), "have batches");
+    let (name, experiment) = named::one_experiment(&read, &texts, &name, asked)?;
     let work = plan::Pretrain {
         settings: Arc::new(experiment.pretrain.clone()),
         steps: Arc::new(passes::build(experiment.pretrain).0.steps()),

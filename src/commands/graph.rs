@@ -4,7 +4,7 @@ use compiler::graph;
 use compiler::origins::Texts;
 use compiler::passes::{self, Pass};
 
-use super::named::{self, Asked, Found, Meaning, Read};
+use super::named::{self, Asked, Read};
 use super::{profile, rows};
 use crate::cli::{Graph, GraphFormat};
 use crate::failure::{Failure, Result};
@@ -25,23 +25,8 @@ pub fn graph(arguments: &Graph) -> Result<()> {
     let (read, name) = meant(&arguments.what, arguments.row.as_deref(), reading)?;
     read.compiled.print_warnings();
     let texts = Texts::read(&read.compiled.sources);
-    let Found {
-        name,
-        meaning,
-        path,
-    } = named::find(&read, &texts, &name)?;
-    let experiment = match (meaning, path) {
-        (Meaning::Experiment(experiment), None) => experiment,
-        (Meaning::Table(table), _) => return Err(named::several(&read, table)),
-        (Meaning::Experiment(_), Some(_)) | (Meaning::Declaration(..), _) => {
-            let what = &arguments.what;
-            let message =
-                format!("`{what}` is no pretraining and no row, and only these have a step");
-            return Err(
-                Failure::misuse(message).help("name one: `FILE.cc:NAME` or `FILE.cc:TABLE:ROW`")
-            );
-        }
-    };
+    let asked = (arguments.what.as_str(), "have a step");
+    let (name, experiment) = named::one_experiment(&read, &texts, &name, asked)?;
     let pretrain = experiment.pretrain;
     let (step, log) = passes::build_written(pretrain, experiment.written, &passes);
     let text = match (arguments.format, arguments.why) {

@@ -270,6 +270,29 @@ pub fn experiment<'p>(program: &'p Program, name: &str) -> Option<(String, Exper
     Some((format!("{}:{}", table.name, row.number), experiment))
 }
 
+/// The pretraining or row that `name` means, and how commands write it. Where it means something else: `what` was typed, and `only`
+/// says what a pretraining or a row alone has.
+pub fn one_experiment<'r>(
+    read: &'r Read,
+    texts: &'r Texts<'r>,
+    name: &'r str,
+    (what, only): (&str, &str),
+) -> Result<(String, Experiment<'r>)> {
+    let Found {
+        name,
+        meaning,
+        path,
+    } = find(read, texts, name)?;
+    match (meaning, path) {
+        (Meaning::Experiment(experiment), None) => Ok((name, experiment)),
+        (Meaning::Table(table), _) => Err(several(read, table)),
+        (Meaning::Experiment(_), Some(_)) | (Meaning::Declaration(..), _) => {
+            let message = format!("`{what}` is no pretraining and no row, and only these {only}");
+            Err(Failure::misuse(message).help("name one: `FILE.cc:NAME` or `FILE.cc:TABLE:ROW`"))
+        }
+    }
+}
+
 /// The kind and name of all that a file declares beside its tables.
 pub fn declared<'r>(read: &'r Read, texts: &'r Texts<'_>) -> Vec<(&'r str, &'r str)> {
     let is_table = |kind: Kind| matches!(kind, Kind::Table | Kind::Figure);

@@ -40,11 +40,10 @@ pub fn bench_data(arguments: &Arguments) -> Result<ExitCode, Error> {
     device::check_torch()?;
     let work: Pretrain = crate::from_standard_input()?;
     let site = crate::site(arguments.site.as_deref())?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = bench::Options {
         batches: arguments.batches,
         repetitions: arguments.repetitions,
-        threads: arguments.threads.or(site.loader_threads).unwrap_or(cores),
+        threads: crate::threads(arguments.threads, &site),
         is_raw: arguments.raw,
     };
     let figures = bench::bench(&work, &site, &options)?;

@@ -35,10 +35,7 @@ pub fn index_data(arguments: &Arguments) -> Result<ExitCode, Error> {
     } else {
         arguments.names.clone()
     };
-    let threads = site
-        .loader_threads
-        .or(std::thread::available_parallelism().map(usize::from).ok())
-        .unwrap_or(1);
+    let threads = crate::threads(None, &site);
     let mut progress = Progress::new(names.len());
     let mut is_whole = true;
     for (number, name) in (1..).zip(&names) {

@@ -32,12 +32,7 @@ pub fn pack(arguments: &Arguments) -> Result<ExitCode, Error> {
     let (stop, signal) = crate::watch_signals()?;
     let packing: Packing = crate::from_standard_input()?;
     let site = crate::site(arguments.site.as_deref())?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = arguments
-        .threads
-        .or(site.loader_threads)
-        .unwrap_or(cores)
-        .max(1);
+    let threads = crate::threads(arguments.threads, &site);
     let set = &packing.set;
     let root = site.root(&set.name)?;
     if shards::is_packed(&root.root) {

@@ -26,8 +26,7 @@ pub fn show(arguments: &Arguments) -> Result<ExitCode, Error> {
     runtime::device::check_torch()?;
     let shown: Shown = crate::from_standard_input()?;
     let site = crate::site(arguments.site.as_deref())?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = site.loader_threads.unwrap_or(cores);
+    let threads = crate::threads(None, &site);
     let settings = &shown.pretrain.settings;
     let source = runtime::data::open(&settings.data, &site, threads)?;
     let looked = look::look(

@@ -34,8 +34,7 @@ struct Stats {
 /// Prints what there is.
 pub fn stats(arguments: &Arguments) -> Result<ExitCode, Error> {
     let site = crate::site(arguments.site.as_deref())?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = site.loader_threads.unwrap_or(cores);
+    let threads = crate::threads(None, &site);
     let mut stats = Stats {
         sets: vec![],
         experiments: vec![],

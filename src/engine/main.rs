@@ -111,16 +111,11 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
     let plan: Plan = read_json(&arguments.plan)?;
     let site = site(arguments.site.as_deref())?;
     let device_name = arguments.device.as_deref().or(site.device.as_deref());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = stages::Options {
         runs: &arguments.runs,
         site: &site,
         device: doctor::device_or_best(device_name)?,
-        loader_threads: arguments
-            .loader_threads
-            .or(site.loader_threads)
-            .unwrap_or(cores)
-            .max(1),
+        loader_threads: threads(arguments.loader_threads, &site),
         stop: &stop,
     };
     match stages::run(&plan, &options) {
@@ -137,6 +132,13 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Threads that decode: as asked for, as the site file says, or one for each core.
+fn threads(asked: Option<usize>, site: &Site) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = asked.or(site.loader_threads).unwrap_or_else(cores);
+    threads.max(1)
 }
 
 /// Says which stages failed or were left, after the tables. The reasons have been printed.

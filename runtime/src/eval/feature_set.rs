@@ -117,11 +117,7 @@ impl FeatureSet {
 
     /// Reads the file. What does not fit together is an error that names it.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = std::fs::read(path).map_err(|cause| Error::Io {
-            action: "read",
-            path: path.to_owned(),
-            cause,
-        })?;
+        let file = std::fs::read(path).map_err(Error::io("read", path))?;
         let (_, header) =
             SafeTensors::read_metadata(&file).map_err(|cause| unusable(path, &cause))?;
         let tensors = SafeTensors::deserialize(&file).map_err(|cause| unusable(path, &cause))?;

@@ -11,7 +11,7 @@ use records::site::Site;
 
 use crate::cli::DataShow;
 use crate::commands::graph::meant;
-use crate::commands::named::{self, Experiment, Found, Meaning, Read};
+use crate::commands::named::{self, Experiment, Read};
 use crate::commands::{profile, relaxation, site_and_runs};
 use crate::failure::{Failure, Result};
 use crate::handover;
@@ -27,23 +27,8 @@ pub fn show(arguments: &DataShow) -> Result<()> {
     let (read, name) = meant(&arguments.what, arguments.row.as_deref(), reading)?;
     read.compiled.print_warnings();
     let texts = Texts::read(&read.compiled.sources);
-    let Found {
-        name,
-        meaning,
-        path,
-    } = named::find(&read, &texts, &name)?;
-    let experiment = match (meaning, path) {
-        (Meaning::Experiment(experiment), None) => experiment,
-        (Meaning::Table(table), _) => return Err(named::several(&read, table)),
-        (Meaning::Experiment(_), Some(_)) | (Meaning::Declaration(..), _) => {
-            let what = &arguments.what;
-            let message =
-                format!("`{what}` is no pretraining and no row, and only these read samples");
-            return Err(
-                Failure::misuse(message).help("name one: `FILE.cc:NAME` or `FILE.cc:TABLE:ROW`")
-            );
-        }
-    };
+    let asked = (arguments.what.as_str(), "read samples");
+    let (name, experiment) = named::one_experiment(&read, &texts, &name, asked)?;
     is_there(arguments, experiment.pretrain)?;
     let (site, _) = site_and_runs(arguments.site.as_deref(), None)?;
     has_data(&experiment.pretrain.data, &site, arguments)?;

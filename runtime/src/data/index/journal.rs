@@ -97,11 +97,7 @@ impl Journal {
             written = written.and_then(|()| self.file.flush());
             self.flushed = Instant::now();
         }
-        written.map_err(|cause| Error::Io {
-            action: "write",
-            path: self.path.clone(),
-            cause,
-        })
+        written.map_err(Error::io("write", &self.path))
     }
 }
 

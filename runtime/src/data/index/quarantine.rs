@@ -51,11 +51,7 @@ pub fn quarantine(site: &Site, name: &str, bad: &[(PathBuf, String)]) -> Result<
         .collect();
     let text = serde_json::to_vec_pretty(&list).expect("a list is plain data");
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|cause| Error::Io {
-            action: "create",
-            path: folder.to_owned(),
-            cause,
-        })?;
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     }
     Ok(write_whole(&path, &text)?)
 }

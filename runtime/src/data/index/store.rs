@@ -78,16 +78,16 @@ impl Writer {
     /// [`Error::Io`].
     pub fn new(path: &Path, header: &[u8]) -> Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let failed = |cause| io("write", path, cause);
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        let failed = Error::io("write", path);
+        std::fs::create_dir_all(folder).map_err(&failed)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".index");
         // Others may read it as the user's `umask` allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut part = builder.tempfile_in(folder).map_err(failed)?;
-        part.write_all(MAGIC).map_err(failed)?;
-        part.write_all(&VERSION.to_le_bytes()).map_err(failed)?;
+        let mut part = builder.tempfile_in(folder).map_err(&failed)?;
+        part.write_all(MAGIC).map_err(&failed)?;
+        part.write_all(&VERSION.to_le_bytes()).map_err(&failed)?;
         let mut writer = Self {
             path: path.to_owned(),
             part,
@@ -104,11 +104,13 @@ impl Writer {
     pub fn column(&mut self, column: &impl Column) -> Result<()> {
         self.buffer.clear();
         column.write(&mut self.buffer);
-        let failed = |cause| io("write", &self.path, cause);
+        let failed = Error::io("write", &self.path);
         let length = self.buffer.len() as u64;
-        self.part.write_all(&length.to_le_bytes()).map_err(failed)?;
-        self.part.write_all(&hash(&self.buffer)).map_err(failed)?;
-        self.part.write_all(&self.buffer).map_err(failed)
+        self.part
+            .write_all(&length.to_le_bytes())
+            .map_err(&failed)?;
+        self.part.write_all(&hash(&self.buffer)).map_err(&failed)?;
+        self.part.write_all(&self.buffer).map_err(&failed)
     }
 
     /// The file in its place, whole.
@@ -116,8 +118,8 @@ impl Writer {
     /// # Errors
     /// [`Error::Io`].
     pub fn finish(self) -> Result<()> {
-        let failed = |cause| io("write", &self.path, cause);
-        self.part.as_file().sync_all().map_err(failed)?;
+        let failed = Error::io("write", &self.path);
+        self.part.as_file().sync_all().map_err(&failed)?;
         self.part
             .persist(&self.path)
             .map_err(|failure| failed(failure.error))?;
@@ -221,12 +223,4 @@ fn hash(bytes: &[u8]) -> [u8; HASH] {
     let mut short = [0; HASH];
     short.copy_from_slice(&blake3::hash(bytes).as_bytes()[..HASH]);
     short
-}
-
-fn io(action: &'static str, path: &Path, cause: std::io::Error) -> Error {
-    Error::Io {
-        action,
-        path: path.to_owned(),
-        cause,
-    }
 }

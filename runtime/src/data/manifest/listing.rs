@@ -145,11 +145,7 @@ impl Listing {
 /// # Errors
 /// [`Error::Io`] where it cannot be read; [`Error::Data`] where it is not UTF-8.
 pub fn lines(ask: &Ask, path: &Path) -> Result<Vec<(usize, String)>> {
-    let bytes = std::fs::read(path).map_err(|cause| Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        cause,
-    })?;
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     let text = String::from_utf8(bytes).map_err(|_| {
         ask.refuse(
             format!("`{}` is not UTF-8", path.display()),

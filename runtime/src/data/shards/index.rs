@@ -118,7 +118,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Io`].
     pub fn create(path: &Path) -> Result<Self> {
-        let failed = failed("create", path);
+        let failed = Error::io("create", path);
         let mut file = BufWriter::new(File::create(path).map_err(&failed)?);
         file.write_all(&[0; HEADER]).map_err(&failed)?;
         Ok(Self {
@@ -145,7 +145,7 @@ impl Writer {
             bytes[20..].copy_from_slice(&frame.sum.to_le_bytes());
             self.file
                 .write_all(&bytes)
-                .map_err(failed("write", &self.path))?;
+                .map_err(Error::io("write", &self.path))?;
             self.frames += 1;
         }
         let sums = (self.sums.len() / 4) as u64;
@@ -206,7 +206,7 @@ impl Writer {
             self.file.flush()?;
             self.file.get_ref().sync_all()
         };
-        put().map_err(failed("write", &self.path))
+        put().map_err(Error::io("write", &self.path))
     }
 }
 
@@ -227,7 +227,7 @@ impl Index {
     /// # Errors
     /// [`Error::Io`]; [`Error::Data`] where it is of another version, cut off or damaged.
     pub fn open(name: &str, path: &Path) -> Result<Self> {
-        let map = Map::open(path).map_err(failed("read", path))?;
+        let map = Map::open(path).map_err(Error::io("read", path))?;
         let refuse = |message: String, help: &str| Error::Data {
             name: name.to_owned(),
             message,
@@ -471,13 +471,4 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 
 fn f64_at(bytes: &[u8], at: usize) -> Option<f64> {
     u64_at(bytes, at).map(f64::from_bits)
-}
-
-fn failed(action: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |cause| Error::Io {
-        action,
-        path: path.clone(),
-        cause,
-    }
 }

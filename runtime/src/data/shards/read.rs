@@ -89,11 +89,7 @@ impl Shards {
         for shard in &header.shards {
             let path = folder.join(&shard.file);
             let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-            let (bytes, file) = opened.map_err(|cause| Error::Io {
-                action: "read",
-                path: path.clone(),
-                cause,
-            })?;
+            let (bytes, file) = opened.map_err(Error::io("read", &path))?;
             if bytes != shard.bytes {
                 return Err(refuse(
                     format!(

@@ -40,16 +40,12 @@ pub fn verify(
 
 /// BLAKE3 of a file.
 pub(super) fn hash(path: &Path) -> Result<String> {
-    let failed = |cause| Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        cause,
-    };
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
+    let failed = Error::io("read", path);
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(&failed)?);
     let mut hash = blake3::Hasher::new();
     let mut bytes = vec![0; 1 << 20];
     loop {
-        match file.read(&mut bytes).map_err(failed)? {
+        match file.read(&mut bytes).map_err(&failed)? {
             0 => return Ok(hash.finalize().to_hex().to_string()),
             read => hash.update(&bytes[..read]),
         };

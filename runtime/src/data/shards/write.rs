@@ -77,7 +77,7 @@ pub fn pack(
     options: &Options<'_>,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Packed> {
-    fs::create_dir_all(out).map_err(io("create", out))?;
+    fs::create_dir_all(out).map_err(Error::io("create", out))?;
     let header = Header {
         version: VERSION,
         name: set.name.clone(),
@@ -140,7 +140,7 @@ pub fn pack(
 /// Takes the folder for this process.
 fn lock(out: &Path, name: &str) -> Result<File> {
     let path = out.join(LOCK);
-    let file = File::create(&path).map_err(io("create", &path))?;
+    let file = File::create(&path).map_err(Error::io("create", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(Error::Data {
@@ -148,7 +148,7 @@ fn lock(out: &Path, name: &str) -> Result<File> {
             message: format!("another process packs into `{}`", out.display()),
             help: "wait for it, or choose another folder".to_owned(),
         }),
-        Err(fs::TryLockError::Error(cause)) => Err(io("lock", &path)(cause)),
+        Err(fs::TryLockError::Error(cause)) => Err(Error::io("lock", &path)(cause)),
     }
 }
 
@@ -185,7 +185,7 @@ fn earlier(out: &Path, header: &Header, clips_per_shard: usize) -> Result<Option
             }));
         }
         // A shard is lost: what is left of the pack is made anew.
-        fs::remove_file(out.join(PACK)).map_err(io("remove", &out.join(PACK)))?;
+        fs::remove_file(out.join(PACK)).map_err(Error::io("remove", &out.join(PACK)))?;
     }
     let path = out.join(UNDER_WAY);
     if path.is_file() {
@@ -197,7 +197,7 @@ fn earlier(out: &Path, header: &Header, clips_per_shard: usize) -> Result<Option
         }
         return Ok(None);
     }
-    let mut others = fs::read_dir(out).map_err(io("read", out))?;
+    let mut others = fs::read_dir(out).map_err(Error::io("read", out))?;
     let is_other = |entry: &std::io::Result<fs::DirEntry>| {
         entry.as_ref().is_ok_and(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -237,7 +237,7 @@ fn conclude(out: &Path, mut header: Header, shards: &[Finished]) -> Result<Heade
         header.shards.push(finished.shard.clone());
     }
     index.finish()?;
-    fs::rename(&fresh, &path).map_err(io("write", &path))?;
+    fs::rename(&fresh, &path).map_err(Error::io("write", &path))?;
     write_json(&out.join(PACK), &header)?;
     for shard in 0..shards.len() {
         // What is left here is in nobody's way.
@@ -476,7 +476,7 @@ impl Tar {
     fn create(out: &Path, shard: usize) -> Result<Self> {
         let file = format!("shard-{shard:06}.tar");
         let path = out.join(format!("{file}.part"));
-        let handle = File::create(&path).map_err(io("create", &path))?;
+        let handle = File::create(&path).map_err(Error::io("create", &path))?;
         Ok(Self {
             out: out.to_owned(),
             file,
@@ -522,14 +522,14 @@ impl Tar {
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
         let added = self.tar.append_data(&mut header, name, bytes);
-        added.map_err(io("write", &self.path()))?;
+        added.map_err(Error::io("write", &self.path()))?;
         Ok(at)
     }
 
     /// Ends the shard and gives it its name.
     fn finish(self, clips: u64) -> Result<ShardFile> {
         let (from, to) = (self.path(), self.out.join(&self.file));
-        let failed = io("write", &to);
+        let failed = Error::io("write", &to);
         let mut hashing = self.tar.into_inner().map_err(&failed)?;
         hashing.flush().map_err(&failed)?;
         hashing.file.get_ref().sync_all().map_err(&failed)?;
@@ -570,13 +570,4 @@ fn wav(samples: &[i16], rate: u32) -> Vec<u8> {
 /// The part of the index of a shard, under way.
 fn part(shard: usize) -> String {
     format!("shard-{shard:06}.json")
-}
-
-fn io(action: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |cause| Error::Io {
-        action,
-        path: path.clone(),
-        cause,
-    }
 }

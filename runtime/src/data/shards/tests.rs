@@ -231,6 +231,7 @@ fn a_folder_with_other_files_or_under_another_pack_is_refused() {
         &mut |_| (),
     );
     assert!(message(error.unwrap_err()).contains("holds other files"));
+    assert!(!folder.path().join(".lock").exists());
     let busy = tempfile::tempdir().unwrap();
     let lock = std::fs::File::create(busy.path().join(".lock")).unwrap();
     lock.lock().unwrap();

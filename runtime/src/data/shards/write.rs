@@ -89,6 +89,7 @@ pub fn pack(
         shards: Vec::new(),
         unreadable: Vec::new(),
     };
+    has_place(out, &set.name)?;
     let lock = lock(out, &set.name)?;
     if let Some(packed) = earlier(out, &header, options.clips_per_shard)? {
         return Ok(packed);
@@ -135,6 +136,28 @@ pub fn pack(
     let header = conclude(out, header, &shards)?;
     drop(lock);
     Ok(Packed { header, kept })
+}
+
+/// Refuses a folder with files that are of no pack. Nothing is written into it.
+fn has_place(out: &Path, name: &str) -> Result<()> {
+    if is_packed(out) || out.join(UNDER_WAY).is_file() {
+        return Ok(());
+    }
+    let is_other = |entry: &std::io::Result<fs::DirEntry>| {
+        entry.as_ref().is_ok_and(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name != LOCK && !name.starts_with("shard-") && name != INDEX
+        })
+    };
+    let mut entries = fs::read_dir(out).map_err(Error::io("read", out))?;
+    if entries.any(|entry| is_other(&entry)) {
+        return Err(Error::Data {
+            name: name.to_owned(),
+            message: format!("`{}` holds other files", out.display()),
+            help: "choose another folder, or one that does not exist yet".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Takes the folder for this process.
@@ -196,16 +219,6 @@ fn earlier(out: &Path, header: &Header, clips_per_shard: usize) -> Result<Option
             ));
         }
         return Ok(None);
-    }
-    let mut others = fs::read_dir(out).map_err(Error::io("read", out))?;
-    let is_other = |entry: &std::io::Result<fs::DirEntry>| {
-        entry.as_ref().is_ok_and(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            name != LOCK && !name.starts_with("shard-") && name != INDEX
-        })
-    };
-    if others.any(|entry| is_other(&entry)) {
-        return Err(refuse("other files"));
     }
     write_json(&path, &(header, clips_per_shard))?;
     Ok(None)

@@ -167,4 +167,9 @@ char* shim_stream_reads(Tensor* tensor) {
   });
 }
 
+// Whether nobody else holds the tensor, a view of it or anything that remembers its values.
+char* shim_is_held_once(Tensor* tensor, bool* is_held_once) {
+  return guarded([&] { *is_held_once = tensor->use_count() == 1 && tensor->storage().use_count() == 1; });
+}
+
 }  // extern "C"

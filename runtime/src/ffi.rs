@@ -37,6 +37,7 @@ unsafe extern "C" {
     fn shim_stream_passed(of: *mut StreamState, passed: *mut bool) -> *mut c_char;
     fn shim_stream_leave(of: *mut StreamState);
     fn shim_stream_reads(tensor: *mut C_tensor) -> *mut c_char;
+    fn shim_is_held_once(tensor: *mut C_tensor, is_held_once: *mut bool) -> *mut c_char;
     fn shim_adam(
         parameters: *const *mut C_tensor,
         gradients: *const *mut C_tensor,
@@ -199,6 +200,15 @@ impl Drop for SideStream {
 pub fn read_here(tensor: &Tensor) -> Result<(), TchError> {
     // SAFETY: a live tensor, which the shim only looks at.
     checked(unsafe { shim_stream_reads(tensor.as_ptr().cast_mut()) })
+}
+
+/// Whether nothing but this holds the tensor's memory: no other handle of it, no view, no gradient that remembers its values. On a
+/// GPU work that reads it may still be under way.
+pub fn is_held_once(tensor: &Tensor) -> bool {
+    let mut is_held_once = false;
+    // SAFETY: a live tensor, which the shim only looks at; where the shim fails the answer stays no.
+    let _ = checked(unsafe { shim_is_held_once(tensor.as_ptr().cast_mut(), &mut is_held_once) });
+    is_held_once
 }
 
 /// The numbers of one step of Adam.

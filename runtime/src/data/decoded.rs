@@ -1,11 +1,11 @@
 //! What was decoded for a batch, joined so that it reaches a device in few copies.
 
+use super::joined::put;
 use super::source::Ticks;
 use crate::augment::Key;
-use crate::ffi::{bytes_of, floats_of};
 use crate::parts::{Part, measured};
 use std::time::Duration;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// The decoded spans of the samples of one step: bytes of pictures and samples of sound, before any augmentation.
 #[derive(Debug)]
@@ -114,44 +114,10 @@ fn tensor_of(ticks: &Ticks) -> &Tensor {
     tensor
 }
 
-/// Tensors of one shape but for the first axis, one after the other along it: f32, on the CPU.
-pub(super) fn cat(parts: &[Tensor]) -> Tensor {
-    measured(Part::Copy, || {
-        let mut shape = parts[0].size();
-        shape[0] = parts.iter().map(|part| part.size()[0]).sum();
-        let mut joined = Tensor::empty(shape.as_slice(), (Kind::Float, Device::Cpu));
-        put(&parts.iter().collect::<Vec<_>>(), &mut joined);
-        joined
-    })
-}
-
-/// Copies the values of the parts, bytes or f32, one after the other into `joined`. On one thread: memory is the limit, and those
-/// of libtorch would wait for each other while all cores are busy decoding.
-fn put(parts: &[&Tensor], joined: &mut Tensor) {
-    let flat = parts.iter().map(|part| part.reshape([-1]));
-    if joined.kind() == Kind::Uint8 {
-        copy(flat, bytes_of(joined), bytes_of);
-    } else {
-        copy(flat, floats_of(joined), floats_of);
-    }
-}
-
-fn copy<T: Copy>(
-    parts: impl Iterator<Item = Tensor>,
-    mut rest: &mut [T],
-    values_of: fn(&mut Tensor) -> &mut [T],
-) {
-    for mut part in parts {
-        let values = values_of(&mut part);
-        let (own, behind) = rest.split_at_mut(values.len());
-        own.copy_from_slice(values);
-        rest = behind;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Kind;
 
     #[test]
     fn spans_come_out_as_they_went_in() {

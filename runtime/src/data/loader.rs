@@ -7,7 +7,8 @@
 
 use super::admission::{Admission, Tally, cause, name_of, short_of};
 use super::batch::{Batch, Batches};
-use super::decoded::{self, Decoded, Spans};
+use super::decoded::{Decoded, Spans};
+use super::joined::Memory;
 use super::order::Order;
 use super::ordered::{Gauge, Ordered};
 use super::reading::Reading;
@@ -58,6 +59,8 @@ pub struct Loader {
     /// Spans whose memory serves again once they are read, and memory that serves again.
     read: Vec<Spans>,
     spare: Vec<Tensor>,
+    /// That of views which the threads have made.
+    memory: Memory,
 }
 
 /// One sample of a batch, or what was tried for it.
@@ -118,6 +121,7 @@ impl Loader {
             augment_on: options.augment_on,
             read: Vec::new(),
             spare: Vec::new(),
+            memory: Memory::default(),
         })
     }
 
@@ -279,7 +283,7 @@ impl Batches for Loader {
         }
         let views: BTreeMap<_, _> = views
             .into_iter()
-            .map(|(view, all)| (view, decoded::cat(&all)))
+            .map(|(view, all)| (view, self.memory.cat(&all)))
             .collect();
         let bytes = |view: &Tensor| (view.numel() * view.kind().elt_size_in_bytes()) as u64;
         self.fit(views.values().map(bytes).sum());

@@ -13,6 +13,7 @@ pub mod files;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod index;
+mod joined;
 pub mod loader;
 pub mod look;
 pub mod manifest;

@@ -43,8 +43,11 @@ const WORTH_A_SEEK: f64 = 3.0;
 /// Sound is decoded from so much before the span on, seconds: codecs need earlier packets (opus asks for 80 ms, MP3 for its
 /// reservoir of some frames).
 const RUN_UP: f64 = 0.3;
+/// Where nothing came out of the decoder from there on, so much before it, seconds: behind the last sound, or a codec that decodes
+/// nothing. Some give nothing for their first packets.
+const LONGER_RUN_UPS: [f64; 2] = [4.0, f64::INFINITY];
 /// Seeks of a reading without a scan aim so much before the span, seconds, one after the other until one is not late.
-const TRIALS: [f64; 3] = [RUN_UP + 0.05, 4.0, 15.0];
+const TRIALS: [f64; 3] = [RUN_UP, 4.0, 15.0];
 /// With a scan, packets of so much time are passed over rather than sought, seconds.
 const NEAR: f64 = 0.25;
 /// The most bytes that one reading may ask for.
@@ -97,13 +100,22 @@ fn read_by(path: &Path, routes: &[Route<'_>], requests: &[Request]) -> Result<Ve
     let mut spans: Vec<Option<Span>> = requests.iter().map(|_| None).collect();
     for group in groups(requests) {
         let mut pass = Pass::Late;
-        for route in routes {
-            let sought = match aim(&container, *route, requests, &group) {
+        let run_ups = || std::iter::once(RUN_UP).chain(LONGER_RUN_UPS);
+        let ways = routes
+            .iter()
+            .flat_map(|&route| run_ups().map(move |run_up| (route, run_up)));
+        for (route, run_up) in ways {
+            // Another run-up than the first only serves what was mute with the one before.
+            if run_up > RUN_UP && !matches!(pass, Pass::Mute) {
+                continue;
+            }
+            let sought = match aim(&container, route, requests, &group, run_up) {
                 Aim::Nowhere => continue,
                 Aim::Start => false,
                 Aim::Seek(target) => {
                     is_fresh = false;
                     if !container.seek(target) {
+                        pass = Pass::Late;
                         continue;
                     }
                     true
@@ -114,7 +126,12 @@ fn read_by(path: &Path, routes: &[Route<'_>], requests: &[Request]) -> Result<Ve
             }
             is_fresh = false;
             let done = measured(Part::Decode, || {
-                decode(&mut container, requests, &group, *route, sought, &pace)
+                let way = Way {
+                    route,
+                    run_up,
+                    sought,
+                };
+                decode(&mut container, requests, &group, way, &pace)
             });
             pass = match (done, route) {
                 (Ok(pass), _) => pass,
@@ -177,8 +194,14 @@ enum Aim {
     Nowhere,
 }
 
-/// Where the route begins.
-fn aim(container: &Container, route: Route<'_>, requests: &[Request], group: &[usize]) -> Aim {
+/// Where the route begins; sound is decoded from `run_up` seconds before it is wanted.
+fn aim(
+    container: &Container,
+    route: Route<'_>,
+    requests: &[Request],
+    group: &[usize],
+    run_up: f64,
+) -> Aim {
     let first_of = |is_wanted: fn(&Request) -> bool| {
         let starts = group
             .iter()
@@ -199,7 +222,10 @@ fn aim(container: &Container, route: Route<'_>, requests: &[Request], group: &[u
             if start - container.start() <= WORTH_A_SEEK {
                 return Aim::Nowhere;
             }
-            start - before
+            if run_up.is_infinite() {
+                return Aim::Start;
+            }
+            start - before.max(run_up + 0.05)
         }
         Route::Scanned(scan) => {
             let mut target = f64::INFINITY;
@@ -221,7 +247,7 @@ fn aim(container: &Container, route: Route<'_>, requests: &[Request], group: &[u
                 };
                 let (above, below) = samples.unit;
                 // To the grid on which sound is read.
-                let begin = sound::begin(container, start - 1e-3);
+                let begin = sound::begin(container, start - 1e-3, run_up);
                 if begin <= samples.first as f64 * f64::from(above) / f64::from(below) {
                     return Aim::Start;
                 }
@@ -274,6 +300,16 @@ enum Pass {
     Done(Vec<(usize, Span)>),
     /// The pass began too late for what is asked for, or did not find what the scan has.
     Late,
+    /// All sound that went into the decoder came too shortly before the span for anything to come out.
+    Mute,
+}
+
+/// How a pass goes: on which route, with sound from so many seconds before it is wanted, and whether it begins at a seek.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    route: Route<'a>,
+    run_up: f64,
+    sought: bool,
 }
 
 /// One pass over the packets from where the container stands.
@@ -281,10 +317,14 @@ fn decode(
     container: &mut Container,
     requests: &[Request],
     group: &[usize],
-    route: Route<'_>,
-    sought: bool,
+    way: Way<'_>,
     pace: &Pace,
 ) -> Result<Pass> {
+    let Way {
+        route,
+        run_up,
+        sought,
+    } = way;
     let has = |is_wanted: fn(&Request) -> bool| group.iter().any(|&at| is_wanted(&requests[at]));
     let (mut pictures, mut sound) = (None, None);
     if has(|request| matches!(request, Request::Video { .. })) {
@@ -295,7 +335,7 @@ fn decode(
         pictures = Some(Pictures::new(container, requests, group, frames, sought)?);
     }
     if has(|request| matches!(request, Request::Audio { .. })) {
-        sound = Some(Sound::new(container, requests, group, sought)?);
+        sound = Some(Sound::new(container, requests, group, sought, run_up)?);
     }
     let failed = |container: &Container, cause| container.error(cause);
     let mut packet = ff::Packet::empty();
@@ -342,6 +382,9 @@ fn decode(
         }
         if sound.is_late() || sought && !sound.has_begun() {
             return Ok(Pass::Late);
+        }
+        if sound.is_mute() {
+            return Ok(Pass::Mute);
         }
         spans.extend(sound.finish().map_err(|cause| failed(container, cause))?);
     }

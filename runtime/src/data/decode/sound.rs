@@ -1,7 +1,7 @@
 //! The samples of one pass: decoded in order, mixed to one channel, resampled onto the grid of the file's clock.
 
 use super::container::Container;
-use super::{RUN_UP, Span, WORTH_A_SEEK, is_pause, words};
+use super::{Span, WORTH_A_SEEK, is_pause, words};
 use crate::data::source::{Request, Ticks};
 use crate::error::Result;
 use crate::parts::{Part, measured};
@@ -65,12 +65,13 @@ struct Flow {
 }
 
 impl Sound {
-    /// A decoder for the audio requests of the group; all have one rate.
+    /// A decoder for the audio requests of the group, which all have one rate; from `run_up` seconds before the first on.
     pub(super) fn new(
         container: &Container,
         requests: &[Request],
         group: &[usize],
         sought: bool,
+        run_up: f64,
     ) -> Result<Self> {
         let track = container
             .audio()
@@ -112,7 +113,7 @@ impl Sound {
             decoder,
             tick: track.tick,
             rate,
-            begin: begin(container, start as f64 / f64::from(rate)),
+            begin: begin(container, start as f64 / f64::from(rate), run_up),
             span: (start, end),
             requests: list,
             heard: None,
@@ -138,6 +139,11 @@ impl Sound {
     /// Whether a seek led behind the packets that the first wanted sample needs.
     pub(super) fn is_late(&self) -> bool {
         self.is_late
+    }
+
+    /// Whether nothing came out of the decoder, while there may be packets before the first that went into it.
+    pub(super) fn is_mute(&self) -> bool {
+        self.heard.is_none() && self.has_sent && self.begin.is_finite()
     }
 
     /// Decodes a packet; `None` at the end of the file.
@@ -326,13 +332,13 @@ impl Sound {
     }
 }
 
-/// From where on the packets are decoded for sound that is wanted from `start` on, seconds. Near the start of the file they all
+/// From where on the packets are decoded for sound that is wanted from `start` on, seconds, with such a run-up. Near the start of the file they all
 /// are: some codecs fill in noise from a generator that begins there.
-pub(super) fn begin(container: &Container, start: f64) -> f64 {
+pub(super) fn begin(container: &Container, start: f64, run_up: f64) -> f64 {
     if start - container.start() <= WORTH_A_SEEK {
         f64::NEG_INFINITY
     } else {
-        start - RUN_UP
+        start - run_up
     }
 }
 

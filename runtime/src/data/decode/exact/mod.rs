@@ -5,6 +5,7 @@
 //! numbers must be those of the rule, and the sound must fit the chirp best at a shift within the kind's tolerance.
 
 mod clip;
+mod ends;
 
 use super::tests::{audio, numbers, places, video, wave};
 use super::{frame_times, read, scan};

@@ -19,6 +19,7 @@ fn crisscross(folder: &Path, arguments: &[&str]) -> Left {
     let output = Command::cargo_bin("crisscross")
         .unwrap()
         .current_dir(folder)
+        .env("XDG_CACHE_HOME", "/no/cache")
         .args(arguments)
         .output()
         .unwrap();
@@ -768,6 +769,7 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
     let call = |arguments: &[&str]| {
         let output = Command::new(&alone)
             .current_dir(folder.path())
+            .env("XDG_CACHE_HOME", folder.path().join("home"))
             .args(arguments)
             .output()
             .unwrap();
@@ -828,6 +830,14 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
         doctor.lines().last().unwrap().starts_with("doctor --site "),
         "{doctor}"
     );
+    let cache = folder.path().join("home/crisscross");
+    let line = format!("cache        {}", cache.display());
+    assert!(doctor.contains(&line), "{doctor}");
+    assert!(!cache.exists(), "to look at it makes nothing");
+    let chosen = "runs = \"mine\"\ncache = \"kept\"\n";
+    std::fs::write(folder.path().join("crisscross.toml"), chosen).unwrap();
+    let doctor = call(&["doctor"]);
+    assert!(doctor.contains("/kept\n"), "{doctor}");
 }
 
 #[test]

@@ -53,6 +53,14 @@ fn clips() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips")
 }
 
+/// One of the two binaries in this folder, with a cache of its own there: nothing is left in that of the user.
+fn program(name: &str, folder: &Path) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin(name));
+    let cache = folder.join("cache");
+    command.current_dir(folder).env("XDG_CACHE_HOME", cache);
+    command
+}
+
 /// A plan in a folder of its own, and room for run folders beside it.
 struct Lab {
     folder: TempDir,
@@ -77,10 +85,8 @@ impl Lab {
 
     /// The engine on the plan, in the lab's folder, so that a site file there is found.
     fn engine(&self, runs: &str) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
-        command
-            .args(self.arguments(runs))
-            .current_dir(self.folder.path());
+        let mut command = program("crisscross-engine", self.folder.path());
+        command.args(self.arguments(runs));
         command
     }
 
@@ -299,9 +305,8 @@ fn batches_are_measured_by_part() {
     };
     let work = serde_json::to_vec(work).unwrap();
     for form in ["--json", "--raw"] {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
+        let mut command = program("crisscross-engine", lab.folder.path());
         command
-            .current_dir(lab.folder.path())
             .args(["bench-data", "--name", "tiny:1", "--batches", "1"])
             .args(["--repetitions", "1", "--threads", "2", form])
             .write_stdin(work.clone());
@@ -333,6 +338,7 @@ fn an_interrupted_run_leaves_nothing_that_looks_finished() {
     let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");
     let mut child = std::process::Command::new(engine)
         .args(lab.arguments("runs"))
+        .env("XDG_CACHE_HOME", lab.path("cache"))
         .spawn()
         .unwrap();
     let has_begun = || {
@@ -401,7 +407,7 @@ fn what_is_wrong_with_the_machine_is_said_in_one_message() {
     );
     let mut arguments = lab.arguments("runs");
     arguments[2] = "gpu".to_owned();
-    let mut unknown = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
+    let mut unknown = program("crisscross-engine", lab.folder.path());
     let message = complaint(unknown.args(arguments), 1);
     assert!(
         message.contains("`gpu` is not available: write `cpu`, `cuda` or `cuda:N`"),
@@ -473,7 +479,7 @@ fn a_run_keeps_the_states_that_are_asked_for_and_a_finished_one_is_repeated_for_
     let arguments = curve.arguments("runs");
     let runs = plain.path("runs").display().to_string();
     let later = || {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
+        let mut command = program("crisscross-engine", curve.folder.path());
         command.args(&arguments[..6]).arg(&runs);
         command
     };
@@ -525,11 +531,8 @@ fn a_run_keeps_the_states_that_are_asked_for_and_a_finished_one_is_repeated_for_
 fn a_sample_is_shown_before_training() {
     let folder = tempfile::tempdir().unwrap();
     let show = |arguments: &[&str]| {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross"));
-        command
-            .current_dir(folder.path())
-            .args(["data", "show"])
-            .args(arguments);
+        let mut command = program("crisscross", folder.path());
+        command.args(["data", "show"]).args(arguments);
         command.assert()
     };
     std::fs::write(
@@ -573,9 +576,7 @@ fn a_sample_is_shown_before_training() {
 fn each_link_gets_its_page_and_its_pictures() {
     let folder = tempfile::tempdir().unwrap();
     let sound = clips().join("sounds/1-34119-B.ogg").display().to_string();
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross"));
-    command
-        .current_dir(folder.path())
+    program("crisscross", folder.path())
         .args(["data", "links", "--clip", &sound, "--out", "pages/links"])
         .assert()
         .success();
@@ -587,10 +588,8 @@ fn each_link_gets_its_page_and_its_pictures() {
         let path = folder.path().join("pages/links").join(picture.path);
         assert!(std::fs::read(path).unwrap().len() > 5_000);
     }
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross"));
     let arguments = ["data", "links", "--clip", "no.mp4"];
-    let said = command
-        .current_dir(folder.path())
+    let said = program("crisscross", folder.path())
         .args(arguments)
         .assert()
         .failure()

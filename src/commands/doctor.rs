@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use records::site::Site;
+
 use super::site_and_runs;
 use crate::cli::Doctor;
 use crate::failure::Result;
@@ -20,6 +22,7 @@ pub fn doctor(arguments: &Doctor) -> Result<()> {
         )),
     }
     lines.push(format!("runs         {}", runs.display()));
+    lines.push(format!("cache        {}", cache(&site)));
     for (name, entry) in &site.data {
         let state = if entry.root.is_dir() {
             ""
@@ -34,4 +37,23 @@ pub fn doctor(arguments: &Doctor) -> Result<()> {
         command.extend(["--site".into(), file.into()]);
     }
     Err(handover::exec(command))
+}
+
+/// Where indexes of data sets are kept, and what hinders it. Nothing is made or left there.
+fn cache(site: &Site) -> String {
+    let Some(folder) = site.cache() else {
+        return "none, for this user has no home folder: write `cache = \"cache\"` into `crisscross.toml`, above its tables".to_owned();
+    };
+    let there = folder.ancestors().find(|folder| folder.exists());
+    let hindrance = match there.map(tempfile::tempfile_in) {
+        Some(Ok(_)) => String::new(),
+        Some(Err(cause)) => format!("   cannot be written: {cause}"),
+        None => "   cannot be made".to_owned(),
+    };
+    let chosen = if site.cache.is_some() {
+        ""
+    } else {
+        "   (`cache` in `crisscross.toml` names another)"
+    };
+    format!("{}{hindrance}{chosen}", folder.display())
 }

@@ -53,8 +53,7 @@ pub fn check_data(arguments: &Arguments) -> Result<ExitCode, Error> {
         let list: Vec<(PathBuf, String)> = of_set
             .map(|(_, file, cause)| (file.clone(), cause.clone()))
             .collect();
-        index::quarantine(&site, name, &list)?;
-        if !list.is_empty() && site.cache.is_some() {
+        if index::quarantine(&site, name, &list)? && !list.is_empty() {
             say(&format!(
                 "data set `{name}`: in quarantine: {}; runs count these as unreadable until they change",
                 list.len()

@@ -5,7 +5,7 @@ use records::site::Site;
 use runtime::data::index::{self, Wanted};
 use runtime::error::Error;
 use runtime::progress::Progress;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// `data-index`.
@@ -23,13 +23,17 @@ pub struct Arguments {
 
 /// Brings the index of each set up to date; exit code 1 where one cannot be listed.
 pub fn index_data(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let site = crate::site(arguments.site.as_deref())?;
-    let Some(cache) = &site.cache else {
+    let mut site = crate::site(arguments.site.as_deref())?;
+    let Some(cache) = site.cache().map(Path::to_owned) else {
         return Err(Error::Unsupported {
-            message: "there is no folder to keep an index in: write `cache = \"cache\"` into `crisscross.toml`, above its tables"
-                .to_owned(),
+            message:
+                "there is no folder to keep an index in, for this user has no home: write `cache = \"cache\"` into `crisscross.toml`, \
+                 above its tables"
+                    .to_owned(),
         });
     };
+    // This verb exists to write there: what fails is an error in the user's own cache, too.
+    site.cache = Some(cache.clone());
     let names: Vec<String> = if arguments.all {
         site.data.keys().cloned().collect()
     } else {

@@ -20,8 +20,11 @@ pub struct Site {
     pub loader_threads: Option<usize>,
     /// Where run folders are kept; `runs` beside the site file by default.
     pub runs: Option<PathBuf>,
-    /// Where indexes of data sets are kept.
+    /// Where indexes of data sets are kept, as the file says.
     pub cache: Option<PathBuf>,
+    /// Where they are kept if it does not say: [`user_cache`]. A site that was not loaded has none, so that it leaves nothing there.
+    #[serde(skip)]
+    pub user_cache: Option<PathBuf>,
     /// The share of files that may be undecodable before a run stops; 0.05 by default.
     pub max_bad_share: Option<f64>,
     /// Where it was read from; `None` where there is no site file.
@@ -108,11 +111,15 @@ impl Site {
         let Some(path) = found else {
             return Ok(Self {
                 runs: Some(folder.join("runs")),
+                user_cache: user_cache(),
                 ..Self::default()
             });
         };
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        Self::parse(&path, &text)
+        Ok(Self {
+            user_cache: user_cache(),
+            ..Self::parse(&path, &text)?
+        })
     }
 
     /// The site file `text` that stands at `path`.
@@ -135,7 +142,8 @@ impl Site {
                 help: "write 1 or more, or leave it out to use all cores".to_owned(),
             });
         }
-        let base = path.parent().unwrap_or(Path::new(""));
+        let base = std::path::absolute(path).map_err(Error::io("find", path))?;
+        let base = base.parent().unwrap_or(Path::new("/"));
         for entry in site.data.values_mut() {
             entry.root = base.join(&entry.root);
         }
@@ -143,6 +151,11 @@ impl Site {
         site.cache = site.cache.map(|cache| base.join(cache));
         site.file = Some(path.to_owned());
         Ok(site)
+    }
+
+    /// Where indexes of data sets are kept: as the file says, else for this user; `None` where there is no such place.
+    pub fn cache(&self) -> Option<&Path> {
+        self.cache.as_deref().or(self.user_cache.as_deref())
     }
 
     /// Where the data set `name` lies on this machine.
@@ -191,6 +204,16 @@ impl Site {
     pub fn max_bad_share(&self) -> f64 {
         self.max_bad_share.unwrap_or(0.05)
     }
+}
+
+/// Where programs keep what they can make anew, for this user: `$XDG_CACHE_HOME/crisscross`, else `~/.cache/crisscross`.
+fn user_cache() -> Option<PathBuf> {
+    let asked = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    // A relative one is invalid and ignored, as the XDG base directory specification has it.
+    let asked = asked.filter(|folder| folder.is_absolute());
+    let home = || std::env::home_dir().filter(|home| home.is_absolute());
+    let folder = asked.or_else(|| Some(home()?.join(".cache")))?;
+    Some(folder.join("crisscross"))
 }
 
 /// The TOML reader's error in our words, with line and column, and the key that was probably meant.
@@ -323,6 +346,15 @@ mod tests {
     fn paths_are_relative_to_the_file() {
         let text = "cache = \"tmp\"\n[data.KS]\nroot = \"ks\"\n[data.AS]\nroot = \"/big/as\"\n";
         let site = Site::parse(Path::new("/lab/crisscross.toml"), text).unwrap();
+        assert_eq!(site.cache(), site.cache.as_deref());
+        let site = Site {
+            user_cache: Some("/home/me/.cache/crisscross".into()),
+            ..site
+        };
+        assert_eq!(site.cache(), Some(Path::new("/lab/tmp")));
+        let here = Site::parse(Path::new("crisscross.toml"), text).unwrap();
+        let at = std::env::current_dir().unwrap();
+        assert_eq!(here.data["KS"].root, at.join("ks"));
         assert_eq!(site.data["KS"].root, Path::new("/lab/ks"));
         assert_eq!(site.data["AS"].root, Path::new("/big/as"));
         assert_eq!(site.runs.as_deref(), Some(Path::new("/lab/runs")));

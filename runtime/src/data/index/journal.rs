@@ -4,12 +4,10 @@
 
 use super::known::{Coded, Columns};
 use super::look::Looked;
-use super::plain;
 use crate::data::manifest::Manifest;
 use crate::data::manifest::rows::State;
 use crate::data::source::{Limits, Streams};
 use crate::error::{Error, Result};
-use records::site::Site;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -45,20 +43,12 @@ pub(super) struct Journal {
 impl Journal {
     /// Goes on with the journal at `path`.
     pub fn open(path: &Path) -> Result<Self> {
-        let failed = |cause| Error::Io {
-            action: "write",
-            path: path.to_owned(),
-            cause,
-        };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         }
         let mut options = File::options();
-        let file = options
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(failed)?;
+        let file = options.create(true).append(true).open(path);
+        let file = file.map_err(Error::io("write", path))?;
         Ok(Self {
             file: BufWriter::new(file),
             path: path.to_owned(),
@@ -145,9 +135,7 @@ pub(super) fn replay(path: &Path, manifest: &Manifest, columns: &mut Columns) {
 }
 
 /// Removes the journal of a data set whose index is written.
-pub(super) fn remove(site: &Site, name: &str) {
-    if let Some(cache) = &site.cache {
-        // One that stays is taken over once more and changes nothing.
-        let _ = std::fs::remove_file(cache.join(format!("index-{}.part", plain(name))));
-    }
+pub(super) fn remove(path: &Path) {
+    // One that stays is taken over once more and changes nothing.
+    let _ = std::fs::remove_file(path);
 }

@@ -2,6 +2,7 @@
 
 use super::journal::{self, Journal};
 use super::known::{Coded, Columns, Known};
+use super::place::{self, Place};
 use crate::data::admission::cause;
 use crate::data::decode::{Container, Pace};
 use crate::data::manifest::Manifest;
@@ -9,18 +10,19 @@ use crate::data::ordered::Ordered;
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 
-/// Opens the files that were not looked at, on `threads` threads.
+/// Opens the files that were not looked at, on `threads` threads, and notes what is found in the journal of the place.
 ///
 /// # Errors
 /// [`crate::error::Error::Io`] where the journal cannot be written.
 pub(super) fn look(
     manifest: &Manifest,
     columns: &mut Columns,
-    journal: Option<&Path>,
+    place: &mut Option<Place>,
     threads: usize,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<()> {
-    if let Some(path) = journal {
+    let path = place.as_ref().map(|place| place.journal(&manifest.name));
+    if let Some(path) = &path {
         journal::replay(path, manifest, columns);
     }
     let new: Vec<usize> = (0..manifest.len())
@@ -29,7 +31,8 @@ pub(super) fn look(
     if new.is_empty() {
         return Ok(());
     }
-    let mut journal = journal.map(Journal::open).transpose()?;
+    let open = || path.as_deref().map(Journal::open).transpose();
+    let mut journal = place::keep(place, open)?.flatten();
     let paths: Vec<PathBuf> = new.iter().map(|row| manifest.path(*row)).collect();
     let count = paths.len();
     let found = Ordered::new(0..count as u64, threads, 16 * threads.max(1), move |at| {
@@ -37,8 +40,10 @@ pub(super) fn look(
     });
     for (done, (&row, looked)) in (1..).zip(new.iter().zip(found)) {
         columns.note(row, &looked.known, &looked.coded);
-        if let Some(journal) = &mut journal {
-            journal.add(manifest.file(row), manifest.rows.state(row), &looked)?;
+        if let Some(open) = &mut journal {
+            let state = manifest.rows.state(row);
+            let added = place::keep(place, || open.add(manifest.file(row), state, &looked))?;
+            journal = added.and(journal);
         }
         if !looked.scan.is_empty() {
             columns.scans.put(row, looked.scan);

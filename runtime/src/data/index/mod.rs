@@ -1,7 +1,8 @@
 //! The index of a data set, kept in the cache folder: its manifest, and of each file when its streams begin and end, how they are
 //! coded, and what its packets say, which makes seeks exact.
 //!
-//! A set is listed and its files are looked at for size and time of change whenever it is opened, as long as it has no more than
+//! They are kept in the `cache` folder of `crisscross.toml`, else in that of the user, in a folder for each root; where that of the user
+//! cannot be written, a note says so and nothing is kept. A set is listed and its files are looked at for size and time of change whenever it is opened, as long as it has no more than
 //! [`LOOKED_AT`] files. A larger one is taken from its index where no list and no folder of it has changed; that a file in it was
 //! replaced is then seen by `data index` and `data check`, and when it is read: it counts as one that cannot be read. Files that
 //! are new or have changed are opened once, and what is found is kept line by line in a journal, so that an interrupt loses
@@ -12,6 +13,7 @@ mod journal;
 mod known;
 #[cfg(feature = "media")]
 mod look;
+mod place;
 mod quarantine;
 mod scans;
 mod store;
@@ -25,6 +27,7 @@ use super::manifest::Manifest;
 use super::manifest::rows::{Rows, State};
 use crate::error::Result;
 use compiler::hir;
+use place::Place;
 use records::say;
 use records::site::{DataRoot, Layout, Site};
 use scans::Scans;
@@ -74,26 +77,12 @@ impl Wanted<'_> {
             Wanted::Found(name) => Manifest::found(name, root),
         }
     }
-
-    /// A short name for what a listing depends on beside the files.
-    fn key(&self, root: &DataRoot) -> String {
-        let asked = match self {
-            Wanted::Declared(files) => {
-                let label = (files.classes > 0).then_some(&files.label);
-                Some((files.classes, files.splits, label))
-            }
-            Wanted::Found(_) => None,
-        };
-        let of = serde_json::to_vec(&(root, asked)).expect("declarations are plain data");
-        blake3::hash(&of).to_hex()[..8].to_owned()
-    }
 }
 
 /// What stands before the columns.
 #[derive(Serialize, Deserialize)]
 struct Header {
     name: String,
-    root: PathBuf,
     layout: Layout,
     classes: Vec<String>,
     missing: (u64, Vec<String>),
@@ -123,12 +112,13 @@ impl Header {
 /// As [`Manifest::read`]; [`crate::error::Error::Records`] where `crisscross.toml` gives no root.
 pub fn manifest(wanted: Wanted, site: &Site) -> Result<(Manifest, String)> {
     let root = site.root(wanted.name())?;
-    if let Some((header, rows, _)) = stored(&wanted, root, site)
+    let path = Place::of(site, root).map(|place| place.index(&wanted, root));
+    if let Some((header, rows, _)) = path.and_then(|path| stored(&path))
         && rows.len() > LOOKED_AT
         && header.is_current()
     {
         let fingerprint = header.fingerprint.clone();
-        return Ok((of(header, rows), fingerprint));
+        return Ok((of(header, rows, root), fingerprint));
     }
     let manifest = wanted.read(root)?;
     let fingerprint = manifest.fingerprint();
@@ -139,7 +129,7 @@ pub fn manifest(wanted: Wanted, site: &Site) -> Result<(Manifest, String)> {
 /// is called with their number so far and in all. With `anew`, the files are listed and looked at however many there are.
 ///
 /// # Errors
-/// As [`manifest`]; [`crate::error::Error::Io`] where the index cannot be written.
+/// As [`manifest`]; [`crate::error::Error::Io`] where the index cannot be written to the folder that the site file names.
 pub fn open(
     wanted: Wanted,
     site: &Site,
@@ -148,24 +138,27 @@ pub fn open(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Index> {
     let root = site.root(wanted.name())?;
+    let mut place = Place::of(site, root);
+    let path = place.as_ref().map(|place| place.index(&wanted, root));
     let mut kept = None;
-    if let Some((header, rows, reader)) = stored(&wanted, root, site) {
-        let path = path_of(&wanted, root, site);
+    if let Some(path) = &path
+        && let Some((header, rows, reader)) = stored(path)
+    {
         match columns(reader, &header, rows.len()) {
             Ok(columns) if !anew && rows.len() > LOOKED_AT && header.is_current() => {
                 let fingerprint = header.fingerprint.clone();
                 return Ok(with_quarantine(
                     Index {
-                        manifest: of(header, rows),
+                        manifest: of(header, rows, root),
                         columns,
                         fingerprint,
                         opened: 0,
                     },
-                    site,
+                    place.as_ref(),
                 ));
             }
-            Ok(columns) => kept = Some((of(header, rows), columns)),
-            Err(why) => set_aside(path.as_deref(), &why),
+            Ok(columns) => kept = Some((of(header, rows, root), columns)),
+            Err(why) => set_aside(path, &why),
         }
     }
     let manifest = wanted.read(root)?;
@@ -175,35 +168,30 @@ pub fn open(
         take_over(&manifest.rows, &mut columns, old, known);
     }
     if columns.unseen_rows() > 0 {
-        for (rows, known) in siblings(&wanted, root, site) {
+        for (rows, known) in place.iter().zip(&path).flat_map(siblings) {
             take_over(&manifest.rows, &mut columns, &rows, &known);
         }
     }
     let opened = columns.unseen_rows();
     #[cfg(feature = "media")]
     if opened > 0 {
-        let journal = site
-            .cache
-            .as_deref()
-            .map(|cache| cache.join(format!("index-{}.part", plain(&manifest.name))));
-        look::look(
-            &manifest,
-            &mut columns,
-            journal.as_deref(),
-            threads,
-            progress,
-        )?;
+        place::warn(place.as_ref());
+        look::look(&manifest, &mut columns, &mut place, threads, progress)?;
     }
     #[cfg(not(feature = "media"))]
     let _ = (threads, progress);
     let fingerprint = manifest.fingerprint();
     if !(is_same && opened == 0)
-        && let Some(path) = path_of(&wanted, root, site)
+        && let Some(path) = &path
     {
-        store(&path, &manifest, &columns, &fingerprint)?;
+        place::keep(&mut place, || {
+            store(path, &manifest, &columns, &fingerprint)
+        })?;
     }
     #[cfg(feature = "media")]
-    journal::remove(site, &manifest.name);
+    place
+        .iter()
+        .for_each(|place| journal::remove(&place.journal(&manifest.name)));
     Ok(with_quarantine(
         Index {
             manifest,
@@ -211,12 +199,15 @@ pub fn open(
             fingerprint,
             opened,
         },
-        site,
+        place.as_ref(),
     ))
 }
 
-fn with_quarantine(mut index: Index, site: &Site) -> Index {
-    quarantine::apply(&index.manifest, &mut index.columns, site);
+fn with_quarantine(mut index: Index, place: Option<&Place>) -> Index {
+    if let Some(place) = place {
+        let path = place.quarantine(&index.manifest.name);
+        quarantine::apply(&index.manifest, &mut index.columns, &path);
+    }
     index
 }
 
@@ -235,53 +226,26 @@ fn take_over(rows: &Rows, columns: &mut Columns, old: &Rows, known: &Columns) {
     }
 }
 
-/// What is stored for exactly this; the reader stands before what is known of the files. What cannot be used is set aside.
-fn stored(wanted: &Wanted, root: &DataRoot, site: &Site) -> Option<(Header, Rows, Reader)> {
-    let path = path_of(wanted, root, site)?;
-    match begin(&path) {
+/// What is stored there; the reader stands before what is known of the files. What cannot be used is set aside.
+fn stored(path: &Path) -> Option<(Header, Rows, Reader)> {
+    match begin(path) {
         Ok(stored) => Some(stored),
         Err(why) => {
-            set_aside(Some(&path), &why);
+            set_aside(path, &why);
             None
         }
     }
 }
 
-/// Where the index is kept.
-fn path_of(wanted: &Wanted, root: &DataRoot, site: &Site) -> Option<PathBuf> {
-    let name = format!("index-{}-{}.bin", plain(wanted.name()), wanted.key(root));
-    site.cache.as_deref().map(|cache| cache.join(name))
-}
-
-/// What is known in other indexes of the same name: of other declarations of the set.
-fn siblings(wanted: &Wanted, root: &DataRoot, site: &Site) -> Vec<(Rows, Columns)> {
-    let own = path_of(wanted, root, site);
-    let start = format!("index-{}-", plain(wanted.name()));
-    // A folder that is not there holds none.
-    let Some(children) = site
-        .cache
-        .as_deref()
-        .and_then(|cache| std::fs::read_dir(cache).ok())
-    else {
-        return Vec::new();
-    };
-    let paths = children.flatten().map(|child| child.path());
-    let is_sibling = |path: &PathBuf| {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or("");
-        let key = name
-            .strip_prefix(&start)
-            .and_then(|rest| rest.strip_suffix(".bin"));
-        key.is_some_and(|key| key.len() == 8) && Some(path) != own.as_ref()
-    };
+/// What is known in other indexes of the same root than that at `own`: of other declarations of the set, or under another name.
+fn siblings((place, own): (&Place, &PathBuf)) -> Vec<(Rows, Columns)> {
+    let others = place.indexes().filter(|path| path != own);
     let read = |path: PathBuf| {
         let (header, rows, reader) = begin(&path).ok()?;
         let columns = columns(reader, &header, rows.len()).ok()?;
-        (header.root == root.root).then_some((rows, columns))
+        Some((rows, columns))
     };
-    paths.filter(is_sibling).filter_map(read).collect()
+    others.filter_map(read).collect()
 }
 
 fn begin(path: &Path) -> std::result::Result<(Header, Rows, Reader), Unusable> {
@@ -338,7 +302,6 @@ fn store(path: &Path, manifest: &Manifest, columns: &Columns, fingerprint: &str)
     let made = SystemTime::now().duration_since(UNIX_EPOCH);
     let header = Header {
         name: manifest.name.clone(),
-        root: manifest.root.clone(),
         layout: manifest.layout,
         classes: manifest.classes.clone(),
         missing: manifest.missing.clone(),
@@ -377,10 +340,11 @@ fn store(path: &Path, manifest: &Manifest, columns: &Columns, fingerprint: &str)
     writer.finish()
 }
 
-fn of(header: Header, rows: Rows) -> Manifest {
+/// The manifest of a header. Its root is the one that is asked for: a link to the same folder, or the folder itself.
+fn of(header: Header, rows: Rows, root: &DataRoot) -> Manifest {
     Manifest {
         name: header.name,
-        root: header.root,
+        root: root.root.clone(),
         layout: header.layout,
         classes: header.classes,
         rows,
@@ -391,8 +355,8 @@ fn of(header: Header, rows: Rows) -> Manifest {
 }
 
 /// Moves an index that cannot be used out of the way and says so; one that is not there is no matter.
-fn set_aside(path: Option<&Path>, why: &Unusable) {
-    let (Some(path), Unusable::Because(why)) = (path, why) else {
+fn set_aside(path: &Path, why: &Unusable) {
+    let Unusable::Because(why) = why else {
         return;
     };
     let aside = path.with_extension("bin.old");
@@ -401,12 +365,4 @@ fn set_aside(path: Option<&Path>, why: &Unusable) {
         Err(_) => "made anew".to_owned(),
     };
     say(&format!("the index `{}` is {done}: {why}", path.display()));
-}
-
-/// The name with what a file name should not hold replaced.
-fn plain(name: &str) -> String {
-    let keep = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    name.chars()
-        .map(|c| if keep(c) { c } else { '_' })
-        .collect()
 }

@@ -140,7 +140,8 @@ impl Reader {
     /// Why it cannot be used.
     pub fn open(path: &Path) -> std::result::Result<(Self, Vec<u8>), Unusable> {
         let file = File::open(path).map_err(|cause| {
-            if cause.kind() == std::io::ErrorKind::NotFound {
+            use std::io::ErrorKind::{NotADirectory, NotFound};
+            if matches!(cause.kind(), NotFound | NotADirectory) {
                 return Unusable::Absent;
             }
             Unusable::Because(cause.to_string())

@@ -3,9 +3,8 @@
 #![cfg(feature = "media")]
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 
-use super::{
-    Columns, Index, LOOKED_AT, Wanted, journal, manifest, open, path_of, quarantine, store,
-};
+use super::place::Place;
+use super::{Columns, Index, LOOKED_AT, Wanted, journal, manifest, open, quarantine, store};
 use crate::data::admission::Admission;
 use crate::data::files::Files;
 use crate::data::fixtures::{clips, files, mild, site};
@@ -14,7 +13,7 @@ use crate::data::manifest::rows::{Rows, State};
 use crate::data::sampler::Sampler;
 use crate::data::source::{ClipSource, Limits, Streams};
 use compiler::hir::{self, Data, Short};
-use records::site::{Layout, Site};
+use records::site::{DataRoot, Layout, Site};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tempfile::TempDir;
@@ -47,7 +46,9 @@ fn known(index: &Index) -> Vec<(super::Known, super::Coded)> {
 }
 
 fn path(set: &hir::Files, site: &Site) -> PathBuf {
-    path_of(&Wanted::Declared(set), site.root(&set.name).unwrap(), site).unwrap()
+    let root = site.root(&set.name).unwrap();
+    let place = Place::of(site, root).unwrap();
+    place.index(&Wanted::Declared(set), root)
 }
 
 #[test]
@@ -81,6 +82,97 @@ fn other_declarations_of_a_set_share_what_is_known() {
     let found = open(Wanted::Found("my set"), &site, 1, false, &mut |_, _| {}).unwrap();
     assert_eq!((found.opened, found.manifest.classes.len()), (0, 1));
     assert_eq!(opened(&files("my set", 0, 1), &site).opened, 0);
+}
+
+/// Two sets of one name that lie in two places share a cache, as those of two site files do.
+#[test]
+fn sets_of_one_name_in_two_places_do_not_meet() {
+    let (folder, mut site, set) = sounds();
+    quarantine(
+        &site,
+        "my set",
+        &[(folder.path().join("set/dog/one.ogg"), "bad".to_owned())],
+    )
+    .unwrap();
+    let first = opened(&set, &site);
+    assert_eq!((first.opened, first.columns.is_quarantined(0)), (2, true));
+    let other = folder.path().join("other");
+    std::fs::create_dir_all(other.join("dog")).unwrap();
+    let copy = |name: &str| {
+        let (from, to) = (folder.path().join("set/dog"), other.join("dog"));
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+        let state = std::fs::metadata(from.join(name)).unwrap();
+        let to = std::fs::File::options()
+            .write(true)
+            .open(to.join(name))
+            .unwrap();
+        to.set_modified(state.modified().unwrap()).unwrap();
+    };
+    copy("one.ogg");
+    copy("two.ogg");
+    let there = site.data.insert(
+        "my set".to_owned(),
+        DataRoot {
+            root: other,
+            ..DataRoot::default()
+        },
+    );
+    let second = opened(&set, &site);
+    assert_eq!(
+        (second.opened, second.columns.is_quarantined(0)),
+        (2, false)
+    );
+    assert!(
+        second
+            .manifest
+            .path(0)
+            .starts_with(folder.path().join("other"))
+    );
+    site.data.insert("my set".to_owned(), there.unwrap());
+    assert_eq!(opened(&set, &site).opened, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_root_is_the_same_set_read_through_the_link() {
+    let (folder, mut site, set) = sounds();
+    assert_eq!(opened(&set, &site).opened, 2);
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path().join("set"), &link).unwrap();
+    site.data.insert(
+        "my set".to_owned(),
+        DataRoot {
+            root: link.clone(),
+            ..DataRoot::default()
+        },
+    );
+    let index = opened(&set, &site);
+    assert_eq!(index.opened, 0);
+    assert!(index.manifest.path(0).starts_with(link));
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_a_mistake_where_it_was_chosen_and_else_a_note() {
+    let (folder, mut site, set) = sounds();
+    let no_folder = folder.path().join("file");
+    std::fs::write(&no_folder, "in the way").unwrap();
+    site.cache = Some(no_folder.clone());
+    let refused = open(Wanted::Declared(&set), &site, 1, false, &mut |_, _| {}).unwrap_err();
+    assert!(refused.to_string().contains("cannot create"), "{refused}");
+    let bad = [(folder.path().join("set/dog/one.ogg"), "bad".to_owned())];
+    assert!(quarantine(&site, "my set", &bad).is_err());
+    (site.cache, site.user_cache) = (None, Some(no_folder));
+    for _ in 0..2 {
+        let index = opened(&set, &site);
+        assert_eq!(index.opened, 2);
+        assert!(index.columns.known(0).is_ok());
+    }
+    assert!(!quarantine(&site, "my set", &bad).unwrap());
+    site.user_cache = Some(folder.path().join("home/.cache/crisscross"));
+    assert_eq!(opened(&set, &site).opened, 2);
+    assert_eq!(opened(&set, &site).opened, 0);
+    assert!(quarantine(&site, "my set", &bad).unwrap());
+    assert!(opened(&set, &site).columns.is_quarantined(0));
 }
 
 #[test]
@@ -130,9 +222,10 @@ fn scans_are_kept_and_one_that_is_damaged_is_not_known() {
 
 #[test]
 fn an_interrupted_look_goes_on_from_its_journal() {
-    let (folder, site, set) = sounds();
+    let (_folder, site, set) = sounds();
     let read = Manifest::read(&set, site.root("my set").unwrap()).unwrap();
-    let part = folder.path().join("cache/index-my_set.part");
+    let root = site.root("my set").unwrap();
+    let part = Place::of(&site, root).unwrap().journal("my set");
     let mut writer = journal::Journal::open(&part).unwrap();
     let streams = Streams {
         video: None,

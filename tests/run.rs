@@ -598,3 +598,83 @@ fn each_link_gets_its_page_and_its_pictures() {
     assert!(said.contains("no.mp4"), "{said}");
     assert!(!folder.path().join("augmentations").exists());
 }
+
+/// What data sets hold and what experiments can use of them: files, and the same packed into shards.
+#[test]
+fn what_a_set_holds_is_said_of_files_and_of_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = |arguments: &[&str]| {
+        let mut command = program("crisscross", folder.path());
+        said(command.arg("data").args(arguments))
+    };
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("files.cc", &format!("{TINY}{FILES}"));
+    let site = |root: &Path| {
+        let sounds = format!(
+            "[data.sounds]\nroot = {:?}\ncsv = \"sounds.csv\"\n",
+            clips()
+        );
+        write(
+            "crisscross.toml",
+            &format!("[data.toy]\nroot = {root:?}\n{sounds}"),
+        );
+    };
+    site(&clips().join("videos"));
+    let (whole, _) = data(&["stats", "files.cc"]);
+    assert!(
+        whole.contains("toy: 4 clips, layout `folders`\n"),
+        "{whole}"
+    );
+    assert!(whole.contains("sounds: 4 clips, layout `csv`\n"), "{whole}");
+    assert!(
+        whole.contains(" pretrain: 4 of 4 clips of `toy`\n"),
+        "{whole}"
+    );
+    assert!(whole.contains(" of `sounds`"), "{whole}");
+    let kept = std::fs::read_dir(folder.path().join("cache/crisscross"));
+    assert_eq!(kept.unwrap().count(), 2, "an index for each root");
+    let (named, _) = data(&["stats", "toy", "--format", "json"]);
+    let named: serde_json::Value = serde_json::from_str(&named).unwrap();
+    assert_eq!(named["sets"][0]["clips"], 4);
+    assert_eq!(named["sets"][0]["layout"], "folders");
+
+    let pack = [
+        "pack",
+        "files.cc:toy",
+        "--out",
+        "packed",
+        "--short-side",
+        "32",
+    ];
+    data(&pack);
+    site(&folder.path().join("packed"));
+    let (packed, _) = data(&["stats", "files.cc"]);
+    let line = "toy: 4 clips, packed: short side 32, 16 fps, JPEG 85, sound at 16000 Hz\n";
+    assert!(
+        packed.contains(line) && packed.contains("jpeg: 4"),
+        "{packed}"
+    );
+    assert!(
+        packed.contains(" pretrain: 4 of 4 clips of `toy`\n"),
+        "{packed}"
+    );
+    assert!(data(&["stats", "toy"]).0.starts_with(line));
+    let (_, index) = data(&["index", "toy"]);
+    let holds =
+        "packed, with an index of its own: 4 clips in 1 shards, 0 unreadable; short side 32, ";
+    assert!(index.contains(holds), "{index}");
+    let (check, _) = data(&["check", "toy"]);
+    assert!(
+        check.contains("packed: 4 clips, ") && check.starts_with("ok "),
+        "{check}"
+    );
+
+    let shard = folder.path().join("packed/shard-000000.tar");
+    let mut bytes = std::fs::read(&shard).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&shard, bytes).unwrap();
+    let mut check = program("crisscross", folder.path());
+    let message = complaint(check.args(["data", "check", "toy"]), 1);
+    assert!(message.contains("is not as it was packed"), "{message}");
+}

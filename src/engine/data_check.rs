@@ -4,8 +4,11 @@ use crisscross::render::write_out;
 use records::say;
 use records::site::Site;
 use runtime::data::check::{self, Status};
+use runtime::data::shards::{self, Shards};
+use runtime::data::source::ClipSource;
 use runtime::data::{index, manifest};
 use runtime::error::Error;
+use runtime::progress::Progress;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -27,12 +30,21 @@ pub struct Arguments {
 pub fn check_data(arguments: &Arguments) -> Result<ExitCode, Error> {
     let site = crate::site(arguments.site.as_deref())?;
     let (mut files, mut sets) = (vec![], vec![]);
+    let mut packed = 0;
     for what in &arguments.what {
+        if let Some((name, root)) = packed_set(what, &site)? {
+            check_packed(name, &root, arguments.format == "json")?;
+            packed += 1;
+            continue;
+        }
         let found = files_of(what, &site)?;
         if let Some(name) = what.to_str().filter(|name| site.data.contains_key(*name)) {
             sets.push((name, files.len()..files.len() + found.len()));
         }
         files.extend(found);
+    }
+    if packed == arguments.what.len() {
+        return Ok(ExitCode::SUCCESS);
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (mut counts, mut at, mut bad) = ([0; 3], 0, vec![]);
@@ -70,6 +82,36 @@ pub fn check_data(arguments: &Arguments) -> Result<ExitCode, Error> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The name and the folder, where the set that is named is packed.
+fn packed_set<'a>(what: &'a Path, site: &Site) -> Result<Option<(&'a str, PathBuf)>, Error> {
+    let name = what.to_str().filter(|name| site.data.contains_key(*name));
+    let Some(name) = name else { return Ok(None) };
+    let root = &site.root(name)?.root;
+    Ok(shards::is_packed(root).then(|| (name, root.clone())))
+}
+
+/// Reads all of a packed set against its hashes and checksums, and says so.
+fn check_packed(name: &str, root: &Path, is_json: bool) -> Result<(), Error> {
+    let mut progress = Progress::new(1);
+    let set = shards::undeclared(name);
+    let all = ClipSource::len(&Shards::found(name, root)?) as u64;
+    let (clips, frames) = shards::verify(&set, root, &mut |done| {
+        progress.count(done as u64, all, "clips verified");
+    })?;
+    progress.clear();
+    write_out(&if is_json {
+        let line =
+            serde_json::json!({"file": root, "status": "ok", "clips": clips, "frames": frames});
+        format!("{line}\n")
+    } else {
+        let root = root.display();
+        format!(
+            "ok          {root}  packed: {clips} clips, {frames} frames, all hashes and checksums\n"
+        )
+    });
+    Ok(())
 }
 
 /// The files of a data set that the site file names, those of its lists whether they exist or not; or of a folder; or the file

@@ -3,6 +3,7 @@
 use records::say;
 use records::site::Site;
 use runtime::data::index::{self, Wanted};
+use runtime::data::shards::{self, Shards};
 use runtime::error::Error;
 use runtime::progress::Progress;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,18 @@ fn index_one(
     threads: usize,
     progress: &mut Progress,
 ) -> Result<String, Error> {
+    let root = &site.root(name)?.root;
+    if shards::is_packed(root) {
+        let shards = Shards::found(name, root)?;
+        let header = shards.header();
+        return Ok(format!(
+            "packed, with an index of its own: {} clips in {} shards, {} unreadable; {}",
+            header.clips,
+            header.shards.len(),
+            header.unreadable.len(),
+            header.quality
+        ));
+    }
     let index = index::open(
         Wanted::Found(name),
         site,

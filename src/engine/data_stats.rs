@@ -3,6 +3,7 @@
 use compiler::plan::{Plan, Work};
 use crisscross::render::write_out;
 use runtime::data::index::{self, Wanted};
+use runtime::data::shards::{self, Shards};
 use runtime::data::stats::{self, Described, Usable};
 use runtime::error::Error;
 use std::collections::BTreeMap;
@@ -40,15 +41,17 @@ pub fn stats(arguments: &Arguments) -> Result<ExitCode, Error> {
         experiments: vec![],
     };
     for name in &arguments.names {
-        let index = index::open(Wanted::Found(name), &site, threads, false, &mut |_, _| {})?;
-        stats.sets.push(stats::describe(&index, None));
+        let root = &site.root(name)?.root;
+        stats.sets.push(if shards::is_packed(root) {
+            stats::describe_packed(&Shards::found(name, root)?, None)
+        } else {
+            let wanted = Wanted::Found(name);
+            let index = index::open(wanted, &site, threads, false, &mut |_, _| {})?;
+            stats::describe(&index, None)
+        });
     }
     if arguments.plan {
-        let plan: Plan = serde_json::from_reader(std::io::stdin().lock()).map_err(|cause| {
-            Error::Unsupported {
-                message: format!("the plan cannot be read: {cause}"),
-            }
-        })?;
+        let plan: Plan = crate::from_standard_input()?;
         let mut sources = BTreeMap::new();
         for stage in &plan.stages {
             let data = match &stage.work {
@@ -60,20 +63,10 @@ pub fn stats(arguments: &Arguments) -> Result<ExitCode, Error> {
             let key = serde_json::to_string(data).expect("declarations are plain data");
             if !sources.contains_key(&key) {
                 let source = runtime::data::open(data, &site, threads)?;
-                let files = stats::files_of(data);
-                let is_packed = |name: &str| {
-                    let root = site.root(name).ok();
-                    root.is_some_and(|root| runtime::data::shards::is_packed(&root.root))
-                };
-                if let Some(files) = files.filter(|files| !is_packed(&files.name)) {
-                    let wanted = Wanted::Declared(files);
-                    let index = index::open(wanted, &site, threads, false, &mut |_, _| {})?;
-                    let described = stats::describe(&index, Some(files.splits));
-                    let is_new = |set: &Described| set.name != described.name;
-                    if stats.sets.iter().all(is_new) {
-                        stats.sets.push(described);
-                    }
-                }
+                let splits = stats::files_of(data).map_or(0, |files| files.splits);
+                let is_new = |set: &Described| stats.sets.iter().all(|old| old.name != set.name);
+                let described = source.describe(splits).filter(is_new);
+                stats.sets.extend(described);
                 sources.insert(key.clone(), source);
             }
             let source = sources[&key].as_ref();

@@ -5,6 +5,7 @@ use super::index::{self, Index, Wanted};
 use super::manifest::rows::State;
 use super::short;
 use super::source::{ClipSource, Request, Streams, Ticks};
+use super::stats::{self, Described};
 use crate::error::{Error, Result};
 use compiler::hir::{self, Short};
 use records::site::Site;
@@ -87,6 +88,10 @@ impl ClipSource for Files {
         short::read(self.short, &streams, requests, &path, |requests| {
             decode::read(&path, scan.as_ref(), requests)
         })
+    }
+
+    fn describe(&self, splits: u32) -> Option<Described> {
+        Some(stats::describe(&self.index, Some(splits)))
     }
 
     fn fingerprint(&self) -> String {

@@ -1,5 +1,6 @@
 //! What the sampler and the loader ask of a data set, whether it is decoded from files or rendered.
 
+use super::stats::Described;
 use crate::error::Result;
 use compiler::units::Exact;
 use tch::Tensor;
@@ -98,6 +99,11 @@ pub trait ClipSource: Send + Sync {
     /// Reads the spans, all from one opening of the file, in the order asked for. Ticks that lie outside the stream follow
     /// the data set's rule for short sources.
     fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>>;
+
+    /// What the set holds, by so many declared splits; `None` for rendered clips.
+    fn describe(&self, _splits: u32) -> Option<Described> {
+        None
+    }
 
     /// Hash of what the data are: names, sizes and labels, or the parameters of the rendering.
     fn fingerprint(&self) -> String;

@@ -1,10 +1,12 @@
 //! `data stats`: what a data set holds, and how many of its clips each experiment can use.
 
 use super::admission::Admission;
-use super::index::Index;
+use super::index::{Coded, Index, Known};
+use super::manifest::Manifest;
 use super::manifest::splits::{Part, part};
 use super::reader;
 use super::sampler::{Sampler, Unfit};
+use super::shards::Shards;
 use super::source::{ClipSource, Limits, Streams};
 use compiler::hir::{Data, Eval, Pretrain};
 use serde::Serialize;
@@ -41,8 +43,10 @@ pub struct Stream {
 pub struct Described {
     /// Its name.
     pub name: String,
-    /// Its layout.
+    /// Its layout; `packed` where it is packed into shards.
     pub layout: String,
+    /// What is kept in the shards, in words.
+    pub quality: Option<String>,
     /// Clips that are listed and there.
     pub clips: usize,
     /// Clips that are listed and not there.
@@ -78,20 +82,42 @@ pub struct Usable {
     pub left_out: BTreeMap<String, usize>,
 }
 
-/// What the index of a set says.
+/// What the index of a set says; `splits` as it is declared, or as it lies there.
 pub fn describe(index: &Index, splits: Option<u32>) -> Described {
-    let manifest = &index.manifest;
+    let known = |row| (index.columns.known(row), index.columns.coded(row));
+    of_rows(&index.manifest, &known, splits)
+}
+
+/// What is in the shards of a packed set; `splits` as in [`describe`].
+pub fn describe_packed(shards: &Shards, splits: Option<u32>) -> Described {
+    let known = |clip| {
+        let streams = shards.streams(clip).map_err(super::admission::cause);
+        (streams, shards.coded(clip))
+    };
+    Described {
+        layout: "packed".to_owned(),
+        quality: Some(shards.quality().to_string()),
+        ..of_rows(&shards.manifest(), &known, splits)
+    }
+}
+
+/// What is known of each file of a listing.
+fn of_rows(
+    manifest: &Manifest,
+    known: &dyn Fn(usize) -> (Known, Coded),
+    splits: Option<u32>,
+) -> Described {
     let (mut pictures, mut sound) = (Tally::default(), Tally::default());
     let mut unreadable = BTreeMap::new();
     for row in 0..manifest.len() {
-        let streams = match index.columns.known(row) {
+        let (streams, coded) = known(row);
+        let streams = match streams {
             Ok(streams) => streams,
             Err(cause) => {
                 *unreadable.entry(cause).or_default() += 1;
                 continue;
             }
         };
-        let coded = index.columns.coded(row);
         if let Some(limits) = streams.video {
             let shape = format!("{}x{}", coded.width, coded.height);
             pictures.add(limits, coded.video, shape, format!("{:.4}", coded.fps));
@@ -134,6 +160,7 @@ pub fn describe(index: &Index, splits: Option<u32>) -> Described {
     Described {
         name: manifest.name.clone(),
         layout: manifest.layout.name().to_owned(),
+        quality: None,
         clips: manifest.len(),
         missing: manifest.missing.0,
         unreadable: sorted(unreadable),
@@ -295,11 +322,11 @@ fn few(counts: &Counts) -> String {
 
 impl fmt::Display for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{}: {} clips, layout `{}`",
-            self.name, self.clips, self.layout
-        )?;
+        write!(f, "{}: {} clips, ", self.name, self.clips)?;
+        match &self.quality {
+            Some(quality) => writeln!(f, "packed: {quality}")?,
+            None => writeln!(f, "layout `{}`", self.layout)?,
+        }
         for note in &self.notes {
             writeln!(f, "  note        {note}")?;
         }

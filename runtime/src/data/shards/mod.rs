@@ -17,7 +17,7 @@ mod verify;
 #[cfg(feature = "media")]
 mod write;
 
-pub use read::Shards;
+pub use read::{Shards, undeclared};
 pub use verify::verify;
 #[cfg(feature = "media")]
 pub use write::{Options, Packed, pack};
@@ -56,6 +56,20 @@ impl Default for Quality {
             jpeg: 85,
             rate: Exact::whole(16_000),
         }
+    }
+}
+
+impl std::fmt::Display for Quality {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.short_side {
+            Some(pixels) => write!(f, "short side {pixels}, ")?,
+            None => write!(f, "native size, ")?,
+        }
+        match self.fps {
+            Some(fps) => write!(f, "{} fps, ", fps.decimal())?,
+            None => write!(f, "native rate, ")?,
+        }
+        write!(f, "JPEG {}, sound at {} Hz", self.jpeg, self.rate.decimal())
     }
 }
 

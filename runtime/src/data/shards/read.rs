@@ -2,10 +2,12 @@
 
 use super::index::{Clip, Index};
 use super::{Header, INDEX, PACK, Quality, VERSION, jpeg};
+use crate::data::index::Coded;
 use crate::data::manifest::Manifest;
 use crate::data::manifest::rows::{Rows, State};
 use crate::data::short;
 use crate::data::source::{ClipSource, Request, Span, Streams, Ticks};
+use crate::data::stats::{self, Described};
 use crate::error::{Error, Result};
 use crate::ffi::{bytes_of, floats_of};
 use crate::parts::{Part, measured};
@@ -110,6 +112,34 @@ impl Shards {
             files,
             short: set.short,
         })
+    }
+
+    /// The packed data set in `folder` as it lies there, for messages under this name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn found(name: &str, folder: &Path) -> Result<Self> {
+        Self::open(&undeclared(name), folder)
+    }
+
+    /// How the frames and the sound of a clip are kept.
+    pub fn coded(&self, clip: usize) -> Coded {
+        let (Some(record), quality) = (self.record(clip), &self.header.quality) else {
+            return Coded::default();
+        };
+        let frames = self.index.frames(&record).map_or(0, |frames| frames.len());
+        let length = record.streams.video.map(|video| video.end - video.start);
+        let mean = length.map_or(0.0, |length| frames as f64 / length.max(1e-9));
+        let short = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+        Coded {
+            video: "jpeg".to_owned(),
+            width: short(record.size.1),
+            height: short(record.size.0),
+            fps: quality.fps.map_or(mean, Exact::to_f64) as f32,
+            audio: "pcm_s16le".to_owned(),
+            rate: quality.rate.to_u32().unwrap_or(0),
+            channels: 1,
+        }
     }
 
     /// What of the files is in the shards.
@@ -333,6 +363,21 @@ impl Shards {
     }
 }
 
+/// A packed data set without a declaration: its classes are those that were packed.
+pub fn undeclared(name: &str) -> hir::Files {
+    hir::Files {
+        name: name.to_owned(),
+        train: 0,
+        classes: 0,
+        requires: Vec::new(),
+        splits: 0,
+        short: Short::Skip,
+        label: String::new(),
+        length: None,
+        longer: None,
+    }
+}
+
 /// The version alone: other fields may be those of another one.
 #[derive(serde::Deserialize)]
 struct Version {
@@ -395,6 +440,10 @@ impl ClipSource for Shards {
             };
             requests.iter().map(span).collect()
         })
+    }
+
+    fn describe(&self, splits: u32) -> Option<Described> {
+        Some(stats::describe_packed(self, Some(splits)))
     }
 
     fn fingerprint(&self) -> String {

@@ -8,8 +8,10 @@ use super::super::numbers::{Column, Numbers, Table, bit};
 use super::steps::Crop;
 use tch::{Device, Kind, Tensor};
 
-/// Bytes that the pixels of a group of clips may take on the device as f32.
+/// Bytes that the pixels of a group of clips may take on the device.
 const GROUP: i64 = 1 << 30;
+/// Bytes of a pixel there: where it lies, its levels before and after they are put in order, and as f32.
+const PIXEL: i64 = 8 + 3 + 3 + 12;
 
 /// What of a clip is shown: the crop is resized to `out`, of which a square is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +72,12 @@ pub(super) fn resize_one(clip: &Tensor, fit: &Fit, size: u32) -> Tensor {
         .contiguous()
 }
 
-/// How many clips may be resized at once on a device.
+/// How many clips may be resized at once on a device: each takes the height of the highest crop and the width of the widest.
 pub(super) fn group<'a>(fits: impl Iterator<Item = &'a Fit>, frames: i64) -> usize {
-    let bytes = |fit: &Fit| 4 * 3 * frames * fit.crop.height * fit.crop.width;
-    let largest = fits.map(bytes).max();
-    (GROUP / largest.unwrap_or(1).max(1)).max(1) as usize
+    let (height, width) = fits.fold((1, 1), |(height, width), fit| {
+        (fit.crop.height.max(height), fit.crop.width.max(width))
+    });
+    (GROUP / (PIXEL * frames.max(1) * height * width)).max(1) as usize
 }
 
 /// The resizing of a batch, its numbers in a table.

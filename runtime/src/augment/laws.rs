@@ -11,7 +11,7 @@
 //!   relative error of all cells has a root mean square of 6 %, a law of 160 cells from 8.5 % on.
 //! - A share is compared by its normal deviate. A share of a half is refused with a probability of 0.99 where it is 0.022 off.
 
-mod statistics;
+pub(crate) mod statistics;
 
 use super::audio::{Mask, Step as Sound};
 use super::colour::Operation;

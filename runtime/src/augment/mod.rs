@@ -10,7 +10,7 @@ pub mod draws;
 #[cfg(test)]
 mod keyed;
 #[cfg(test)]
-mod laws;
+pub(crate) mod laws;
 pub mod mel;
 mod numbers;
 pub mod visual;

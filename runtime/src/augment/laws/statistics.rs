@@ -59,14 +59,14 @@ fn pearson(drawn: &[i64], law: &[(i64, f64)]) -> f64 {
 }
 
 /// The drawings have the law's counts and do not have those of the wrong one.
-pub(super) fn count(name: &str, drawn: &[i64], law: &[(i64, f64)], wrong: &[(i64, f64)]) {
+pub(crate) fn count(name: &str, drawn: &[i64], law: &[(i64, f64)], wrong: &[(i64, f64)]) {
     let (right, wrong) = (pearson(drawn, law), pearson(drawn, wrong));
     assert!(right < 1.0, "{name}: {right} of 1");
     assert!(wrong > 1.0, "{name}: the wrong law gives only {wrong}");
 }
 
 /// All values of a range with the same weight.
-pub(super) fn even(values: std::ops::RangeInclusive<i64>) -> Vec<(i64, f64)> {
+pub(crate) fn even(values: std::ops::RangeInclusive<i64>) -> Vec<(i64, f64)> {
     values.map(|value| (value, 1.0)).collect()
 }
 

@@ -308,45 +308,57 @@ impl Map {
     }
 }
 
-/// The bytes of a fresh tensor on the CPU, to be filled.
+/// The bytes of a fresh tensor on the CPU, to be filled: nothing else reads its memory.
 ///
 /// # Panics
 /// Where the tensor is not contiguous bytes on the CPU.
 pub fn bytes_of(tensor: &mut Tensor) -> &mut [u8] {
-    assert!(
-        is_plain(tensor, Kind::Uint8),
-        "bytes of a contiguous tensor on the CPU"
-    );
+    assert!(is_plain(tensor, Kind::Uint8), "{PLAIN}");
     // SAFETY: so many bytes belong to the tensor, which is borrowed for as long as they are.
-    unsafe { values_of(tensor) }
+    unsafe { slice::from_raw_parts_mut(place_of(tensor), tensor.numel()) }
 }
 
-/// The values of a fresh f32 tensor on the CPU, to be filled.
+/// The values of a fresh f32 tensor on the CPU, to be filled: nothing else reads its memory.
 ///
 /// # Panics
 /// Where the tensor is not contiguous f32 on the CPU.
 pub fn floats_of(tensor: &mut Tensor) -> &mut [f32] {
-    assert!(
-        is_plain(tensor, Kind::Float),
-        "values of a contiguous tensor on the CPU"
-    );
+    assert!(is_plain(tensor, Kind::Float), "{PLAIN}");
     // SAFETY: as above.
-    unsafe { values_of(tensor) }
+    unsafe { slice::from_raw_parts_mut(place_of(tensor), tensor.numel()) }
 }
+
+/// The bytes of a tensor on the CPU, to be read.
+///
+/// # Panics
+/// As [`bytes_of`].
+pub fn read_bytes(tensor: &Tensor) -> &[u8] {
+    assert!(is_plain(tensor, Kind::Uint8), "{PLAIN}");
+    // SAFETY: as above.
+    unsafe { slice::from_raw_parts(place_of(tensor), tensor.numel()) }
+}
+
+/// The values of an f32 tensor on the CPU, to be read.
+///
+/// # Panics
+/// As [`floats_of`].
+pub fn read_floats(tensor: &Tensor) -> &[f32] {
+    assert!(is_plain(tensor, Kind::Float), "{PLAIN}");
+    // SAFETY: as above.
+    unsafe { slice::from_raw_parts(place_of(tensor), tensor.numel()) }
+}
+
+const PLAIN: &str = "values of this kind in a contiguous tensor on the CPU";
 
 fn is_plain(tensor: &Tensor, kind: Kind) -> bool {
     tensor.kind() == kind && tensor.device() == Device::Cpu && tensor.is_contiguous()
 }
 
-/// All values of a contiguous tensor on the CPU.
-///
-/// # Safety
-/// The tensor holds values of type `T`.
-unsafe fn values_of<T>(tensor: &mut Tensor) -> &mut [T] {
+/// Where the values of a contiguous tensor on the CPU begin. One without values has no memory, and a slice needs a place.
+fn place_of<T>(tensor: &Tensor) -> *mut T {
     match tensor.numel() {
-        0 => &mut [],
-        // SAFETY: as the caller says, and they belong to the tensor, which is borrowed for as long as they are.
-        count => unsafe { slice::from_raw_parts_mut(tensor.data_ptr().cast(), count) },
+        0 => ptr::NonNull::dangling().as_ptr(),
+        _ => tensor.data_ptr().cast(),
     }
 }
 

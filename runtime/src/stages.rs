@@ -290,7 +290,7 @@ impl<'a> Walk<'a> {
                 .collect();
             undecodable.sort();
             ClipCounts {
-                asked: (admission.clips.len() + skipped + admission.unreadable.len()) as u64,
+                asked: admission.asked() as u64,
                 skipped: skipped as u64,
                 undecodable,
             }

@@ -79,7 +79,7 @@ impl Admission {
                 help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
             });
         }
-        let (bad, all) = (admission.unreadable.len(), source.len());
+        let (bad, all) = (admission.unreadable.len(), admission.asked());
         if bad as f64 > max_bad_share * all as f64 {
             return Err(Error::TooManyFailures {
                 name: name.to_owned(),
@@ -114,6 +114,12 @@ impl Admission {
             });
         }
         Ok(admission)
+    }
+
+    /// Clips that were looked at: all but the test clips.
+    pub fn asked(&self) -> usize {
+        let left_out: usize = self.left_out.values().map(|out| out.count).sum();
+        self.clips.len() + left_out + self.unreadable.len()
     }
 
     /// Looks at every clip of the set, as [`Admission::new`] does, whatever comes of it.

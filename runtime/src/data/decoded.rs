@@ -1,6 +1,6 @@
 //! What was decoded for a batch, joined so that it reaches a device in few copies.
 
-use super::joined::put;
+use super::joined::Memory;
 use super::source::Ticks;
 use crate::augment::Key;
 use crate::parts::{Part, measured};
@@ -33,40 +33,20 @@ pub enum Spans {
 }
 
 impl Spans {
-    /// Joins the spans of the samples, at least one, in `spare`, memory of an earlier batch, where it is large enough. Where they
-    /// are on their way to a GPU, in memory that it can copy from by itself.
-    pub fn join(ticks: &[Ticks], to: Device, spare: Option<Tensor>) -> Self {
-        measured(Part::Copy, || {
-            let parts: Vec<&Tensor> = ticks.iter().map(tensor_of).collect();
-            let count: i64 = parts.iter().map(|part| part.numel() as i64).sum();
-            let kind = parts[0].kind();
-            let fits = |spare: &Tensor| spare.kind() == kind && spare.numel() as i64 >= count;
-            let whole = spare.filter(fits).unwrap_or_else(|| {
-                let fresh = Tensor::empty([count], (kind, Device::Cpu));
-                match to.is_cuda() {
-                    true => fresh.pin_memory(to),
-                    false => fresh,
-                }
-            });
-            let mut joined = whole.narrow(0, 0, count);
-            put(&parts, &mut joined);
-            if let Ticks::Wave(_) = &ticks[0] {
-                return Self::Waves(joined.view([ticks.len() as i64, -1]));
-            }
-            let shape = |part: &&Tensor| {
-                <[i64; 4]>::try_from(part.size()).expect("ClipSource: frames are [T, H, W, 3]")
-            };
-            Self::Frames {
-                bytes: joined,
-                shapes: parts.iter().map(shape).collect(),
-            }
-        })
-    }
-
-    /// The memory, for [`Spans::join`] of a later batch; only once nothing reads this one any more.
-    pub fn spare(&self) -> Tensor {
-        let (Self::Frames { bytes: joined, .. } | Self::Waves(joined)) = self;
-        joined.view([-1])
+    /// Joins the spans of the samples, at least one, in `memory`.
+    pub(super) fn join(ticks: &[Ticks], memory: &mut Memory) -> Self {
+        let parts: Vec<&Tensor> = ticks.iter().map(tensor_of).collect();
+        let joined = memory.join(&parts);
+        if let Ticks::Wave(_) = &ticks[0] {
+            return Self::Waves(joined.view([ticks.len() as i64, -1]));
+        }
+        let shape = |part: &&Tensor| {
+            <[i64; 4]>::try_from(part.size()).expect("ClipSource: frames are [T, H, W, 3]")
+        };
+        Self::Frames {
+            bytes: joined,
+            shapes: parts.iter().map(shape).collect(),
+        }
     }
 
     /// Bytes of it.
@@ -126,7 +106,7 @@ mod tests {
             bytes.remainder(251).to_kind(Kind::Uint8).view([t, h, w, 3])
         };
         let ticks = [frames(2, 4, 6), frames(2, 5, 3)].map(Ticks::Frames);
-        let joined = Spans::join(&ticks, Device::Cpu, None).to_device(Device::Cpu);
+        let joined = Spans::join(&ticks, &mut Memory::new(Device::Cpu)).to_device(Device::Cpu);
         for (before, after) in ticks.iter().zip(joined.ticks()) {
             let (Ticks::Frames(before), Ticks::Frames(after)) = (before, after) else {
                 panic!("pictures stay pictures");
@@ -139,8 +119,7 @@ mod tests {
         ];
         let joined = Spans::join(
             &waves.each_ref().map(|w| Ticks::Wave(w.shallow_clone())),
-            Device::Cpu,
-            None,
+            &mut Memory::new(Device::Cpu),
         );
         assert!(matches!(&joined, Spans::Waves(both) if both.size() == [2, 7]));
         assert!(matches!(&joined.ticks()[0], Ticks::Wave(first) if *first == waves[0]));

@@ -51,15 +51,15 @@ pub struct Loader {
     reading: Reading,
     admission: Admission,
     tally: Tally,
+    /// Files that were replaced and not yet told of, and why.
+    failed: BTreeMap<String, String>,
     batch: usize,
     /// Steps of the whole training.
     steps: u64,
     ahead: usize,
     augment_on: Option<Device>,
-    /// Spans whose memory serves again once they are read, and memory that serves again.
+    /// Spans that a device may still be reading.
     read: Vec<Spans>,
-    spare: Vec<Tensor>,
-    /// That of views which the threads have made.
     memory: Memory,
 }
 
@@ -115,13 +115,13 @@ impl Loader {
             reading,
             admission,
             tally,
+            failed: BTreeMap::new(),
             batch: batch as usize,
             steps: settings.steps_per_epoch() * u64::from(settings.ep),
             ahead,
             augment_on: options.augment_on,
             read: Vec::new(),
-            spare: Vec::new(),
-            memory: Memory::default(),
+            memory: Memory::new(options.augment_on.unwrap_or(Device::Cpu)),
         })
     }
 
@@ -130,9 +130,9 @@ impl Loader {
         &self.admission
     }
 
-    /// Files that were replaced so far because they could not be read, and why.
-    pub(super) fn take_failed(&self) -> BTreeMap<String, String> {
-        self.tally.failed.clone()
+    /// Files that were replaced because they could not be read, and why: those since it was asked before.
+    pub(super) fn take_failed(&mut self) -> BTreeMap<String, String> {
+        std::mem::take(&mut self.failed)
     }
 
     /// Files that were replaced so far because they could not be read, and why.
@@ -140,7 +140,7 @@ impl Loader {
         &self.tally.failed
     }
 
-    /// The same, handed over.
+    /// The admission, handed over; an empty one is left.
     pub(super) fn take_admission(&mut self) -> Admission {
         std::mem::take(&mut self.admission)
     }
@@ -170,12 +170,9 @@ impl Loader {
         self.samples.gauge()
     }
 
-    /// Lets the memory of the batch before serve again; only once it was read.
+    /// Lets go of the batch before, so that its memory serves again; only once the device has read it.
     pub(super) fn give_back(&mut self) {
-        // Where nothing was copied, the spans may be the batch itself.
-        let is_copied = self.augment_on.is_some_and(|device| device.is_cuda());
-        let read = self.read.drain(..).filter(|_| is_copied);
-        self.spare = read.map(|spans| spans.spare()).collect();
+        self.read.clear();
     }
 
     /// Bounds what is made ahead by the memory that one batch takes.
@@ -200,6 +197,7 @@ impl Loader {
                 None => panic!("the plan has no further step"),
             };
             self.tally.tried.extend(sample.tried);
+            self.failed.extend(sample.failed.iter().cloned());
             self.tally.failed.extend(sample.failed);
             keys.push(sample.key);
             made.push(sample.made);
@@ -213,7 +211,6 @@ impl Loader {
     /// # Errors
     /// [`Error::TooManyFailures`] where too many files cannot be read.
     pub fn decoded(&mut self) -> Result<Decoded> {
-        let to = self.augment_on.unwrap_or(Device::Cpu);
         let (made, keys, waited) = self.take()?;
         let mut by_span: Vec<Vec<Ticks>> = Vec::new();
         for made in made {
@@ -225,11 +222,9 @@ impl Loader {
                 span.push(ticks);
             }
         }
-        // One span and the memory of the same span of an earlier batch.
-        let mut spare = std::mem::take(&mut self.spare).into_iter();
         let spans = by_span
             .iter()
-            .map(|ticks| Spans::join(ticks, to, spare.next()));
+            .map(|ticks| Spans::join(ticks, &mut self.memory));
         let spans: Vec<Spans> = spans.collect();
         self.fit(spans.iter().map(Spans::bytes).sum());
         Ok(Decoded {
@@ -246,11 +241,7 @@ impl Loader {
     pub fn pass(&mut self, step: u64) -> Result<()> {
         match self.augment_on {
             None => self.next(step).map(drop),
-            Some(_) => {
-                let decoded = self.decoded()?;
-                self.spare = decoded.spans.iter().map(Spans::spare).collect();
-                Ok(())
-            }
+            Some(_) => self.decoded().map(drop),
         }
     }
 }

@@ -139,14 +139,16 @@ impl<T: Send + 'static> Ordered<T> {
             .open
             .end
             .min(self.open.start.saturating_add(self.ahead));
-        while self.issued < until {
-            let jobs = self
+        for position in self.issued..until {
+            // Threads that have been stopped take no more.
+            if self
                 .jobs
                 .as_ref()
-                .expect("Ordered: the queue is open until it is dropped");
-            jobs.send(self.issued)
-                .expect("Ordered: the threads wait until it is dropped");
-            self.issued += 1;
+                .is_none_or(|jobs| jobs.send(position).is_err())
+            {
+                return;
+            }
+            self.issued = position + 1;
         }
     }
 }
@@ -160,11 +162,11 @@ impl<T: Send + 'static> Iterator for Ordered<T> {
         }
         let position = self.open.start;
         let outcome = loop {
-            if let Some(outcome) = self.waiting.remove(&position) {
-                break outcome;
-            }
             if self.stop.load(Ordering::Relaxed) {
                 return None;
+            }
+            if let Some(outcome) = self.waiting.remove(&position) {
+                break outcome;
             }
             match self.results.recv_timeout(LOOK) {
                 Ok((at, outcome)) => drop(self.waiting.insert(at, outcome)),
@@ -257,6 +259,23 @@ mod tests {
         assert_eq!(got, None);
         drop(go);
         drop(ordered);
+    }
+
+    #[test]
+    fn threads_that_have_ended_are_given_nothing() {
+        let mut ordered = Ordered::new(0..100, 2, 1, |p| p);
+        let gauge = ordered.gauge();
+        while gauge.ready() < 1 {
+            std::thread::yield_now();
+        }
+        ordered.stopper().store(true, Ordering::Relaxed);
+        // Each thread wakes for one of these and ends; what is ready waits.
+        ordered.set_ahead(3);
+        while !ordered.threads.iter().all(JoinHandle::is_finished) {
+            std::thread::yield_now();
+        }
+        ordered.set_ahead(10);
+        assert_eq!(ordered.next(), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use compiler::units::Exact;
 use runtime::data::check::media_below;
 use runtime::data::decode::{Scan, read, read_whole, scan};
 use runtime::data::source::{Limits, Request, Span, Ticks};
+use runtime::memory::resident;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,17 +23,13 @@ struct Counts {
     wrong: Vec<String>,
 }
 
+const USAGE: &str = "usage: soak FOLDER... [--minutes N] [--threads N]";
+
 fn main() -> ExitCode {
-    let (mut folders, mut minutes, mut threads) = (Vec::new(), 10.0, 1usize);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let mut number = || arguments.next().and_then(|n| n.parse::<f64>().ok());
-        match (argument.as_str(), &mut number) {
-            ("--minutes", number) => minutes = number().unwrap_or(minutes),
-            ("--threads", number) => threads = number().unwrap_or(1.0).max(1.0) as usize,
-            (folder, _) => folders.push(PathBuf::from(folder)),
-        }
-    }
+    let Some((folders, minutes, threads)) = asked(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
     let mut files = Vec::new();
     for folder in &folders {
         match media_below(folder) {
@@ -44,9 +41,7 @@ fn main() -> ExitCode {
         }
     }
     if files.is_empty() {
-        eprintln!(
-            "error: there is no media file; usage: soak FOLDER... [--minutes N] [--threads N]"
-        );
+        eprintln!("error: there is no media file in these folders\n{USAGE}");
         return ExitCode::from(2);
     }
     tch::set_num_threads(1);
@@ -55,6 +50,20 @@ fn main() -> ExitCode {
         files.len()
     );
     soak(&files, Duration::from_secs_f64(60.0 * minutes), threads)
+}
+
+/// Folders, minutes and threads; `None` where an argument is none of these.
+fn asked(mut arguments: impl Iterator<Item = String>) -> Option<(Vec<PathBuf>, f64, usize)> {
+    let (mut folders, mut minutes, mut threads) = (Vec::new(), 10.0, 1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--minutes" => minutes = arguments.next()?.parse().ok().filter(|n| *n > 0.0)?,
+            "--threads" => threads = arguments.next()?.parse().ok().filter(|n| *n > 0)?,
+            option if option.starts_with("--") => return None,
+            folder => folders.push(PathBuf::from(folder)),
+        }
+    }
+    Some((folders, minutes, threads))
 }
 
 fn soak(files: &[PathBuf], length: Duration, threads: usize) -> ExitCode {
@@ -221,16 +230,7 @@ fn requests(known: &Scan, random: &mut Random) -> Vec<Request> {
 
 /// Resident memory of this process in MB; 0 where the system does not say.
 fn memory() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| {
-        line.trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse::<f64>()
-            .ok()
-    });
-    kilobytes.unwrap_or(0.0) / 1024.0
+    resident().unwrap_or(0) as f64 / 1e6
 }
 
 /// A small generator (SplitMix64).

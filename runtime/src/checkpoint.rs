@@ -44,12 +44,7 @@ pub fn load<'a>(path: &Path, entries: impl IntoIterator<Item = &'a Entry>) -> Re
         path: path.to_owned(),
         message,
     };
-    let io = |cause| Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        cause,
-    };
-    let file = fs::read(path).map_err(io)?;
+    let file = fs::read(path).map_err(Error::io("read", path))?;
     let tensors = SafeTensors::deserialize(&file).map_err(|cause| {
         unfit(format!(
             "it is no whole safetensors file ({cause}); delete its folder and run again"

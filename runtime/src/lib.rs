@@ -10,6 +10,7 @@ pub mod eval;
 pub mod execute;
 pub mod ffi;
 pub mod loss;
+pub mod memory;
 pub mod nn;
 pub mod optim;
 pub mod parallel;

@@ -157,11 +157,7 @@ pub fn repeat(
         }
         if let Some(name) = state {
             let (from, to) = (scratch.join(&name), run.join(&name));
-            std::fs::rename(&from, &to).map_err(|cause| Error::Io {
-                action: "write",
-                path: to,
-                cause,
-            })?;
+            std::fs::rename(&from, &to).map_err(Error::io("write", &to))?;
         }
         progress(&line, steps);
     }
@@ -324,17 +320,11 @@ struct Metrics {
 impl Metrics {
     fn create(out: &Path) -> Result<Self> {
         let path = out.join(METRICS);
-        match File::create(&path) {
-            Ok(file) => Ok(Self {
-                file: BufWriter::new(file),
-                path,
-            }),
-            Err(cause) => Err(Error::Io {
-                action: "create",
-                path,
-                cause,
-            }),
-        }
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        Ok(Self {
+            file: BufWriter::new(file),
+            path,
+        })
     }
 
     fn write(&mut self, line: &StepMetrics) -> Result<()> {
@@ -346,10 +336,7 @@ impl Metrics {
     }
 
     fn finish(self) -> Result<()> {
-        self.file.get_ref().sync_all().map_err(|cause| Error::Io {
-            action: "write",
-            path: self.path,
-            cause,
-        })
+        let file = self.file.get_ref();
+        file.sync_all().map_err(Error::io("write", &self.path))
     }
 }

@@ -1,9 +1,9 @@
 //! `data-links`: the pages on augmentations with their pictures.
 
 use crisscross::shown::Links;
+use records::folder::write_whole;
 use records::say;
 use runtime::error::Error;
-use runtime::sheet::canvas::write_whole;
 use runtime::sheet::links::{Subject, draw};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,11 +34,7 @@ pub fn links(arguments: &Arguments) -> Result<ExitCode, Error> {
             .into_iter()
             .map(|page| (page.path, page.text.into_bytes())),
     );
-    std::fs::create_dir_all(&arguments.out).map_err(|cause| Error::Io {
-        action: "create",
-        path: arguments.out.clone(),
-        cause,
-    })?;
+    std::fs::create_dir_all(&arguments.out).map_err(Error::io("create", &arguments.out))?;
     for (name, bytes) in &files {
         write_whole(&arguments.out.join(name), bytes)?;
     }

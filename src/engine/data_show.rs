@@ -1,10 +1,11 @@
 //! `data-show`: samples as a training step gets them, drawn on a page.
 
 use crisscross::shown::Shown;
+use records::folder::write_whole;
 use records::say;
 use runtime::data::look::{self, Looked};
 use runtime::error::Error;
-use runtime::sheet::canvas::{Canvas, write_whole};
+use runtime::sheet::canvas::Canvas;
 use runtime::sheet::{self, Heading};
 use std::path::PathBuf;
 use std::process::ExitCode;

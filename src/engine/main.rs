@@ -205,11 +205,7 @@ fn from_standard_input<T: serde::de::DeserializeOwned>() -> Result<T, Error> {
 }
 
 fn site(file: Option<&Path>) -> Result<Site, Error> {
-    let here = std::env::current_dir().map_err(|cause| Error::Io {
-        action: "read",
-        path: ".".into(),
-        cause,
-    })?;
+    let here = std::env::current_dir().map_err(Error::io("read", Path::new(".")))?;
     Ok(Site::load(file, &here)?)
 }
 

@@ -82,7 +82,12 @@ fn asked(arguments: &[String]) -> Result<Asked> {
 
 /// Writes the experiment and a site file for each source, and packs the clips; returns their number.
 fn prepare(program: &Path, clips: &Path, folder: &Path) -> Result<usize> {
-    let number = std::fs::read_dir(clips)?.count();
+    let is_clip = |entry: &std::io::Result<std::fs::DirEntry>| {
+        entry.as_ref().is_ok_and(|entry| {
+            entry.path().is_file() && !entry.file_name().to_string_lossy().starts_with('.')
+        })
+    };
+    let number = std::fs::read_dir(clips)?.filter(is_clip).count();
     if number == 0 {
         bail!("there is no clip in `{}`", clips.display());
     }
@@ -92,11 +97,13 @@ fn prepare(program: &Path, clips: &Path, folder: &Path) -> Result<usize> {
     }
     let packed = folder.join("packed");
     for (source, root) in [("files", clips), ("shards", &packed)] {
+        // A string of JSON is one of TOML.
+        let root = Value::from(root.to_string_lossy());
         let place = folder.join(source);
         std::fs::create_dir_all(&place)?;
         std::fs::write(
             place.join("crisscross.toml"),
-            format!("cache = \"cache\"\n\n[data.clips]\nroot = {root:?}\n"),
+            format!("cache = \"cache\"\n\n[data.clips]\nroot = {root}\n"),
         )?;
         std::fs::write(
             place.join("bench.cc"),

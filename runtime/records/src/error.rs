@@ -41,24 +41,32 @@ impl Error {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
-            Error::Io { cause, path, .. } => io_help(cause.kind(), path),
+            Error::Io {
+                action,
+                cause,
+                path,
+            } => io_help(action, cause.kind(), path),
             Error::Content { help, .. } => help.clone(),
         }
     }
 }
 
 #[allow(clippy::wildcard_enum_match_arm)] // `ErrorKind` is not ours and grows
-fn io_help(kind: std::io::ErrorKind, path: &Path) -> String {
+fn io_help(action: &str, kind: std::io::ErrorKind, path: &Path) -> String {
     use std::io::ErrorKind as Kind;
     match kind {
         Kind::StorageFull | Kind::QuotaExceeded => {
-            "make room on that disk, or choose another folder with `--runs DIR`; finished stages are kept".to_owned()
+            "make room on that disk, or choose another folder with `--runs` or `--out`; what is finished is kept".to_owned()
         }
         Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
-            "allow this user to write there, or choose another folder with `--runs DIR`".to_owned()
+            "allow this user to write there, or choose another folder with `--runs` or `--out`".to_owned()
         }
-        Kind::NotFound => format!("check that `{}` exists", path.display()),
-        _ => "check the disk and the path, then run the same command again; finished stages are kept".to_owned(),
+        Kind::NotFound => {
+            // What is to be written need not be there, but its folder.
+            let folder = path.parent().filter(|_| action != "read");
+            format!("check that `{}` exists", folder.unwrap_or(path).display())
+        }
+        _ => "check the disk and the path, then run the same command again; what is finished is kept".to_owned(),
     }
 }
 

@@ -618,4 +618,23 @@ mod tests {
         let error = Runs::open(file.join("runs")).unwrap_err();
         assert!(error.to_string().starts_with("cannot create"), "{error}");
     }
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        let error = write_whole(&folder.path().join("no/such/a.png"), b"x").unwrap_err();
+        assert!(error.to_string().contains("no/such/a.png"), "{error}");
+        let help = error.help();
+        assert!(
+            help.starts_with("check that `") && help.ends_with("no/such` exists"),
+            "{help}"
+        );
+        let error = write_whole(folder.path(), b"x").unwrap_err();
+        assert!(error.to_string().starts_with("cannot write"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

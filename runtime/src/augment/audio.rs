@@ -106,38 +106,16 @@ pub fn apply_steps(strategy: Strategy, batch: &Tensor, steps: &[Vec<Step>]) -> T
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::strong_sound;
     use super::*;
     use compiler::hir::Widths;
-    use compiler::units::Exact;
     use tch::Device;
     use tch::Kind;
 
-    fn tenths(n: i128) -> Exact {
-        Exact::new(n, 10)
-    }
-
     fn chain() -> Chain {
-        let links = vec![
-            Link::VolumeJitter { range: tenths(2) },
-            Link::TimeWarp { window: 20 },
-            Link::FreqMask {
-                max: 10,
-                count: 2,
-                widths: Widths::Inclusive,
-            },
-            Link::TimeMask {
-                max: 20,
-                count: 2,
-                widths: Widths::Exclusive,
-            },
-            Link::RandomCrop {
-                range: (tenths(6), tenths(15)),
-                canvas: (tenths(10), tenths(15)),
-            },
-        ];
         Chain {
             per_frame: false,
-            links,
+            links: strong_sound([Widths::Inclusive, Widths::Exclusive]),
         }
     }
 

@@ -1,71 +1,21 @@
 //! A view depends on its clip and on the place of its random numbers, and on nothing else.
 
 use super::audio::augment_wave_by;
+use super::fixtures::{strong_frames, strong_sound};
 use super::visual::{augment_frames_by, begin};
 use super::{Key, Strategy};
-use compiler::hir::{Chain, Fill, Levels, Link, LogMel, Pair, Widths};
-use compiler::units::Exact;
+use compiler::hir::{Chain, Fill, Levels, LogMel, Pair, Widths};
 use tch::{Device, Kind, Tensor};
 
-fn hundredths(n: i128) -> Exact {
-    Exact::new(n, 100)
-}
-
 fn frames(per_frame: bool) -> Chain {
-    let links = vec![
-        Link::MultiScaleCrop {
-            min_area: hundredths(8),
-        },
-        Link::HorizontalFlip { p: hundredths(50) },
-        Link::ColorJitter {
-            brightness: hundredths(40),
-            contrast: hundredths(40),
-            saturation: hundredths(40),
-            hue: hundredths(20),
-        },
-        Link::GrayScale {
-            p: hundredths(20),
-            levels: Levels::Exact,
-        },
-        Link::GaussianBlur {
-            p: hundredths(50),
-            sigma: (hundredths(10), hundredths(200)),
-            pair: Pair::Range,
-            levels: Levels::Exact,
-        },
-        Link::Cutout {
-            max: 20,
-            count: 1,
-            fill: Fill::FirstFrameMean,
-        },
-    ];
+    let links = strong_frames(Pair::Range, Levels::Exact, Fill::FirstFrameMean);
     Chain { per_frame, links }
 }
 
 fn sound() -> Chain {
-    let links = vec![
-        Link::VolumeJitter {
-            range: hundredths(20),
-        },
-        Link::TimeWarp { window: 20 },
-        Link::FreqMask {
-            max: 10,
-            count: 2,
-            widths: Widths::Inclusive,
-        },
-        Link::TimeMask {
-            max: 20,
-            count: 2,
-            widths: Widths::Exclusive,
-        },
-        Link::RandomCrop {
-            range: (hundredths(60), hundredths(150)),
-            canvas: (hundredths(100), hundredths(150)),
-        },
-    ];
     Chain {
         per_frame: false,
-        links,
+        links: strong_sound([Widths::Inclusive, Widths::Exclusive]),
     }
 }
 

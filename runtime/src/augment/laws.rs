@@ -16,49 +16,15 @@ pub(crate) mod statistics;
 use super::audio::{Mask, Step as Sound};
 use super::colour::Operation;
 use super::draws::Key;
+use super::fixtures::{strong_frames, strong_sound};
 use super::stream_names;
 use super::visual::{Fit, Step, begin};
-use compiler::hir::{Fill, Levels, Link, Pair, Widths};
-use compiler::units::Exact;
+use compiler::hir::{Fill, Levels, Pair, Widths};
 use statistics::{N, count, even, follow, independent, share, uniform};
-
-fn hundredths(n: i128) -> Exact {
-    Exact::new(n, 100)
-}
-
-fn frames(pair: Pair, levels: Levels) -> Vec<Link> {
-    vec![
-        Link::MultiScaleCrop {
-            min_area: hundredths(8),
-        },
-        Link::HorizontalFlip { p: hundredths(50) },
-        Link::ColorJitter {
-            brightness: hundredths(40),
-            contrast: hundredths(40),
-            saturation: hundredths(40),
-            hue: hundredths(20),
-        },
-        Link::GrayScale {
-            p: hundredths(20),
-            levels,
-        },
-        Link::GaussianBlur {
-            p: hundredths(50),
-            sigma: (hundredths(10), hundredths(200)),
-            pair,
-            levels,
-        },
-        Link::Cutout {
-            max: 20,
-            count: 1,
-            fill: Fill::TimesFirstFrameMean,
-        },
-    ]
-}
 
 /// What the chain does to views of frames of 4000 x 4000, so that pixels are no matter.
 fn plans(path: &str, pair: Pair) -> Vec<(Fit, Vec<Step>)> {
-    let links = frames(pair, Levels::Exact);
+    let links = strong_frames(pair, Levels::Exact, Fill::TimesFirstFrameMean);
     let plan = |sample| {
         let key = Key::new(11, sample, 2).child(path);
         begin(&links, links.len(), (4000, 4000), 112, &key)
@@ -280,26 +246,7 @@ fn squares_are_cut_out_at_any_place_in_all_sizes() {
 }
 
 fn sounds(widths: Widths) -> Vec<Vec<Sound>> {
-    let links = [
-        Link::VolumeJitter {
-            range: hundredths(20),
-        },
-        Link::TimeWarp { window: 20 },
-        Link::FreqMask {
-            max: 10,
-            count: 2,
-            widths,
-        },
-        Link::TimeMask {
-            max: 20,
-            count: 2,
-            widths,
-        },
-        Link::RandomCrop {
-            range: (hundredths(60), hundredths(150)),
-            canvas: (hundredths(100), hundredths(150)),
-        },
-    ];
+    let links = strong_sound([widths; 2]);
     let names = stream_names(&links);
     let steps = |sample| {
         let key = Key::new(12, sample, 0).child("a/1");

@@ -8,7 +8,10 @@ pub mod colour;
 mod cubic;
 pub mod draws;
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod keyed;
+mod lanes;
 #[cfg(test)]
 pub(crate) mod laws;
 pub mod mel;

@@ -216,41 +216,13 @@ fn gaussian(distance: i64, sigma: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::{hundredths, strong_frames};
     use super::*;
     use compiler::hir::{Fill, Levels, Pair};
-    use compiler::units::Exact;
     use tch::{Device, Kind};
 
-    fn share(hundredths: i128) -> Exact {
-        Exact::new(hundredths, 100)
-    }
-
     fn strong(per_frame: bool) -> Chain {
-        let links = vec![
-            Link::MultiScaleCrop { min_area: share(8) },
-            Link::HorizontalFlip { p: share(50) },
-            Link::ColorJitter {
-                brightness: share(40),
-                contrast: share(40),
-                saturation: share(40),
-                hue: share(20),
-            },
-            Link::GrayScale {
-                p: share(20),
-                levels: Levels::Exact,
-            },
-            Link::GaussianBlur {
-                p: share(50),
-                sigma: (share(10), share(200)),
-                pair: Pair::Range,
-                levels: Levels::Exact,
-            },
-            Link::Cutout {
-                max: 20,
-                count: 1,
-                fill: Fill::FirstFrameMean,
-            },
-        ];
+        let links = strong_frames(Pair::Range, Levels::Exact, Fill::FirstFrameMean);
         Chain { per_frame, links }
     }
 
@@ -312,10 +284,10 @@ mod tests {
         };
         let cut = only(&first.links[5..]).ne_tensor(&only(&[]));
         let cut_after_flip = only(&[
-            Link::HorizontalFlip { p: share(100) },
+            Link::HorizontalFlip { p: hundredths(100) },
             first.links[5].clone(),
         ])
-        .ne_tensor(&only(&[Link::HorizontalFlip { p: share(100) }]));
+        .ne_tensor(&only(&[Link::HorizontalFlip { p: hundredths(100) }]));
         assert_eq!(cut, cut_after_flip);
         assert!(bool::try_from(cut.any()).unwrap());
     }
@@ -334,12 +306,12 @@ mod tests {
             .into();
         let mut released = strong(false);
         released.links[3] = Link::GrayScale {
-            p: share(20),
+            p: hundredths(20),
             levels: Levels::Whole,
         };
         released.links[4] = Link::GaussianBlur {
-            p: share(50),
-            sigma: (share(10), share(200)),
+            p: hundredths(50),
+            sigma: (hundredths(10), hundredths(200)),
             pair: Pair::Axes,
             levels: Levels::Whole,
         };

@@ -4,6 +4,7 @@ use super::admission::name_of;
 use super::loader::{self, Loader};
 use super::source::ClipSource;
 use crate::error::Result;
+use crate::memory;
 use crate::parts::{self, Part};
 use compiler::plan::Pretrain;
 use cpu_time::ProcessTime;
@@ -170,7 +171,7 @@ fn measure(
         samples_per_s: over(&|one| one.samples_per_s),
         cpu_s_per_sample: over(&|one| one.cpu),
         parts: costs,
-        peak_rss_bytes: peak_rss(),
+        peak_rss_bytes: memory::peak_resident(),
         replaced: loader.failed().len(),
     })
 }
@@ -190,16 +191,6 @@ fn spread(mut values: Vec<f64>) -> Spread {
         least: values[0],
         most: values[values.len() - 1],
     }
-}
-
-/// The high-water mark of this process's memory, where `/proc` tells it.
-fn peak_rss() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(1024 * kilobytes)
 }
 
 #[cfg(test)]

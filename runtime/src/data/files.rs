@@ -46,6 +46,20 @@ impl Files {
     pub fn path(&self, clip: usize) -> PathBuf {
         self.index.manifest.path(clip)
     }
+
+    /// Refuses a file that is not the one that was listed. One that is gone says so itself when it is opened.
+    fn check_unchanged(&self, clip: usize, path: &Path) -> Result<()> {
+        let now = std::fs::metadata(path).map(|of| State::of(&of));
+        match now {
+            Ok(now) if now != self.index.manifest.rows.state(clip) => Err(Error::Decode {
+                path: path.to_owned(),
+                cause:
+                    "it has changed since it was listed: `crisscross data index` looks at it anew"
+                        .to_owned(),
+            }),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
 }
 
 impl ClipSource for Files {
@@ -82,7 +96,7 @@ impl ClipSource for Files {
     fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>> {
         let streams = self.streams(clip)?;
         let path = self.index.manifest.path(clip);
-        self.is_unchanged(clip, &path)?;
+        self.check_unchanged(clip, &path)?;
         let scan = self.index.columns.scan(clip);
         let scan = scan.and_then(|bytes| decode::Scan::from_bytes(&bytes));
         short::read(self.short, &streams, requests, &path, |requests| {
@@ -96,21 +110,5 @@ impl ClipSource for Files {
 
     fn fingerprint(&self) -> String {
         self.index.fingerprint.clone()
-    }
-}
-
-impl Files {
-    /// Whether the file is the one that was listed. One that is gone says so itself when it is opened.
-    fn is_unchanged(&self, clip: usize, path: &Path) -> Result<()> {
-        let now = std::fs::metadata(path).map(|of| State::of(&of));
-        match now {
-            Ok(now) if now != self.index.manifest.rows.state(clip) => Err(Error::Decode {
-                path: path.to_owned(),
-                cause:
-                    "it has changed since it was listed: `crisscross data index` looks at it anew"
-                        .to_owned(),
-            }),
-            Ok(_) | Err(_) => Ok(()),
-        }
     }
 }

@@ -94,10 +94,17 @@ pub trait ClipSource: Send + Sync {
     fn fold(&self, clip: usize) -> Option<u32>;
 
     /// The streams of the clip, from the index where there is one; opens the file otherwise.
+    ///
+    /// # Errors
+    /// As [`ClipSource::read`].
     fn streams(&self, clip: usize) -> Result<Streams>;
 
     /// Reads the spans, all from one opening of the file, in the order asked for. Ticks that lie outside the stream follow
     /// the data set's rule for short sources.
+    ///
+    /// # Errors
+    /// [`Error::Decode`](crate::error::Error::Decode) and [`Error::Io`](crate::error::Error::Io) where this clip cannot be read: a
+    /// loader counts it and takes another one. Any other error ends the run.
     fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>>;
 
     /// What the set holds, by so many declared splits; `None` for rendered clips.

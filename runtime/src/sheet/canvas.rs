@@ -5,7 +5,6 @@
 use crate::error::{Error, Result};
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, RasterizedChar, get_raster};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// A colour: red, green, blue.
 pub type Ink = [u8; 3];
@@ -227,36 +226,6 @@ pub fn below(pages: &[Canvas]) -> Canvas {
     joined
 }
 
-/// Writes a file whole or not at all: beside its place first, then moved there.
-///
-/// # Errors
-/// [`Error::Io`] where the folder is not there or cannot be written.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |cause: std::io::Error| Error::Io {
-        action: "write",
-        path: path.to_owned(),
-        cause,
-    };
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        Some(_) | None => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    std::io::Write::write_all(&mut file, bytes).map_err(failed)?;
-    if path.is_dir() {
-        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
-    }
-    // A temporary file is its owner's alone; a picture is not.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let open = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(open).map_err(failed)?;
-    }
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
 /// Between two colours.
 pub fn mix(from: Ink, to: Ink, share: f64) -> Ink {
     let one = |i: usize| {
@@ -308,19 +277,5 @@ mod tests {
         page.text((-300, 0), "far out", Font::Title, BLACK);
         assert_eq!(page.at(0, 1), [0, 0, 0]);
         assert_eq!(page.width(), 10);
-    }
-
-    #[test]
-    fn a_picture_is_written_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.png");
-        write_whole(&path, b"one").unwrap();
-        write_whole(&path, b"two").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        let error = write_whole(&folder.path().join("no/such/a.png"), b"x").unwrap_err();
-        assert!(error.to_string().contains("no/such/a.png"), "{error}");
-        let error = write_whole(folder.path(), b"x").unwrap_err();
-        assert!(error.to_string().contains("cannot write"), "{error}");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

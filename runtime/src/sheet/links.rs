@@ -44,22 +44,17 @@ impl Subject {
     ///
     /// # Errors
     /// [`Error::Decode`] where it cannot be opened; [`Error::Unsupported`] in a build that does not decode.
-    #[cfg(feature = "media")]
     pub fn of_file(path: &Path) -> Result<(Option<Self>, Option<Self>)> {
-        let streams = crate::data::decode::streams(path)?;
-        let of = |limits: Limits| Self::File {
-            path: path.to_owned(),
-            start: limits.start,
-        };
-        Ok((streams.video.map(of), streams.audio.map(of)))
-    }
-
-    /// What a file offers: its pictures and its sound, each from its beginning.
-    ///
-    /// # Errors
-    /// [`Error::Decode`] where it cannot be opened; [`Error::Unsupported`] in a build that does not decode.
-    #[cfg(not(feature = "media"))]
-    pub fn of_file(path: &Path) -> Result<(Option<Self>, Option<Self>)> {
+        #[cfg(feature = "media")]
+        {
+            let streams = crate::data::decode::streams(path)?;
+            let of = |limits: Limits| Self::File {
+                path: path.to_owned(),
+                start: limits.start,
+            };
+            Ok((streams.video.map(of), streams.audio.map(of)))
+        }
+        #[cfg(not(feature = "media"))]
         Err(Error::Unsupported {
             message: format!(
                 "`{}` is a file, and this build does not decode it: build with the feature `media`",

@@ -40,7 +40,7 @@ pub struct Heading {
     pub facts: Vec<(String, String)>,
 }
 
-/// How views relate to the windows that they were read at.
+/// The modalities of a sheet, and what is shown of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Modalities<'a> {
     /// In the order of the experiment.

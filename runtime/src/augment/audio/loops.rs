@@ -1,6 +1,7 @@
 //! The aural augmentations as loops over one wave or spectrogram in memory, for the CPU.
 
 use super::super::cubic::{Tap, aligned, stretched};
+use super::super::lanes::sum;
 use super::steps::{CanvasCrop, Mask, Step};
 use multiversion::multiversion;
 
@@ -42,15 +43,7 @@ fn bounds(mask: &Mask, length: usize) -> (usize, usize) {
 }
 
 fn mean(values: &[f32]) -> f32 {
-    let mut sums = [0.0f64; 16];
-    let chunks = values.chunks_exact(16);
-    let rest: f64 = chunks.remainder().iter().map(|v| f64::from(*v)).sum();
-    for chunk in chunks {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(*value);
-        }
-    }
-    ((sums.iter().sum::<f64>() + rest) / values.len() as f64) as f32
+    (sum(values) / values.len() as f64) as f32
 }
 
 fn random_crop(values: &mut [f32], width: usize, crop: &CanvasCrop, scratch: &mut Vec<f32>) {

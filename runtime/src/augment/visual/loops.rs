@@ -4,6 +4,7 @@
 //! processors, of which the one at hand is found at run time; none of them fuses products and sums, so all give the same bits.
 
 use super::super::colour::{Jitter, Operation, hue_steps};
+use super::super::lanes::sum;
 use super::super::mirror;
 use super::resize::{Fit, resize_one};
 use super::steps::{Square, Step};
@@ -433,17 +434,4 @@ fn blur_across(plane: &mut [f32], width: usize, taps: &Taps, line: &mut Vec<f32>
                 .for_each(|(out, (a, b))| *out += (a + b) * weight);
         }
     }
-}
-
-/// The sum of a plane, the rounding of each of 16 lanes its own.
-fn sum(plane: &[f32]) -> f64 {
-    let mut sums = [0.0f64; 16];
-    let chunks = plane.chunks_exact(16);
-    let rest: f64 = chunks.remainder().iter().map(|v| f64::from(*v)).sum();
-    for chunk in chunks {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(*value);
-        }
-    }
-    sums.iter().sum::<f64>() + rest
 }

@@ -32,6 +32,7 @@ pub use scan::{Frames, Samples, Scan, scan};
 use crate::data::source::{Request, Span, Streams};
 use crate::error::{Error, Result};
 use crate::parts::{Part, measured};
+use compiler::units::Exact;
 use container::Kind;
 use ffmpeg_next as ff;
 use pictures::Pictures;
@@ -156,20 +157,53 @@ fn read_by(path: &Path, routes: &[Route<'_>], requests: &[Request]) -> Result<Ve
         .collect())
 }
 
-/// When each frame of the pictures is shown, ascending, by the time stamps of the packets; and the unit of these, both in seconds.
+/// When each frame of the pictures is shown, ascending, and the unit of the time stamps, both in seconds. By the time stamps of the
+/// packets, or, where some have none (B-frames in AVI), by decoding all of them.
 ///
 /// # Errors
-/// [`Error::Decode`] where the file cannot be opened, has no pictures, or has some without a time of their own.
+/// [`Error::Decode`] where the file cannot be opened or has no pictures.
 pub fn frame_times(path: &Path) -> Result<(Vec<f64>, f64)> {
     let frames = scan(path)?.video;
     let frames = frames.ok_or_else(|| broken(path, "it has no pictures".to_owned()))?;
-    if !frames.is_exact {
-        let cause = "some pictures have no time of their own, or the first is no key frame";
-        return Err(broken(path, cause.to_owned()));
-    }
     let tick = frames.tick();
-    let times = frames.times.iter().map(|&units| units as f64 * tick);
-    Ok((times.collect(), tick))
+    let times = match frames.is_exact {
+        true => frames
+            .times
+            .iter()
+            .map(|&units| units as f64 * tick)
+            .collect(),
+        false => decoded_times(path)?,
+    };
+    Ok((times, tick))
+}
+
+/// When each frame is shown by what comes out of the decoder, ascending, seconds.
+fn decoded_times(path: &Path) -> Result<Vec<f64>> {
+    let pace = Pace::new();
+    // A moment that never comes: all that goes before it is decoded.
+    let requests = [Request::Video {
+        start: f64::MAX,
+        frames: 1,
+        fps: Exact::whole(1),
+    }];
+    let mut container = open(path, &pace, &requests)?;
+    let mut pictures = Pictures::new(&container, &requests, &[0], None, false)?;
+    let mut packet = ff::Packet::empty();
+    while let Some(kind) = container.next(&mut packet, &pace)? {
+        if let Kind::Video = kind {
+            let taken = pictures.take(Some(&packet));
+            taken.map_err(|cause| container.error(cause))?;
+        }
+    }
+    let taken = pictures.take(None);
+    taken.map_err(|cause| container.error(cause))?;
+    let mut times = pictures.shown_at();
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    match times.is_empty() {
+        true => Err(broken(path, "no picture can be decoded".to_owned())),
+        false => Ok(times),
+    }
 }
 
 /// Opens the file for these requests.

@@ -71,6 +71,8 @@ pub(super) struct Pictures {
     served: usize,
     outputs: Vec<Output>,
     last: Option<Shown>,
+    /// When each frame that came out is shown, seconds.
+    shown_at: Vec<f64>,
     /// What is waited for before anything is decoded.
     entry: Entry,
     /// Time of the key frame that decoding began with: what is shown before it is not whole.
@@ -217,6 +219,7 @@ impl Pictures {
             served: 0,
             outputs,
             last: None,
+            shown_at: Vec::new(),
             entry,
             begun_at: None,
             known,
@@ -234,6 +237,11 @@ impl Pictures {
     /// Whether anything was decoded.
     pub(super) fn has_begun(&self) -> bool {
         self.last.is_some()
+    }
+
+    /// When each frame that came out of the decoder is shown, seconds.
+    pub(super) fn shown_at(self) -> Vec<f64> {
+        self.shown_at
     }
 
     /// Whether the pass cannot give what is wanted: it began behind it, or lacks a frame that the scan has.
@@ -372,6 +380,7 @@ impl Pictures {
                 return Ok(());
             }
         }
+        self.shown_at.push(time);
         let mut shown = Shown {
             frame,
             time,

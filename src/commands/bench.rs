@@ -1,15 +1,12 @@
 //! `bench`: what work costs on this machine.
 
 use std::ffi::OsString;
-use std::sync::Arc;
 
 use compiler::origins::Texts;
-use compiler::passes;
-use compiler::plan;
 
 use super::graph::meant;
 use super::named;
-use super::{profile, site_and_runs};
+use super::{profile, site_and_runs, training};
 use crate::cli::{Bench, BenchData, UpTo};
 use crate::failure::Result;
 use crate::handover;
@@ -34,11 +31,7 @@ fn data(arguments: &BenchData) -> Result<()> {
     let texts = Texts::read(&read.compiled.sources);
     let asked = (arguments.what.as_str(), "have batches");
     let (name, experiment) = named::one_experiment(&read, &texts, &name, asked)?;
-    let work = plan::Pretrain {
-        settings: Arc::new(experiment.pretrain.clone()),
-        steps: Arc::new(passes::build(experiment.pretrain).0.steps()),
-        keep: vec![],
-    };
+    let work = training(experiment.pretrain);
     let (site, _) = site_and_runs(arguments.site.as_deref(), None)?;
     let mut command: Vec<OsString> = vec![
         "bench-data".into(),

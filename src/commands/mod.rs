@@ -28,9 +28,10 @@ mod weighed;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
-use compiler::Profile;
+use compiler::{Profile, hir, passes};
 use records::site::Site;
 
 use crate::cli::{Cli, Command};
@@ -62,6 +63,15 @@ pub fn main() -> ExitCode {
 
 fn profile(is_toy: bool) -> Profile {
     if is_toy { Profile::Toy } else { Profile::Full }
+}
+
+/// The training of a pretraining by itself, without states that are kept on the way.
+fn training(pretrain: &hir::Pretrain) -> compiler::plan::Pretrain {
+    compiler::plan::Pretrain {
+        settings: Arc::new(pretrain.clone()),
+        steps: Arc::new(passes::build(pretrain).0.steps()),
+        keep: vec![],
+    }
 }
 
 /// The site file, and the folder of run folders: as typed, or as the site file says.

@@ -118,17 +118,13 @@ impl fmt::Display for FileReport {
 /// # Errors
 /// [`Error::Io`] where a folder cannot be read.
 pub fn media_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |cause| Error::Io {
-        action: "read",
-        path: folder.to_owned(),
-        cause,
-    };
+    let failed = Error::io("read", folder);
     let mut found = Vec::new();
-    for child in std::fs::read_dir(folder).map_err(failed)? {
-        let child = child.map_err(failed)?;
+    for child in std::fs::read_dir(folder).map_err(&failed)? {
+        let child = child.map_err(&failed)?;
         let name = child.file_name().to_string_lossy().into_owned();
         // Links to folders are not followed: they may lead back here.
-        if child.file_type().map_err(failed)?.is_dir() {
+        if child.file_type().map_err(&failed)?.is_dir() {
             found.extend(media_below(&child.path())?);
         } else if is_media(&name) && !name.starts_with('.') {
             found.push(child.path());

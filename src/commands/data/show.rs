@@ -1,18 +1,16 @@
 //! `data show`: what a training step gets of a sample, as a picture.
 
 use std::ffi::OsString;
-use std::sync::Arc;
 
 use compiler::hir::{Clip, Data, Pretrain};
 use compiler::origins::Texts;
-use compiler::passes;
-use compiler::{plan, written};
+use compiler::written;
 use records::site::Site;
 
 use crate::cli::DataShow;
 use crate::commands::graph::meant;
 use crate::commands::named::{self, Experiment, Read};
-use crate::commands::{profile, relaxation, site_and_runs};
+use crate::commands::{profile, relaxation, site_and_runs, training};
 use crate::failure::{Failure, Result};
 use crate::handover;
 use crate::load::Reading;
@@ -66,11 +64,7 @@ fn shown(arguments: &DataShow, read: &Read, name: &str, experiment: &Experiment<
             format!("{policy} = {law}")
         },
         data,
-        pretrain: plan::Pretrain {
-            settings: Arc::new(pretrain.clone()),
-            steps: Arc::new(passes::build(pretrain).0.steps()),
-            keep: vec![],
-        },
+        pretrain: training(pretrain),
         epoch: arguments.epoch,
         sample: arguments.sample,
         samples: arguments.samples,

@@ -110,17 +110,13 @@ fn class_folders(ask: &Ask, below: &str, fold: Option<u32>, listing: &mut Listin
 
 /// Names of the folders or of the files in a folder, sorted; hidden ones left out.
 fn children(folder: &Path, folders: bool) -> Result<Vec<String>> {
-    let failed = |cause| Error::Io {
-        action: "read",
-        path: folder.to_owned(),
-        cause,
-    };
+    let failed = Error::io("read", folder);
     let mut names = Vec::new();
-    for child in std::fs::read_dir(folder).map_err(failed)? {
-        let child = child.map_err(failed)?;
+    for child in std::fs::read_dir(folder).map_err(&failed)? {
+        let child = child.map_err(&failed)?;
         let name = child.file_name().to_string_lossy().into_owned();
         // Only a link needs another question to the system, which counts for a set of many files.
-        let kind = child.file_type().map_err(failed)?;
+        let kind = child.file_type().map_err(&failed)?;
         let is_folder = kind.is_dir() || kind.is_symlink() && child.path().is_dir();
         if !name.starts_with('.') && is_folder == folders {
             names.push(name);

@@ -204,18 +204,14 @@ fn walk(
     seen: &mut BTreeSet<PathBuf>,
     tree: &mut Tree,
 ) -> Result<()> {
-    let failed = |cause| Error::Io {
-        action: "read",
-        path: folder.to_owned(),
-        cause,
-    };
-    let real = folder.canonicalize().map_err(failed)?;
+    let failed = Error::io("read", folder);
+    let real = folder.canonicalize().map_err(&failed)?;
     if depth == 0 || !seen.insert(real) {
         return Ok(());
     }
     tree.folders.push(folder.to_owned());
-    for child in std::fs::read_dir(folder).map_err(failed)? {
-        let child = child.map_err(failed)?;
+    for child in std::fs::read_dir(folder).map_err(&failed)? {
+        let child = child.map_err(&failed)?;
         let Ok(name) = child.file_name().into_string() else {
             return Err(ask.refuse(
                 format!("the name of `{}` is not UTF-8", child.path().display()),
@@ -225,7 +221,7 @@ fn walk(
         if name.starts_with('.') {
             continue;
         }
-        let kind = child.file_type().map_err(failed)?;
+        let kind = child.file_type().map_err(&failed)?;
         if kind.is_dir() || kind.is_symlink() && child.path().is_dir() {
             let below = format!("{below}{name}/");
             walk(ask, &child.path(), &below, depth - 1, seen, tree)?;

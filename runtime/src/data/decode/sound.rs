@@ -15,12 +15,17 @@ use tch::{Device, Kind, Tensor};
 /// Time stamps of sound may be off by so much, seconds, before they count as a hole or an overlap: some containers round them
 /// to 1 ms.
 const JITTER: f64 = 0.0025;
+/// The same of Vorbis, whose blocks are of two lengths: outside Ogg a packet is stamped by its own length, while how much comes out
+/// of it depends on the one before, so stamps go to and fro by a quarter of the difference, 10 ms as a rule.
+const JITTER_OF_VORBIS: f64 = 0.025;
 /// So much sound before and after a span, seconds, goes through the resampler with it: more than its filter is long.
 const MARGIN: f64 = 0.02;
 /// Decodes sound and keeps what lies in the group's spans.
 pub(super) struct Sound {
     decoder: ff::codec::decoder::Audio,
     tick: f64,
+    /// By how many seconds time stamps may be off.
+    jitter: f64,
     /// Samples per second out.
     rate: u32,
     /// Packets that end by then are not decoded, seconds.
@@ -29,6 +34,8 @@ pub(super) struct Sound {
     span: (i64, i64),
     requests: Vec<(usize, i64, usize)>,
     heard: Option<Heard>,
+    /// Of the frames before the span: by how many samples their stamps are behind where they lie, and how many samples they have.
+    offsets: Vec<(i64, i64)>,
     flow: Option<Flow>,
     /// Whether a packet came, whether one went to the decoder, and whether the file is read from where a seek landed.
     has_come: bool,
@@ -112,11 +119,16 @@ impl Sound {
         Ok(Self {
             decoder,
             tick: track.tick,
+            jitter: match container.stream(track).parameters().id() == ff::codec::Id::VORBIS {
+                true => JITTER_OF_VORBIS,
+                false => JITTER,
+            },
             rate,
             begin: begin(container, start as f64 / f64::from(rate), run_up),
             span: (start, end),
             requests: list,
             heard: None,
+            offsets: Vec::new(),
             flow: None,
             has_come: false,
             has_sent: false,
@@ -232,8 +244,9 @@ impl Sound {
             .heard
             .filter(|heard| heard.rate == rate)
             .map(|heard| heard.next);
-        let is_near = |at: i64, next: i64| (at - next).abs() as f64 <= JITTER * f64::from(rate);
-        let at = match (stamped, expected) {
+        let is_near =
+            |at: i64, next: i64| (at - next).abs() as f64 <= self.jitter * f64::from(rate);
+        let mut at = match (stamped, expected) {
             (Some(at), Some(next)) if is_near(at, next) => next,
             (Some(at), _) => at,
             (None, Some(next)) => next,
@@ -248,7 +261,14 @@ impl Sound {
             on_input(self.span.0) - margin,
             on_input(self.span.1) + margin,
         );
-        let first = self.heard.map_or(at, |heard| heard.first);
+        let mut first = self.heard.map_or(at, |heard| heard.first);
+        if self.flow.is_none() && at + samples > from {
+            // The first stamp may have been one of those that are off.
+            let offset = middle(&mut self.offsets);
+            if offset.abs() as f64 > JITTER * f64::from(rate) {
+                (at, first) = (at + offset, first + offset);
+            }
+        }
         self.heard = Some(Heard {
             rate,
             first,
@@ -256,6 +276,8 @@ impl Sound {
         });
         if self.flow.is_none() {
             if at + samples <= from {
+                let offset = stamped.map_or(0, |stamped| stamped - at);
+                self.offsets.push((offset, samples));
                 return Ok(());
             }
             self.flow = Some(Flow::new(frame, at, self.rate)?);
@@ -452,6 +474,18 @@ fn tail(frame: &Audio, skip: usize) -> Audio {
         rest.data_mut(plane)[..bytes.len()].copy_from_slice(bytes);
     }
     rest
+}
+
+/// The median of the first numbers, each as often as the second says; 0 where there is none.
+fn middle(weighed: &mut [(i64, i64)]) -> i64 {
+    weighed.sort_unstable();
+    let half = weighed.iter().map(|(_, weight)| weight).sum::<i64>() / 2;
+    let mut passed = 0;
+    let middle = weighed.iter().find(|(_, weight)| {
+        passed += weight;
+        passed > half
+    });
+    middle.map_or(0, |(value, _)| *value)
 }
 
 /// The greatest common divisor.

@@ -183,6 +183,7 @@ fn tone(codec: &'static str, format: Sample, rate: i32, channels: i32) -> Tone {
         start: 0.0,
         lag: 0.0,
         seconds: 7.0,
+        sway: 0.0,
     }
 }
 
@@ -345,6 +346,21 @@ fn webm_vp9_and_vorbis() {
         &later(clip("webm", Some(vp9), Some(vorbis)), 1),
         ROUNDED,
     );
+}
+
+/// Stamps as they are written for blocks of two lengths: those of some packets are 10 ms early, and nothing is missing.
+#[test]
+fn webm_vorbis_with_stamps_that_sway() {
+    let vorbis = Tone {
+        sway: 0.01,
+        ..tone("libvorbis", PLANES, 44_100, 1)
+    };
+    let bar = Bar {
+        shift: 9,
+        error: 0.05,
+    };
+    let clip = later(clip("webm", None, Some(vorbis)), 1);
+    check("s.webm", &clip, bar);
 }
 
 #[test]

@@ -277,7 +277,10 @@ impl<'a> Walk<'a> {
         )?;
         let clips = loader.map_or_else(ClipCounts::default, |loader| {
             let admission = loader.admission();
-            let skipped: usize = admission.left_out.values().map(|out| out.count).sum();
+            let left_out = admission.left_out.iter();
+            let left_out: BTreeMap<String, u64> = left_out
+                .map(|(kind, out)| (kind.clone(), out.count as u64))
+                .collect();
             let replaced = loader
                 .failed()
                 .iter()
@@ -291,7 +294,9 @@ impl<'a> Walk<'a> {
             undecodable.sort();
             ClipCounts {
                 asked: admission.asked() as u64,
-                skipped: skipped as u64,
+                skipped: left_out.values().sum(),
+                left_out,
+                filled: admission.filled as u64,
                 undecodable,
             }
         });

@@ -2,6 +2,7 @@
 
 use compiler::plan::{StageId, Work};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The version of the formats in this file; a reader refuses others.
@@ -223,6 +224,12 @@ pub struct ClipCounts {
     pub asked: u64,
     /// Files left out for being shorter than the window, or without a stream that is needed.
     pub skipped: u64,
+    /// Of a pretraining, those files by what they lack: `no sound`, `less than 3.000 s of pictures`.
+    #[serde(default)]
+    pub left_out: BTreeMap<String, u64>,
+    /// Of a pretraining, files that were used though they are shorter than the windows: repeated or filled up by the data set's rule.
+    #[serde(default)]
+    pub filled: u64,
     /// Files that could not be decoded, with the reason, sorted.
     pub undecodable: Vec<(PathBuf, String)>,
 }

@@ -264,7 +264,8 @@ struct Notes {
     reasons: Vec<String>,
     folds: BTreeMap<String, BTreeSet<usize>>,
     environments: BTreeSet<String>,
-    skipped: u64,
+    /// How many files were left out, of each result.
+    skipped: BTreeSet<u64>,
     undecodable: BTreeSet<String>,
 }
 
@@ -280,7 +281,7 @@ impl Notes {
 
     fn seen(&mut self, environment: &Environment, clips: &ClipCounts) {
         self.environments.insert(environment.numeric());
-        self.skipped = self.skipped.max(clips.skipped);
+        self.skipped.insert(clips.skipped);
         self.undecodable.extend(
             clips
                 .undecodable
@@ -305,10 +306,13 @@ impl Notes {
                 notes.push(format!("{column}: mean of {most} folds"));
             }
         }
-        if self.skipped > 0 {
+        if let Some(most) = self.skipped.last().filter(|most| **most > 0) {
+            let (up_to, of_each) = match self.skipped.len() {
+                1 => ("", ""),
+                _ => ("up to ", " in one number or another"),
+            };
             notes.push(format!(
-                "up to {} files were left out as too short or for want of a stream",
-                self.skipped
+                "{up_to}{most} files were left out{of_each} as too short or for want of a stream; result.json counts them"
             ));
         }
         if !self.undecodable.is_empty() {
@@ -488,6 +492,30 @@ mod tests {
             error.help().contains("the stage is then run again"),
             "{}",
             error.help()
+        );
+    }
+
+    #[test]
+    fn files_that_were_left_out_are_counted_and_a_bound_is_called_one() {
+        let said = |counts: &[u64]| {
+            let mut notes = Notes::default();
+            for &skipped in counts {
+                let clips = ClipCounts {
+                    skipped,
+                    ..ClipCounts::default()
+                };
+                notes.seen(&fixture::context().environment, &clips);
+            }
+            notes.in_words(false)
+        };
+        assert_eq!(said(&[0, 0]), Vec::<String>::new());
+        let end = "as too short or for want of a stream; result.json counts them";
+        assert_eq!(said(&[2, 2]), [format!("2 files were left out {end}")]);
+        assert_eq!(
+            said(&[0, 2]),
+            [format!(
+                "up to 2 files were left out in one number or another {end}"
+            )]
         );
     }
 }

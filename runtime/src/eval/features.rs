@@ -103,6 +103,7 @@ pub fn extract(
             .into_iter()
             .map(|(name, cause)| (name.into(), cause))
             .collect(),
+        ..ClipCounts::default()
     };
     Ok((set, counts))
 }

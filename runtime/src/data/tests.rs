@@ -205,8 +205,8 @@ fn a_media_file_outside_the_class_folders_is_refused() {
         ("test/4.wav", format!("`ROOT/test/4.wav` {class}")),
         ("4.wav", format!("`ROOT/4.wav` {class}")),
         (
-            "val/a/4.wav",
-            "`ROOT/val/a/4.wav` does not lie below `train` or `test`, as others of this set do"
+            "more/a/4.wav",
+            "`ROOT/more/a/4.wav` does not lie below `train` or `test`, as others of this set do"
                 .to_owned(),
         ),
         (

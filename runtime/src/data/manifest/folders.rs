@@ -1,7 +1,10 @@
 //! Class folders: `class/file`, or `train/class/file` and `test/class/file`; without classes, files anywhere below the root.
+//!
+//! Beside `train` alone, the clips of a folder `val` are the test clips; where there is a folder `test` too, they are left out.
 
 use super::is_media;
 use super::listing::{Ask, Listing, tree};
+use super::splits::Named;
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -16,23 +19,17 @@ pub fn list(ask: &Ask) -> Result<Listing> {
         ..Listing::default()
     };
     if is_plain(ask)? {
-        let tree = tree(ask, root)?;
-        for file in tree.files {
-            let fold = match file.split('/').next() {
-                Some("train") => Some(0),
-                Some("test") => Some(1),
-                _ => None,
-            };
-            listing.add(file, None, fold);
-        }
-        listing.depends = tree.folders;
+        plain(ask, &mut listing)?;
         return Ok(listing);
     }
     listing.depends.push(root.clone());
-    let folders = children(root, true)?;
-    let (splits, others): (Vec<&String>, Vec<&String>) = folders
-        .iter()
-        .partition(|name| *name == "train" || *name == "test");
+    let (mut splits, mut others) = (Vec::new(), Vec::new());
+    for name in children(root, true)? {
+        match split_folder(root, &name)? {
+            Some(split) => splits.push((name, split)),
+            None => others.push(name),
+        }
+    }
     check_no_media(ask, root, "in a folder of its class")?;
     if splits.is_empty() {
         class_folders(ask, "", None, &mut listing)?;
@@ -51,12 +48,70 @@ pub fn list(ask: &Ask) -> Result<Listing> {
             listing.depends.push(level);
         }
     }
-    for name in splits {
-        check_no_media(ask, &root.join(name), "in a folder of its class")?;
-        let fold = Some(u32::from(name == "test"));
-        class_folders(ask, &format!("{name}/"), fold, &mut listing)?;
+    let there: Vec<Named> = splits.iter().map(|(_, split)| *split).collect();
+    let tested = Named::tested(&there);
+    for (name, split) in splits {
+        check_no_media(ask, &root.join(&name), "in a folder of its class")?;
+        match split.fold(tested) {
+            Some(fold) => class_folders(ask, &format!("{name}/"), Some(fold), &mut listing)?,
+            None => {
+                let unused = tree(ask, &root.join(&name))?;
+                listing.leave_out(unused.files.len(), &name, "test");
+                listing.depends.extend(unused.folders);
+            }
+        }
     }
     Ok(listing)
+}
+
+/// Lists the files wherever they lie. Folders are splits only where one of them is `train` or `test`.
+fn plain(ask: &Ask, listing: &mut Listing) -> Result<()> {
+    let tree = tree(ask, &ask.root.root)?;
+    let split_of = |file: &str| {
+        file.split_once('/')
+            .and_then(|(folder, _)| Named::of(folder))
+    };
+    let mut there: Vec<Named> = tree
+        .files
+        .iter()
+        .filter_map(|file| split_of(file))
+        .collect();
+    there.sort_unstable();
+    there.dedup();
+    if there.iter().all(|split| *split == Named::Validate) {
+        there.clear();
+    }
+    let (tested, mut unused) = (Named::tested(&there), None);
+    for file in tree.files {
+        match split_of(&file).filter(|_| !there.is_empty()) {
+            None => listing.add(file, None, None),
+            Some(split) => match split.fold(tested) {
+                Some(fold) => listing.add(file, None, Some(fold)),
+                None => {
+                    let folder = file.split('/').next().unwrap_or_default().to_owned();
+                    unused.get_or_insert((0, folder)).0 += 1;
+                }
+            },
+        }
+    }
+    if let Some((count, folder)) = unused {
+        listing.leave_out(count, &folder, "test");
+    }
+    listing.depends = tree.folders;
+    Ok(())
+}
+
+/// The split that a folder in the root is: `train` and `test` always, other names where class folders lie in it.
+fn split_folder(root: &Path, name: &str) -> Result<Option<Named>> {
+    let folder = root.join(name);
+    Ok(match Named::of(name) {
+        Some(split) if name == "train" || name == "test" => Some(split),
+        Some(split) if !children(&folder, true)?.is_empty() => {
+            let has_media = children(&folder, false)?.iter().any(|name| is_media(name));
+            (!has_media).then_some(split)
+        }
+        _ => None,
+    })
 }
 
 /// Whether folders are no classes: none are asked for, or what is there does not lie as classes do and nobody says it should.
@@ -66,9 +121,10 @@ fn is_plain(ask: &Ask) -> Result<bool> {
         Some(classes) => classes == 0,
         None => {
             let tree = tree(ask, root)?;
-            let has_splits = ["train", "test"]
-                .iter()
-                .any(|name| root.join(name).is_dir());
+            let mut has_splits = false;
+            for name in children(root, true)? {
+                has_splits |= split_folder(root, &name)?.is_some();
+            }
             let depth = if has_splits { 2 } else { 1 };
             tree.files
                 .iter()

@@ -128,11 +128,7 @@ pub fn list(ask: &Ask) -> Result<Listing> {
             Err(name) => listing.missing.push(name),
         }
     }
-    if unused > 0 {
-        listing.notes.push(format!(
-            "{unused} clips of the split `test` are left out: the split `validate` is tested"
-        ));
-    }
+    listing.leave_out(unused, "test", "validate");
     listing.depends = [lists, tree.folders].concat();
     Ok(listing)
 }

@@ -70,7 +70,7 @@ pub fn layout_of(ask: &Ask) -> Result<(Layout, bool)> {
     {
         found.push(Layout::Esc50);
     }
-    if ask.at("meta.txt").is_file() && ask.at("evaluation_setup").is_dir() {
+    if dcase::is_here(ask) {
         found.push(Layout::Dcase);
     }
     if ask.at(dcase::OF_2013[0]).is_dir() {

@@ -123,6 +123,15 @@ impl Listing {
         self.rows.push(Listed { file, label, fold });
     }
 
+    /// Says that the clips of a split are left out, because another is tested.
+    pub fn leave_out(&mut self, count: usize, split: &str, tested: &str) {
+        if count > 0 {
+            self.notes.push(format!(
+                "{count} clips of the split `{split}` are left out: the split `{tested}` is tested"
+            ));
+        }
+    }
+
     /// The files of split lists: what each is in the splits from 1 on, and its class. Those in no split are left out with a note.
     pub fn add_splits(&mut self, files: BTreeMap<String, (Option<String>, Vec<Part>)>) {
         let mut unused = 0;
@@ -138,6 +147,35 @@ impl Listing {
                 .push(format!("{unused} listed files are in no split"));
         }
     }
+}
+
+/// A listed path below the root in its one spelling: without `./`, doubled `/`, `name/..` and the root itself.
+pub fn clean(ask: &Ask, file: &str) -> String {
+    let is_clean = !file.starts_with('/')
+        && file
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != "..");
+    if is_clean {
+        return file.to_owned();
+    }
+    let root = ask.root.root.to_string_lossy();
+    let below = file.strip_prefix(root.trim_end_matches('/'));
+    let (start, rest) = match below.and_then(|below| below.strip_prefix('/')) {
+        Some(below) => ("", below),
+        None if file.starts_with('/') => ("/", file),
+        None => ("", file),
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in rest.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("{start}{}", parts.join("/"))
 }
 
 /// The lines of a text list with their numbers, without blank ones, line ends and a byte order mark.

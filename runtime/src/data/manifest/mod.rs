@@ -86,7 +86,9 @@ impl Manifest {
         if listing.rows.is_empty() {
             return Err(nothing(ask, layout, &listing, &source));
         }
-        let positions = classes(ask, &mut listing, &source)?;
+        let note = one_class(ask, layout, &listing);
+        listing.notes.extend(note);
+        let positions = classes(ask, layout, &mut listing, &source)?;
         check_folds(ask, &listing, &source)?;
         listing.rows.sort_unstable_by(|a, b| a.file.cmp(&b.file));
         let (mut rows, mut missing) = (Rows::default(), Vec::new());
@@ -329,10 +331,30 @@ pub fn listed_files(name: &str, root: &DataRoot) -> Result<(Vec<PathBuf>, Vec<St
         return Err(nothing(&ask, layout, &listing, &listing.source));
     }
     let mut notes = listing.notes.clone();
+    notes.extend(one_class(&ask, layout, &listing));
     notes.extend(lost(&listing, &listing.source, listing.rows.len()));
     let files = listing.rows.iter().map(|listed| ask.at(&listed.file));
     let all: BTreeSet<PathBuf> = files.collect();
     Ok((all.into_iter().collect(), notes))
+}
+
+/// That all files are of one class where nobody declared it: mostly the lists of a published set are not there.
+fn one_class(ask: &Ask, layout: Layout, listing: &Listing) -> Option<String> {
+    let [class] = listing.labels.as_slice() else {
+        return None;
+    };
+    let all = listing.rows.iter().all(|row| row.label.is_some());
+    if ask.classes.is_some() || !all || listing.rows.len() < 2 {
+        return None;
+    }
+    let said = format!("all files are of one class, `{class}`");
+    Some(if layout == Layout::Folders {
+        format!(
+            "read in the layout `folders`, {said}: are the lists that came with the set missing?"
+        )
+    } else {
+        said
+    })
 }
 
 /// How many of the listed files are missing, `found` being there.
@@ -387,7 +409,7 @@ fn few(names: &[String]) -> String {
 }
 
 /// Sorts the classes that occur, as many as the experiment says, and gives each label its place among them.
-fn classes(ask: &Ask, listing: &mut Listing, source: &str) -> Result<Vec<u32>> {
+fn classes(ask: &Ask, layout: Layout, listing: &mut Listing, source: &str) -> Result<Vec<u32>> {
     if !ask.wants_labels() {
         listing.labels.clear();
         listing.rows.iter_mut().for_each(|row| row.label = None);
@@ -409,11 +431,17 @@ fn classes(ask: &Ask, listing: &mut Listing, source: &str) -> Result<Vec<u32>> {
                     "the experiment says {classes} classes, {source} has {}",
                     names.len()
                 ),
-                format!(
-                    "correct `classes` or `label`; found in `{}`: {}{more}",
-                    ask.label,
-                    few.join(", ")
-                ),
+                match (layout, few.as_slice()) {
+                    (Layout::Folders, [only]) => format!(
+                        "the one folder of a class is `{only}`: put the lists that came with the set into the root, or correct \
+                         `classes`"
+                    ),
+                    _ => format!(
+                        "correct `classes` or `label`; found in `{}`: {}{more}",
+                        ask.label,
+                        few.join(", ")
+                    ),
+                },
             ));
         }
     }

@@ -70,6 +70,46 @@ pub fn fold_of(parts: &[Part]) -> u32 {
     }
 }
 
+/// A split by its usual name, of a folder or in a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    /// Trains.
+    Train,
+    /// Chosen on.
+    Validate,
+    /// Tested.
+    Test,
+}
+
+impl Named {
+    /// The split of this name, in letters of either case.
+    pub fn of(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "train" | "training" => Self::Train,
+            "val" | "valid" | "validate" | "validation" => Self::Validate,
+            "test" | "testing" | "eval" | "evaluation" => Self::Test,
+            _ => return None,
+        })
+    }
+
+    /// The fold of a clip where `tested` is the split that is tested; `None` where the clip is left out.
+    pub fn fold(self, tested: Self) -> Option<u32> {
+        match self {
+            Self::Train => Some(0),
+            Self::Validate | Self::Test => (self == tested).then_some(1),
+        }
+    }
+
+    /// The split that is tested of those that are there: `test`, and without it the validation split.
+    pub fn tested(there: &[Self]) -> Self {
+        if there.contains(&Self::Validate) && !there.contains(&Self::Test) {
+            Self::Validate
+        } else {
+            Self::Test
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -380,6 +380,121 @@ fn dcase_folders_are_read_with_their_folds() {
 }
 
 #[test]
+fn dcase_lists_from_2018_on_have_headers_and_end_in_csv() {
+    let folder = tree(&[
+        (
+            "meta.csv",
+            "filename\tscene_label\tidentifier\tsource_label\r\naudio/a.wav\tbus\tx-1\ta\r\naudio/b.wav\ttram\tx-2\ta\r\n\
+             audio/c.wav\tbus\tx-3\tb\r\n",
+        ),
+        (
+            "evaluation_setup/fold1_train.csv",
+            "filename\tscene_label\naudio/a.wav\tbus\n",
+        ),
+        ("evaluation_setup/fold1_test.csv", "filename\naudio/b.wav\n"),
+        (
+            "evaluation_setup/fold1_evaluate.csv",
+            "filename\tscene_label\naudio/b.wav\ttram\n",
+        ),
+        ("audio/a.wav", ""),
+        ("audio/b.wav", ""),
+        ("audio/c.wav", ""),
+    ]);
+    let manifest = read(&root(&folder), 2, 1).unwrap();
+    assert_eq!(manifest.layout, Layout::Dcase);
+    assert_eq!(
+        rows(&manifest),
+        [
+            ("audio/a.wav", "bus", Some(0)),
+            ("audio/b.wav", "tram", Some(1)),
+        ]
+    );
+    assert_eq!(manifest.notes[1], "1 listed files are in no split");
+    std::fs::remove_dir_all(folder.path().join("evaluation_setup")).unwrap();
+    let manifest = Manifest::found("set", &root(&folder)).unwrap();
+    assert_eq!(
+        (manifest.layout, manifest.classes.len()),
+        (Layout::Dcase, 2)
+    );
+    std::fs::remove_file(folder.path().join("meta.csv")).unwrap();
+    let mut said = root(&folder);
+    said.layout = Some(Layout::Dcase);
+    assert_eq!(
+        refused(&said, 2, 1).0,
+        "there is no `meta.txt` or `meta.csv` in `ROOT`"
+    );
+}
+
+#[test]
+fn one_class_alone_makes_one_ask_for_the_lists() {
+    let folder = tree(&[("audio/1-a-A-0.wav", ""), ("audio/2-b-A-36.wav", "")]);
+    let note = "read in the layout `folders`, all files are of one class, `audio`: are the lists that came with the set missing?";
+    let manifest = Manifest::found("set", &root(&folder)).unwrap();
+    assert_eq!(manifest.notes, [note]);
+    assert_eq!(listed_files("set", &root(&folder)).unwrap().1, [note]);
+    let (message, help) = refused(&root(&folder), 50, 1);
+    assert_eq!(
+        message,
+        "the experiment says 50 classes, the folders of `ROOT` has 1"
+    );
+    assert!(
+        help.starts_with("the one folder of a class is `audio`"),
+        "{help}"
+    );
+    assert!(read(&root(&folder), 1, 1).unwrap().notes.is_empty());
+}
+
+#[test]
+fn a_validation_folder_is_tested_where_there_is_no_test_folder() {
+    let whole = [
+        ("train/a/1.wav", ""),
+        ("train/b/2.wav", ""),
+        ("Validation/a/3.wav", ""),
+        ("Validation/b/4.wav", ""),
+    ];
+    let folder = tree(&whole);
+    let folds = |manifest: &Manifest| -> Vec<(String, Option<u32>)> {
+        let rows = 0..manifest.len();
+        rows.map(|row| (manifest.file(row).to_owned(), manifest.fold(row)))
+            .collect()
+    };
+    let expected = [
+        ("Validation/a/3.wav".to_owned(), Some(1)),
+        ("Validation/b/4.wav".to_owned(), Some(1)),
+        ("train/a/1.wav".to_owned(), Some(0)),
+        ("train/b/2.wav".to_owned(), Some(0)),
+    ];
+    for manifest in [
+        read(&root(&folder), 2, 1).unwrap(),
+        read(&root(&folder), 0, 1).unwrap(),
+        Manifest::found("set", &root(&folder)).unwrap(),
+    ] {
+        assert_eq!(folds(&manifest), expected);
+        assert!(manifest.notes.is_empty());
+    }
+    write(folder.path(), "test/a/5.wav", "");
+    for classes in [2, 0] {
+        let manifest = read(&root(&folder), classes, 1).unwrap();
+        assert_eq!(
+            folds(&manifest),
+            [
+                ("test/a/5.wav".to_owned(), Some(1)),
+                ("train/a/1.wav".to_owned(), Some(0)),
+                ("train/b/2.wav".to_owned(), Some(0)),
+            ]
+        );
+        assert_eq!(
+            manifest.notes,
+            ["2 clips of the split `Validation` are left out: the split `test` is tested"]
+        );
+    }
+    let alone = tree(&[("val/a/1.wav", ""), ("val/b/2.wav", "")]);
+    assert_eq!(read(&root(&alone), 2, 1).unwrap().fold(0), Some(1));
+    let class = tree(&[("val/1.wav", ""), ("other/2.wav", "")]);
+    assert_eq!(read(&root(&class), 2, 1).unwrap().classes, ["other", "val"]);
+}
+
+#[test]
 fn the_scenes_of_2013_are_named_by_their_files() {
     let folder = tree(&[
         ("scenes_stereo/bus01.wav", ""),

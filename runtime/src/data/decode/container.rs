@@ -15,13 +15,16 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const MAX_PACKETS: u64 = 5_000_000;
 /// The most pixels of a picture: 8192 x 8192.
 pub(super) const MAX_PIXELS: u64 = 1 << 26;
+/// More seconds than a whole pass is given for the length of its file: a day.
+const LONGEST: f64 = 86_400.0;
 /// Refused packets in a row after which the file counts as ended.
 const MAX_REFUSED: u32 = 1_000;
 
 /// The time and the packets that one reading of a file may use.
 #[derive(Debug)]
 pub(in crate::data) struct Pace {
-    end: Instant,
+    start: Instant,
+    allowed: Duration,
     packets: std::cell::Cell<u64>,
 }
 
@@ -29,22 +32,29 @@ impl Pace {
     /// Starts the clock.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
+        Self::with(0.0)
+    }
+
+    /// Starts the clock of a pass over a file that plays for so many seconds: it may take as much longer.
+    pub fn with(seconds: f64) -> Self {
+        let more = Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST));
         Self {
-            end: Instant::now() + PATIENCE,
+            start: Instant::now(),
+            allowed: PATIENCE + more.unwrap_or_default(),
             packets: std::cell::Cell::new(0),
         }
     }
 
     /// Whether the time is over.
     pub(super) fn is_over(&self) -> bool {
-        Instant::now() > self.end
+        self.start.elapsed() > self.allowed
     }
 
     /// Counts a packet; says what is over, if anything is.
     fn spend(&self) -> Option<String> {
         self.packets.set(self.packets.get() + 1);
-        if Instant::now() > self.end {
-            return Some(words(ff::Error::Exit));
+        if self.is_over() {
+            return Some(format!("it took longer than {} s", self.allowed.as_secs()));
         }
         (self.packets.get() > MAX_PACKETS)
             .then(|| format!("it has more than {MAX_PACKETS} packets"))
@@ -118,7 +128,7 @@ impl Container {
         // A file that refers to others may only name local ones. The prefix keeps a name with a colon from being a URL.
         let mut options = ff::Dictionary::new();
         options.set("protocol_whitelist", "file");
-        let end = pace.end;
+        let end = pace.start + pace.allowed;
         let input = ff::format::input_with_interrupt_and_dictionary(
             &format!("file:{name}"),
             move || Instant::now() > end,

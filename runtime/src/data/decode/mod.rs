@@ -19,7 +19,7 @@
 
 mod container;
 #[cfg(test)]
-mod exact;
+pub(super) mod exact;
 mod pictures;
 mod scan;
 mod sound;
@@ -38,6 +38,7 @@ use ffmpeg_next as ff;
 use pictures::Pictures;
 use sound::Sound;
 use std::path::Path;
+use tch::Tensor;
 
 /// Spans further apart than this are reached by a seek instead of decoding what lies between, seconds.
 const WORTH_A_SEEK: f64 = 3.0;
@@ -157,6 +158,54 @@ fn read_by(path: &Path, routes: &[Route<'_>], requests: &[Request]) -> Result<Ve
         .collect())
 }
 
+/// The frames shown at these `moments`, ascending, by the rule of [`read`], in one pass from the start of the file: each is handed to
+/// `take` as it comes, with its place, u8 `[H, W, 3]`. `length` is for how long the file plays, seconds: a pass may take as long
+/// beside the time that every reading has.
+///
+/// # Errors
+/// As [`read`], and those of `take`.
+pub fn each_frame(
+    path: &Path,
+    moments: &[f64],
+    length: f64,
+    take: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
+) -> Result<()> {
+    let pace = Pace::with(length);
+    let request = |&start: &f64| Request::Video {
+        start,
+        frames: 1,
+        fps: Exact::whole(1),
+    };
+    let requests: Vec<Request> = moments.iter().map(request).collect();
+    let all: Vec<usize> = (0..requests.len()).collect();
+    let mut container = open(path, &pace, &requests)?;
+    let mut pictures = Pictures::new(&container, &requests, &all, None, false)?;
+    let mut packet = ff::Packet::empty();
+    let mut done = 0;
+    let mut hand_out = |pictures: &mut Pictures| -> Result<()> {
+        for frame in pictures.take_served() {
+            take(done, &frame)?;
+            done += 1;
+        }
+        Ok(())
+    };
+    while !pictures.is_done()
+        && let Some(kind) = container.next(&mut packet, &pace)?
+    {
+        if let Kind::Video = kind {
+            let taken = pictures.take(Some(&packet));
+            taken.map_err(|cause| container.error(cause))?;
+            hand_out(&mut pictures)?;
+        }
+    }
+    if !pictures.is_done() {
+        let ended = pictures.take(None).and_then(|()| pictures.end());
+        ended.map_err(|cause| container.error(cause))?;
+        hand_out(&mut pictures)?;
+    }
+    Ok(())
+}
+
 /// When each frame of the pictures is shown, ascending, and the unit of the time stamps, both in seconds. By the time stamps of the
 /// packets, or, where some have none (B-frames in AVI), by decoding all of them.
 ///
@@ -172,14 +221,20 @@ pub fn frame_times(path: &Path) -> Result<(Vec<f64>, f64)> {
             .iter()
             .map(|&units| units as f64 * tick)
             .collect(),
-        false => decoded_times(path)?,
+        false => decoded_times(
+            path,
+            frames
+                .times
+                .last()
+                .map_or(0.0, |last| (last - frames.times[0]) as f64 * tick),
+        )?,
     };
     Ok((times, tick))
 }
 
-/// When each frame is shown by what comes out of the decoder, ascending, seconds.
-fn decoded_times(path: &Path) -> Result<Vec<f64>> {
-    let pace = Pace::new();
+/// When each frame of a file that plays for `length` seconds is shown by what comes out of the decoder, ascending, seconds.
+fn decoded_times(path: &Path, length: f64) -> Result<Vec<f64>> {
+    let pace = Pace::with(length);
     // A moment that never comes: all that goes before it is decoded.
     let requests = [Request::Video {
         start: f64::MAX,
@@ -366,7 +421,9 @@ fn decode(
             Route::Scanned(scan) => scan.video.as_ref(),
             Route::Sought(_) | Route::Whole => None,
         };
-        pictures = Some(Pictures::new(container, requests, group, frames, sought)?);
+        let new = Pictures::new(container, requests, group, frames, sought)?;
+        new.check_size().map_err(|cause| container.error(cause))?;
+        pictures = Some(new);
     }
     if has(|request| matches!(request, Request::Audio { .. })) {
         sound = Some(Sound::new(container, requests, group, sought, run_up)?);

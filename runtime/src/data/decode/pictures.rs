@@ -12,6 +12,7 @@ use ff::software::scaling;
 use ff::util::frame::Video;
 use ff::util::picture;
 use ffmpeg_next as ff;
+use std::collections::VecDeque;
 use tch::{Kind, Tensor};
 
 /// One moment at which a frame is wanted.
@@ -69,7 +70,9 @@ pub(super) struct Pictures {
     scaler: Option<scaling::Context>,
     wanted: Vec<Wanted>,
     served: usize,
-    outputs: Vec<Output>,
+    outputs: VecDeque<Output>,
+    /// Outputs that were taken out.
+    taken: usize,
     last: Option<Shown>,
     /// When each frame that came out is shown, seconds.
     shown_at: Vec<f64>,
@@ -176,18 +179,6 @@ impl Pictures {
             });
         }
         wanted.sort_by(|a, b| a.time.total_cmp(&b.time));
-        let bytes: u64 = outputs
-            .iter()
-            .map(|output| output.frames as u64)
-            .sum::<u64>()
-            * u64::from(width)
-            * u64::from(height)
-            * 3;
-        if bytes > MAX_BYTES {
-            let cause =
-                format!("its pictures are {width} x {height}: {bytes} bytes are asked for at once");
-            return Err(container.error(cause));
-        }
         let known = frames.map(|frames| {
             let mut wanted: Vec<i64> = wanted.iter().filter_map(|wanted| wanted.frame).collect();
             wanted.dedup();
@@ -217,7 +208,8 @@ impl Pictures {
             scaler: None,
             wanted,
             served: 0,
-            outputs,
+            outputs: outputs.into(),
+            taken: 0,
             last: None,
             shown_at: Vec::new(),
             entry,
@@ -227,6 +219,40 @@ impl Pictures {
             begun_by_seek: sought || frames.is_some(),
             is_late: false,
         })
+    }
+
+    /// Refuses more bytes than one reading may ask for.
+    pub(super) fn check_size(&self) -> std::result::Result<(), String> {
+        let (width, height) = (self.width, self.height);
+        let frames: u64 = self.outputs.iter().map(|output| output.frames as u64).sum();
+        let bytes = frames * u64::from(width) * u64::from(height) * 3;
+        if bytes > MAX_BYTES {
+            return Err(format!(
+                "its pictures are {width} x {height}: {bytes} bytes are asked for at once"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes out the frames of the requests that have theirs, in order, where each asks for one frame and they come by time: u8
+    /// `[H, W, 3]`.
+    pub(super) fn take_served(&mut self) -> Vec<Tensor> {
+        let served = self.served - self.taken;
+        self.taken = self.served;
+        let (height, width) = self.shown_size();
+        let frame = |output: Output| {
+            Tensor::from_data_size(&output.bytes, &[height, width, 3], Kind::Uint8)
+        };
+        self.outputs.drain(..served).map(frame).collect()
+    }
+
+    /// Height and width of the frames, upright.
+    fn shown_size(&self) -> (i64, i64) {
+        let (width, height) = (i64::from(self.width), i64::from(self.height));
+        match self.quarter_turns % 2 {
+            1 => (width, height),
+            _ => (height, width),
+        }
     }
 
     /// Whether every moment has its frame.
@@ -397,7 +423,7 @@ impl Pictures {
             } else if !is_early(wanted) {
                 break;
             }
-            let output = &mut self.outputs[wanted.output];
+            let output = &mut self.outputs[wanted.output - self.taken];
             let serving = match &mut self.last {
                 _ if is_own => {
                     output.before += u32::from(is_early(wanted));
@@ -428,13 +454,13 @@ impl Pictures {
         Ok(())
     }
 
-    /// The frames of each request. Moments that are still open get the last frame.
-    pub(super) fn finish(mut self) -> std::result::Result<Vec<(usize, Span)>, String> {
+    /// Moments that are still open get the last frame.
+    pub(super) fn end(&mut self) -> std::result::Result<(), String> {
         if !self.is_done() {
             let mut last = self.last.take().ok_or("no picture can be decoded")?;
             let end = last.end(self.frame_time) - self.tick / 2.0;
             for wanted in &self.wanted[self.served..] {
-                let output = &mut self.outputs[wanted.output];
+                let output = &mut self.outputs[wanted.output - self.taken];
                 output.after += u32::from(wanted.time >= end);
                 let size = (self.width, self.height, self.quarter_turns);
                 serve(
@@ -446,15 +472,17 @@ impl Pictures {
                     size,
                 )?;
             }
+            self.served = self.wanted.len();
         }
-        let is_turned = self.quarter_turns % 2 == 1;
-        let (width, height) = if is_turned {
-            (self.height, self.width)
-        } else {
-            (self.width, self.height)
-        };
+        Ok(())
+    }
+
+    /// The frames of each request. Moments that are still open get the last frame.
+    pub(super) fn finish(mut self) -> std::result::Result<Vec<(usize, Span)>, String> {
+        self.end()?;
+        let (height, width) = self.shown_size();
         let span = |output: Output| {
-            let shape = [output.frames as i64, i64::from(height), i64::from(width), 3];
+            let shape = [output.frames as i64, height, width, 3];
             let frames = Tensor::from_data_size(&output.bytes, &shape, Kind::Uint8);
             (
                 output.request,

@@ -45,21 +45,22 @@ pub(super) fn wave(span: &Span) -> Vec<f32> {
 
 /// The number that each frame shows: bit `b` is the square in column `b % 4`, row `b / 4`.
 pub(super) fn numbers(span: &Span) -> Vec<i64> {
-    let frames = frames(span).to_kind(Dtype::Float);
-    assert_eq!(frames.size()[1..], [32, 64, 3]);
-    let number = |frame: i64| {
-        (0..8i64)
-            .map(|bit| {
-                let (x, y) = (16 * (bit % 4) + 4, 16 * (bit / 4) + 4);
-                let grey = frames
-                    .i((frame, y..y + 8, x..x + 8, ..))
-                    .mean(Dtype::Float)
-                    .double_value(&[]);
-                i64::from(grey > 128.0) << bit
-            })
-            .sum()
+    frames(span).unbind(0).iter().map(number).collect()
+}
+
+/// The number of a frame `[H, W, 3]`.
+pub(super) fn number(frame: &Tensor) -> i64 {
+    assert_eq!(frame.size(), [32, 64, 3]);
+    let bit = |bit: i64| {
+        let (x, y) = (16 * (bit % 4) + 4, 16 * (bit / 4) + 4);
+        let grey = frame
+            .i((y..y + 8, x..x + 8, ..))
+            .to_kind(Dtype::Float)
+            .mean(Dtype::Float)
+            .double_value(&[]);
+        i64::from(grey > 128.0) << bit
     };
-    (0..frames.size()[0]).map(number).collect()
+    (0..8).map(bit).sum()
 }
 
 /// The chirp at sample `n` of the clock, for sound that began at `begin` seconds.

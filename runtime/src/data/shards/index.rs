@@ -5,7 +5,7 @@
 //! frames    of all clips, 24 bytes each: time f64, offset in the shard u64, bytes u32, checksum u32
 //! sums      checksum u32 of each second of sound of all clips
 //! names     UTF-8: file names, and what is wrong with unreadable files
-//! clips     136 bytes each, the last four of them a checksum; see `Clip::put`
+//! clips     136 bytes each: the last eight are the checksums of the clip's frames, and of the record and its names; see `Clip::put`
 //! ```
 //!
 //! Offsets that point nowhere are refused; what they point at is held against its checksum when it is read.
@@ -96,6 +96,8 @@ pub struct Clip {
     /// Height and width of its frames.
     pub size: (u32, u32),
     frames: (u64, u32),
+    /// CRC-32 of what the index knows of the frames.
+    frames_sum: u32,
     /// Place of the first sample on the grid of the clip's clock, samples, and where they begin in the shard.
     pub sound: (i64, u64, u64),
     sums: u64,
@@ -137,12 +139,14 @@ impl Writer {
     /// [`Error::Io`].
     pub fn add(&mut self, clip: &Whole, shard: u32) -> Result<()> {
         let first = self.frames;
+        let mut frames_sum = crc32fast::Hasher::new();
         for frame in &clip.frames {
             let mut bytes = [0; FRAME];
             bytes[..8].copy_from_slice(&frame.time.to_le_bytes());
             bytes[8..16].copy_from_slice(&frame.at.to_le_bytes());
             bytes[16..20].copy_from_slice(&frame.bytes.to_le_bytes());
             bytes[20..].copy_from_slice(&frame.sum.to_le_bytes());
+            frames_sum.update(&bytes);
             self.file
                 .write_all(&bytes)
                 .map_err(Error::io("write", &self.path))?;
@@ -170,11 +174,13 @@ impl Writer {
             tick: clip.tick,
             size: clip.size,
             frames: (first, clip.frames.len() as u32),
+            frames_sum: frames_sum.finalize(),
             sound: sound.map_or((0, 0, 0), |sound| (sound.first, sound.samples, sound.at)),
             sums,
             cause: clip.cause.as_deref().map_or((0, NONE), text),
         };
-        record.put(&mut self.clips);
+        let texts = [clip.name.as_str(), clip.cause.as_deref().unwrap_or("")];
+        record.put(texts, &mut self.clips);
         Ok(())
     }
 
@@ -288,20 +294,62 @@ impl Index {
     pub fn clip(&self, clip: usize) -> Result<Clip> {
         let at = self.records + clip * CLIP;
         let record = self.map.bytes().get(at..at + CLIP);
-        record.and_then(Clip::get).ok_or_else(|| self.damaged(clip))
+        let whole = record.and_then(|record| {
+            let (clip, sum) = Clip::get(record)?;
+            let texts = [self.text(clip.name)?, self.cause_text(&clip)?.unwrap_or("")];
+            (sum_of(&record[..CLIP - 4], texts) == sum).then_some(clip)
+        });
+        whole.ok_or_else(|| self.broken(&format!("the record of clip {clip} is damaged")))
     }
 
     /// The file of a clip.
     pub fn name(&self, clip: &Clip) -> &str {
         self.text(clip.name)
-            .unwrap_or("(a name that is damaged in the index)")
+            .expect("Index::clip: its name was read")
     }
 
     /// Why the clip is not in the shards.
     pub fn cause(&self, clip: &Clip) -> Option<&str> {
-        (clip.cause.1 != NONE).then(|| {
-            self.text(clip.cause)
-                .unwrap_or("it is damaged in the index")
+        self.cause_text(clip)
+            .expect("Index::clip: its cause was read")
+    }
+
+    /// Why the clip is not in the shards, if anything; `None` where that lies outside the index.
+    fn cause_text(&self, clip: &Clip) -> Option<Option<&str>> {
+        match clip.cause.1 {
+            NONE => Some(None),
+            _ => self.text(clip.cause).map(Some),
+        }
+    }
+
+    /// All that is known of a clip.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] where the index is damaged.
+    pub fn whole(&self, clip: usize, rate: u32) -> Result<Whole> {
+        let record = self.clip(clip)?;
+        let frames = self.frames(&record)?;
+        let (first, samples, at) = record.sound;
+        let seconds = 0..samples.div_ceil(u64::from(rate.max(1))) as usize;
+        let sums: Result<Vec<u32>> = seconds.map(|second| self.sum(&record, second)).collect();
+        let sums = sums?;
+        let limits = |limits: Option<Limits>| limits.map(|limits| (limits.start, limits.end));
+        Ok(Whole {
+            name: self.name(&record).to_owned(),
+            label: record.label,
+            fold: record.fold,
+            video: limits(record.streams.video),
+            audio: limits(record.streams.audio),
+            tick: record.tick,
+            size: record.size,
+            frames: (0..frames.len()).map(|at| frames.get(at)).collect(),
+            sound: record.streams.audio.map(|_| Sound {
+                first,
+                samples,
+                at,
+                sums,
+            }),
+            cause: self.cause(&record).map(str::to_owned),
         })
     }
 
@@ -318,12 +366,15 @@ impl Index {
         let bytes = range
             .filter(|range| range.end <= self.sums)
             .and_then(|range| self.map.bytes().get(range));
-        bytes
-            .map(Frames)
-            .ok_or_else(|| self.broken("its frames lie outside the index"))
+        let bytes = bytes.ok_or_else(|| self.broken("its frames lie outside the index"))?;
+        if crc32fast::hash(bytes) != clip.frames_sum {
+            let name = self.name(clip);
+            return Err(self.broken(&format!("the frames of `{name}` are damaged in it")));
+        }
+        Ok(Frames(bytes))
     }
 
-    /// The checksum of each second of sound from this one on, as many as asked for.
+    /// The checksum of one second of sound.
     ///
     /// # Errors
     /// [`Error::Decode`] where the index is damaged.
@@ -346,10 +397,6 @@ impl Index {
             .get(start..end)
             .filter(|_| end <= self.records)?;
         std::str::from_utf8(text).ok()
-    }
-
-    fn damaged(&self, clip: usize) -> Error {
-        self.broken(&format!("the record of clip {clip} is damaged"))
     }
 
     fn broken(&self, cause: &str) -> Error {
@@ -397,7 +444,7 @@ impl Frames<'_> {
 }
 
 impl Clip {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, texts: [&str; 2], out: &mut Vec<u8>) {
         let start = out.len();
         let limits = |limits: Option<Limits>| limits.map_or([f64::NAN; 2], |l| [l.start, l.end]);
         out.extend(self.name.0.to_le_bytes());
@@ -423,22 +470,20 @@ impl Clip {
             out.extend(number.to_le_bytes());
         }
         out.extend(self.sums.to_le_bytes());
-        out.extend([0; 4]);
-        out.extend(crc32fast::hash(&out[start..]).to_le_bytes());
+        out.extend(self.frames_sum.to_le_bytes());
+        out.extend(sum_of(&out[start..], texts).to_le_bytes());
         debug_assert_eq!(out.len() - start, CLIP);
     }
 
-    fn get(bytes: &[u8]) -> Option<Self> {
+    /// The record and its checksum, which the caller holds against it.
+    fn get(bytes: &[u8]) -> Option<(Self, u32)> {
         let sum = u32_at(bytes, CLIP - 4)?;
-        if crc32fast::hash(bytes.get(..CLIP - 4)?) != sum {
-            return None;
-        }
         let number = |at| u32_at(bytes, at).filter(|number| *number != NONE);
         let limits = |at| {
             let (start, end) = (f64_at(bytes, at)?, f64_at(bytes, at + 8)?);
             (start.is_finite() && end.is_finite()).then_some(Limits { start, end })
         };
-        Some(Self {
+        let clip = Self {
             name: (u64_at(bytes, 0)?, u32_at(bytes, 16)?),
             cause: (u64_at(bytes, 8)?, u32_at(bytes, 20)?),
             shard: u32_at(bytes, 24)?,
@@ -457,8 +502,18 @@ impl Clip {
             ),
             frames: (u64_at(bytes, 112)?, u32_at(bytes, 28)?),
             sums: u64_at(bytes, 120)?,
-        })
+            frames_sum: u32_at(bytes, 128)?,
+        };
+        Some((clip, sum))
     }
+}
+
+/// CRC-32 of a record and of the texts that it points at.
+fn sum_of(record: &[u8], texts: [&str; 2]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(record);
+    texts.iter().for_each(|text| sum.update(text.as_bytes()));
+    sum.finalize()
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {

@@ -3,7 +3,7 @@
 //! A packed folder holds
 //! - `shard-000000.tar`, ...: for each clip the members `KEY.json`, `KEY.wav` and `KEY.0000.jpg`, `KEY.0001.jpg`, ..., as WebDataset
 //!   groups them. `KEY` is the position of the clip in the data set, in eight digits.
-//! - `index.bin`: where every frame and every second of sound lies, with a checksum of each; read by memory map.
+//! - `index.bin`: where every frame and every second of sound lies, with checksums of each and of itself; read by memory map.
 //! - `pack.json`: what was packed and in what quality, the classes, the shards with their hashes, the clips that could not be read.
 //!
 //! The quality is part of the data fingerprint: what was trained on shards is another result than what was trained on the files.
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// The version of the files of a packed folder.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// What was packed, in a packed folder.
 pub const PACK: &str = "pack.json";
 /// Where everything lies, in a packed folder.
@@ -91,6 +91,8 @@ pub struct Header {
     pub label: String,
     /// Clips, unreadable ones included.
     pub clips: u64,
+    /// Clips of each shard but the last.
+    pub clips_per_shard: u64,
     /// The tar files in their order.
     pub shards: Vec<ShardFile>,
     /// Files that could not be read whole, and why.

@@ -1,6 +1,6 @@
 //! A packed data set as a source of clips.
 
-use super::index::{Clip, Index};
+use super::index::{Clip, Frames, Index};
 use super::{Header, INDEX, PACK, Quality, VERSION, jpeg};
 use crate::data::index::Coded;
 use crate::data::manifest::Manifest;
@@ -29,6 +29,9 @@ pub struct Shards {
     files: Vec<File>,
     short: Short,
 }
+
+/// Frames that are verified at once.
+const AT_ONCE: usize = 64;
 
 thread_local! {
     /// What was read of a shard last; kept for its memory.
@@ -99,7 +102,7 @@ impl Shards {
                         path.display(),
                         shard.bytes
                     ),
-                    "copy it again, or pack the data set again: finished shards are kept"
+                    "copy it again, or pack the data set again into this folder: the other shards are kept"
                         .to_owned(),
                 ));
             }
@@ -179,9 +182,9 @@ impl Shards {
             return Ok(0);
         }
         let frames = self.index.frames(&record)?;
-        for at in 0..frames.len() {
-            let time = frames.get(at).time;
-            self.frames(&record, time, 1, Exact::whole(1))?;
+        for first in (0..frames.len()).step_by(AT_ONCE) {
+            let places: Vec<usize> = (first..frames.len().min(first + AT_ONCE)).collect();
+            drop(self.pictures(&record, frames, &places)?);
         }
         let rate = self.header.quality.rate;
         let (first, samples, _) = record.sound;
@@ -240,11 +243,7 @@ impl Shards {
                 if cause.kind() == std::io::ErrorKind::UnexpectedEof {
                     return self.broken(clip, "the shard is cut off before the end");
                 }
-                Error::Io {
-                    action: "read",
-                    path: self.path(clip),
-                    cause,
-                }
+                Error::io("read", &self.path(clip))(cause)
             })?;
             take(&buffer[..bytes])
         })
@@ -252,6 +251,20 @@ impl Shards {
 
     /// `frames` frames shown at `start + k / fps`: the last frame at each moment, by the rule for files.
     fn frames(&self, clip: &Clip, start: f64, frames: u32, fps: Exact) -> Result<Span> {
+        if let Some(kept) = self.header.quality.fps.filter(|kept| fps > *kept) {
+            return Err(Error::Data {
+                name: self.header.name.clone(),
+                message: format!(
+                    "its shards hold {} frames a second, the experiment reads {}",
+                    kept.decimal(),
+                    fps.decimal()
+                ),
+                help: format!(
+                    "pack it again with `--rate {}fps` or `--rate native`, or point `root` at the files",
+                    fps.decimal()
+                ),
+            });
+        }
         let known = self.index.frames(clip)?;
         let limits = clip.streams.video.filter(|_| known.len() > 0);
         let limits = limits.ok_or_else(|| self.broken(clip, "there are no pictures"))?;
@@ -265,9 +278,18 @@ impl Shards {
             after += u32::from(time >= limits.end - half);
             places.push(until.max(1) - 1);
         }
+        Ok(Span {
+            ticks: Ticks::Frames(self.pictures(clip, known, &places)?),
+            before,
+            after,
+        })
+    }
+
+    /// The frames at these places of the clip's, which ascend: u8 `[T, H, W, 3]`.
+    fn pictures(&self, clip: &Clip, known: Frames<'_>, places: &[usize]) -> Result<Tensor> {
         let (height, width) = (clip.size.0 as usize, clip.size.1 as usize);
         let size = height * width * 3;
-        let shape = [i64::from(frames), height as i64, width as i64, 3];
+        let shape = [places.len() as i64, height as i64, width as i64, 3];
         let mut tensor = Tensor::empty(shape, (Kind::Uint8, Device::Cpu));
         let rgb = bytes_of(&mut tensor);
         // Places ascend: what they need of the shard is one run of bytes.
@@ -295,11 +317,7 @@ impl Shards {
             }
             Ok(())
         })?;
-        Ok(Span {
-            ticks: Ticks::Frames(tensor),
-            before,
-            after,
-        })
+        Ok(tensor)
     }
 
     /// `samples` samples from `start` on, on the grid of the clip's clock; zeros where there is none.
@@ -447,8 +465,10 @@ impl ClipSource for Shards {
     }
 
     fn fingerprint(&self) -> String {
-        let quality = serde_json::json!(["shards", self.header.source, self.header.quality]);
-        blake3::hash(quality.to_string().as_bytes())
+        // With their bytes: what one machine could not read another one may have packed.
+        let hashes: Vec<&str> = self.header.shards.iter().map(|s| s.hash.as_str()).collect();
+        let packed = serde_json::json!(["shards", self.header.source, self.header.quality, hashes]);
+        blake3::hash(packed.to_string().as_bytes())
             .to_hex()
             .to_string()
     }

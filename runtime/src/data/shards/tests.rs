@@ -58,6 +58,13 @@ fn packed(quality: &Quality) -> (tempfile::TempDir, Packed) {
     (folder, packed)
 }
 
+fn packed_at(fps: Exact) -> (tempfile::TempDir, Packed) {
+    packed(&Quality {
+        fps: Some(fps),
+        ..native()
+    })
+}
+
 fn frames(ticks: &Ticks) -> Tensor {
     match ticks {
         Ticks::Frames(frames) => frames.to_kind(Kind::Float),
@@ -219,6 +226,41 @@ fn bytes_depend_on_neither_threads_nor_interruptions() {
 }
 
 #[test]
+fn a_lost_shard_is_packed_again_and_the_others_are_kept() {
+    let (folder, packed) = packed(&native());
+    let out = folder.path();
+    let lost = out.join("shard-000000.tar");
+    let bytes = std::fs::read(&lost).unwrap();
+    let again =
+        |options: &Options<'_>| pack(&source(), &set(), &native(), out, options, &mut |_| ());
+    std::fs::remove_file(&lost).unwrap();
+    // Interrupted at once: the pack is as it was, and serves again once the shard is copied back.
+    let stop = AtomicBool::new(true);
+    let stopped = Options {
+        stop: &stop,
+        ..options(1)
+    };
+    assert!(matches!(again(&stopped).unwrap_err(), Error::Interrupted));
+    std::fs::write(&lost, &bytes).unwrap();
+    assert!(Shards::open(&set(), out).is_ok());
+    std::fs::remove_file(&lost).unwrap();
+    let second = again(&options(2)).unwrap();
+    assert_eq!((second.kept, &second.header), (1, &packed.header));
+    assert_eq!(std::fs::read(&lost).unwrap(), bytes);
+    let mut left: Vec<_> = std::fs::read_dir(out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, [INDEX, PACK, "shard-000000.tar", "shard-000001.tar"]);
+    let fewer = Options {
+        clips_per_shard: 2,
+        ..options(1)
+    };
+    assert!(message(again(&fewer).unwrap_err()).contains("in other shards"));
+}
+
+#[test]
 fn a_folder_with_other_files_or_under_another_pack_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.tex"), "years of work").unwrap();
@@ -276,6 +318,42 @@ fn clips_that_cannot_be_read_are_counted_and_named() {
     );
 }
 
+/// A last frame after eleven days: neither a picture for each sixteenth of a second, nor the memory for them.
+#[test]
+fn a_clip_that_claims_to_last_for_ever_is_named_at_once() {
+    use decode::exact::clip::{Clip, Pictures, write};
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("files");
+    std::fs::create_dir_all(root.join("rising")).unwrap();
+    let clip = Clip {
+        container: "matroska",
+        pictures: Some(Pictures {
+            codec: "mjpeg",
+            format: ffmpeg_next::format::Pixel::YUVJ420P,
+            options: &[],
+            gop: 25,
+            b_frames: 0,
+            times: (0..20).chain([1_000_000_000]).collect(),
+            unit: 1000,
+        }),
+        tone: None,
+    };
+    write(&clip, &root.join("rising/long.mkv")).unwrap();
+    let site = site("toy", root, None);
+    let set = hir::Files {
+        classes: 0,
+        ..set()
+    };
+    let files = Arc::new(Files::open(&set, &site, 1).unwrap());
+    let out = folder.path().join("packed");
+    let quality = Quality::default();
+    let error = pack(&files, &set, &quality, &out, &options(1), &mut |_| ()).unwrap_err();
+    let text = error.in_full();
+    assert!(text.contains("1 of 1 files could not be read"), "{text}");
+    assert!(text.contains("more than 262144 frames"), "{text}");
+    assert!(!is_packed(&out));
+}
+
 /// One thing wrong with a packed folder at a time: each has its message, and none a wrong frame.
 #[test]
 fn what_is_damaged_is_named() {
@@ -330,7 +408,7 @@ fn what_is_damaged_is_named() {
     );
     restore();
     change(0, &|index| index[8] = 9);
-    assert!(message(open().err().unwrap()).contains("is of version 9, this build reads version 1"));
+    assert!(message(open().err().unwrap()).contains("is of version 9, this build reads version 2"));
     change(0, &|index| index[20] ^= 1);
     assert!(message(open().err().unwrap()).contains("header of"));
     change(0, &|index| index.truncate(100));
@@ -338,17 +416,47 @@ fn what_is_damaged_is_named() {
     change(0, &|index| index.clear());
     assert!(message(open().err().unwrap()).contains("is no index of shards"));
     restore();
-    // Bytes of the index behind its header, one at a time: an answer or a message, never a panic.
+    // Bytes of the index behind its header, one at a time: the same answer or a message.
+    let both = [
+        request,
+        Request::Audio {
+            start: 0.1,
+            samples: 20_000,
+            rate: Exact::whole(16_000),
+        },
+    ];
+    let answer = |shards: &Shards, clip: usize| {
+        let read = shards.read(clip, &both).map_err(message)?;
+        Ok::<_, String>((frames(&read[0]), wave(&read[1])))
+    };
+    let intact = open().unwrap();
+    let known: Vec<_> = (0..intact.len())
+        .map(|clip| answer(&intact, clip).unwrap())
+        .collect();
     let length = whole[0].1.len();
+    let mut refused = 0;
     for at in (64..length).step_by(29) {
         change(0, &|index| index[at] ^= 0x55);
         let shards = open().unwrap();
-        for clip in 0..shards.len() {
-            let _ = (shards.name(clip), shards.label(clip), shards.fold(clip));
-            let _ = shards.read(clip, &[request]);
+        for (clip, known) in known.iter().enumerate() {
+            let _ = (shards.label(clip), shards.fold(clip));
+            let name = shards.name(clip);
+            assert!(
+                name == intact.name(clip) || name == format!("clip {clip}"),
+                "{name}"
+            );
+            match answer(&shards, clip) {
+                Ok(found) => assert!(found == *known, "byte {at}, clip {clip}"),
+                Err(message) => {
+                    assert!(message.contains("pack the data set again"), "{message}");
+                    refused += 1;
+                }
+            }
         }
     }
+    assert!(refused > length / 29 / 2, "{refused}");
     restore();
+    drop(intact);
     let text = |from: &str, to: &str| {
         change(1, &|header| {
             *header = String::from_utf8_lossy(header)
@@ -356,7 +464,7 @@ fn what_is_damaged_is_named() {
                 .into_bytes();
         });
     };
-    text("\"version\": 1", "\"version\": 7, \"colour\": \"blue\"");
+    text("\"version\": 2", "\"version\": 7, \"colour\": \"blue\"");
     assert!(message(open().err().unwrap()).contains("is of version 7"));
     text("\"clips\": 4", "\"clips\": 5");
     assert!(message(open().err().unwrap()).contains("its index has 4 clips"));
@@ -366,6 +474,13 @@ fn what_is_damaged_is_named() {
         message(other).contains("declared with 3 classes"),
         "{}",
         packed.header.name
+    );
+    let (folder, _) = packed_at(Exact::whole(8));
+    let shards = Shards::open(&set(), folder.path()).unwrap();
+    let refused = message(shards.read(0, &[request]).unwrap_err());
+    assert!(
+        refused.contains("hold 8 frames a second, the experiment reads 16"),
+        "{refused}"
     );
     let sound = Request::Audio {
         start: 0.0,

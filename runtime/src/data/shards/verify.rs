@@ -25,7 +25,7 @@ pub fn verify(
             return Err(Error::Data {
                 name: set.name.clone(),
                 message: format!("`{}` is not as it was packed", path.display()),
-                help: "copy it again, or remove it and pack again: the other shards are kept"
+                help: "copy it again, or remove it and pack again into this folder: the other shards are kept"
                     .to_owned(),
             });
         }

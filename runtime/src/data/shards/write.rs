@@ -2,9 +2,9 @@
 //!
 //! Clips are decoded and encoded on several threads and written by one, in their order: the bytes of the shards do not depend on
 //! the number of threads. A shard is written under another name, renamed when it is whole, and its part of the index kept beside
-//! it until the pack is finished; so a pack that was interrupted goes on behind the last finished shard.
+//! it until the pack is finished; so a pack that was interrupted, or has lost a shard, keeps the others.
 
-use super::index::{Frame, Sound, Whole, Writer};
+use super::index::{Frame, Index, Sound, Whole, Writer};
 use super::verify::hash;
 use super::{Header, INDEX, PACK, Quality, ShardFile, Unreadable, VERSION, is_packed, jpeg};
 use crate::data::admission::cause;
@@ -28,12 +28,12 @@ use tch::Tensor;
 const UNDER_WAY: &str = ".pack.json";
 /// Held by the process that packs.
 const LOCK: &str = ".lock";
-/// Bytes of decoded frames that a thread holds at once.
-const FRAME_BYTES: usize = 64 << 20;
 /// Seconds of sound that are decoded at once.
 const SECONDS: f64 = 60.0;
 /// Samples of sound of a clip: four hours at 48 kHz.
 const MOST_SAMPLES: u64 = 4 * 3600 * 48_000;
+/// Frames of a clip: four and a half hours at 16 fps.
+const MOST_FRAMES: usize = 1 << 18;
 /// Bytes in front of the samples of a WAV file.
 const WAV_HEADER: usize = 44;
 
@@ -86,60 +86,62 @@ pub fn pack(
         classes: files.classes().to_vec(),
         label: set.label.clone(),
         clips: files.len() as u64,
+        clips_per_shard: options.clips_per_shard.max(1) as u64,
         shards: Vec::new(),
         unreadable: Vec::new(),
     };
-    has_place(out, &set.name)?;
+    check_place(out, &set.name)?;
     let lock = lock(out, &set.name)?;
-    if let Some(packed) = earlier(out, &header, options.clips_per_shard)? {
+    if let Some(packed) = earlier(out, &header)? {
         return Ok(packed);
     }
-    let mut shards: Vec<Finished> = Vec::new();
-    let number = files.len().div_ceil(options.clips_per_shard.max(1));
-    while shards.len() < number
-        && let Some(finished) = finished(out, shards.len())
-    {
-        shards.push(finished);
-    }
-    let kept = shards.len();
-    let first = (kept * options.clips_per_shard).min(files.len());
+    let per_shard = options.clips_per_shard.max(1);
+    let number = files.len().div_ceil(per_shard);
+    let mut shards: Vec<Option<Finished>> = (0..number).map(|shard| finished(out, shard)).collect();
+    let clips_of = |shard: usize| shard * per_shard..files.len().min((shard + 1) * per_shard);
+    let missing: Vec<usize> = (0..number)
+        .filter(|&shard| shards[shard].is_none())
+        .collect();
+    let places: Vec<usize> = missing.iter().flat_map(|&shard| clips_of(shard)).collect();
+    let mut done = files.len() - places.len();
     let (of, wanted) = (Arc::clone(files), quality.clone());
     let mut clips = Ordered::new(
-        first as u64..files.len() as u64,
+        0..places.len() as u64,
         options.threads,
         2 * options.threads.max(1),
-        move |clip| encode(&of, clip as usize, &wanted),
+        move |at| encode(&of, places[at as usize], &wanted),
     );
-    let mut done = first;
     progress(done);
-    for shard in kept..number {
+    for &shard in &missing {
         let mut tar = Tar::create(out, shard)?;
-        let until = ((shard + 1) * options.clips_per_shard).min(files.len());
-        let mut wholes = Vec::with_capacity(until - done);
-        while done < until {
+        let mut wholes = Vec::with_capacity(per_shard);
+        for clip in clips_of(shard) {
             if options.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
             let encoded = clips.next().expect("pack: a clip for each position");
-            wholes.push(tar.add(done, encoded)?);
+            wholes.push(tar.add(clip, encoded)?);
             done += 1;
             progress(done);
         }
-        let shard = tar.finish(wholes.len() as u64)?;
         let finished = Finished {
-            shard,
+            shard: tar.finish(wholes.len() as u64)?,
             clips: wholes,
         };
-        write_json(&out.join(part(shards.len())), &finished)?;
-        shards.push(finished);
+        write_json(&out.join(part(shard)), &finished)?;
+        shards[shard] = Some(finished);
     }
+    let shards: Vec<Finished> = shards.into_iter().flatten().collect();
     let header = conclude(out, header, &shards)?;
     drop(lock);
-    Ok(Packed { header, kept })
+    Ok(Packed {
+        header,
+        kept: number - missing.len(),
+    })
 }
 
 /// Refuses a folder with files that are of no pack. Nothing is written into it.
-fn has_place(out: &Path, name: &str) -> Result<()> {
+fn check_place(out: &Path, name: &str) -> Result<()> {
     if is_packed(out) || out.join(UNDER_WAY).is_file() {
         return Ok(());
     }
@@ -175,8 +177,8 @@ fn lock(out: &Path, name: &str) -> Result<File> {
     }
 }
 
-/// What an earlier call has left: all of it, where it was finished. Refuses what belongs to another pack.
-fn earlier(out: &Path, header: &Header, clips_per_shard: usize) -> Result<Option<Packed>> {
+/// What an earlier call has left: all of it, where it was finished and nothing of it is lost. Refuses what belongs to another pack.
+fn earlier(out: &Path, header: &Header) -> Result<Option<Packed>> {
     let same = |other: &Header| {
         let other = Header {
             shards: Vec::new(),
@@ -191,10 +193,12 @@ fn earlier(out: &Path, header: &Header, clips_per_shard: usize) -> Result<Option
         help: "choose another folder, or remove that one".to_owned(),
     };
     if is_packed(out) {
-        let found: Header = read_json(&out.join(PACK))?;
+        let Ok(found) = read_json::<Header>(&out.join(PACK)) else {
+            return Err(refuse("a pack of another version, or a damaged one"));
+        };
         if !same(&found) {
             return Err(refuse(
-                "another pack: other files, classes or another quality",
+                "another pack: of other files or classes, in another quality or in other shards",
             ));
         }
         let is_whole = |shard: &ShardFile| {
@@ -207,21 +211,40 @@ fn earlier(out: &Path, header: &Header, clips_per_shard: usize) -> Result<Option
                 kept,
             }));
         }
-        // A shard is lost: what is left of the pack is made anew.
-        fs::remove_file(out.join(PACK)).map_err(Error::io("remove", &out.join(PACK)))?;
+        // Something is lost: what is left is as good as the shards of a pack that was interrupted.
+        unfold(out, &found)?;
     }
     let path = out.join(UNDER_WAY);
     if path.is_file() {
-        let (found, clips): (Header, usize) = read_json(&path)?;
-        if !same(&found) || clips != clips_per_shard {
+        if !read_json(&path).is_ok_and(|found| same(&found)) {
             return Err(refuse(
-                "an unfinished pack of other files, another quality or other shards",
+                "an unfinished pack of other files, in another quality or in other shards",
             ));
         }
         return Ok(None);
     }
-    write_json(&path, &(header, clips_per_shard))?;
+    write_json(&path, header)?;
     Ok(None)
+}
+
+/// Writes the parts of the index of a finished pack, as they were before it was finished. Where the index is lost there are none.
+fn unfold(out: &Path, header: &Header) -> Result<()> {
+    let Ok(index) = Index::open(&header.name, &out.join(INDEX)) else {
+        return Ok(());
+    };
+    let rate = header.quality.rate.to_f64() as u32;
+    let mut first = 0;
+    for (number, shard) in header.shards.iter().enumerate() {
+        let of_shard = first..first + shard.clips as usize;
+        first = of_shard.end;
+        let clips: Result<Vec<Whole>> = of_shard.map(|clip| index.whole(clip, rate)).collect();
+        // Where the index is damaged its clips are packed again.
+        if let Ok(clips) = clips {
+            let shard = shard.clone();
+            write_json(&out.join(part(number)), &Finished { shard, clips })?;
+        }
+    }
+    Ok(())
 }
 
 /// The finished shard at this position, if there is one and it is as it was written.
@@ -233,7 +256,22 @@ fn finished(out: &Path, shard: usize) -> Option<Finished> {
 }
 
 /// Writes index and header, and removes what was only kept for an interruption.
+///
+/// # Errors
+/// [`Error::TooManyFailures`] where no clip could be packed: then nothing looks finished.
 fn conclude(out: &Path, mut header: Header, shards: &[Finished]) -> Result<Header> {
+    let clips = || shards.iter().flat_map(|shard| &shard.clips);
+    if clips().all(|clip| clip.cause.is_some()) && clips().next().is_some() {
+        let failed = clips().map(|clip| {
+            let cause = clip.cause.clone().unwrap_or_default();
+            (PathBuf::from(&clip.name), cause)
+        });
+        return Err(Error::TooManyFailures {
+            name: header.name,
+            total: clips().count(),
+            failed: failed.collect(),
+        });
+    }
     let path = out.join(INDEX);
     let fresh = path.with_extension("part");
     let mut index = Writer::create(&fresh)?;
@@ -252,8 +290,8 @@ fn conclude(out: &Path, mut header: Header, shards: &[Finished]) -> Result<Heade
     index.finish()?;
     fs::rename(&fresh, &path).map_err(Error::io("write", &path))?;
     write_json(&out.join(PACK), &header)?;
+    // What is left here is in nobody's way.
     for shard in 0..shards.len() {
-        // What is left here is in nobody's way.
         let _ = fs::remove_file(out.join(part(shard)));
     }
     for left in [UNDER_WAY, LOCK] {
@@ -276,34 +314,24 @@ struct Encoded {
 /// Decodes a clip and encodes it; one that cannot be read whole has its cause.
 fn encode(files: &Files, clip: usize, quality: &Quality) -> Encoded {
     let name = files.relative(clip).to_owned();
-    let mut whole = Whole {
-        name: name.clone(),
-        label: files.label(clip),
-        fold: files.fold(clip),
-        ..Whole::default()
-    };
-    let mut encoded = Encoded {
-        whole: whole.clone(),
+    let empty = |cause: Option<String>| Encoded {
+        whole: Whole {
+            name: name.clone(),
+            label: files.label(clip),
+            fold: files.fold(clip),
+            cause,
+            ..Whole::default()
+        },
         frames: Vec::new(),
         sound: Vec::new(),
         rate: quality.rate.to_f64() as u32,
         about: serde_json::Value::Null,
     };
-    match fill(files, clip, quality, &mut encoded) {
-        Ok(()) => encoded,
-        Err(error) => {
-            whole.cause = Some(cause(error));
-            Encoded {
-                whole,
-                frames: Vec::new(),
-                sound: Vec::new(),
-                ..encoded
-            }
-        }
-    }
+    fill(files, clip, quality, empty(None)).unwrap_or_else(|error| empty(Some(cause(error))))
 }
 
-fn fill(files: &Files, clip: usize, quality: &Quality, encoded: &mut Encoded) -> Result<()> {
+/// The clip with its frames and its sound.
+fn fill(files: &Files, clip: usize, quality: &Quality, mut encoded: Encoded) -> Result<Encoded> {
     let streams = files.streams(clip)?;
     let path = &files.path(clip);
     let broken = |cause: String| Error::Decode {
@@ -316,13 +344,21 @@ fn fill(files: &Files, clip: usize, quality: &Quality, encoded: &mut Encoded) ->
             Some(fps) => {
                 let fps = fps.to_f64();
                 let frames = ((limits.end - limits.start) * fps - 1e-6).ceil().max(1.0);
+                // One more than are taken, to be refused below.
+                let frames = frames.min(MOST_FRAMES as f64 + 1.0) as u32;
                 let time = |frame: u32| limits.start + f64::from(frame) / fps;
-                ((0..frames as u32).map(time).collect(), 2e-6)
+                ((0..frames).map(time).collect(), 2e-6)
             }
             None => decode::frame_times(path)?,
         };
+        if times.len() > MOST_FRAMES {
+            return Err(broken(format!(
+                "it plays for {:.0} s: more than {MOST_FRAMES} frames are more than a pack takes",
+                limits.end - limits.start
+            )));
+        }
         encoded.whole.tick = tick;
-        pictures(path, &times, quality, encoded)?;
+        pictures(path, &times, quality, &mut encoded)?;
     }
     if let Some(limits) = streams.audio {
         encoded.whole.audio = Some((limits.start, limits.end));
@@ -362,60 +398,41 @@ fn fill(files: &Files, clip: usize, quality: &Quality, encoded: &mut Encoded) ->
         })),
         "quality": quality,
     });
-    Ok(())
+    Ok(encoded)
 }
 
-/// The frames shown at these moments, some at a time.
+/// The frames shown at these moments.
 fn pictures(path: &Path, times: &[f64], quality: &Quality, encoded: &mut Encoded) -> Result<()> {
-    let mut rest = times;
-    let mut at_once = 1;
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(at_once.min(rest.len()));
-        rest = later;
-        let moment = |&start: &f64| Request::Video {
-            start,
-            frames: 1,
-            fps: Exact::whole(1),
-        };
-        let requests: Vec<Request> = now.iter().map(moment).collect();
-        let spans = decode::read(path, None, &requests)?;
-        for (time, span) in now.iter().zip(spans) {
-            let Ticks::Frames(frame) = span.ticks else {
-                unreachable!("decode: a request is answered in its own kind")
-            };
-            let frame = shrunk(&frame, quality.short_side);
-            let (height, width) = (frame.size()[1], frame.size()[2]);
-            let size = (height as u32, width as u32);
-            if encoded.frames.is_empty() {
-                encoded.whole.size = size;
-            }
-            let rgb = Vec::<u8>::try_from(&frame.contiguous().view([-1]))?;
-            at_once = (FRAME_BYTES / rgb.len().max(1)).clamp(8, 512);
-            let jpeg = jpeg::encode(&rgb, height as usize, width as usize, quality.jpeg);
-            let jpeg = jpeg.map_err(|cause| Error::Decode {
-                path: path.to_owned(),
-                cause: format!("the picture at {time:.3} s: {cause}"),
-            })?;
-            encoded.whole.frames.push(Frame {
-                time: *time,
-                at: 0,
-                bytes: jpeg.len() as u32,
-                sum: crc32fast::hash(&jpeg),
-            });
-            encoded.frames.push(jpeg);
-        }
-    }
-    Ok(())
+    let length = times.last().map_or(0.0, |last| last - times[0]);
+    decode::each_frame(path, times, length, &mut |at, frame| {
+        let frame = shrunk(frame, quality.short_side);
+        let (height, width) = (frame.size()[0], frame.size()[1]);
+        encoded.whole.size = (height as u32, width as u32);
+        let rgb = Vec::<u8>::try_from(&frame.contiguous().view([-1]))?;
+        let jpeg = jpeg::encode(&rgb, height as usize, width as usize, quality.jpeg);
+        let jpeg = jpeg.map_err(|cause| Error::Decode {
+            path: path.to_owned(),
+            cause: format!("the picture at {:.3} s: {cause}", times[at]),
+        })?;
+        encoded.whole.frames.push(Frame {
+            time: times[at],
+            at: 0,
+            bytes: jpeg.len() as u32,
+            sum: crc32fast::hash(&jpeg),
+        });
+        encoded.frames.push(jpeg);
+        Ok(())
+    })
 }
 
-/// A frame `[1, H, W, 3]` with its shorter side as long as asked for, if it is longer; by the filter that also resizes crops.
+/// A frame `[H, W, 3]` with its shorter side as long as asked for, if it is longer; by the filter that also resizes crops.
 fn shrunk(frame: &Tensor, short_side: Option<u32>) -> Tensor {
-    let (height, width) = (frame.size()[1], frame.size()[2]);
+    let (height, width) = (frame.size()[0], frame.size()[1]);
     let shorter = height.min(width);
     match short_side.map(i64::from) {
         Some(side) if side < shorter => {
             let scaled = |length: i64| (length * side + shorter / 2) / shorter;
-            let planes = frame.permute([0, 3, 1, 2]).contiguous();
+            let planes = frame.permute([2, 0, 1]).unsqueeze(0).contiguous();
             planes
                 .internal_upsample_bilinear2d_aa(
                     [scaled(height), scaled(width)],
@@ -423,7 +440,8 @@ fn shrunk(frame: &Tensor, short_side: Option<u32>) -> Tensor {
                     None::<f64>,
                     None::<f64>,
                 )
-                .permute([0, 2, 3, 1])
+                .squeeze_dim(0)
+                .permute([1, 2, 0])
         }
         Some(_) | None => frame.shallow_clone(),
     }

@@ -4,11 +4,11 @@
 //! Every kind gets [`READINGS`] readings, each of six pictures and half a second of sound, with a scan and without one: the
 //! numbers must be those of the rule, and the sound must fit the chirp best at a shift within the kind's tolerance.
 
-mod clip;
+pub(in crate::data) mod clip;
 mod ends;
 
-use super::tests::{audio, numbers, places, video, wave};
-use super::{frame_times, read, scan};
+use super::tests::{audio, number, numbers, places, video, wave};
+use super::{each_frame, frame_times, read, scan};
 use crate::data::source::{Request, Ticks};
 use clip::{Clip, Pictures, Tone, chirp, write};
 use ff::format::{Pixel, Sample, sample::Type};
@@ -105,6 +105,17 @@ fn check_as(name: &str, written: &Clip, clip: &Clip, bar: Bar) {
         for (a, b) in read.iter().zip(&times) {
             assert!((a - b).abs() <= tick / 2.0 + 1e-9, "{name}: {a} for {b}");
         }
+        // Every frame in one pass, and one moment between each two.
+        let mut shown = Vec::new();
+        let moments: Vec<f64> = read.iter().flat_map(|t| [*t, t + 0.3 / unit]).collect();
+        each_frame(&path, &moments, 0.0, &mut |at, frame| {
+            assert_eq!(at, shown.len());
+            shown.push(number(frame));
+            Ok(())
+        })
+        .unwrap();
+        let twice: Vec<i64> = (0..times.len() as i64).flat_map(|n| [n, n]).collect();
+        assert_eq!(shown, twice, "{name}");
         (times, tick)
     });
     let sound = clip

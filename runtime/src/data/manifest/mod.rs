@@ -10,6 +10,7 @@ mod kinetics;
 mod layout;
 mod listing;
 mod mmaction2;
+mod notes;
 pub mod rows;
 pub mod splits;
 #[cfg(test)]
@@ -82,12 +83,12 @@ impl Manifest {
 
     fn of(ask: &Ask) -> Result<Self> {
         let (layout, mut listing) = listed(ask)?;
-        let source = std::mem::take(&mut listing.source);
+        let source = listing.source.clone();
         if listing.rows.is_empty() {
             return Err(nothing(ask, layout, &listing, &source));
         }
-        let note = one_class(ask, layout, &listing);
-        listing.notes.extend(note);
+        let more = notes::of(ask, layout, &listing);
+        listing.notes.extend(more);
         let positions = classes(ask, layout, &mut listing, &source)?;
         check_folds(ask, &listing, &source)?;
         listing.rows.sort_unstable_by(|a, b| a.file.cmp(&b.file));
@@ -133,7 +134,7 @@ impl Manifest {
             ));
         }
         let mut notes = std::mem::take(&mut listing.notes);
-        notes.extend(lost(&listing, &source, rows.len()));
+        notes.extend(notes::lost(&listing, &source, rows.len()));
         let changed = |path: &Path| std::fs::metadata(path).map_or(0, |of| State::of(&of).changed);
         Ok(Self {
             name: ask.name.to_owned(),
@@ -331,42 +332,11 @@ pub fn listed_files(name: &str, root: &DataRoot) -> Result<(Vec<PathBuf>, Vec<St
         return Err(nothing(&ask, layout, &listing, &listing.source));
     }
     let mut notes = listing.notes.clone();
-    notes.extend(one_class(&ask, layout, &listing));
-    notes.extend(lost(&listing, &listing.source, listing.rows.len()));
+    notes.extend(notes::of(&ask, layout, &listing));
+    notes.extend(notes::lost(&listing, &listing.source, listing.rows.len()));
     let files = listing.rows.iter().map(|listed| ask.at(&listed.file));
     let all: BTreeSet<PathBuf> = files.collect();
     Ok((all.into_iter().collect(), notes))
-}
-
-/// That all files are of one class where nobody declared it: mostly the lists of a published set are not there.
-fn one_class(ask: &Ask, layout: Layout, listing: &Listing) -> Option<String> {
-    let [class] = listing.labels.as_slice() else {
-        return None;
-    };
-    let all = listing.rows.iter().all(|row| row.label.is_some());
-    if ask.classes.is_some() || !all || listing.rows.len() < 2 {
-        return None;
-    }
-    let said = format!("all files are of one class, `{class}`");
-    Some(if layout == Layout::Folders {
-        format!(
-            "read in the layout `folders`, {said}: are the lists that came with the set missing?"
-        )
-    } else {
-        said
-    })
-}
-
-/// How many of the listed files are missing, `found` being there.
-fn lost(listing: &Listing, source: &str, found: usize) -> Option<String> {
-    (!listing.missing.is_empty()).then(|| {
-        format!(
-            "{} of {} files of {source} are missing: {}",
-            listing.missing.len(),
-            found + listing.missing.len(),
-            few(&listing.missing)
-        )
-    })
 }
 
 /// Whether the name ends like that of a media file.

@@ -494,6 +494,118 @@ fn a_validation_folder_is_tested_where_there_is_no_test_folder() {
     assert_eq!(read(&root(&class), 2, 1).unwrap().classes, ["other", "val"]);
 }
 
+/// A folder with `a.wav` to `d.wav`, and this text as its CSV.
+fn with_csv(text: &str) -> (TempDir, DataRoot) {
+    let names = ["a.wav", "b.wav", "c.wav", "d.wav"];
+    let folder = tree(&names.map(|name| (name, "")));
+    std::fs::write(folder.path().join("list.csv"), text).unwrap();
+    let mut root = root(&folder);
+    root.csv = Some(PathBuf::from("list.csv"));
+    (folder, root)
+}
+
+#[test]
+fn a_csv_may_have_the_headers_signs_and_splits_that_others_write() {
+    let expected = [("a.wav", "1", Some(0)), ("b.wav", "2", Some(1))];
+    let texts = [
+        "file,label,split\na.wav,1,train\nb.wav,2,test\n",
+        "File,Label,Split\na.wav,1,Train\nb.wav,2,Test\n",
+        "path;class;subset\na.wav;1;training\nb.wav;2;validation\n",
+        "video\tcategory\tfold\r\na.wav\t1\t0\r\nb.wav\t2\t1\r\n",
+        "\u{feff}filename,label,split\na.wav,1,train\nb.wav,2,val\n",
+        "split,file,path,label\ntrain,./a.wav,x,1\nEVAL,b.wav,y,2\nval,c.wav,z,3\n",
+    ];
+    for text in texts {
+        let (_folder, set) = with_csv(text);
+        assert_eq!(rows(&read(&set, 2, 1).unwrap()), expected, "{text}");
+    }
+    let notes = |text: &str| {
+        let (_folder, set) = with_csv(text);
+        read(&set, 2, 1).unwrap().notes
+    };
+    assert!(notes(texts[1]).is_empty());
+    assert_eq!(
+        notes(texts[2]),
+        [
+            "the files are taken from the column `path`",
+            "the classes are taken from the column `class`"
+        ]
+    );
+    assert_eq!(
+        notes(texts[5]),
+        ["1 clips of the split `val` are left out: the split `test` is tested"]
+    );
+    let cases = [
+        (
+            "path,video,label\na.wav,b,1\n",
+            "the columns `path` and `video` of `ROOT/list.csv` both fit `file`",
+        ),
+        (
+            "file,label,label\na.wav,1,2\n",
+            "the columns `label` and `label` of `ROOT/list.csv` both fit `label`",
+        ),
+        (
+            "a.wav,1\nb.wav,2\n",
+            "`ROOT/list.csv` has no header: it begins with `a.wav, 1`",
+        ),
+        (
+            "file,label\na.wav,1\n./a.wav,2\n",
+            "`a.wav` is listed twice in `ROOT/list.csv`",
+        ),
+        (
+            "file,label\na.wav,1\nx/..//a.wav,2\n",
+            "`a.wav` is listed twice in `ROOT/list.csv`",
+        ),
+    ];
+    for (text, message) in cases {
+        let (_folder, set) = with_csv(text);
+        assert_eq!(refused(&set, 2, 1).0, message);
+    }
+    let (folder, set) = with_csv("");
+    let whole = format!("file,label\na.wav,1\n{}/a.wav,2\n", folder.path().display());
+    std::fs::write(folder.path().join("list.csv"), whole).unwrap();
+    assert_eq!(
+        refused(&set, 2, 1).0,
+        "`a.wav` is listed twice in `ROOT/list.csv`"
+    );
+    std::fs::write(
+        folder.path().join("list.csv"),
+        b"file,label\na.wav,caf\xe9\n",
+    )
+    .unwrap();
+    assert_eq!(
+        refused(&set, 1, 1).0,
+        "line 2 of `ROOT/list.csv` is not UTF-8"
+    );
+}
+
+#[test]
+fn rows_without_class_or_split_and_splits_without_training_are_noted() {
+    let notes = |text: &str| {
+        let (_folder, set) = with_csv(text);
+        let manifest = Manifest::found("set", &set).unwrap();
+        let at = set.root.display().to_string();
+        let notes = manifest.notes.iter();
+        notes
+            .map(|note| note.replace(&at, "ROOT"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        notes("file,label,fold\na.wav,1,0\nb.wav,2,1\nc.wav,2,\n"),
+        ["1 of 3 files of `ROOT/list.csv` are in no split: `c.wav`"]
+    );
+    assert_eq!(
+        notes("file,label\na.wav,1\nb.wav,\nc.wav,2\n"),
+        ["1 of 3 files of `ROOT/list.csv` have no class: `b.wav`"]
+    );
+    assert_eq!(
+        notes("file,split\na.wav,test\nb.wav,test\n"),
+        ["no file of `ROOT/list.csv` is for training"]
+    );
+    assert!(notes("file\na.wav\nb.wav\n").is_empty());
+    assert!(notes("file,label,fold\na.wav,1,1\nb.wav,2,2\n").is_empty());
+}
+
 #[test]
 fn the_scenes_of_2013_are_named_by_their_files() {
     let folder = tree(&[

@@ -46,7 +46,6 @@ pub fn list(ask: &Ask) -> Result<Listing> {
     let stems = Stems::of(&tree);
     let mut listing = Listing {
         source: super::quoted(ask, &lists),
-        may_lack: true,
         ..Listing::default()
     };
     let (mut several, mut known) = (0, std::collections::HashSet::new());

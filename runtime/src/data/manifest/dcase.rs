@@ -7,6 +7,7 @@
 //!   `scenes_stereo_testset/bus01.wav` to test on; the scene is the name without its number.
 
 use super::listing::{Ask, Listing, clean, lines, tree};
+use super::places::settle;
 use super::splits::{MOST, Part};
 use crate::error::Result;
 use std::collections::BTreeMap;
@@ -116,6 +117,7 @@ pub fn list(ask: &Ask) -> Result<Listing> {
     } else {
         listing.add_splits(files);
     }
+    settle(ask, &[""], &mut listing)?;
     Ok(listing)
 }
 

@@ -2,6 +2,7 @@
 
 use super::csv::Table;
 use super::listing::{Ask, Listing};
+use super::places::settle;
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 
@@ -43,10 +44,6 @@ pub fn list(ask: &Ask, ten: bool) -> Result<Listing> {
         } else {
             None
         };
-        let place = ["audio/", ""]
-            .into_iter()
-            .find(|place| ask.at(place).is_dir())
-            .unwrap_or("audio/");
         table.for_each(|line, row| {
             let field = |at: usize| row.get(at).unwrap_or_default();
             if is_ten.is_some_and(|at| !field(at).eq_ignore_ascii_case("true")) {
@@ -71,10 +68,11 @@ pub fn list(ask: &Ask, ten: bool) -> Result<Listing> {
                 fold
             };
             let label = ask.wants_labels().then(|| field(class));
-            listing.add(format!("{place}{}", field(file)), label, Some(fold));
+            listing.add(field(file), label, Some(fold));
             Ok(())
         })?;
     }
     listing.depends = lists;
+    settle(ask, &["audio/", ""], &mut listing)?;
     Ok(listing)
 }

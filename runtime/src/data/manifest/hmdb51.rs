@@ -1,6 +1,7 @@
 //! HMDB51: `CLASS_test_split1.txt` with lines `FILE.avi 1`: 1 trains, 2 is tested, 0 takes no part; a list for each class and split.
 
-use super::listing::{Ask, Listing, lines, prefix};
+use super::listing::{Ask, Listing, lines};
+use super::places::settle;
 use super::splits::{MOST, Part};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ pub const FOLDERS: [&str; 6] = [
     "annotations",
     "lists",
 ];
-/// Folders in which the files lie.
+/// Folders in which the files mostly lie.
 const PLACES: [&str; 5] = ["", "hmdb51_org/", "HMDB51/", "hmdb51/", "videos/"];
 
 /// The class and the split that a list is of, by its name.
@@ -89,14 +90,10 @@ pub fn list(ask: &Ask) -> Result<Listing> {
             listing.depends.push(path.clone());
         }
     }
-    let sample: Vec<&str> = files.keys().map(String::as_str).collect();
-    let place = prefix(ask, &PLACES, &sample);
     listing.source = format!("the lists of `{}`", folder.display());
-    let files = files
-        .into_iter()
-        .map(|(file, of)| (format!("{place}{file}"), of));
-    listing.add_splits(files.collect());
+    listing.add_splits(files);
     listing.depends.push(folder);
+    settle(ask, &PLACES, &mut listing)?;
     Ok(listing)
 }
 

@@ -5,6 +5,7 @@
 
 use super::csv::Table;
 use super::listing::{Ask, Listing, Stems, tree};
+use super::splits::Named;
 use crate::error::Result;
 use std::path::Path;
 
@@ -30,6 +31,9 @@ pub fn is_list(path: &Path) -> bool {
     })
 }
 
+/// A clip as listed: its split, its file or else the name that it should have, its class.
+type Clip = (Named, std::result::Result<String, String>, Option<String>);
+
 /// Reads the lists and finds the files.
 ///
 /// # Errors
@@ -41,84 +45,25 @@ pub fn list(ask: &Ask) -> Result<Listing> {
     };
     let tree = tree(ask, &ask.root.root)?;
     let stems = Stems::of(&tree);
-    let mut rows = Vec::new();
+    let mut clips = Vec::new();
     for list in &lists {
-        let table = Table::read(ask, list)?;
-        let [id, start, end] = [
-            table.column("youtube_id")?,
-            table.column("time_start")?,
-            table.column("time_end")?,
-        ];
-        let label = table.find("label");
-        let split = table.find("split");
-        table.for_each(|line, row| {
-            let second = |at: usize| {
-                let text = row.get(at).unwrap_or_default();
-                text.parse::<f64>()
-                    .ok()
-                    .filter(|second| (0.0..1e6).contains(second))
-                    .ok_or_else(|| {
-                        table.refuse(
-                            line,
-                            &format!("`{text}` is no time"),
-                            "times are seconds from the beginning of the video",
-                        )
-                    })
-            };
-            let (from, to) = (second(start)?, second(end)?);
-            let id = row.get(id).unwrap_or_default();
-            let of_list = list
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .unwrap_or("");
-            let split = split
-                .and_then(|at| row.get(at))
-                .filter(|split| !split.is_empty())
-                .unwrap_or(of_list);
-            let (split, near): (_, &[&str]) = if split.contains("train") {
-                (Kind::Train, &["train"])
-            } else if split.contains("val") {
-                (Kind::Validate, &["val", "validate", "validation", "valid"])
-            } else if split.contains("test") {
-                (Kind::Test, &["test"])
-            } else {
-                return Err(table.refuse(
-                    line,
-                    &format!("split `{split}` is not known"),
-                    "write `train`, `validate` or `test`",
-                ));
-            };
-            let names = [
-                format!("{id}_{from:06.0}_{to:06.0}"),
-                format!("{id}_{from:.0}_{to:.0}"),
-                id.to_owned(),
-            ];
-            let label = label
-                .and_then(|at| row.get(at))
-                .filter(|label| !label.is_empty())
-                .map(str::to_owned);
-            let found = stems.find(&names, near).map(str::to_owned);
-            let [name, ..] = names;
-            rows.push((split, found.ok_or(name), label));
-            Ok(())
-        })?;
+        take(ask, list, &stems, &mut clips)?;
     }
     let mut listing = Listing {
         source: super::quoted(ask, &lists),
-        may_lack: true,
         ..Listing::default()
     };
-    let is_validated = rows.iter().any(|(split, ..)| *split == Kind::Validate);
+    let is_validated = clips.iter().any(|(split, ..)| *split == Named::Validate);
+    let tested = if is_validated {
+        Named::Validate
+    } else {
+        Named::Test
+    };
     let mut unused = 0;
-    for (split, file, label) in rows {
-        let fold = match split {
-            Kind::Train => 0,
-            Kind::Validate => 1,
-            Kind::Test if is_validated => {
-                unused += 1;
-                continue;
-            }
-            Kind::Test => 1,
+    for (split, file, label) in clips {
+        let Some(fold) = split.fold(tested) else {
+            unused += 1;
+            continue;
         };
         match file {
             Ok(file) => {
@@ -133,9 +78,63 @@ pub fn list(ask: &Ask) -> Result<Listing> {
     Ok(listing)
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Train,
-    Validate,
-    Test,
+/// Adds the clips of a list.
+fn take(ask: &Ask, list: &Path, stems: &Stems, clips: &mut Vec<Clip>) -> Result<()> {
+    let table = Table::read(ask, list)?;
+    let [id, start, end] = [
+        table.column("youtube_id")?,
+        table.column("time_start")?,
+        table.column("time_end")?,
+    ];
+    let (label, split) = (table.find("label"), table.find("split"));
+    let stem = list.file_stem().and_then(|stem| stem.to_str());
+    table.for_each(|line, row| {
+        let field = |at: Option<usize>| row.get(at?).filter(|text| !text.is_empty());
+        let second = |at: usize| {
+            let text = row.get(at).unwrap_or_default();
+            let second = text.parse::<f64>().ok();
+            second
+                .filter(|second| (0.0..1e6).contains(second))
+                .ok_or_else(|| {
+                    table.refuse(
+                        line,
+                        &format!("`{text}` is no time"),
+                        "times are seconds from the beginning of the video",
+                    )
+                })
+        };
+        let (from, to) = (second(start)?, second(end)?);
+        let id = row.get(id).unwrap_or_default();
+        let split = field(split).or(stem).unwrap_or_default();
+        let (split, near) = named(split).ok_or_else(|| {
+            table.refuse(
+                line,
+                &format!("split `{split}` is not known"),
+                "write `train`, `validate` or `test`",
+            )
+        })?;
+        let names = [
+            format!("{id}_{from:06.0}_{to:06.0}"),
+            format!("{id}_{from:.0}_{to:.0}"),
+            id.to_owned(),
+        ];
+        let found = stems.find(&names, near).map(str::to_owned);
+        let [name, ..] = names;
+        clips.push((split, found.ok_or(name), field(label).map(str::to_owned)));
+        Ok(())
+    })
+}
+
+/// The split that a column or the name of a list says, and the folders in which its files mostly lie.
+fn named(split: &str) -> Option<(Named, &'static [&'static str])> {
+    if split.contains("train") {
+        Some((Named::Train, &["train"]))
+    } else if split.contains("val") {
+        let folders: &[&str] = &["val", "validate", "validation", "valid"];
+        Some((Named::Validate, folders))
+    } else if split.contains("test") {
+        Some((Named::Test, &["test"]))
+    } else {
+        None
+    }
 }

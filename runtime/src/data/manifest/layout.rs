@@ -4,6 +4,7 @@ use super::listing::{Ask, Listing};
 use super::{audioset, csv, dcase, esc50, folders, hmdb51, kinetics, mmaction2, ucf101};
 use crate::error::Result;
 use records::site::Layout;
+use std::path::{Path, PathBuf};
 
 /// The layout, and whether it was recognised without being told and is none that everybody writes for this program.
 ///
@@ -13,70 +14,11 @@ pub fn layout_of(ask: &Ask) -> Result<(Layout, bool)> {
     if let Some(layout) = ask.root.layout {
         return Ok((layout, false));
     }
-    let mut found = Vec::new();
     if let Some(csv) = &ask.root.csv {
-        let path = ask.at(csv);
-        let has_files = csv::Table::header(&path)
-            .is_none_or(|header| header.iter().any(|column| column == "file"));
-        if !has_files {
-            let kinds = [
-                (Layout::Kinetics, kinetics::is_list(&path)),
-                (Layout::Esc50, esc50::is_list(&path)),
-                (Layout::Audioset, audioset::is_list(&path)),
-            ];
-            found.extend(
-                kinds
-                    .into_iter()
-                    .filter(|(_, is)| *is)
-                    .map(|(kind, _)| kind),
-            );
-        }
-        return Ok(found
-            .first()
-            .map_or((Layout::Csv, false), |kind| (*kind, true)));
+        let kind = of_csv(&ask.at(csv));
+        return Ok((kind.unwrap_or(Layout::Csv), kind.is_some()));
     }
-    let holds = |folders: &[&str], names: &[&str]| {
-        let here = folders
-            .iter()
-            .flat_map(|folder| names.iter().map(move |name| ask.at(folder).join(name)));
-        here.filter(|path| path.is_file()).collect::<Vec<_>>()
-    };
-    let lists: Vec<_> = if ask.root.lists.is_empty() {
-        holds(&kinetics::FOLDERS, &kinetics::LISTS)
-    } else {
-        ask.root.lists.iter().map(|list| ask.at(list)).collect()
-    };
-    if lists.iter().any(|path| kinetics::is_list(path)) {
-        found.push(Layout::Kinetics);
-    }
-    let segments = if ask.root.lists.is_empty() {
-        holds(&audioset::FOLDERS, &audioset::LISTS)
-    } else {
-        lists
-    };
-    if segments.iter().any(|path| audioset::is_list(path)) {
-        found.push(Layout::Audioset);
-    }
-    if !holds(&ucf101::FOLDERS, &["trainlist01.txt"]).is_empty() {
-        found.push(Layout::Ucf101);
-    }
-    let is_hmdb = |folder: &&str| !hmdb51::lists_in(&ask.at(folder)).is_empty();
-    if hmdb51::FOLDERS.iter().any(is_hmdb) {
-        found.push(Layout::Hmdb51);
-    }
-    if holds(&[""], &esc50::LISTS)
-        .iter()
-        .any(|path| esc50::is_list(path))
-    {
-        found.push(Layout::Esc50);
-    }
-    if dcase::is_here(ask) {
-        found.push(Layout::Dcase);
-    }
-    if ask.at(dcase::OF_2013[0]).is_dir() {
-        found.push(Layout::Dcase2013);
-    }
-    match found.as_slice() {
+    match fitting(ask).as_slice() {
         [] if !ask.root.lists.is_empty() => Err(ask.refuse(
             "its lists are of no layout that can be told from them",
             format!(
@@ -100,6 +42,93 @@ pub fn layout_of(ask: &Ask) -> Result<(Layout, bool)> {
                 ),
             ))
         }
+    }
+}
+
+/// The published list that a CSV is, if it has no column `file`.
+fn of_csv(path: &Path) -> Option<Layout> {
+    let header = csv::Table::header(path)?;
+    if header.iter().any(|column| column == "file") {
+        return None;
+    }
+    let kinds = [
+        (Layout::Kinetics, kinetics::is_list(path)),
+        (Layout::Esc50, esc50::is_list(path)),
+        (Layout::Audioset, audioset::is_list(path)),
+    ];
+    kinds
+        .into_iter()
+        .find_map(|(kind, is_it)| is_it.then_some(kind))
+}
+
+/// The layouts whose lists or folders are there. Lists of mmaction2 are often made beside those of the set, which go before.
+fn fitting(ask: &Ask) -> Vec<Layout> {
+    let named: Vec<PathBuf> = ask.root.lists.iter().map(|list| ask.at(list)).collect();
+    let holds = |folders: &[&str], names: &[&str]| -> Vec<PathBuf> {
+        let here = folders
+            .iter()
+            .flat_map(|folder| names.iter().map(move |name| ask.at(folder).join(name)));
+        here.filter(|path| path.is_file()).collect()
+    };
+    let lists = |folders: &[&str], names: &[&str]| {
+        if named.is_empty() {
+            holds(folders, names)
+        } else {
+            named.clone()
+        }
+    };
+    let is_ucf = |path: &PathBuf| path.file_name().is_some_and(|own| own == ucf101::FIRST);
+    let is_hmdb = |folder: &&str| !hmdb51::lists_in(&ask.at(folder)).is_empty();
+    let kinds = [
+        (
+            Layout::Kinetics,
+            lists(&kinetics::FOLDERS, &kinetics::LISTS)
+                .iter()
+                .any(|path| kinetics::is_list(path)),
+        ),
+        (
+            Layout::Audioset,
+            lists(&audioset::FOLDERS, &audioset::LISTS)
+                .iter()
+                .any(|path| audioset::is_list(path)),
+        ),
+        (
+            Layout::Ucf101,
+            named.iter().any(is_ucf) || !holds(&ucf101::FOLDERS, &[ucf101::FIRST]).is_empty(),
+        ),
+        (Layout::Hmdb51, hmdb51::FOLDERS.iter().any(is_hmdb)),
+        (
+            Layout::Esc50,
+            holds(&[""], &esc50::LISTS)
+                .iter()
+                .any(|path| esc50::is_list(path)),
+        ),
+        (Layout::Dcase, dcase::is_here(ask)),
+        (Layout::Dcase2013, ask.at(dcase::OF_2013[0]).is_dir()),
+    ];
+    let found: Vec<Layout> = kinds
+        .into_iter()
+        .filter_map(|(kind, is_it)| is_it.then_some(kind))
+        .collect();
+    let lists = mmaction2::lists_of(ask);
+    if found.is_empty() && !lists.is_empty() && lists.iter().all(|path| mmaction2::is_list(path)) {
+        return vec![Layout::Mmaction2];
+    }
+    found
+}
+
+/// The share of the listed files that may be missing: clips of the web get lost, of other published sets single files, and what
+/// is listed for this program is there.
+pub fn may_lack(layout: Layout) -> f64 {
+    match layout {
+        Layout::Kinetics | Layout::Audioset => 1.0,
+        Layout::Ucf101
+        | Layout::Hmdb51
+        | Layout::Esc50
+        | Layout::Esc10
+        | Layout::Dcase
+        | Layout::Mmaction2 => 0.05,
+        Layout::Folders | Layout::Csv | Layout::Dcase2013 => 0.0,
     }
 }
 

@@ -39,8 +39,13 @@ impl Ask<'_> {
         }
     }
 
-    /// A path below the root.
+    /// A path below the root, or the root where it is empty.
     pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        if path.as_os_str().is_empty() {
+            // Joined, it would end in `/`.
+            return self.root.root.clone();
+        }
         self.root.root.join(path)
     }
 
@@ -94,8 +99,6 @@ pub struct Listing {
     pub positions: HashMap<String, u32>,
     /// Where it stands, for messages: a list, or `the folders of ...`.
     pub source: String,
-    /// Whether a file that does not exist is a mistake of the listing or a loss that is counted.
-    pub may_lack: bool,
     /// Listed files that were looked for and not found.
     pub missing: Vec<String>,
     /// What a reader should know.
@@ -196,21 +199,6 @@ pub fn lines(ask: &Ask, path: &Path) -> Result<Vec<(usize, String)>> {
         .filter(|(_, line)| !line.is_empty())
         .map(|(number, line)| (number, line.to_owned()))
         .collect())
-}
-
-/// The first of the `prefixes` below which one of the files lies; the first where none does.
-pub fn prefix<'p>(ask: &Ask, prefixes: &[&'p str], files: &[&str]) -> &'p str {
-    let holds = |prefix: &&&str| {
-        let first = files.iter().take(50);
-        first
-            .map(|file| ask.at(format!("{prefix}{file}")))
-            .any(|path| path.is_file())
-    };
-    prefixes
-        .iter()
-        .find(holds)
-        .or(prefixes.first())
-        .unwrap_or(&"")
 }
 
 /// The media files below a folder.

@@ -11,6 +11,7 @@ mod layout;
 mod listing;
 mod mmaction2;
 mod notes;
+mod places;
 pub mod rows;
 pub mod splits;
 #[cfg(test)]
@@ -108,31 +109,14 @@ impl Manifest {
                     let label = listed.label.map(|label| positions[label as usize]);
                     rows.push(&listed.file, label, listed.fold, State::of(&found));
                 }
-                None if listing.may_lack => listing.missing.push(listed.file.clone()),
                 None => missing.push(listed.file.clone()),
             }
             last = listed.file;
         }
-        if !missing.is_empty() {
-            return Err(ask.refuse(
-                format!(
-                    "{} of {all} files of {source} do not exist: {}",
-                    missing.len(),
-                    few(&missing)
-                ),
-                if layout == Layout::Csv {
-                    format!(
-                        "paths in the column `file` are relative to `{}`: correct them, correct `root`, or take the lines out",
-                        ask.root.root.display()
-                    )
-                } else {
-                    format!(
-                        "put them below `{}`, correct `root`, or take them out of the lists",
-                        ask.root.root.display()
-                    )
-                },
-            ));
+        if missing.len() as f64 > layout::may_lack(layout) * all as f64 || rows.is_empty() {
+            return Err(absent(ask, layout, &missing, all, &source));
         }
+        listing.missing.append(&mut missing);
         let mut notes = std::mem::take(&mut listing.notes);
         notes.extend(notes::lost(&listing, &source, rows.len()));
         let changed = |path: &Path| std::fs::metadata(path).map_or(0, |of| State::of(&of).changed);
@@ -316,6 +300,32 @@ fn nothing(ask: &Ask, layout: Layout, listing: &Listing, source: &str) -> Error 
             "write a line for each file below its header"
         } else {
             "take the lists as they were published"
+        },
+    )
+}
+
+/// Too many listed files do not exist.
+fn absent(ask: &Ask, layout: Layout, missing: &[String], all: usize, source: &str) -> Error {
+    let root = ask.root.root.display();
+    let may_lack = layout::may_lack(layout);
+    ask.refuse(
+        format!(
+            "{} of {all} files of {source} do not exist: {}",
+            missing.len(),
+            few(missing)
+        ),
+        if layout == Layout::Csv {
+            format!(
+                "paths in the column of the files are relative to `{root}`: correct them, correct `root`, or take the lines out"
+            )
+        } else if may_lack > 0.0 {
+            format!(
+                "they were looked for by their names in all folders below `{root}`: put them there or correct `root`; {:.0} % may \
+                 be missing",
+                may_lack * 100.0
+            )
+        } else {
+            format!("put them below `{root}`, correct `root`, or take them out of the lists")
         },
     )
 }

@@ -721,7 +721,119 @@ fn mmaction2_lists_are_of_videos_not_of_raw_frames() {
         assert_eq!(refused(&set, 2, 1).0, message);
     }
     set.layout = None;
+    write(folder.path(), "val_list.txt", "some text\n");
     assert!(refused(&set, 2, 1).1.contains("layout = \"mmaction2\""));
+    write(folder.path(), "val_list.txt", "d.mp4 1\n");
+    let told = read(&set, 2, 1).unwrap();
+    assert_eq!((told.layout, told.len()), (Layout::Mmaction2, 3));
+}
+
+#[test]
+fn mmaction2_lists_of_usual_names_are_recognised() {
+    let folder = tree(&[
+        (
+            "annotations/set_train_list_videos.txt",
+            "x/a.mp4 0\nb.mp4 1\n",
+        ),
+        ("annotations/set_val_list_videos.txt", "x/c.mp4 0\n"),
+        ("annotations/set_test_list_videos.txt", "d.mp4 1\n"),
+        ("annotations/set_train_list_rawframes.txt", "x/a 120 0\n"),
+        ("videos_train/x/a.mp4", ""),
+        ("videos_train/b.mp4", ""),
+        ("videos_val/x/c.mp4", ""),
+    ]);
+    let manifest = read(&root(&folder), 2, 1).unwrap();
+    assert_eq!(
+        rows(&manifest),
+        [
+            ("videos_train/b.mp4", "1", Some(0)),
+            ("videos_train/x/a.mp4", "0", Some(0)),
+            ("videos_val/x/c.mp4", "0", Some(1)),
+        ]
+    );
+    assert_eq!(
+        manifest.notes,
+        [
+            "read in the layout `mmaction2`: `annotations/set_train_list_videos.txt`, `annotations/set_val_list_videos.txt`"
+        ]
+    );
+}
+
+#[test]
+fn files_of_ucf101_are_found_deeper_and_in_one_folder() {
+    for place in ["UCF101/UCF-101/Yo/", "all/of/it/", ""] {
+        let folder = tree(&[
+            ("trainlist01.txt", "Yo/v_Yo_g02_c01.avi 1\n"),
+            ("testlist01.txt", "Yo/v_Yo_g01_c01.avi\n"),
+            (&format!("{place}v_Yo_g01_c01.avi"), ""),
+            (&format!("{place}v_Yo_g02_c01.avi"), ""),
+        ]);
+        let manifest = read(&root(&folder), 1, 1).unwrap();
+        let [test, train] = ["1", "2"].map(|g| format!("{place}v_Yo_g0{g}_c01.avi"));
+        assert_eq!(
+            rows(&manifest),
+            [
+                (test.as_str(), "Yo", Some(1)),
+                (train.as_str(), "Yo", Some(0)),
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_file_in_the_folder_of_another_class_is_not_taken() {
+    let lists = [
+        ("smile_test_split1.txt", "a.avi 1\nb.avi 1\n"),
+        ("wave_test_split1.txt", "a.avi 2\nc.avi 1\n"),
+    ];
+    let folder = tree(&lists);
+    for file in ["deep/smile/a.avi", "deep/smile/c.avi", "deep/b.avi"] {
+        write(folder.path(), file, "");
+    }
+    let (message, help) = refused(&root(&folder), 2, 1);
+    assert_eq!(
+        message,
+        "2 of 4 files of the lists of `ROOT` do not exist: `wave/a.avi`, `wave/c.avi`"
+    );
+    assert!(
+        help.starts_with("they were looked for by their names in all folders below `ROOT`"),
+        "{help}"
+    );
+    for file in ["deep/wave/a.avi", "deep/wave/c.avi"] {
+        write(folder.path(), file, "");
+    }
+    assert_eq!(
+        rows(&read(&root(&folder), 2, 1).unwrap()),
+        [
+            ("deep/b.avi", "smile", Some(0)),
+            ("deep/smile/a.avi", "smile", Some(0)),
+            ("deep/wave/a.avi", "wave", Some(1)),
+            ("deep/wave/c.avi", "wave", Some(0)),
+        ]
+    );
+}
+
+#[test]
+fn of_published_sets_one_file_in_twenty_may_be_missing() {
+    let line = |at: usize| format!("{at}.wav,{},{},c{}\n", at % 5 + 1, at % 2, at % 2);
+    let text: String = (0..20).map(line).collect();
+    let folder = tree(&[(
+        "meta/esc50.csv",
+        &format!("filename,fold,target,category\n{text}"),
+    )]);
+    for at in 1..20 {
+        write(folder.path(), &format!("audio/{at}.wav"), "");
+    }
+    let manifest = read(&root(&folder), 2, 5).unwrap();
+    assert_eq!(manifest.missing, (1, vec!["audio/0.wav".to_owned()]));
+    assert!(manifest.notes[1].starts_with("1 of 20 files of"));
+    std::fs::remove_file(folder.path().join("audio/7.wav")).unwrap();
+    let (message, help) = refused(&root(&folder), 2, 5);
+    assert_eq!(
+        message,
+        "2 of 20 files of `ROOT/meta/esc50.csv` do not exist: `audio/0.wav`, `audio/7.wav`"
+    );
+    assert!(help.ends_with("5 % may be missing"), "{help}");
 }
 
 #[test]

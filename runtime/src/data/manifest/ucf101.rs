@@ -1,15 +1,18 @@
 //! UCF101: `trainlist01.txt` with lines `CLASS/FILE.avi NUMBER`, `testlist01.txt` with lines `CLASS/FILE.avi`, three of each, and
 //! `classInd.txt` with lines `NUMBER CLASS`.
 
-use super::listing::{Ask, Listing, lines, prefix};
+use super::listing::{Ask, Listing, lines};
+use super::places::settle;
 use super::splits::Part;
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// The list by which the set is known.
+pub const FIRST: &str = "trainlist01.txt";
 /// Folders in which the lists lie.
 pub const FOLDERS: [&str; 5] = ["", "ucfTrainTestlist", "splits", "annotations", "lists"];
-/// Folders in which the files lie.
+/// Folders in which the files mostly lie.
 const PLACES: [&str; 5] = ["", "UCF-101/", "UCF101/", "videos/", "rawvideos/"];
 
 /// Reads the lists of as many splits as are asked for.
@@ -80,14 +83,12 @@ pub fn list(ask: &Ask) -> Result<Listing> {
             listing.depends.push(path.clone());
         }
     }
-    let sample: Vec<&str> = files.keys().map(String::as_str).collect();
-    let place = prefix(ask, &PLACES, &sample);
-    let files = files.into_iter().map(|(file, (label, parts))| {
-        let label = label.filter(|_| ask.wants_labels());
-        (format!("{place}{file}"), (label, parts))
-    });
+    if !ask.wants_labels() {
+        files.values_mut().for_each(|(label, _)| *label = None);
+    }
     listing.source = super::quoted(ask, &listing.depends);
-    listing.add_splits(files.collect());
+    listing.add_splits(files);
+    settle(ask, &PLACES, &mut listing)?;
     Ok(listing)
 }
 

@@ -27,6 +27,8 @@ pub struct Admission {
     pub filled: usize,
     /// The rule by which they are, for the note.
     pub rule: &'static str,
+    /// What to do about the reasons for which clips are left out.
+    pub helps: BTreeSet<&'static str>,
     /// The first clip that is too short.
     pub too_short: Option<(u32, Unfit)>,
 }
@@ -56,6 +58,21 @@ enum Reason {
     /// Less than so many seconds, as bits.
     Short(&'static str, u64),
     Brief(&'static str),
+}
+
+impl Reason {
+    /// What to do where no clip is left for this reason.
+    fn help(self) -> &'static str {
+        match self {
+            Reason::Lacks(_) => {
+                "take a data set whose clips have the stream, or an experiment that does not read it"
+            }
+            Reason::Short(..) => {
+                "take shorter windows or another relaxation, or write `short: pad`"
+            }
+            Reason::Brief(_) => "take longer clips, or ask for less with `longer`",
+        }
+    }
 }
 
 impl Admission {
@@ -88,29 +105,28 @@ impl Admission {
             });
         }
         if admission.clips.is_empty() {
-            let left_out: Vec<String> = admission
+            let mut causes: Vec<String> = admission
                 .left_out
                 .iter()
                 .map(|(kind, out)| format!("{} with {kind}", out.count))
                 .collect();
-            let (left_out, help) = if left_out.is_empty() {
-                (
-                    "all are test clips".to_owned(),
-                    "mark training clips as `train`, or train on another data set",
-                )
-            } else {
-                (
-                    left_out.join(", "),
-                    "take shorter windows or another relaxation, or write `short: pad`",
-                )
-            };
+            let mut helps: Vec<&str> = admission.helps.iter().copied().collect();
+            if bad > 0 {
+                causes.push(format!("{bad} unreadable"));
+                helps.push("see what `crisscross data check` says of the files");
+            }
+            if causes.is_empty() {
+                causes.push("all are test clips".to_owned());
+                helps.push("mark training clips as `train`, or train on another data set");
+            }
             return Err(Error::Data {
                 name: name.to_owned(),
                 message: format!(
-                    "none of its {} clips can be trained on: {left_out}",
-                    source.len()
+                    "none of its {} clips can be trained on: {}",
+                    source.len(),
+                    causes.join(", ")
                 ),
-                help: help.to_owned(),
+                help: helps.join("; "),
             });
         }
         Ok(admission)
@@ -172,6 +188,7 @@ impl Admission {
             reasons.entry(reason).or_default().add(|| source.name(clip));
         }
         for (reason, out) in reasons {
+            admission.helps.insert(reason.help());
             let kind = match reason {
                 Reason::Lacks(stream) => format!("no {stream}"),
                 Reason::Short(stream, needs) => {

@@ -601,6 +601,44 @@ fn figures_say_what_a_set_holds_and_what_can_be_used_of_it() {
     );
 }
 
+/// The help is of the reasons that were counted.
+#[test]
+fn where_no_clip_is_left_the_help_follows_the_causes() {
+    let root = clips();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["1-100032-A", "1-34119-B"] {
+        let file = format!("{name}.ogg");
+        std::fs::copy(root.join("sounds").join(&file), folder.path().join(&file)).unwrap();
+    }
+    let refused = |seconds: u32| {
+        let mut set = files("deaf", 0, 1);
+        set.requires = vec!["a".to_owned()];
+        let source = Files::open(&set, &site("deaf", folder.path().to_owned(), None), 2).unwrap();
+        let mut pretrain = mild(Data::Sounds(set), 2, 2, 1);
+        let settings = Arc::make_mut(&mut pretrain.settings);
+        if seconds > 0 {
+            settings.modalities.remove(0);
+            settings.modalities[0].clip = audio(16_000 * seconds);
+        }
+        let sampler =
+            super::sampler::Sampler::new(&settings.relax, 2, Short::Skip, &settings.modalities);
+        let error = Admission::new(&source, &settings.data, &sampler, 0.05).unwrap_err();
+        (error.to_string(), error.help().unwrap())
+    };
+    let (message, help) = refused(0);
+    assert!(message.ends_with("2 with no pictures"), "{message}");
+    assert_eq!(
+        help,
+        "take a data set whose clips have the stream, or an experiment that does not read it"
+    );
+    let (message, help) = refused(60);
+    assert!(message.ends_with("s of sound"), "{message}");
+    assert_eq!(
+        help,
+        "take shorter windows or another relaxation, or write `short: pad`"
+    );
+}
+
 /// Both streams of a file must last longer than the set asks for, whatever the windows need.
 #[test]
 fn files_that_are_not_longer_than_asked_are_left_out() {

@@ -330,23 +330,32 @@ fn absent(ask: &Ask, layout: Layout, missing: &[String], all: usize, source: &st
     )
 }
 
-/// All files that the data set at `root` lists, sorted, whether they exist or not; and notes for a reader. Files that a layout
-/// expects to get lost, and that were not found, are in a note.
+/// All files that the data set at `root` lists, sorted, whether they exist or not; and notes for a reader. Files that may be
+/// missing and are, are in a note.
 ///
 /// # Errors
 /// As [`Manifest::read`].
 pub fn listed_files(name: &str, root: &DataRoot) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let ask = found(name, root);
-    let (layout, listing) = listed(&ask)?;
+    let (layout, mut listing) = listed(&ask)?;
     if listing.rows.is_empty() {
         return Err(nothing(&ask, layout, &listing, &listing.source));
     }
-    let mut notes = listing.notes.clone();
+    let mut notes = std::mem::take(&mut listing.notes);
     notes.extend(notes::of(&ask, layout, &listing));
-    notes.extend(notes::lost(&listing, &listing.source, listing.rows.len()));
-    let files = listing.rows.iter().map(|listed| ask.at(&listed.file));
-    let all: BTreeSet<PathBuf> = files.collect();
-    Ok((all.into_iter().collect(), notes))
+    let all = listing.rows.iter().map(|listed| listed.file.clone());
+    let (found, missing): (BTreeSet<String>, BTreeSet<String>) =
+        all.partition(|file| ask.at(file).is_file());
+    let may_lack = layout::may_lack(layout) * (found.len() + missing.len()) as f64;
+    let mut files: BTreeSet<PathBuf> = found.iter().map(|file| ask.at(file)).collect();
+    if missing.len() as f64 <= may_lack {
+        listing.missing.extend(missing);
+    } else {
+        // Each is looked at as one that cannot be read.
+        files.extend(missing.iter().map(|file| ask.at(file)));
+    }
+    notes.extend(notes::lost(&listing, &listing.source, files.len()));
+    Ok((files.into_iter().collect(), notes))
 }
 
 /// Whether the name ends like that of a media file.

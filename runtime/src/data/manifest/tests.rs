@@ -827,6 +827,8 @@ fn of_published_sets_one_file_in_twenty_may_be_missing() {
     let manifest = read(&root(&folder), 2, 5).unwrap();
     assert_eq!(manifest.missing, (1, vec!["audio/0.wav".to_owned()]));
     assert!(manifest.notes[1].starts_with("1 of 20 files of"));
+    let (there, notes) = listed_files("set", &root(&folder)).unwrap();
+    assert_eq!((there.len(), notes), (19, manifest.notes));
     std::fs::remove_file(folder.path().join("audio/7.wav")).unwrap();
     let (message, help) = refused(&root(&folder), 2, 5);
     assert_eq!(
@@ -834,6 +836,7 @@ fn of_published_sets_one_file_in_twenty_may_be_missing() {
         "2 of 20 files of `ROOT/meta/esc50.csv` do not exist: `audio/0.wav`, `audio/7.wav`"
     );
     assert!(help.ends_with("5 % may be missing"), "{help}");
+    assert_eq!(listed_files("set", &root(&folder)).unwrap().0.len(), 20);
 }
 
 #[test]

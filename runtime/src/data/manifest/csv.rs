@@ -151,11 +151,7 @@ impl<'a> Table<'a> {
         let shown = self.path.display();
         let line = |pos: Option<csv::Position>| pos.map_or(0, |pos| pos.line());
         match cause.into_kind() {
-            csv::ErrorKind::Io(cause) => Error::Io {
-                action: "read",
-                path: self.path.to_owned(),
-                cause,
-            },
+            csv::ErrorKind::Io(cause) => Error::io("read", self.path)(cause),
             csv::ErrorKind::UnequalLengths {
                 pos,
                 expected_len,

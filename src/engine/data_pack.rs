@@ -1,13 +1,16 @@
 //! `data-pack`: packs the files of a data set into tar shards.
 
+use compiler::hir;
 use crisscross::packing::Packing;
 use crisscross::render::write_out;
 use records::say;
+use records::site::Site;
 use runtime::data::files::Files;
 use runtime::data::shards::{self, Quality};
+use runtime::data::source::ClipSource;
 use runtime::error::Error;
 use runtime::progress::Progress;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,6 +37,46 @@ pub fn pack(arguments: &Arguments) -> Result<ExitCode, Error> {
     let site = crate::site(arguments.site.as_deref())?;
     let threads = crate::threads(arguments.threads, &site);
     let set = &packing.set;
+    let files = Arc::new(files(&packing, &site, threads)?);
+    let options = shards::Options {
+        threads,
+        clips_per_shard: packing.clips_per_shard as usize,
+        stop: &stop,
+    };
+    let all = files.len() as u64;
+    let mut progress = Progress::new(1);
+    let mut count = |done: usize| progress.count(done as u64, all, "clips");
+    let (quality, out) = (quality(&packing), &arguments.out);
+    let packed = shards::pack(&files, set, &quality, out, &options, &mut count);
+    progress.clear();
+    let header = match packed {
+        Err(Error::Interrupted) => {
+            say("interrupted: finished shards are kept, the same command goes on behind them");
+            return Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8));
+        }
+        Err(error) => return Err(error),
+        Ok(packed) => {
+            if packing.verify {
+                verify(set, out, all)?;
+            }
+            write_out(&summary(&packed));
+            packed.header
+        }
+    };
+    say(&format!(
+        "to train from them: `root = \"{}\"` under `[data.{}]` in `crisscross.toml`",
+        std::path::absolute(out)
+            .unwrap_or_else(|_| out.clone())
+            .display(),
+        set.name
+    ));
+    let is_bad = header.unreadable.len() as f64 > site.max_bad_share() * all as f64;
+    Ok(ExitCode::from(u8::from(is_bad)))
+}
+
+/// The files to pack. A folder that is packed already is refused.
+fn files(packing: &Packing, site: &Site, threads: usize) -> Result<Files, Error> {
+    let set = &packing.set;
     let root = site.root(&set.name)?;
     if shards::is_packed(&root.root) {
         return Err(Error::Data {
@@ -42,52 +85,40 @@ pub fn pack(arguments: &Arguments) -> Result<ExitCode, Error> {
             help: "point `root` at the files, and pack them".to_owned(),
         });
     }
-    let files = Arc::new(Files::open(set, &site, threads)?);
-    let quality = Quality {
+    Files::open(set, site, threads)
+}
+
+/// What of the files is kept.
+fn quality(packing: &Packing) -> Quality {
+    Quality {
         short_side: packing.short_side,
         fps: packing.fps,
         jpeg: packing.jpeg,
         rate: packing.rate,
-    };
-    let options = shards::Options {
-        threads,
-        clips_per_shard: packing.clips_per_shard as usize,
-        stop: &stop,
-    };
-    let all = runtime::data::source::ClipSource::len(files.as_ref()) as u64;
-    let mut progress = Progress::new(1);
-    let packed = shards::pack(
-        &files,
-        set,
-        &quality,
-        &arguments.out,
-        &options,
-        &mut |done| {
-            progress.count(done as u64, all, "clips");
-        },
-    );
-    progress.clear();
-    let packed = match packed {
-        Err(Error::Interrupted) => {
-            say("interrupted: finished shards are kept, the same command goes on behind them");
-            return Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8));
-        }
-        other => other?,
-    };
-    if packing.verify {
-        let (clips, frames) = shards::verify(set, &arguments.out, &mut |done| {
-            progress.count(done as u64, all, "clips verified");
-        })?;
-        progress.clear();
-        say(&format!(
-            "verified: {clips} clips, {frames} frames, all hashes and checksums"
-        ));
     }
+}
+
+/// Reads all of the pack once more.
+fn verify(set: &hir::Files, out: &Path, all: u64) -> Result<(), Error> {
+    let mut progress = Progress::new(1);
+    let (clips, frames) = shards::verify(set, out, &mut |done| {
+        progress.count(done as u64, all, "clips verified");
+    })?;
+    progress.clear();
+    say(&format!(
+        "verified: {clips} clips, {frames} frames, all hashes and checksums"
+    ));
+    Ok(())
+}
+
+/// How much was packed, and a line for each file that could not be.
+fn summary(packed: &shards::Packed) -> String {
     let header = &packed.header;
     let bytes: u64 = header.shards.iter().map(|shard| shard.bytes).sum();
     let mut text = format!(
-        "clips packed: {} of {all}; shards: {}, of them kept: {}; {:.1} MB\n",
-        all - header.unreadable.len() as u64,
+        "clips packed: {} of {}; shards: {}, of them kept: {}; {:.1} MB\n",
+        header.clips - header.unreadable.len() as u64,
+        header.clips,
         header.shards.len(),
         packed.kept,
         bytes as f64 / 1e6
@@ -95,14 +126,5 @@ pub fn pack(arguments: &Arguments) -> Result<ExitCode, Error> {
     for unreadable in &header.unreadable {
         text += &format!("unreadable  {}: {}\n", unreadable.file, unreadable.cause);
     }
-    write_out(&text);
-    say(&format!(
-        "to train from them: `root = \"{}\"` under `[data.{}]` in `crisscross.toml`",
-        std::path::absolute(&arguments.out)
-            .unwrap_or_else(|_| arguments.out.clone())
-            .display(),
-        set.name
-    ));
-    let is_bad = header.unreadable.len() as f64 > site.max_bad_share() * all as f64;
-    Ok(ExitCode::from(u8::from(is_bad)))
+    text
 }

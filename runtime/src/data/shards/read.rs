@@ -30,8 +30,8 @@ pub struct Shards {
     short: Short,
 }
 
-/// Frames that are verified at once.
-const AT_ONCE: usize = 64;
+/// Bytes of decoded frames that are verified at once, and the most frames.
+const AT_ONCE: (usize, usize) = (64 << 20, 64);
 
 thread_local! {
     /// What was read of a shard last; kept for its memory.
@@ -182,8 +182,12 @@ impl Shards {
             return Ok(0);
         }
         let frames = self.index.frames(&record)?;
-        for first in (0..frames.len()).step_by(AT_ONCE) {
-            let places: Vec<usize> = (first..frames.len().min(first + AT_ONCE)).collect();
+        let frame_bytes = (record.size.0 as usize)
+            .saturating_mul(record.size.1 as usize)
+            .saturating_mul(3);
+        let at_once = (AT_ONCE.0 / frame_bytes.max(1)).clamp(1, AT_ONCE.1);
+        for first in (0..frames.len()).step_by(at_once) {
+            let places: Vec<usize> = (first..frames.len().min(first + at_once)).collect();
             drop(self.pictures(&record, frames, &places)?);
         }
         let rate = self.header.quality.rate;

@@ -274,6 +274,20 @@ fn a_folder_with_other_files_or_under_another_pack_is_refused() {
     );
     assert!(message(error.unwrap_err()).contains("holds other files"));
     assert!(!folder.path().join(".lock").exists());
+    // Shards of whom, without `pack.json`? They stay as they are, and no shard of another pack comes to lie beside them.
+    let foreign = tempfile::tempdir().unwrap();
+    let shard = foreign.path().join("shard-000000.tar");
+    std::fs::write(&shard, "of another program").unwrap();
+    let error = pack(
+        &source(),
+        &set(),
+        &native(),
+        foreign.path(),
+        &options(1),
+        &mut |_| (),
+    );
+    assert!(message(error.unwrap_err()).contains("holds other files"));
+    assert_eq!(std::fs::read(&shard).unwrap(), b"of another program");
     let busy = tempfile::tempdir().unwrap();
     let lock = std::fs::File::create(busy.path().join(".lock")).unwrap();
     lock.lock().unwrap();
@@ -352,6 +366,42 @@ fn a_clip_that_claims_to_last_for_ever_is_named_at_once() {
     assert!(text.contains("1 of 1 files could not be read"), "{text}");
     assert!(text.contains("more than 262144 frames"), "{text}");
     assert!(!is_packed(&out));
+}
+
+/// Its readings are each quick enough, all of them are not.
+#[test]
+fn the_sound_of_a_clip_has_one_limit_of_time() {
+    let clip = clips().join("videos/rising/one.mp4");
+    let read = |allowed| write::sound(&clip, 0, 16_000, Exact::whole(16_000), allowed);
+    let slow = message(read(std::time::Duration::ZERO).unwrap_err());
+    assert!(slow.contains("its sound took longer than 0 s"), "{slow}");
+    assert_eq!(read(std::time::Duration::MAX).unwrap().len(), 16_000);
+}
+
+/// Two frames are of one moment; the first, which no window shows, is no picture, though its checksum is right.
+#[test]
+fn each_frame_is_verified_also_those_of_one_moment() {
+    let (folder, packed) = packed(&native());
+    let path = folder.path().join(INDEX);
+    let index = index::Index::open("toy", &path).unwrap();
+    let tar = std::fs::read(folder.path().join("shard-000000.tar")).unwrap();
+    let mut wholes: Vec<_> = (0..4)
+        .map(|clip| index.whole(clip, 16_000).unwrap())
+        .collect();
+    drop(index);
+    let frames = &mut wholes[0].frames;
+    let of = |frame: &index::Frame| &tar[frame.at as usize..][..20];
+    frames[0].time = frames[1].time;
+    frames[0].bytes = 20;
+    frames[0].sum = crc32fast::hash(of(&frames[0]));
+    let mut writer = index::Writer::create(&path).unwrap();
+    for (clip, whole) in wholes.iter().enumerate() {
+        writer.add(whole, clip as u32 / 3).unwrap();
+    }
+    writer.finish().unwrap();
+    assert_eq!(packed.header.clips_per_shard, 3);
+    let error = message(verify(&set(), folder.path(), &mut |_| ()).unwrap_err());
+    assert!(error.contains("the picture at"), "{error}");
 }
 
 /// One thing wrong with a packed folder at a time: each has its message, and none a wrong frame.

@@ -22,6 +22,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tch::Tensor;
 
 /// What is known of the pack while it is under way.
@@ -30,6 +31,8 @@ const UNDER_WAY: &str = ".pack.json";
 const LOCK: &str = ".lock";
 /// Seconds of sound that are decoded at once.
 const SECONDS: f64 = 60.0;
+/// Longer than a clip plays, all of its sound may take to decode, seconds.
+const PATIENCE: f64 = 60.0;
 /// Samples of sound of a clip: four hours at 48 kHz.
 const MOST_SAMPLES: u64 = 4 * 3600 * 48_000;
 /// Frames of a clip: four and a half hours at 16 fps.
@@ -140,7 +143,8 @@ pub fn pack(
     })
 }
 
-/// Refuses a folder with files that are of no pack. Nothing is written into it.
+/// Refuses a folder with files that are of no pack; so it does where `pack.json` is gone, for shards have the names that others give
+/// theirs. Nothing is written into it.
 fn check_place(out: &Path, name: &str) -> Result<()> {
     if is_packed(out) || out.join(UNDER_WAY).is_file() {
         return Ok(());
@@ -148,7 +152,7 @@ fn check_place(out: &Path, name: &str) -> Result<()> {
     let is_other = |entry: &std::io::Result<fs::DirEntry>| {
         entry.as_ref().is_ok_and(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            name != LOCK && !name.starts_with("shard-") && name != INDEX
+            name != LOCK
         })
     };
     let mut entries = fs::read_dir(out).map_err(Error::io("read", out))?;
@@ -370,7 +374,9 @@ fn fill(files: &Files, clip: usize, quality: &Quality, mut encoded: Encoded) -> 
                 "{samples} samples of sound are more than a pack takes"
             )));
         }
-        encoded.sound = sound(path, first, samples, quality.rate)?;
+        let allowed = Duration::try_from_secs_f64(PATIENCE + limits.end - limits.start);
+        let allowed = allowed.unwrap_or(Duration::from_secs_f64(PATIENCE));
+        encoded.sound = sound(path, first, samples, quality.rate, allowed)?;
         encoded.whole.sound = Some(Sound {
             first,
             samples: encoded.sound.len() as u64,
@@ -447,12 +453,27 @@ fn shrunk(frame: &Tensor, short_side: Option<u32>) -> Tensor {
     }
 }
 
-/// Samples from `first` on, on the grid of the clip's clock, as far as the file has them.
-fn sound(path: &Path, first: i64, samples: u64, rate: Exact) -> Result<Vec<i16>> {
+/// Samples from `first` on, on the grid of the clip's clock, as far as the file has them. Each reading has its own limit of time;
+/// where all of them together took longer than `allowed`, the next one is refused.
+pub(super) fn sound(
+    path: &Path,
+    first: i64,
+    samples: u64,
+    rate: Exact,
+    allowed: Duration,
+) -> Result<Vec<i16>> {
+    let begun = Instant::now();
     let at_once = (SECONDS * rate.to_f64()) as u64;
     let mut sound = Vec::with_capacity(samples as usize);
     while (sound.len() as u64) < samples {
         let done = sound.len() as u64;
+        if begun.elapsed() > allowed {
+            let (read, seconds) = (done as f64 / rate.to_f64(), allowed.as_secs());
+            return Err(Error::Decode {
+                path: path.to_owned(),
+                cause: format!("its sound took longer than {seconds} s, of it read: {read:.0} s"),
+            });
+        }
         let now = (samples - done).min(at_once) as u32;
         let request = Request::Audio {
             start: first.saturating_add_unsigned(done) as f64 / rate.to_f64(),

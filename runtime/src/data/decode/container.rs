@@ -223,6 +223,44 @@ impl Container {
         decoder.open_as_with(codec, options)?.video()
     }
 
+    /// A decoder for sound. MPEG layers 1 and 2 by the one that gives floats: the other shapes its rounding by what came before, so
+    /// that samples would depend, by one level of 16 bits, on where decoding began.
+    pub(super) fn audio_decoder(
+        &self,
+        track: Track,
+    ) -> std::result::Result<ff::codec::decoder::Audio, ff::Error> {
+        let context = ff::codec::Context::from_parameters(self.stream(track).parameters())?;
+        let mut decoder = context.decoder();
+        decoder.set_packet_time_base(self.stream(track).time_base());
+        let id = decoder.id();
+        let floats = [
+            (ff::codec::Id::MP1, "mp1float"),
+            (ff::codec::Id::MP2, "mp2float"),
+        ];
+        let floats = floats.iter().find(|(layer, _)| *layer == id);
+        let codec = floats.and_then(|(_, name)| ff::decoder::find_by_name(name));
+        let codec = codec.or_else(|| ff::decoder::find(id));
+        decoder
+            .open_as(codec.ok_or(ff::Error::DecoderNotFound)?)?
+            .audio()
+    }
+
+    /// Whether time stamps of the sound are guesses by its bit rate, and only counting from the first sample on tells where it lies:
+    /// coded sound in WAV.
+    pub(super) fn counts_sound(&self) -> bool {
+        let is_coded = |track: Track| {
+            let codec = ff::decoder::find(self.stream(track).parameters().id());
+            codec.is_some_and(|codec| !codec.name().starts_with("pcm_"))
+        };
+        self.input.format().name() == "wav" && self.audio.is_some_and(is_coded)
+    }
+
+    /// Whether pictures behind a seek may have the times of others, which only a scan can tell: in program streams of MPEG not every
+    /// picture is stamped.
+    pub(super) fn stamps_drift(&self) -> bool {
+        self.input.format().name() == "mpeg"
+    }
+
     /// How often the container itself was found damaged so far.
     pub fn refused(&self) -> u64 {
         self.refused

@@ -15,7 +15,8 @@
 //!   may build on it: from the last key frame before it on. Damaged sound is an error inside the span.
 //!
 //! Decoding begins at a key frame at or before the span; sound is decoded from [`RUN_UP`] before it on, wherever the seek
-//! landed, so that the same request gives the same bits by every route: with a [`Scan`], by trial, from the start of the file.
+//! landed, so that the same request gives the same bits by every route: with a [`Scan`], by trial, from the start of the file. The one
+//! exception is AC-3, whose decoder fills in noise from a generator that begins with the first packet.
 
 mod container;
 #[cfg(test)]
@@ -308,10 +309,12 @@ fn aim(
             let start = video
                 .unwrap_or(f64::INFINITY)
                 .min(audio.unwrap_or(f64::INFINITY));
-            if start - container.start() <= WORTH_A_SEEK {
+            if start - container.start() <= WORTH_A_SEEK
+                || video.is_some() && container.stamps_drift()
+            {
                 return Aim::Nowhere;
             }
-            if run_up.is_infinite() {
+            if run_up.is_infinite() || audio.is_some() && container.counts_sound() {
                 return Aim::Start;
             }
             start - before.max(run_up + 0.05)

@@ -108,6 +108,8 @@ struct Known {
     frames: Vec<i64>,
     /// How many of the wanted ones are in the decoder.
     sent: usize,
+    /// The place in `times` of the frame that comes out next, once one has.
+    next: Option<usize>,
     /// Whether frames that no other builds on may be left out where nobody wants them: exact for codecs that mark them.
     skips: bool,
 }
@@ -186,6 +188,7 @@ impl Pictures {
                 times: frames.times.clone(),
                 frames: wanted,
                 sent: 0,
+                next: None,
                 skips: container.stream(track).parameters().id() == ff::codec::Id::H264,
             }
         });
@@ -388,6 +391,10 @@ impl Pictures {
         {
             return Ok(());
         }
+        self.is_late |= stamp.is_some_and(|stamp| !self.is_next(stamp));
+        if self.is_late {
+            return Ok(());
+        }
         let time = stamp.map_or(guess, |units| units as f64 * self.tick);
         if frame.is_corrupt() || frame.has_decode_errors() {
             self.damage
@@ -475,6 +482,19 @@ impl Pictures {
             self.served = self.wanted.len();
         }
         Ok(())
+    }
+
+    /// Whether a frame of this time comes next, by the scan: in program streams, where not every frame is stamped, those behind a
+    /// seek may get the times of others. Nothing can be said where frames are left out, and without a scan.
+    fn is_next(&mut self, stamp: i64) -> bool {
+        let Some(known) = self.known.as_mut().filter(|known| !known.skips) else {
+            return true;
+        };
+        let place_of = |time: i64| known.times.binary_search(&time).ok();
+        let next = known.next.or_else(|| place_of(self.begun_at?));
+        let place = place_of(stamp);
+        known.next = place.map(|place| place + 1);
+        next.is_none() || next == place
     }
 
     /// The frames of each request. Moments that are still open get the last frame.

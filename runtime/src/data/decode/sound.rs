@@ -84,8 +84,7 @@ impl Sound {
             .audio()
             .ok_or_else(|| container.error("it has no sound".to_owned()))?;
         let decoder = container
-            .decoder(track)?
-            .audio()
+            .audio_decoder(track)
             .map_err(|error| container.error(words(error)))?;
         let (mut list, mut rates) = (Vec::new(), Vec::new());
         for &request in group {
@@ -119,9 +118,12 @@ impl Sound {
         Ok(Self {
             decoder,
             tick: track.tick,
-            jitter: match container.stream(track).parameters().id() == ff::codec::Id::VORBIS {
-                true => JITTER_OF_VORBIS,
-                false => JITTER,
+            jitter: if container.counts_sound() {
+                f64::INFINITY
+            } else if container.stream(track).parameters().id() == ff::codec::Id::VORBIS {
+                JITTER_OF_VORBIS
+            } else {
+                JITTER
             },
             rate,
             begin: begin(container, start as f64 / f64::from(rate), run_up),
@@ -248,7 +250,10 @@ impl Sound {
             |at: i64, next: i64| (at - next).abs() as f64 <= self.jitter * f64::from(rate);
         let mut at = match (stamped, expected) {
             (Some(at), Some(next)) if is_near(at, next) => next,
-            (Some(at), _) => at,
+            (Some(at), _) => {
+                self.offsets.clear();
+                at
+            }
             (None, Some(next)) => next,
             (None, None) => 0,
         };
@@ -264,10 +269,11 @@ impl Sound {
         let mut first = self.heard.map_or(at, |heard| heard.first);
         if self.flow.is_none() && at + samples > from {
             // The first stamp may have been one of those that are off.
-            let offset = middle(&mut self.offsets);
-            if offset.abs() as f64 > JITTER * f64::from(rate) {
-                (at, first) = (at + offset, first + offset);
-            }
+            let offset = match self.jitter.is_finite() {
+                true => middle(&mut self.offsets),
+                false => 0,
+            };
+            (at, first) = (at + offset, first + offset);
         }
         self.heard = Some(Heard {
             rate,
@@ -354,10 +360,10 @@ impl Sound {
     }
 }
 
-/// From where on the packets are decoded for sound that is wanted from `start` on, seconds, with such a run-up. Near the start of the file they all
-/// are: some codecs fill in noise from a generator that begins there.
+/// From where on the packets are decoded for sound that is wanted from `start` on, seconds, with such a run-up. Near the start of
+/// the file they all are, for some codecs fill in noise from a generator that begins there; and so they are where sound is only counted.
 pub(super) fn begin(container: &Container, start: f64, run_up: f64) -> f64 {
-    if start - container.start() <= WORTH_A_SEEK {
+    if start - container.start() <= WORTH_A_SEEK || container.counts_sound() {
         f64::NEG_INFINITY
     } else {
         start - run_up

@@ -273,7 +273,7 @@ fn mp4_variable_rate_and_late_sound() {
     };
     let late = Tone {
         // Less the 1024 samples of priming it is a whole number of milliseconds, which is what edit lists count.
-        start: 0.5,
+        start: 0.54,
         ..tone("aac", PLANES, 32_000, 2)
     };
     check(
@@ -411,6 +411,40 @@ fn mpegts_mpeg2_and_mp2_from_ten_seconds_on() {
         &later(clip("mpegts", Some(mpeg2), Some(mp2)), 10),
         CODED,
     );
+}
+
+/// The muxer of program streams puts all off by half a second, and by the frame that B-frames need.
+#[test]
+fn mpegps_mpeg1_and_mp2() {
+    let mpeg1 = Pictures {
+        b_frames: 2,
+        gop: 12,
+        ..pictures("mpeg1video", Pixel::YUV420P)
+    };
+    let mp2 = tone("mp2", PACKED, 44_100, 2);
+    let written = clip("mpeg", Some(mpeg1), Some(mp2));
+    let shown = Pictures {
+        times: (0..175).map(|n| 2 * n + 27).collect(),
+        unit: 50,
+        ..pictures("mpeg1video", Pixel::YUV420P)
+    };
+    let heard = Tone {
+        start: 0.54,
+        ..tone("mp2", PACKED, 44_100, 2)
+    };
+    check_as(
+        "1.mpg",
+        &written,
+        &clip("mpeg", Some(shown), Some(heard)),
+        CODED,
+    );
+}
+
+/// Stamps of coded sound in WAV follow from its bit rate and are wrong.
+#[test]
+fn wav_adpcm_alone() {
+    let adpcm = tone("adpcm_ima_wav", Sample::I16(Type::Planar), 44_100, 2);
+    check("a.wav", &clip("wav", None, Some(adpcm)), CODED);
 }
 
 #[test]

@@ -46,9 +46,9 @@ pub fn check_data(arguments: &Arguments) -> Result<ExitCode, Error> {
     if packed == arguments.what.len() {
         return Ok(ExitCode::SUCCESS);
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = crate::threads(None, &site);
     let (mut counts, mut at, mut bad) = ([0; 3], 0, vec![]);
-    check::check(&files, cores, &mut |found| {
+    check::check(&files, threads, &mut |found| {
         counts[found.status as usize] += 1;
         if found.status == Status::Unreadable {
             bad.push((at, found.file.clone(), found.note.clone()));

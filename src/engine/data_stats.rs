@@ -73,7 +73,10 @@ pub fn stats(arguments: &Arguments) -> Result<ExitCode, Error> {
             stats.experiments.push(match &stage.work {
                 Work::Extract(work) => stats::evaluation(&stage.label, &work.eval, source),
                 Work::Finetune(work) => stats::evaluation(&stage.label, &work.eval, source),
-                Work::Pretrain(work) => stats::pretraining(&stage.label, &work.settings, source),
+                Work::Pretrain(work) => {
+                    let share = site.max_bad_share();
+                    stats::pretraining(&stage.label, &work.settings, source, share)
+                }
                 Work::Score(_) | Work::Draw(_) => continue,
             });
         }

@@ -87,30 +87,39 @@ impl Admission {
         sampler: &Sampler,
         max_bad_share: f64,
     ) -> Result<Self> {
-        let name = name_of(data);
         let admission = Self::sort(source, data, sampler);
-        if let (Short::Error, Some((clip, unfit))) = (short_of(data), &admission.too_short) {
+        admission.check(source, data, max_bad_share)?;
+        Ok(admission)
+    }
+
+    /// Refuses what no run begins with.
+    ///
+    /// # Errors
+    /// As [`Admission::new`].
+    pub fn check(&self, source: &dyn ClipSource, data: &Data, max_bad_share: f64) -> Result<()> {
+        let name = name_of(data);
+        if let (Short::Error, Some((clip, unfit))) = (short_of(data), &self.too_short) {
             return Err(Error::Data {
                 name: name.to_owned(),
                 message: format!("`{}` is too short: {unfit}", source.name(*clip as usize)),
                 help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
             });
         }
-        let (bad, all) = (admission.unreadable.len(), admission.asked());
+        let (bad, all) = (self.unreadable.len(), self.asked());
         if bad as f64 > max_bad_share * all as f64 {
             return Err(Error::TooManyFailures {
                 name: name.to_owned(),
                 total: all,
-                failed: admission.unreadable,
+                failed: self.unreadable.clone(),
             });
         }
-        if admission.clips.is_empty() {
-            let mut causes: Vec<String> = admission
+        if self.clips.is_empty() {
+            let mut causes: Vec<String> = self
                 .left_out
                 .iter()
                 .map(|(kind, out)| format!("{} with {kind}", out.count))
                 .collect();
-            let mut helps: Vec<&str> = admission.helps.iter().copied().collect();
+            let mut helps: Vec<&str> = self.helps.iter().copied().collect();
             if bad > 0 {
                 causes.push(format!("{bad} unreadable"));
                 helps.push("see what `crisscross data check` says of the files");
@@ -129,7 +138,7 @@ impl Admission {
                 help: helps.join("; "),
             });
         }
-        Ok(admission)
+        Ok(())
     }
 
     /// Clips that were looked at: all but the test clips.

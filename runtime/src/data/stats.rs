@@ -80,6 +80,8 @@ pub struct Usable {
     pub filled: usize,
     /// Clips that it does not use, by reason.
     pub left_out: BTreeMap<String, usize>,
+    /// Why no run begins with this set, if none does.
+    pub refused: Option<String>,
 }
 
 /// What the index of a set says; `splits` as it is declared, or as it lies there.
@@ -227,8 +229,13 @@ fn sorted(counts: BTreeMap<String, usize>) -> Counts {
     counts
 }
 
-/// How many clips a pretraining can use.
-pub fn pretraining(stage: &str, settings: &Pretrain, source: &dyn ClipSource) -> Usable {
+/// How many clips a pretraining can use, and whether it begins at all where so large a share of files may be bad.
+pub fn pretraining(
+    stage: &str,
+    settings: &Pretrain,
+    source: &dyn ClipSource,
+    max_bad_share: f64,
+) -> Usable {
     let data = &settings.data;
     let short = super::admission::short_of(data);
     let sampler = Sampler::new(&settings.relax, settings.views, short, &settings.modalities);
@@ -255,6 +262,10 @@ pub fn pretraining(stage: &str, settings: &Pretrain, source: &dyn ClipSource) ->
         used: admission.clips.len(),
         filled: admission.filled,
         left_out,
+        refused: admission
+            .check(source, data, max_bad_share)
+            .err()
+            .map(|error| error.to_string()),
     }
 }
 
@@ -283,6 +294,7 @@ pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource) -> Usable {
         used,
         filled,
         left_out,
+        refused: None,
     }
 }
 
@@ -406,6 +418,9 @@ impl fmt::Display for Usable {
         }
         if !out.is_empty() {
             write!(f, "; left out: {}", out.join(", "))?;
+        }
+        if let Some(refused) = &self.refused {
+            write!(f, "\n  a run refuses it: {refused}")?;
         }
         writeln!(f)
     }

@@ -565,10 +565,26 @@ fn figures_say_what_a_set_holds_and_what_can_be_used_of_it() {
     );
     let source = Files::open(&set, &site, 2).unwrap();
     let pretrain = mild(Data::Videos(set.clone()), 2, 2, 1);
-    let usable = stats::pretraining("x pretrain", &pretrain.settings, &source);
+    let usable = stats::pretraining("x pretrain", &pretrain.settings, &source, 0.05);
     assert_eq!(
         usable.to_string(),
         "x pretrain: 2 of 4 clips of `exact`; left out: 2 no sound\n"
+    );
+    // Under the rule `error` no run begins with clips that are too short.
+    let mut strict = mild(
+        Data::Videos(hir::Files {
+            short: Short::Error,
+            ..set.clone()
+        }),
+        2,
+        2,
+        1,
+    );
+    Arc::make_mut(&mut strict.settings).modalities[1].clip = audio(16_000 * 8);
+    let usable = stats::pretraining("x pretrain", &strict.settings, &source, 0.05).to_string();
+    assert!(
+        usable.contains("\n  a run refuses it: ") && usable.contains("is too short: "),
+        "{usable}"
     );
     let mut padded = mild(
         Data::Videos(hir::Files {

@@ -27,9 +27,9 @@ pub fn show(arguments: &DataShow) -> Result<()> {
     let texts = Texts::read(&read.compiled.sources);
     let asked = (arguments.what.as_str(), "read samples");
     let (name, experiment) = named::one_experiment(&read, &texts, &name, asked)?;
-    is_there(arguments, experiment.pretrain)?;
+    check_samples(arguments, experiment.pretrain)?;
     let (site, _) = site_and_runs(arguments.site.as_deref(), None)?;
-    has_data(&experiment.pretrain.data, &site, arguments)?;
+    check_data(&experiment.pretrain.data, &site, arguments)?;
     let shown = shown(arguments, &read, &name, &experiment);
     let mut command: Vec<OsString> = vec!["data-show".into()];
     command.extend(["--out".into(), OsString::from(&arguments.out)]);
@@ -72,8 +72,8 @@ fn shown(arguments: &DataShow, read: &Read, name: &str, experiment: &Experiment<
     }
 }
 
-/// Whether the training has these samples, and this version reads them.
-fn is_there(arguments: &DataShow, pretrain: &Pretrain) -> Result<()> {
+/// Refuses samples that the training does not have or this version does not read, and a picture of another kind.
+fn check_samples(arguments: &DataShow, pretrain: &Pretrain) -> Result<()> {
     for modality in &pretrain.modalities {
         let what = match &modality.clip {
             Clip::Video { .. } | Clip::Audio { .. } => continue,
@@ -101,6 +101,12 @@ fn is_there(arguments: &DataShow, pretrain: &Pretrain) -> Result<()> {
             )),
         );
     }
+    let is_png = |ending: &std::ffi::OsStr| ending.eq_ignore_ascii_case("png");
+    if !arguments.out.extension().is_none_or(is_png) {
+        let out = arguments.out.display();
+        return Err(Failure::misuse(format!("`{out}` is no name for a PNG"))
+            .help("name a file that ends in `.png`"));
+    }
     let all = pretrain.steps_per_epoch() * u64::from(pretrain.bs);
     let end = arguments.sample.saturating_add(arguments.samples);
     if end > all {
@@ -117,8 +123,8 @@ fn is_there(arguments: &DataShow, pretrain: &Pretrain) -> Result<()> {
     Ok(())
 }
 
-/// Whether the data set lies on this machine.
-fn has_data(data: &Data, site: &Site, arguments: &DataShow) -> Result<()> {
+/// Refuses a data set that does not lie on this machine.
+fn check_data(data: &Data, site: &Site, arguments: &DataShow) -> Result<()> {
     let (Data::Videos(set) | Data::Sounds(set)) = data else {
         return Ok(());
     };

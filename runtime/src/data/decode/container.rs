@@ -246,13 +246,14 @@ impl Container {
     }
 
     /// Whether time stamps of the sound are guesses by its bit rate, and only counting from the first sample on tells where it lies:
-    /// coded sound in WAV.
+    /// coded sound in a file of samples without an index.
     pub(super) fn counts_sound(&self) -> bool {
         let is_coded = |track: Track| {
             let codec = ff::decoder::find(self.stream(track).parameters().id());
             codec.is_some_and(|codec| !codec.name().starts_with("pcm_"))
         };
-        self.input.format().name() == "wav" && self.audio.is_some_and(is_coded)
+        let is_by_bytes = matches!(self.input.format().name(), "wav" | "w64" | "aiff" | "au");
+        is_by_bytes && self.audio.is_some_and(is_coded)
     }
 
     /// Whether pictures behind a seek may have the times of others, which only a scan can tell: in program streams of MPEG not every
@@ -316,6 +317,15 @@ impl Container {
         match self.stream(track).start_time() {
             ff::ffi::AV_NOPTS_VALUE => 0.0,
             units => units as f64 * track.tick,
+        }
+    }
+
+    /// For so many seconds behind the place where a seek lands the time stamps of sound are not trusted: a parser that begins inside
+    /// of a packet of an MPEG stream takes the rest of a cut frame for a frame, and all that follow in it are stamped one too late.
+    pub(super) fn settling(&self) -> f64 {
+        match self.input.format().name() {
+            "mpeg" | "mpegts" => 1.0,
+            _ => 0.0,
         }
     }
 

@@ -303,6 +303,10 @@ fn aim(
     };
     let video = first_of(|request| matches!(request, Request::Video { .. }));
     let audio = first_of(|request| matches!(request, Request::Audio { .. }));
+    if audio.is_some() && container.counts_sound() {
+        return Aim::Start;
+    }
+    let settling = audio.map_or(0.0, |_| container.settling());
     let target = match route {
         Route::Whole => return Aim::Start,
         Route::Sought(before) => {
@@ -314,10 +318,10 @@ fn aim(
             {
                 return Aim::Nowhere;
             }
-            if run_up.is_infinite() || audio.is_some() && container.counts_sound() {
+            if run_up.is_infinite() {
                 return Aim::Start;
             }
-            start - before.max(run_up + 0.05)
+            start - before.max(run_up + 0.05) - settling
         }
         Route::Scanned(scan) => {
             let mut target = f64::INFINITY;
@@ -343,7 +347,7 @@ fn aim(
                 if begin <= samples.first as f64 * f64::from(above) / f64::from(below) {
                     return Aim::Start;
                 }
-                target = target.min(begin);
+                target = target.min(begin - settling);
             }
             if target - container.start() <= NEAR {
                 return Aim::Start;

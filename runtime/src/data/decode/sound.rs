@@ -30,6 +30,8 @@ pub(super) struct Sound {
     rate: u32,
     /// Packets that end by then are not decoded, seconds.
     begin: f64,
+    /// A seek must lead so many seconds before `begin`.
+    settling: f64,
     /// First and last position that is wanted on the grid of `rate`.
     span: (i64, i64),
     requests: Vec<(usize, i64, usize)>,
@@ -127,6 +129,7 @@ impl Sound {
             },
             rate,
             begin: begin(container, start as f64 / f64::from(rate), run_up),
+            settling: container.settling(),
             span: (start, end),
             requests: list,
             heard: None,
@@ -206,7 +209,9 @@ impl Sound {
             return true;
         };
         let time = units as f64 * self.tick;
-        self.is_late |= self.sought && !self.has_come && time > begin;
+        // Half of what was aimed at: packets of a stream are not stored evenly in time.
+        let latest = begin - self.settling / 2.0;
+        self.is_late |= self.sought && !self.has_come && time > latest;
         self.has_come = true;
         self.heard.is_some() || time + packet.duration().max(0) as f64 * self.tick > begin
     }

@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 use std::path::PathBuf;
 use tch::{IndexOp, Kind as Dtype, Tensor};
 
-fn clip(name: &str) -> PathBuf {
+pub(super) fn clip(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/clips/exact")
         .join(name)

@@ -103,8 +103,7 @@ impl Manifest {
                     "keep one of the two lines",
                 ));
             }
-            let found = std::fs::metadata(ask.at(&listed.file)).ok();
-            match found.filter(std::fs::Metadata::is_file) {
+            match there(&ask.at(&listed.file)) {
                 Some(found) => {
                     let label = listed.label.map(|label| positions[label as usize]);
                     rows.push(&listed.file, label, listed.fold, State::of(&found));
@@ -345,7 +344,7 @@ pub fn listed_files(name: &str, root: &DataRoot) -> Result<(Vec<PathBuf>, Vec<St
     notes.extend(notes::of(&ask, layout, &listing));
     let all = listing.rows.iter().map(|listed| listed.file.clone());
     let (found, missing): (BTreeSet<String>, BTreeSet<String>) =
-        all.partition(|file| ask.at(file).is_file());
+        all.partition(|file| there(&ask.at(file)).is_some());
     let may_lack = layout::may_lack(layout) * (found.len() + missing.len()) as f64;
     let mut files: BTreeSet<PathBuf> = found.iter().map(|file| ask.at(file)).collect();
     if missing.len() as f64 <= may_lack {
@@ -356,6 +355,14 @@ pub fn listed_files(name: &str, root: &DataRoot) -> Result<(Vec<PathBuf>, Vec<St
     }
     notes.extend(notes::lost(&listing, &listing.source, files.len()));
     Ok((files.into_iter().collect(), notes))
+}
+
+/// What lies there, if anything does: also what is no file, such as a pipe, a folder or a link to nowhere, which is then counted as
+/// unreadable.
+fn there(path: &Path) -> Option<std::fs::Metadata> {
+    std::fs::metadata(path)
+        .or_else(|_| std::fs::symlink_metadata(path))
+        .ok()
 }
 
 /// Whether the name ends like that of a media file.

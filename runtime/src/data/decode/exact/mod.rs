@@ -6,6 +6,8 @@
 
 pub(in crate::data) mod clip;
 mod ends;
+#[cfg(unix)]
+mod monsters;
 
 use super::tests::{audio, number, numbers, places, video, wave};
 use super::{each_frame, frame_times, read, scan};

@@ -15,8 +15,7 @@
 //!   may build on it: from the last key frame before it on. Damaged sound is an error inside the span.
 //!
 //! Decoding begins at a key frame at or before the span; sound is decoded from [`RUN_UP`] before it on, wherever the seek
-//! landed, so that the same request gives the same bits by every route: with a [`Scan`], by trial, from the start of the file. The one
-//! exception is AC-3, whose decoder fills in noise from a generator that begins with the first packet.
+//! landed, so that the same request gives the same bits by every route: with a [`Scan`], by trial, from the start of the file.
 
 mod container;
 #[cfg(test)]

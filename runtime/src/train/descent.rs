@@ -1,0 +1,60 @@
+//! The parameter groups of a training and their way down a gradient.
+
+use crate::error::Result;
+use crate::nn::Model;
+use crate::optim::{Optimiser, schedule};
+use compiler::hir;
+use tch::Tensor;
+
+/// A parameter group in training.
+#[derive(Debug)]
+pub struct Group {
+    /// `v.f`, `a.h`, ...
+    pub name: String,
+    /// The learning rate of each step.
+    pub rates: Vec<f64>,
+    pub(super) parameters: Vec<Tensor>,
+    pub(super) optimiser: Optimiser,
+}
+
+/// The groups of the model: `lr_b` is the rate of an `f`, `lr_p` that of an `h`.
+pub fn groups(settings: &hir::Pretrain, model: &Model) -> Result<Vec<Group>> {
+    let group = |(name, parameters): (&str, Vec<Tensor>)| {
+        let parts = name.split_once('.');
+        let owner = parts.and_then(|(modality, part)| Some((settings.modality(modality)?, part)));
+        let (modality, part) = owner.expect("the model has built this group from its modality");
+        let schedule = if part == "f" {
+            &modality.lr_b
+        } else {
+            &modality.lr_p
+        };
+        let rates = schedule::rates(schedule, settings.steps_per_epoch(), settings.ep);
+        let shared = parameters.iter().map(Tensor::shallow_clone).collect();
+        let optimiser = Optimiser::new(&settings.optim, shared)?;
+        Ok(Group {
+            name: name.to_owned(),
+            rates,
+            parameters,
+            optimiser,
+        })
+    };
+    model.groups().map(group).collect()
+}
+
+/// One step of every group's optimiser down the gradient of `objective`, at the rate that `rate` gives the group.
+pub fn descend(
+    objective: &Tensor,
+    groups: &mut [Group],
+    rate: impl Fn(&Group) -> f64,
+) -> Result<()> {
+    let parameters: Vec<_> = groups.iter().flat_map(|group| &group.parameters).collect();
+    // Fresh gradients instead of those that libtorch would accumulate beside each parameter: nothing has to be zeroed.
+    let gradients = Tensor::f_run_backward(&[objective], &parameters, false, false)?;
+    let mut rest = &gradients[..];
+    for group in groups {
+        let (own, others) = rest.split_at(group.parameters.len());
+        group.optimiser.step(own, rate(group))?;
+        rest = others;
+    }
+    Ok(())
+}

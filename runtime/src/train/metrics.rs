@@ -1,0 +1,63 @@
+//! The numbers of each step, and the file that keeps them.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// The file of a training's numbers in its run folder: one JSON object for each step.
+pub const METRICS: &str = records::folder::METRICS;
+
+/// One line of [`METRICS`].
+#[derive(Clone, Debug, Serialize)]
+pub struct StepMetrics {
+    /// Counted from 0 over all epochs.
+    pub step: u64,
+    /// Counted from 0.
+    pub epoch: u64,
+    /// The objective.
+    pub loss: f64,
+    /// The value of each term, by the name of its step in the plan.
+    pub terms: BTreeMap<String, f64>,
+    /// The learning rate of each parameter group.
+    pub rates: BTreeMap<String, f64>,
+    /// Samples per second of this step, the wait for data included.
+    pub samples_per_s: f64,
+    /// Seconds that the step waited for its batch: all the time that the data cost it.
+    pub data_wait: f64,
+    /// Samples that were ready when the step asked for its batch, those of its own among them: 0 where the loader cannot keep up,
+    /// and as many as are made ahead where it could do more.
+    pub data_queue: u64,
+}
+
+/// The open file of metrics. Each line is flushed, so that a run can be watched and an interrupted one read.
+pub(super) struct Metrics {
+    file: BufWriter<File>,
+    path: PathBuf,
+}
+
+impl Metrics {
+    pub fn create(out: &Path) -> Result<Self> {
+        let path = out.join(METRICS);
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        Ok(Self {
+            file: BufWriter::new(file),
+            path,
+        })
+    }
+
+    pub fn write(&mut self, line: &StepMetrics) -> Result<()> {
+        let written = serde_json::to_writer(&mut self.file, line).map_err(std::io::Error::from);
+        let written = written
+            .and_then(|()| self.file.write_all(b"\n"))
+            .and_then(|()| self.file.flush());
+        written.map_err(Error::io("write", &self.path))
+    }
+
+    pub fn finish(self) -> Result<()> {
+        let file = self.file.get_ref();
+        file.sync_all().map_err(Error::io("write", &self.path))
+    }
+}

@@ -1,8 +1,9 @@
 //! Adam as PyTorch's: L2 decay in the gradient, one fused kernel for a group.
 
-use super::with_gradient;
+use super::{state, with_gradient};
 use crate::error::Result;
 use crate::ffi::{self, AdamStep};
+use crate::nn::parameters::Entry;
 use tch::{Kind, Tensor};
 
 /// Added to the root of the second moment; PyTorch's default, which the released code keeps.
@@ -36,6 +37,19 @@ impl Adam {
             betas,
             decay,
         }
+    }
+
+    /// Both moments and the count of steps of each parameter, sharing their storage: `PREFIX.N.mean`, `.square`, `.steps`.
+    pub fn entries(&self, prefix: &str) -> Vec<Entry> {
+        let lists = [
+            ("mean", &self.means),
+            ("square", &self.squares),
+            ("steps", &self.steps),
+        ];
+        lists
+            .into_iter()
+            .flat_map(|(what, tensors)| state(prefix, what, tensors))
+            .collect()
     }
 
     /// One step at this rate.

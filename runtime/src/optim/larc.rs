@@ -9,6 +9,7 @@
 
 use super::Optimiser;
 use crate::error::Result;
+use crate::nn::parameters::Entry;
 use tch::{Tensor, no_grad};
 
 /// Keeps the quotient finite.
@@ -32,6 +33,11 @@ impl Larc {
             trust,
             decay,
         }
+    }
+
+    /// The state of the optimiser below; LARC has none of its own.
+    pub fn entries(&self, prefix: &str) -> Vec<Entry> {
+        self.below.entries(prefix)
     }
 
     /// One step at this rate.

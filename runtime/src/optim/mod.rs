@@ -6,6 +6,7 @@ pub mod schedule;
 pub mod sgd;
 
 use crate::error::{Error, Result};
+use crate::nn::parameters::Entry;
 use adam::Adam;
 use compiler::hir;
 use larc::Larc;
@@ -47,6 +48,16 @@ impl Optimiser {
         })
     }
 
+    /// Everything that the next step depends on beside parameters, gradients and rate, sharing its storage: a training that is
+    /// gone on with sets these. Names are `PREFIX.N.WHAT`, N the place of the parameter in the group, from 0.
+    pub fn entries(&self, prefix: &str) -> Vec<Entry> {
+        match self {
+            Self::Adam(adam) => adam.entries(prefix),
+            Self::Sgd(sgd) => sgd.entries(prefix),
+            Self::Larc(larc) => larc.entries(prefix),
+        }
+    }
+
     /// One step at this rate. `gradients` has one for each parameter; an undefined one leaves its parameter alone.
     pub fn step(&mut self, gradients: &[Tensor], rate: f64) -> Result<()> {
         // A loss may leave a whole group alone, such as a predictor that it never calls.
@@ -85,6 +96,15 @@ fn without_decay(settings: &hir::Optimiser) -> Result<(hir::Optimiser, f64)> {
     }
 }
 
+/// Tensors that are kept for each parameter, as entries `PREFIX.N.WHAT`.
+fn state(prefix: &str, what: &str, tensors: &[Tensor]) -> impl Iterator<Item = Entry> {
+    tensors.iter().enumerate().map(move |(n, tensor)| Entry {
+        name: format!("{prefix}.{n}.{what}"),
+        tensor: tensor.shallow_clone(),
+        is_learned: false,
+    })
+}
+
 /// `tensors[i]` for the positions whose gradient is defined.
 fn with_gradient(tensors: &[Tensor], gradients: &[Tensor]) -> Vec<Tensor> {
     let pairs = tensors.iter().zip(gradients);
@@ -99,8 +119,8 @@ mod tests {
     use super::*;
     use compiler::units::Exact;
 
-    #[test]
-    fn a_group_that_no_gradient_reaches_is_left_alone() {
+    /// Adam, LARC over it, and SGD, with much decay.
+    fn all() -> [hir::Optimiser; 3] {
         let adam = hir::Optimiser::Adam {
             betas: (Exact::new(9, 10), Exact::new(999, 1000)),
             wd: Exact::new(1, 10),
@@ -113,7 +133,55 @@ mod tests {
             mtm: Exact::new(9, 10),
             wd: Exact::new(1, 10),
         };
-        for settings in [adam, larc, sgd] {
+        [adam, larc, sgd]
+    }
+
+    /// Two steps and the state, then one more; the same parameters and state given to another optimiser: the same step there.
+    #[test]
+    fn an_optimiser_given_the_entries_of_another_goes_on_as_it_would() {
+        let gradient = |k: f32| {
+            [
+                Tensor::from_slice(&[0.3 * k, -k]),
+                Tensor::from_slice(&[k * k]),
+            ]
+        };
+        for settings in all() {
+            let parameters = || {
+                vec![
+                    Tensor::from_slice(&[2.0f32, -1.0]),
+                    Tensor::from_slice(&[0.5f32]),
+                ]
+            };
+            let shared = |of: &[Tensor]| of.iter().map(Tensor::shallow_clone).collect();
+            let (first, second) = (parameters(), parameters());
+            let mut whole = Optimiser::new(&settings, shared(&first)).unwrap();
+            for k in [1.0, -2.0] {
+                whole.step(&gradient(k), 0.1).unwrap();
+            }
+            let mut resumed = Optimiser::new(&settings, shared(&second)).unwrap();
+            for (from, to) in first.iter().zip(&second) {
+                to.shallow_clone().copy_(from);
+            }
+            let (from, to) = (whole.entries("v.f"), resumed.entries("v.f"));
+            assert!(
+                from.iter().any(|entry| entry.name.starts_with("v.f.1.")),
+                "{settings:?}"
+            );
+            for (from, to) in from.iter().zip(&to) {
+                assert_eq!(from.name, to.name);
+                assert_ne!(from.tensor, to.tensor, "{} has not moved", from.name);
+                to.set(&from.tensor).unwrap();
+            }
+            for optimiser in [&mut whole, &mut resumed] {
+                optimiser.step(&gradient(3.0), 0.1).unwrap();
+            }
+            assert_eq!(first, second, "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_no_gradient_reaches_is_left_alone() {
+        for settings in all() {
             let p = Tensor::from_slice(&[2.0f32]);
             let mut optimiser = Optimiser::new(&settings, vec![p.shallow_clone()]).unwrap();
             optimiser.step(&[Tensor::new()], 0.1).unwrap();

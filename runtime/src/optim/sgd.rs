@@ -1,8 +1,9 @@
 //! SGD with momentum as PyTorch's: L2 decay in the gradient, no dampening, one fused kernel for a group.
 
-use super::with_gradient;
+use super::{state, with_gradient};
 use crate::error::Result;
 use crate::ffi;
+use crate::nn::parameters::Entry;
 use tch::Tensor;
 
 /// SGD over one parameter group.
@@ -24,6 +25,11 @@ impl Sgd {
             momentum,
             decay,
         }
+    }
+
+    /// The momentum of each parameter, sharing its storage: `PREFIX.N.momentum`.
+    pub fn entries(&self, prefix: &str) -> Vec<Entry> {
+        state(prefix, "momentum", &self.momenta).collect()
     }
 
     /// One step at this rate.

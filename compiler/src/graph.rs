@@ -2,12 +2,14 @@
 
 mod draw;
 pub mod networks;
+mod picture;
 mod print;
 pub mod shapes;
 #[cfg(test)]
 mod tests;
 
-pub use draw::{dot, dot_of, mermaid, mermaid_of, svg, svg_of};
+pub use draw::{dot, dot_of, mermaid, mermaid_of, picture, svg, svg_of};
+pub use picture::{Boxed, Picture};
 pub use print::{json, json_of, nodes, pairs, relaxation, text, text_of};
 
 use crate::loss::{EmbeddingOp, Scope, TermOp};

@@ -69,6 +69,22 @@ pub fn pretrain(pretrain: &Pretrain) -> Vec<(String, String)> {
     fields
 }
 
+/// A file that declares this pretraining under a name, and nothing else: read back, it closes to the same value.
+pub fn file(name: &str, of: &Pretrain) -> String {
+    let fields = pretrain(of);
+    let is_declaration = |path: &str| path.contains(' ');
+    let lines = |wanted: bool, indent: &str| -> String {
+        let lines = fields
+            .iter()
+            .filter(|(path, _)| is_declaration(path) == wanted);
+        lines
+            .map(|(path, text)| format!("{indent}{path} = {text}\n"))
+            .collect()
+    };
+    let (declarations, fields) = (lines(true, ""), lines(false, "  "));
+    format!("{declarations}pretrain {name} {{\n{fields}}}\n")
+}
+
 fn of_modality(modality: &Modality) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("augment", chains::chain(&modality.augment)),

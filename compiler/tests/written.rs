@@ -18,25 +18,6 @@ fn program(text: &str) -> Program {
     program.unwrap_or_else(|| panic!("{text}\n{found:#?}"))
 }
 
-/// A file that holds the pretraining alone, without a prelude.
-fn file(of: &Pretrain) -> String {
-    let fields = written::pretrain(of);
-    let is_declaration = |path: &str| path.contains(' ');
-    let lines = |wanted: bool, indent: &str| -> String {
-        let lines = fields
-            .iter()
-            .filter(|(path, _)| is_declaration(path) == wanted);
-        lines
-            .map(|(path, text)| format!("{indent}{path} = {text}\n"))
-            .collect()
-    };
-    format!(
-        "{}pretrain it {{\n{}}}\n",
-        lines(true, ""),
-        lines(false, "  ")
-    )
-}
-
 /// Its loss keeps a state, which only a `let` can hold.
 fn keeps_a_state(of: &Pretrain) -> bool {
     let fields = written::pretrain(of);
@@ -64,7 +45,7 @@ fn printed_pretrainings_close_to_the_same() {
         let program = program(&text);
         let rows = program.tables.iter().flat_map(|table| &table.rows);
         for row in rows.filter(|row| !keeps_a_state(&row.pretrain)) {
-            let again = file(&row.pretrain);
+            let again = written::file("it", &row.pretrain);
             let read = &self::program(&again).pretrains[0].pretrain;
             let mut wanted = row.pretrain.as_ref().clone();
             // A synthetic set has no name, and a modality that shares a network has its layers by name.

@@ -1,5 +1,6 @@
-//! The graph as a drawing: Graphviz, Mermaid and SVG.
+//! The graph as a drawing: Graphviz, Mermaid, SVG, and boxes with their places.
 
+use super::picture::Picture;
 use super::print::describe;
 use super::{Graph, Id, Node};
 use crate::hir::Pretrain;
@@ -7,7 +8,7 @@ use crate::passes::build;
 use layout::backends::svg::SVGWriter;
 use layout::core::base::Orientation;
 use layout::core::color::Color;
-use layout::core::format::Visible;
+use layout::core::format::{RenderBackend, Visible};
 use layout::core::geometry::Point;
 use layout::core::style::StyleAttr;
 use layout::std_shapes::shapes::{Arrow, Element, ShapeKind};
@@ -70,7 +71,30 @@ pub fn svg(pretrain: &Pretrain, name: &str) -> String {
 
 /// [`svg`] of any graph of `pretrain`.
 pub fn svg_of(graph: &Graph, pretrain: &Pretrain, name: &str) -> String {
-    let drawing = Drawing::new(graph, pretrain);
+    let mut writer = SVGWriter::new();
+    let (width, height) = lay_out(&Drawing::new(graph, pretrain), &mut writer);
+    let picture = writer.finalize();
+    let (start, rest) = picture
+        .split_once("<svg ")
+        .expect("layout-rs: a picture has an svg element");
+    let (_, inside) = rest
+        .split_once('>')
+        .expect("layout-rs: the svg element is closed");
+    let size = format!("width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\"");
+    let title = format!("<title>{}</title>", entities(name));
+    format!("{start}<svg {size} xmlns=\"http://www.w3.org/2000/svg\">\n{title}{inside}\n")
+}
+
+/// The training step of `pretrain` as boxes and lines with their places, for one who draws pixels.
+pub fn picture(pretrain: &Pretrain) -> Picture {
+    let drawing = Drawing::new(&build(pretrain).0, pretrain);
+    let mut picture = Picture::default();
+    picture.size = lay_out(&drawing, &mut picture);
+    picture
+}
+
+/// Draws boxes and arrows and returns width and height of what there is.
+fn lay_out(drawing: &Drawing, on: &mut dyn RenderBackend) -> (f64, f64) {
     let mut layout = VisualGraph::new(Orientation::TopToBottom);
     let mut handles = vec![];
     for (label, colour) in &drawing.boxes {
@@ -88,25 +112,14 @@ pub fn svg_of(graph: &Graph, pretrain: &Pretrain, name: &str) -> String {
     for (from, to, _) in &drawing.arrows {
         layout.add_edge(Arrow::simple(""), handles[*from], handles[*to]);
     }
-    let mut writer = SVGWriter::new();
-    layout.do_it(false, false, false, &mut writer);
+    layout.do_it(false, false, false, on);
     // The writer leaves room for its text as if it ran downwards; the boxes' own extent is what there is.
     let (mut width, mut height) = (0.0f64, 0.0f64);
     for handle in layout.iter_nodes() {
         let (_, corner) = layout.element(handle).position().bbox(false);
         (width, height) = (width.max(corner.x), height.max(corner.y));
     }
-    let (width, height) = ((width + 10.0).ceil(), (height + 10.0).ceil());
-    let picture = writer.finalize();
-    let (start, rest) = picture
-        .split_once("<svg ")
-        .expect("layout-rs: a picture has an svg element");
-    let (_, inside) = rest
-        .split_once('>')
-        .expect("layout-rs: the svg element is closed");
-    let size = format!("width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\"");
-    let title = format!("<title>{}</title>", entities(name));
-    format!("{start}<svg {size} xmlns=\"http://www.w3.org/2000/svg\">\n{title}{inside}\n")
+    ((width + 10.0).ceil(), (height + 10.0).ceil())
 }
 
 /// Boxes with their labels and colours, and arrows between them, in topological order. An arrow is thick where a gradient flows

@@ -1081,6 +1081,7 @@ fn a_plan_says_which_finished_runs_lack_a_state_that_it_reads() {
         plan: String::new(),
         toy: plan.toy,
         set: plan.set.clone(),
+        command: None,
         code: String::new(),
         environment: records::record::Environment::default(),
     };

@@ -247,6 +247,7 @@ fn run(folder: &Path, arguments: &[&str], version: &str) -> String {
         plan: "p".repeat(64),
         toy: plan.toy,
         set: plan.set.clone(),
+        command: None,
         code: version.to_owned(),
         environment: records::record::Environment::default(),
     };

@@ -19,3 +19,4 @@ pub mod progress;
 pub mod sheet;
 pub mod stages;
 pub mod train;
+pub mod watch;

@@ -43,6 +43,8 @@ pub struct Options<'a> {
     pub device: Device,
     /// Threads that decode and augment.
     pub loader_threads: usize,
+    /// What was typed, for people.
+    pub command: Option<&'a str>,
     /// Set to end the run at the next step.
     pub stop: &'a AtomicBool,
 }
@@ -81,6 +83,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
             plan: plan_hash(plan),
             toy: plan.toy,
             set: plan.set.clone(),
+            command: options.command.map(str::to_owned),
             code: env!("CARGO_PKG_VERSION").to_owned(),
             environment: doctor::environment(options.device)?,
         },

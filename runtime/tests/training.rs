@@ -74,6 +74,30 @@ fn equal_seeds_give_equal_bytes_and_the_metrics_say_what_happened() {
     assert!(losses[5] < losses[0], "{losses:?}");
 }
 
+/// What TensorBoard is shown: text, settings, pictures of graph and views, numbers. The records are read in the tests of `records`.
+#[test]
+fn an_event_file_lies_beside_the_metrics() {
+    let out = tempfile::tempdir().unwrap();
+    train(settings(), out.path()).unwrap();
+    let file = std::fs::read(out.path().join("events.out.tfevents.0001")).unwrap();
+    let has = |text: &str| file.windows(text.len()).any(|part| part == text.as_bytes());
+    for text in [
+        "experiment",
+        "pretrain it {",
+        "graph",
+        "views/v1",
+        "views/a2",
+        "_hparams_/session_start_info",
+        "_hparams_/session_end_info",
+        "loss",
+        "term/cos(p.v1,s.a2)",
+        "rate/a.h",
+        "speed/data_wait_s",
+    ] {
+        assert!(has(text), "{text}");
+    }
+}
+
 #[test]
 fn a_checkpoint_opens_as_the_backbone_of_an_evaluation() {
     let out = tempfile::tempdir().unwrap();

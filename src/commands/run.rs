@@ -70,7 +70,19 @@ pub fn run(arguments: &Run) -> Result<()> {
     if let Some(file) = site.file {
         command.extend(["--site".into(), file.into()]);
     }
+    command.extend(["--command".into(), typed().into()]);
     Err(handover::exec(command))
+}
+
+/// The command as one can type it again.
+fn typed() -> String {
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let quoted = words.iter().map(|word| shlex::try_quote(word));
+    let quoted: Vec<_> = quoted.map(|word| word.unwrap_or_default()).collect();
+    format!("crisscross {}", quoted.join(" "))
 }
 
 /// What of a plan can be executed; the summary has said what is left out.

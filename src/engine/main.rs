@@ -80,6 +80,9 @@ struct Run {
     /// The site file.
     #[arg(long)]
     site: Option<PathBuf>,
+    /// What was typed, for people who read the run folders.
+    #[arg(long)]
+    command: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -116,6 +119,7 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
         site: &site,
         device: doctor::device_or_best(device_name)?,
         loader_threads: threads(arguments.loader_threads, &site),
+        command: arguments.command.as_deref(),
         stop: &stop,
     };
     match stages::run(&plan, &options) {

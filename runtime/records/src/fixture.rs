@@ -91,6 +91,7 @@ pub fn context() -> Context {
         plan: "p".repeat(64),
         toy: false,
         set: vec![],
+        command: None,
         code: "0.1.0".to_owned(),
         environment,
     }

@@ -4,6 +4,7 @@
 //! runs/
 //!   pretrain-quickstart-2-7c1e09ab/   run.json plan.json metrics.jsonl checkpoint.safetensors result.json
 //!                                     checkpoint-40.safetensors, where the state after 40 epochs was asked for
+//!                                     events.out.tfevents.0001, the metrics again for TensorBoard
 //!   extract-quickstart-2-see-91d00c12/  run.json plan.json features.safetensors result.json
 //!   score-quickstart-2-see-4be1f07d/  run.json plan.json result.json
 //!   .part-pretrain-...                an attempt under way
@@ -62,6 +63,8 @@ pub struct Context {
     pub toy: bool,
     /// What the command line set above the files of the plan.
     pub set: Vec<String>,
+    /// What was typed.
+    pub command: Option<String>,
     /// The version of crisscross.
     pub code: String,
     /// Where it runs.
@@ -182,6 +185,7 @@ impl Runs {
             plan: context.plan.clone(),
             toy: context.toy,
             set: context.set.clone(),
+            command: context.command.clone(),
             code: context.code.clone(),
             environment: context.environment.clone(),
             status: Status::Running,

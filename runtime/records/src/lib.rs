@@ -2,6 +2,7 @@
 
 mod error;
 pub mod estimate;
+pub mod events;
 pub mod folder;
 pub mod record;
 pub mod report;

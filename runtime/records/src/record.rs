@@ -30,6 +30,9 @@ pub struct Run {
     /// What the command line set above the files that asked for it: `bs = 64`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+    /// What was typed to make it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// The version of crisscross that ran it.
     pub code: String,
     /// What the numbers may depend on beside the plan.

@@ -1,6 +1,7 @@
 //! Contact sheets: what a sample looks like when a training step gets it, for a person to look at before training.
 
 pub mod canvas;
+pub mod graph;
 pub mod links;
 pub mod panels;
 

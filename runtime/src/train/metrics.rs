@@ -1,6 +1,9 @@
 //! The numbers of each step, and the file that keeps them.
 
+use crate::data::batch::Batch;
 use crate::error::{Error, Result};
+use crate::watch::board::Board;
+use compiler::hir::Pretrain;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -32,20 +35,33 @@ pub struct StepMetrics {
     pub data_queue: u64,
 }
 
-/// The open file of metrics. Each line is flushed, so that a run can be watched and an interrupted one read.
-pub(super) struct Metrics {
+/// The open file of metrics, and the event file beside it. Each line is flushed, so that a run can be watched and an interrupted
+/// one read.
+pub(super) struct Metrics<'w> {
     file: BufWriter<File>,
     path: PathBuf,
+    settings: &'w Pretrain,
+    board: Board,
 }
 
-impl Metrics {
-    pub fn create(out: &Path) -> Result<Self> {
+impl<'w> Metrics<'w> {
+    pub fn create(out: &Path, settings: &'w Pretrain) -> Result<Self> {
         let path = out.join(METRICS);
         let file = File::create(&path).map_err(Error::io("create", &path))?;
         Ok(Self {
             file: BufWriter::new(file),
             path,
+            settings,
+            board: Board::open(out, settings, 0)?,
         })
+    }
+
+    /// Shows the batch of this step if it is the first.
+    pub fn show(&mut self, step: u64, batch: &Batch) -> Result<()> {
+        match step {
+            0 => self.board.views(step, self.settings, batch),
+            _ => Ok(()),
+        }
     }
 
     pub fn write(&mut self, line: &StepMetrics) -> Result<()> {
@@ -53,11 +69,13 @@ impl Metrics {
         let written = written
             .and_then(|()| self.file.write_all(b"\n"))
             .and_then(|()| self.file.flush());
-        written.map_err(Error::io("write", &self.path))
+        written.map_err(Error::io("write", &self.path))?;
+        self.board.step(line)
     }
 
     pub fn finish(self) -> Result<()> {
         let file = self.file.get_ref();
-        file.sync_all().map_err(Error::io("write", &self.path))
+        file.sync_all().map_err(Error::io("write", &self.path))?;
+        self.board.finish()
     }
 }

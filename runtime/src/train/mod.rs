@@ -59,7 +59,7 @@ pub fn pretrain(
 ) -> Result<TrainSummary> {
     let mut training = Training::new(work, device)?;
     let steps = training.steps;
-    let mut metrics = Metrics::create(out)?;
+    let mut metrics = Metrics::create(out, &work.settings)?;
     let start = Instant::now();
     let mut data_wait = 0.0;
     let mut last_loss = None;
@@ -72,6 +72,7 @@ pub fn pretrain(
             return Err(Error::Interrupted);
         }
         let batch = on_device(batches.next(step)?, device)?;
+        metrics.show(step, &batch)?;
         let line = training.step(step, &batch)?;
         data_wait += line.data_wait;
         last_loss = Some(line.loss);

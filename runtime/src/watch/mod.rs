@@ -1,0 +1,4 @@
+//! What can be seen of a training while it lasts, and of the step that ended it.
+
+pub mod board;
+pub mod views;

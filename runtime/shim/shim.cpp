@@ -7,11 +7,10 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
-#include <cstring>
 #include <dlfcn.h>
-#include <exception>
 #include <string>
-#include <vector>
+
+#include "guarded.h"
 
 // The pair that tch is made for: its generated bindings call functions of exactly this version.
 static_assert(TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR == 11, "tch 0.24 needs the headers of PyTorch 2.11.0");
@@ -19,28 +18,6 @@ static_assert(TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR == 11, "tch 0.24 n
 using at::Tensor;
 
 namespace {
-
-char* text(const char* message) { return strdup(message); }
-
-// Runs `body` and turns an exception into its text.
-template <typename Body>
-char* guarded(Body body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const std::exception& e) {
-    return text(e.what());
-  } catch (...) {
-    return text("unknown C++ exception");
-  }
-}
-
-std::vector<Tensor> list(Tensor* const* tensors, size_t n) {
-  std::vector<Tensor> result;
-  result.reserve(n);
-  for (size_t i = 0; i < n; ++i) result.push_back(*tensors[i]);
-  return result;
-}
 
 struct AutocastState {
   at::DeviceType device;

@@ -85,6 +85,16 @@ pub enum Error {
         /// Its loss now.
         now: String,
     },
+    /// The ranks of a run cannot go on because of one of them.
+    #[error("rank {rank} {what}")]
+    Rank {
+        /// Which.
+        rank: usize,
+        /// What happened there.
+        what: String,
+        /// Whether it has printed that itself.
+        is_said: bool,
+    },
     /// Stopped by a signal; nothing that looks finished is left.
     #[error("interrupted")]
     Interrupted,
@@ -143,8 +153,30 @@ impl Error {
                 run.display()
             )),
             Error::Records(error) => Some(error.help()),
+            Error::Rank { .. } => Some(
+                "mend that and start the same command again: finished stages are kept".to_owned(),
+            ),
             Error::Device { .. } | Error::Unsupported { .. } | Error::Interrupted | Error::Torch(_) => None,
         }
+    }
+
+    /// Whether rank `rank` is the one to print it: of failures that come from elsewhere, the first rank that is left does, unless the
+    /// failing one has printed it already.
+    pub fn is_for(&self, rank: usize) -> bool {
+        let Error::Rank {
+            rank: failed,
+            is_said,
+            ..
+        } = self
+        else {
+            return true;
+        };
+        let speaks = match (is_said, failed) {
+            (true, failed) => *failed,
+            (false, 0) => 1,
+            (false, _) => 0,
+        };
+        rank == speaks
     }
 
     /// Whether a disk can take no more: then every other stage would fail as well.

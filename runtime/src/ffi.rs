@@ -1,4 +1,4 @@
-//! The functions of the C++ shim (`shim/shim.cpp`), safe to call. The only `unsafe` of the workspace.
+//! The functions of the C++ shim (`shim/shim.cpp`), safe to call. `unsafe` is here and in `ranks/ffi.rs`, nowhere else.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
@@ -63,7 +63,7 @@ unsafe extern "C" {
 }
 
 /// Takes a string of the shim.
-fn take(text: *mut c_char) -> String {
+pub(crate) fn take(text: *mut c_char) -> String {
     // SAFETY: the shim hands out a zero-terminated string that is ours to give back, once, with `shim_free`.
     unsafe {
         let owned = CStr::from_ptr(text).to_string_lossy().into_owned();
@@ -73,7 +73,7 @@ fn take(text: *mut c_char) -> String {
 }
 
 /// The shim's answer: null, or what libtorch said. Only its first line; the rest is a C++ backtrace.
-fn checked(message: *mut c_char) -> Result<(), TchError> {
+pub(crate) fn checked(message: *mut c_char) -> Result<(), TchError> {
     if message.is_null() {
         return Ok(());
     }
@@ -83,7 +83,7 @@ fn checked(message: *mut c_char) -> Result<(), TchError> {
 }
 
 /// The tensors as the shim wants them. The pointers are valid as long as `tensors` is borrowed.
-fn pointers(tensors: &[Tensor]) -> Vec<*mut C_tensor> {
+pub(crate) fn pointers(tensors: &[Tensor]) -> Vec<*mut C_tensor> {
     tensors
         .iter()
         .map(|tensor| tensor.as_ptr().cast_mut())

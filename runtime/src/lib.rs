@@ -16,6 +16,7 @@ pub mod optim;
 pub mod parallel;
 pub mod parts;
 pub mod progress;
+pub mod ranks;
 pub mod sheet;
 pub mod stages;
 pub mod train;

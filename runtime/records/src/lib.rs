@@ -4,6 +4,7 @@ mod error;
 pub mod estimate;
 pub mod events;
 pub mod folder;
+pub mod launch;
 pub mod record;
 pub mod report;
 pub mod site;

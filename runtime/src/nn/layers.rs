@@ -1,6 +1,7 @@
 //! The three layers with tensors of their own: convolution, BatchNorm, linear.
 
 use super::parameters::{Init, Parameters};
+use crate::ranks::Ranks;
 use tch::{Device, Tensor, no_grad};
 
 /// A convolution without bias over two or three axes.
@@ -84,7 +85,12 @@ pub enum Mode {
     },
 }
 
-/// BatchNorm over all axes but the second, with PyTorch's numbers: eps 1e-5, running statistics moved by 0.1 in each call.
+/// The share by which a call moves BatchNorm's running statistics, and what is added to a variance.
+const MOMENTUM: f64 = 0.1;
+const EPS: f64 = 1e-5;
+
+/// BatchNorm over all axes but the second, with PyTorch's numbers: eps 1e-5, running statistics moved by 0.1 in each call. In training
+/// on several ranks, over the rows of all of them, forwards and backwards.
 #[derive(Debug)]
 pub struct BatchNorm {
     weight: Tensor,
@@ -92,6 +98,7 @@ pub struct BatchNorm {
     mean: Tensor,
     variance: Tensor,
     calls: Tensor,
+    ranks: Ranks,
 }
 
 impl BatchNorm {
@@ -103,6 +110,7 @@ impl BatchNorm {
             mean: parameters.buffer(format!("{name}.running_mean"), &[channels], 0.0),
             variance: parameters.buffer(format!("{name}.running_var"), &[channels], 1.0),
             calls: parameters.counter(format!("{name}.num_batches_tracked")),
+            ranks: parameters.ranks().clone(),
         }
     }
 
@@ -122,7 +130,10 @@ impl BatchNorm {
     /// One batch in training.
     fn train(&self, x: &Tensor) -> Tensor {
         let _ = no_grad(|| self.calls.shallow_clone().g_add_scalar_(1));
-        self.normalise(x, true)
+        let learned = [&self.weight, &self.bias];
+        let running = [&self.mean, &self.variance];
+        let over_all = self.ranks.norm(x, learned, running, (MOMENTUM, EPS));
+        over_all.unwrap_or_else(|| self.normalise(x, true))
     }
 
     fn normalise(&self, x: &Tensor, is_training: bool) -> Tensor {
@@ -133,8 +144,8 @@ impl BatchNorm {
             Some(&self.mean),
             Some(&self.variance),
             is_training,
-            0.1,
-            1e-5,
+            MOMENTUM,
+            EPS,
             true,
         )
     }

@@ -11,6 +11,7 @@ pub mod stages;
 mod tests;
 
 use crate::error::{Error, Result};
+use crate::ranks::Ranks;
 use compiler::hir::{self, Layer, Precision};
 use heads::Head;
 pub use layers::Mode;
@@ -155,6 +156,7 @@ enum Network {
 pub struct Model {
     /// By group name; a group that is `same` as another is not here.
     groups: BTreeMap<String, Group>,
+    ranks: Ranks,
 }
 
 impl Model {
@@ -164,9 +166,20 @@ impl Model {
         groups: impl IntoIterator<Item = &'a str>,
         device: Device,
     ) -> Result<Self> {
+        Self::on_ranks(settings, groups, device, &Ranks::alone())
+    }
+
+    /// The same as one of several ranks has them.
+    pub fn on_ranks<'a>(
+        settings: &hir::Pretrain,
+        groups: impl IntoIterator<Item = &'a str>,
+        device: Device,
+        ranks: &Ranks,
+    ) -> Result<Self> {
         let mut built = BTreeMap::new();
         for name in groups {
-            let mut parameters = Parameters::new(settings.seed, kind(settings.precision), device);
+            let parameters = Parameters::new(settings.seed, kind(settings.precision), device);
+            let mut parameters = parameters.on(ranks);
             let network = network(settings, name, &mut parameters)?;
             built.insert(
                 name.to_owned(),
@@ -176,7 +189,15 @@ impl Model {
                 },
             );
         }
-        Ok(Self { groups: built })
+        Ok(Self {
+            groups: built,
+            ranks: ranks.clone(),
+        })
+    }
+
+    /// The ranks that train it.
+    pub fn ranks(&self) -> &Ranks {
+        &self.ranks
     }
 
     /// `z = f(x)` or `p = h(z)` with the network of `group`; a call in training moves the running statistics.

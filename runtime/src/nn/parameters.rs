@@ -4,6 +4,7 @@
 //! exist, and in what order they are made, changes nothing. There is no generator with a state.
 
 use crate::augment::draws::Key;
+use crate::ranks::Ranks;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The distribution of a parameter's first values.
@@ -35,6 +36,7 @@ pub struct Parameters {
     seed: u64,
     kind: Kind,
     device: Device,
+    ranks: Ranks,
 }
 
 impl Parameters {
@@ -45,7 +47,21 @@ impl Parameters {
             seed,
             kind,
             device,
+            ranks: Ranks::alone(),
         }
+    }
+
+    /// The same on each of these ranks: layers that look across the batch look across those of all.
+    pub fn on(self, ranks: &Ranks) -> Self {
+        Self {
+            ranks: ranks.clone(),
+            ..self
+        }
+    }
+
+    /// The ranks that train them.
+    pub fn ranks(&self) -> &Ranks {
+        &self.ranks
     }
 
     /// Parameters and buffers.

@@ -1,0 +1,2 @@
+// Named by the headers of PyTorch, which use nothing of it.
+#pragma once

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
@@ -141,6 +142,31 @@ char* shim_stream_reads(Tensor* tensor) {
   return guarded([&] {
     const auto* device = c10::impl::getDeviceGuardImpl(tensor->device().type());
     device->recordDataPtrOnStream(tensor->storage().data_ptr(), device->getStream(tensor->device()));
+  });
+}
+
+// The Euclidean norm of each tensor as one tensor.
+char* shim_norms(Tensor* const* tensors, size_t n, Tensor** norms) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    *norms = new Tensor(at::stack(at::_foreach_norm(list(tensors, n), 2)));
+  });
+}
+
+// Overwrites each tensor of a list with that of the other.
+char* shim_copy(Tensor* const* to, Tensor* const* from, size_t n) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    auto t = list(to, n), f = list(from, n);
+    if (n > 0) at::_foreach_copy_(t, f);
+  });
+}
+
+// The most bytes that tensors have taken on this GPU at once.
+char* shim_peak_memory(int index, size_t* bytes) {
+  return guarded([&] {
+    const auto stats = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(static_cast<c10::DeviceIndex>(index));
+    *bytes = static_cast<size_t>(stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak);
   });
 }
 

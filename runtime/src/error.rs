@@ -65,13 +65,17 @@ pub enum Error {
         /// What, and which build or version can.
         message: String,
     },
-    /// The loss became NaN or infinite.
-    #[error("the loss became {value} at step {step}")]
+    /// The loss or its gradient became NaN or infinite.
+    #[error("{}", not_finite(*step, *value, term.as_deref(), group.as_deref()))]
     NotFinite {
         /// The step.
         step: u64,
-        /// The value.
+        /// Its loss.
         value: f64,
+        /// The first term whose value is not finite.
+        term: Option<String>,
+        /// The first parameter group whose gradient is not finite.
+        group: Option<String>,
     },
     /// A finished training, trained again for a state that it did not keep, takes another course.
     #[error("`{}` cannot be repeated here: the loss of step {step} is {now}, and was {then}", run.display())]
@@ -104,6 +108,25 @@ pub enum Error {
     /// The run folders.
     #[error(transparent)]
     Records(#[from] records::Error),
+}
+
+/// What of a step is not finite, in words.
+fn not_finite(step: u64, value: f64, term: Option<&str>, group: Option<&str>) -> String {
+    let gradient = group.map_or("no gradient".to_owned(), |group| {
+        format!("the first such gradient that in `{group}`")
+    });
+    match term {
+        _ if value.is_finite() => format!(
+            "the gradient in `{}` is not finite at step {step}, where the loss is {value}",
+            group.unwrap_or_default()
+        ),
+        Some(term) => format!(
+            "the loss became {value} at step {step}: the first such term is `{term}`, {gradient}"
+        ),
+        None => format!(
+            "the loss became {value} at step {step}, from terms that are finite; {gradient}"
+        ),
+    }
 }
 
 /// Results of this crate.

@@ -272,24 +272,7 @@ impl Program {
 
     /// The values of the terms, by the names of their steps. One transfer from the device.
     pub fn terms(&self, outputs: &Outputs) -> BTreeMap<String, f64> {
-        let mut names = Vec::new();
-        let mut values = Vec::new();
-        for &step in self.calls.iter().flatten() {
-            let Some(value) = outputs.values[step].as_ref() else {
-                continue;
-            };
-            let own = &self.steps[step];
-            if let Node::Term { .. } = own.node {
-                names.push(own.name.clone());
-                values.push(value.view(1));
-            } else if let Node::Cosines { firsts, pairs } = &own.node {
-                let argument = |at: u32| &self.steps[own.inputs[at as usize]].name;
-                names.extend(pairs.iter().map(|(row, column)| {
-                    format!("cos({},{})", argument(*row), argument(firsts + column))
-                }));
-                values.push(value.shallow_clone());
-            }
-        }
+        let (names, values): (Vec<_>, Vec<_>) = self.term_values(outputs).into_iter().unzip();
         if values.is_empty() {
             return BTreeMap::new();
         }
@@ -298,7 +281,52 @@ impl Program {
             .to_kind(Kind::Double)
             .to_device(Device::Cpu);
         let values = Vec::<f64>::try_from(values).unwrap_or_default();
-        names.into_iter().zip(values).collect()
+        names.into_iter().flatten().zip(values).collect()
+    }
+
+    /// The values of the terms on the device, `[n]` with n names each: several where cosines are the entries of one matrix.
+    pub fn term_values(&self, outputs: &Outputs) -> Vec<(Vec<String>, Tensor)> {
+        let mut found = Vec::new();
+        for &step in self.calls.iter().flatten() {
+            let Some(value) = outputs.values[step].as_ref() else {
+                continue;
+            };
+            let own = &self.steps[step];
+            if let Node::Term { .. } = own.node {
+                found.push((vec![own.name.clone()], value.view(1)));
+            } else if let Node::Cosines { firsts, pairs } = &own.node {
+                let argument = |at: u32| &self.steps[own.inputs[at as usize]].name;
+                let names = pairs.iter().map(|(row, column)| {
+                    format!("cos({},{})", argument(*row), argument(firsts + column))
+                });
+                found.push((names.collect(), value.shallow_clone()));
+            }
+        }
+        found
+    }
+
+    /// What the encoders make of the views of each modality, `[B, D]` for a view or as many rows for several.
+    pub fn embeddings<'a>(&self, outputs: &'a Outputs) -> BTreeMap<String, Vec<&'a Tensor>> {
+        let mut found: BTreeMap<String, Vec<&Tensor>> = BTreeMap::new();
+        for (step, value) in self.steps.iter().zip(&outputs.values) {
+            if let (Node::Encode { .. }, Some(value)) = (&step.node, value)
+                && let Some(modality) = self.origin(step)
+            {
+                found.entry(modality.to_owned()).or_default().push(value);
+            }
+        }
+        found
+    }
+
+    /// The modality that a step comes from first.
+    fn origin(&self, step: &Step) -> Option<&str> {
+        let mut at = self.steps.get(*step.inputs.first()?)?;
+        loop {
+            if let Some((modality, _)) = at.node.view() {
+                return Some(modality);
+            }
+            at = self.steps.get(*at.inputs.first()?)?;
+        }
     }
 
     /// The output of the step with this name, if it has one.

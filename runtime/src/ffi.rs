@@ -37,6 +37,13 @@ unsafe extern "C" {
     fn shim_stream_passed(of: *mut StreamState, passed: *mut bool) -> *mut c_char;
     fn shim_stream_leave(of: *mut StreamState);
     fn shim_stream_reads(tensor: *mut C_tensor) -> *mut c_char;
+    fn shim_norms(
+        tensors: *const *mut C_tensor,
+        n: usize,
+        norms: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    fn shim_copy(to: *const *mut C_tensor, from: *const *mut C_tensor, n: usize) -> *mut c_char;
+    fn shim_peak_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
     fn shim_is_held_once(tensor: *mut C_tensor, is_held_once: *mut bool) -> *mut c_char;
     fn shim_adam(
         parameters: *const *mut C_tensor,
@@ -200,6 +207,32 @@ impl Drop for SideStream {
 pub fn read_here(tensor: &Tensor) -> Result<(), TchError> {
     // SAFETY: a live tensor, which the shim only looks at.
     checked(unsafe { shim_stream_reads(tensor.as_ptr().cast_mut()) })
+}
+
+/// The Euclidean norm of each tensor, `[tensors]`, in few kernels. There is at least one, and all are of one kind and device.
+pub fn norms(tensors: &[Tensor]) -> Result<Tensor, TchError> {
+    let pointers = pointers(tensors);
+    let mut norms = ptr::null_mut();
+    // SAFETY: a list of live tensors; `norms` is a new tensor of ours where the shim returns null.
+    checked(unsafe { shim_norms(pointers.as_ptr(), pointers.len(), &mut norms) })?;
+    // SAFETY: as above.
+    Ok(unsafe { Tensor::from_ptr(norms) })
+}
+
+/// Overwrites each tensor with the one at its place in `from`, of the same shape and kind, in few kernels.
+pub fn copy(to: &[Tensor], from: &[Tensor]) -> Result<(), TchError> {
+    assert!(to.len() == from.len(), "one for each");
+    let (to, from) = (pointers(to), pointers(from));
+    // SAFETY: two lists of as many live tensors.
+    checked(unsafe { shim_copy(to.as_ptr(), from.as_ptr(), to.len()) })
+}
+
+/// The most bytes that tensors of this process have taken on this GPU at once.
+pub fn peak_memory(index: usize) -> Result<u64, TchError> {
+    let mut bytes = 0;
+    // SAFETY: `bytes` is written before the shim returns null.
+    checked(unsafe { shim_peak_memory(c_int::try_from(index).unwrap_or(c_int::MAX), &mut bytes) })?;
+    Ok(bytes as u64)
 }
 
 /// Whether nothing but this holds the tensor's memory: no other handle of it, no view, no gradient that remembers its values. On a

@@ -1,4 +1,7 @@
-//! What this process holds in memory, where `/proc` tells it.
+//! What this process holds in memory, where `/proc` or the device tells it.
+
+use crate::ffi;
+use tch::Device;
 
 /// Bytes that are resident now.
 pub fn resident() -> Option<u64> {
@@ -8,6 +11,14 @@ pub fn resident() -> Option<u64> {
 /// The most bytes that have been resident at once.
 pub fn peak_resident() -> Option<u64> {
     of_status("VmHWM:")
+}
+
+/// The most bytes that were taken at once: of a GPU by this process' tensors, else of the machine by this process.
+pub fn peak(device: Device) -> Option<u64> {
+    match device {
+        Device::Cuda(index) => ffi::peak_memory(index).ok(),
+        Device::Cpu | Device::Mps | Device::Vulkan => peak_resident(),
+    }
 }
 
 fn of_status(name: &str) -> Option<u64> {

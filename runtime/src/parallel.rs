@@ -65,6 +65,8 @@ mod tests {
             _ => Err(Error::NotFinite {
                 step: *job,
                 value: 0.0,
+                term: None,
+                group: None,
             }),
         };
         let error = in_parallel(3, &jobs, odd_fail, &mut |_| ()).unwrap_err();

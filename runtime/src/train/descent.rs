@@ -17,6 +17,13 @@ pub struct Group {
     pub(super) optimiser: Optimiser,
 }
 
+impl Group {
+    /// How many parameters it has.
+    pub fn count(&self) -> usize {
+        self.parameters.len()
+    }
+}
+
 /// The groups of the model: `lr_b` is the rate of an `f`, `lr_p` that of an `h`.
 pub fn groups(settings: &hir::Pretrain, model: &Model) -> Result<Vec<Group>> {
     let group = |(name, parameters): (&str, Vec<Tensor>)| {
@@ -47,10 +54,29 @@ pub fn descend(
     groups: &mut [Group],
     rate: impl Fn(&Group) -> f64,
 ) -> Result<()> {
+    let gradients = gradients(objective, groups)?;
+    follow(&gradients, groups, rate)
+}
+
+/// The gradient of `objective` in the parameters of all groups, one after the other.
+pub fn gradients(objective: &Tensor, groups: &[Group]) -> Result<Vec<Tensor>> {
     let parameters: Vec<_> = groups.iter().flat_map(|group| &group.parameters).collect();
     // Fresh gradients instead of those that libtorch would accumulate beside each parameter: nothing has to be zeroed.
-    let gradients = Tensor::f_run_backward(&[objective], &parameters, false, false)?;
-    let mut rest = &gradients[..];
+    Ok(Tensor::f_run_backward(
+        &[objective],
+        &parameters,
+        false,
+        false,
+    )?)
+}
+
+/// One step of every group's optimiser down these [`gradients`].
+pub fn follow(
+    gradients: &[Tensor],
+    groups: &mut [Group],
+    rate: impl Fn(&Group) -> f64,
+) -> Result<()> {
+    let mut rest = gradients;
     for group in groups {
         let (own, others) = rest.split_at(group.parameters.len());
         group.optimiser.step(own, rate(group))?;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub const METRICS: &str = records::folder::METRICS;
 
 /// One line of [`METRICS`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct StepMetrics {
     /// Counted from 0 over all epochs.
     pub step: u64,
@@ -26,6 +26,13 @@ pub struct StepMetrics {
     pub terms: BTreeMap<String, f64>,
     /// The learning rate of each parameter group.
     pub rates: BTreeMap<String, f64>,
+    /// The Euclidean norm of the gradient of the objective.
+    pub gradient: f64,
+    /// The same of each parameter group.
+    pub gradients: BTreeMap<String, f64>,
+    /// How widely the embeddings of each modality are spread over their sphere: 1 is healthy, 0 a collapse. None where the batch has
+    /// one sample.
+    pub spread: BTreeMap<String, f64>,
     /// Samples per second of this step, the wait for data included.
     pub samples_per_s: f64,
     /// Seconds that the step waited for its batch: all the time that the data cost it.
@@ -33,6 +40,10 @@ pub struct StepMetrics {
     /// Samples that were ready when the step asked for its batch, those of its own among them: 0 where the loader cannot keep up,
     /// and as many as are made ahead where it could do more.
     pub data_queue: u64,
+    /// The most bytes that were taken at once so far: of a GPU by tensors, else of the machine by this process. None where nobody
+    /// counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
 }
 
 /// The open file of metrics, and the event file beside it. Each line is flushed, so that a run can be watched and an interrupted

@@ -18,7 +18,7 @@ use std::time::Instant;
 use tch::Device;
 use training::{Training, on_device};
 
-pub use descent::{Group, descend, groups};
+pub use descent::{Group, descend, follow, gradients, groups};
 pub use metrics::{METRICS, StepMetrics};
 pub use repeat::repeat;
 

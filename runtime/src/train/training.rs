@@ -1,11 +1,13 @@
 //! One pretraining between two of its steps.
 
-use super::descent::{Group, descend, groups};
+use super::descent::{Group, follow, gradients, groups};
 use super::metrics::StepMetrics;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::execute::Program;
+use crate::memory;
 use crate::nn::Model;
+use crate::watch::gauges::Gauges;
 use compiler::plan::Pretrain;
 use std::time::Instant;
 use tch::{Device, Tensor};
@@ -56,23 +58,34 @@ impl<'w> Training<'w> {
         let settings = &self.work.settings;
         let start = Instant::now();
         let outputs = self.program.forward(&self.model, batch, self.device)?;
-        let loss = outputs.objective.double_value(&[]);
-        if !loss.is_finite() {
-            return Err(Error::NotFinite { step, value: loss });
+        let gradients = gradients(&outputs.objective, &self.groups)?;
+        let gauges = Gauges::of(&self.program, &outputs, &self.groups, &gradients)?;
+        let read = gauges.read()?;
+        if !read.is_finite() {
+            return Err(Error::NotFinite {
+                step,
+                value: read.loss,
+                term: read.bad_term().map(str::to_owned),
+                group: read.bad_group().map(str::to_owned),
+            });
         }
-        descend(&outputs.objective, &mut self.groups, |group| {
+        follow(&gradients, &mut self.groups, |group| {
             group.rates[step as usize]
         })?;
         let rate = |group: &Group| (group.name.clone(), group.rates[step as usize]);
         Ok(StepMetrics {
             step,
             epoch: step / settings.steps_per_epoch(),
-            loss,
-            terms: self.program.terms(&outputs),
+            loss: read.loss,
+            gradient: read.gradient(),
+            terms: read.terms.into_iter().collect(),
+            gradients: read.gradients.into_iter().collect(),
+            spread: read.spread,
             rates: self.groups.iter().map(rate).collect(),
             samples_per_s: f64::from(settings.bs) / (batch.waited + start.elapsed()).as_secs_f64(),
             data_wait: batch.waited.as_secs_f64(),
             data_queue: batch.queued,
+            peak_memory: memory::peak(self.device),
         })
     }
 }

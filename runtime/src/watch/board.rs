@@ -71,7 +71,12 @@ impl Board {
 fn scalars(line: &StepMetrics) -> Vec<(String, f64)> {
     let one = |tag: &str, value: f64| (tag.to_owned(), value);
     let mut values = vec![one("loss", line.loss), one("epoch", line.epoch as f64)];
-    let groups = [("term", &line.terms), ("rate", &line.rates)];
+    let groups = [
+        ("term", &line.terms),
+        ("rate", &line.rates),
+        ("gradient", &line.gradients),
+        ("spread", &line.spread),
+    ];
     for (group, named) in groups {
         values.extend(
             named
@@ -80,10 +85,13 @@ fn scalars(line: &StepMetrics) -> Vec<(String, f64)> {
         );
     }
     values.extend([
+        one("gradient", line.gradient),
         one("speed/samples_per_s", line.samples_per_s),
         one("speed/data_wait_s", line.data_wait),
         one("speed/data_queue", line.data_queue as f64),
     ]);
+    let peak = line.peak_memory.map(|bytes| bytes as f64);
+    values.extend(peak.map(|bytes| one("memory/peak_bytes", bytes)));
     values
 }
 

@@ -1,4 +1,6 @@
 //! What can be seen of a training while it lasts, and of the step that ended it.
 
 pub mod board;
+pub mod gauges;
+pub mod spread;
 pub mod views;

@@ -3,6 +3,9 @@
 //! The steps are taken in waves, all nodes of one depth together, and within a wave by group, modality and view. Running
 //! statistics therefore move in view order whatever the order of the plan, and `bn = joint` can join the views of a modality
 //! in one call.
+//!
+//! On several ranks each has a part of the batch. What looks across the batch (`Node::scope`) gets the embeddings of all samples; of
+//! what is a mean over samples the mean over the ranks is taken, once, before the first sum reads it.
 
 use crate::augment;
 use crate::data::batch::Batch;
@@ -10,8 +13,10 @@ use crate::error::{Error, Result};
 use crate::ffi::Autocast;
 use crate::loss;
 use crate::nn::{self, Mode, Model};
+use crate::ranks::Ranks;
 use compiler::graph::Node;
 use compiler::hir::{BatchNorm, Modality, Precision};
+use compiler::loss::Scope;
 use compiler::plan::{Pretrain, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, Tensor};
@@ -140,6 +145,8 @@ impl Program {
     }
 
     /// One forward pass in training mode. Batch and model are on `device`.
+    ///
+    /// On several ranks the batch is this rank's part of it; objective and terms are those of the whole batch on each of them.
     pub fn forward(&self, model: &Model, batch: &Batch, device: Device) -> Result<Outputs> {
         let is_cuda = device.is_cuda();
         let half = match self.precision {
@@ -150,8 +157,22 @@ impl Program {
         // One guard for the whole pass, so that weights are cast once.
         let _half = half.then(|| Autocast::new(is_cuda, true)).transpose()?;
         let mut values: Vec<Option<Tensor>> = self.steps.iter().map(|_| None).collect();
+        let ranks = model.ranks();
+        // Terms of this rank's samples alone, whose mean over the ranks is still to be taken, and embeddings with the rows of all.
+        let mut apart: Vec<usize> = Vec::new();
+        let mut whole: BTreeMap<usize, Tensor> = BTreeMap::new();
         for call in &self.calls {
             let inputs = call.iter().map(|&step| &self.steps[step].inputs[..]);
+            if let (Node::Sum { .. }, false) = (&self.steps[call[0]].node, apart.is_empty()) {
+                self.take_means(&mut values, &std::mem::take(&mut apart), ranks)?;
+            }
+            if self.steps[call[0]].node.scope() == Scope::Batch && !ranks.is_alone() {
+                for &input in &self.steps[call[0]].inputs {
+                    if let (Some(own), false) = (&values[input], whole.contains_key(&input)) {
+                        whole.insert(input, ranks.rows(own)?);
+                    }
+                }
+            }
             let read = |input: usize| {
                 values[input].as_ref().ok_or_else(|| Error::Unsupported {
                     message: format!(
@@ -231,7 +252,15 @@ impl Program {
                 }
                 Node::Term { term } => {
                     let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
-                    let arguments = self.steps[call[0]].inputs.iter().map(|&input| read(input));
+                    let looks_across = term.scope() == Scope::Batch;
+                    let argument = |&input: &usize| match whole.get(&input) {
+                        Some(of_all) if looks_across => Ok(of_all),
+                        Some(_) | None => read(input),
+                    };
+                    let arguments = self.steps[call[0]].inputs.iter().map(argument);
+                    if !looks_across && !ranks.is_alone() {
+                        apart.push(call[0]);
+                    }
                     vec![loss::term(*term, &arguments.collect::<Result<Vec<_>>>()?)]
                 }
                 Node::Cosines { firsts, pairs } => {
@@ -239,6 +268,9 @@ impl Program {
                     let arguments = self.steps[call[0]].inputs.iter().map(|&input| read(input));
                     let arguments = arguments.collect::<Result<Vec<_>>>()?;
                     let (firsts, seconds) = arguments.split_at(*firsts as usize);
+                    if !ranks.is_alone() {
+                        apart.push(call[0]);
+                    }
                     vec![loss::cosines(firsts, seconds, pairs)]
                 }
                 Node::Sum { weights } => {
@@ -268,6 +300,28 @@ impl Program {
             .expect("the loop has filled every sum")
             .shallow_clone();
         Ok(Outputs { objective, values })
+    }
+
+    /// Puts the means over the ranks in the place of the values of these steps. They travel together.
+    fn take_means(
+        &self,
+        values: &mut [Option<Tensor>],
+        steps: &[usize],
+        ranks: &Ranks,
+    ) -> Result<()> {
+        let own: Vec<Tensor> = steps
+            .iter()
+            .filter_map(|&step| values[step].as_ref().map(|value| value.view(-1)))
+            .collect();
+        let sizes: Vec<i64> = own.iter().map(|value| value.size()[0]).collect();
+        let means = ranks
+            .mean(&Tensor::cat(&own, 0))?
+            .split_with_sizes(&sizes, 0);
+        for (&step, mean) in steps.iter().zip(means) {
+            let is_scalar = matches!(self.steps[step].node, Node::Term { .. });
+            values[step] = Some(if is_scalar { mean.squeeze() } else { mean });
+        }
+        Ok(())
     }
 
     /// The values of the terms, by the names of their steps. One transfer from the device.

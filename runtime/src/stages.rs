@@ -417,6 +417,7 @@ impl<'a> Walk<'a> {
             ahead: AHEAD,
             max_bad_share: self.options.site.max_bad_share(),
             first_step: 0,
+            part: loader::Part::WHOLE,
             augment_on: Some(self.options.device).filter(|device| device.is_cuda()),
         }
     }

@@ -9,7 +9,7 @@ use compiler::passes::{Pass, build_with, selection};
 use compiler::plan;
 use compiler::units::Exact;
 use runtime::data::batch::{Batch, Batches};
-use runtime::data::loader::{Loader, Options};
+use runtime::data::loader::{Loader, Options, Part};
 use runtime::execute::Program;
 use runtime::nn::Model;
 use small::{Waves, settings};
@@ -168,6 +168,7 @@ fn loaded(work: &plan::Pretrain) -> Batch {
         ahead: 1,
         max_bad_share: 0.0,
         first_step: 0,
+        part: Part::WHOLE,
         augment_on: None,
     };
     Loader::new(source, work, &options)

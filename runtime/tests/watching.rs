@@ -7,6 +7,7 @@ mod small;
 use runtime::data::batch::Batches;
 use runtime::execute::Program;
 use runtime::nn::Model;
+use runtime::ranks::Ranks;
 use runtime::train::{METRICS, gradients, groups, pretrain};
 use runtime::watch::gauges::Gauges;
 use small::{Waves, settings, work};
@@ -58,7 +59,7 @@ fn gauges_are_those_of_gradients_and_embeddings() {
     let batch = Waves { spoilt: None }.next(0).unwrap();
     let outputs = program.forward(&model, &batch, Device::Cpu).unwrap();
     let gradients = gradients(&outputs.objective, &groups).unwrap();
-    let read = Gauges::of(&program, &outputs, &groups, &gradients)
+    let read = Gauges::of(&program, &outputs, &groups, &gradients, &Ranks::alone())
         .unwrap()
         .read()
         .unwrap();

@@ -110,6 +110,7 @@ fn measure(
         ahead: AHEAD,
         max_bad_share,
         first_step: 0,
+        part: loader::Part::WHOLE,
         augment_on: options.is_raw.then_some(Device::Cpu),
     };
     let kind = source.kind();

@@ -43,6 +43,22 @@ pub struct Options {
     pub first_step: u64,
     /// Where views are augmented: `None` sample by sample on the threads, else a batch at once on this device.
     pub augment_on: Option<Device>,
+    /// The part of each batch that is read.
+    pub part: Part,
+}
+
+/// One of several equal parts of each batch, of consecutive samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its number, from 0.
+    pub number: u64,
+    /// How many there are. They must divide the batch.
+    pub of: u64,
+}
+
+impl Part {
+    /// All of a batch.
+    pub const WHOLE: Self = Self { number: 0, of: 1 };
 }
 
 /// The batches of one pretraining.
@@ -100,16 +116,18 @@ impl Loader {
             options.max_bad_share,
             admission.clips.len(),
         );
-        let batch = u64::from(settings.bs);
-        let positions = options.first_step * batch..work.per_epoch * u64::from(settings.ep);
+        let Part { number, of } = options.part;
+        let whole = u64::from(settings.bs);
+        assert!(whole.is_multiple_of(of), "a batch is cut into equal parts");
+        // Counted over the samples of this part alone.
+        let batch = whole / of;
+        let steps = settings.steps_per_epoch() * u64::from(settings.ep);
+        let places = options.first_step * batch..steps * batch;
         let reading = work.reading.clone();
         let ahead = options.ahead.max(1);
-        let samples = Ordered::new(
-            positions,
-            options.threads,
-            ahead * batch as usize,
-            move |at| work.sample(at),
-        );
+        let samples = Ordered::new(places, options.threads, ahead * batch as usize, move |at| {
+            work.sample(at / batch * whole + number * batch + at % batch)
+        });
         Ok(Self {
             samples,
             reading,
@@ -117,7 +135,7 @@ impl Loader {
             tally,
             failed: BTreeMap::new(),
             batch: batch as usize,
-            steps: settings.steps_per_epoch() * u64::from(settings.ep),
+            steps,
             ahead,
             augment_on: options.augment_on,
             read: Vec::new(),

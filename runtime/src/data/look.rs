@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::data::batch::Batches;
     use crate::data::fixtures::mild;
-    use crate::data::loader::{Loader, Options};
+    use crate::data::loader::{Loader, Options, Part};
     use compiler::hir::{Data, Synthetic};
     use compiler::units::Exact;
 
@@ -157,6 +157,7 @@ mod tests {
             ahead: 1,
             max_bad_share: 0.0,
             first_step: 0,
+            part: Part::WHOLE,
             augment_on: None,
         };
         let mut loader = Loader::new(Arc::clone(&source), &pretrain, &options).unwrap();

@@ -7,7 +7,7 @@ use super::batch::Batches;
 use super::files::Files;
 use super::fixtures::{audio, clips, files, mild, site, video};
 use super::index::Wanted;
-use super::loader::{Loader, Options};
+use super::loader::{Loader, Options, Part};
 use super::manifest::Manifest;
 use super::reader::{Read, Reader, Role};
 use super::source::{ClipSource, Request, Ticks};
@@ -26,6 +26,7 @@ const OPTIONS: Options = Options {
     ahead: 2,
     max_bad_share: 0.05,
     first_step: 0,
+    part: Part::WHOLE,
     augment_on: None,
 };
 
@@ -326,7 +327,7 @@ fn batches(
 }
 
 #[test]
-fn batches_are_the_same_bits_on_any_number_of_threads_and_after_a_resume() {
+fn batches_are_the_same_bits_on_any_number_of_threads_after_a_resume_and_in_parts() {
     let (set, source) = videos();
     let pretrain = mild(Data::Videos(set), 3, 7, 2);
     let one = batches(
@@ -373,6 +374,22 @@ fn batches_are_the_same_bits_on_any_number_of_threads_and_after_a_resume() {
         )
     );
     assert_ne!(one[0], one[2], "the second epoch is drawn anew");
+    // Three parts of one sample each, from the second step on.
+    let part = |number| Part { number, of: 3 };
+    let parts = [0, 1, 2].map(|number| {
+        let options = Options {
+            first_step: 1,
+            part: part(number),
+            ..OPTIONS
+        };
+        batches(&source, &pretrain, &options)
+    });
+    for (step, whole) in one[1..].iter().enumerate() {
+        for (view, whole) in whole.iter().enumerate() {
+            let views: Vec<&Tensor> = parts.iter().map(|part| &part[step][view]).collect();
+            assert_eq!(Tensor::cat(&views, 0), *whole);
+        }
+    }
 }
 
 #[test]

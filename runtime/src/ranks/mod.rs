@@ -7,8 +7,6 @@
 pub mod ffi;
 pub mod gradients;
 pub mod line;
-#[cfg(test)]
-pub mod tests;
 
 use crate::error::{Error, Result};
 use ffi::{Group, Reach, Store};
@@ -241,7 +239,7 @@ impl Ranks {
     }
 
     /// BatchNorm over the rows of all ranks; `None` for one process, which needs nobody for it.
-    pub(crate) fn norm(
+    pub fn norm(
         &self,
         x: &Tensor,
         learned: [&Tensor; 2],

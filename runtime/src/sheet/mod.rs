@@ -440,7 +440,7 @@ mod tests {
     use super::*;
     use crate::data::batch::Batches;
     use crate::data::fixtures::mild;
-    use crate::data::loader::{Loader, Options};
+    use crate::data::loader::{Loader, Options, Part};
     use crate::data::look::look;
     use compiler::units::Exact;
     use std::sync::Arc;
@@ -464,6 +464,7 @@ mod tests {
             ahead: 1,
             max_bad_share: 0.0,
             first_step: 0,
+            part: Part::WHOLE,
             augment_on: None,
         };
         let mut loader = Loader::new(Arc::clone(&source), &pretrain, &options).unwrap();

@@ -3,6 +3,8 @@
 use crate::error::Result;
 use crate::nn::Model;
 use crate::optim::{Optimiser, schedule};
+use crate::ranks::Ranks;
+use crate::ranks::gradients::Gradients;
 use compiler::hir;
 use tch::Tensor;
 
@@ -48,7 +50,7 @@ pub fn groups(settings: &hir::Pretrain, model: &Model) -> Result<Vec<Group>> {
     model.groups().map(group).collect()
 }
 
-/// One step of every group's optimiser down the gradient of `objective`, at the rate that `rate` gives the group.
+/// One step of every group's optimiser down the gradient of `objective`, at the rate that `rate` gives the group. For one process.
 pub fn descend(
     objective: &Tensor,
     groups: &mut [Group],
@@ -58,16 +60,15 @@ pub fn descend(
     follow(&gradients, groups, rate)
 }
 
-/// The gradient of `objective` in the parameters of all groups, one after the other.
+/// The gradient of `objective` in the parameters of all groups, one after the other. For one process.
 pub fn gradients(objective: &Tensor, groups: &[Group]) -> Result<Vec<Tensor>> {
-    let parameters: Vec<_> = groups.iter().flat_map(|group| &group.parameters).collect();
-    // Fresh gradients instead of those that libtorch would accumulate beside each parameter: nothing has to be zeroed.
-    Ok(Tensor::f_run_backward(
-        &[objective],
-        &parameters,
-        false,
-        false,
-    )?)
+    gradients_on(groups, &Ranks::alone())?.of(objective)
+}
+
+/// What makes the gradients of all groups, one after the other, on these ranks.
+pub fn gradients_on(groups: &[Group], ranks: &Ranks) -> Result<Gradients> {
+    let parameters = groups.iter().flat_map(|group| &group.parameters);
+    Gradients::new(parameters.map(Tensor::shallow_clone).collect(), ranks)
 }
 
 /// One step of every group's optimiser down these [`gradients`].

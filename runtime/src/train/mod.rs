@@ -8,6 +8,7 @@ mod training;
 use crate::checkpoint;
 use crate::data::batch::Batches;
 use crate::error::{Error, Result};
+use crate::ranks::Ranks;
 use compiler::plan::Pretrain;
 use metrics::Metrics;
 use records::folder::checkpoint_after;
@@ -18,7 +19,7 @@ use std::time::Instant;
 use tch::Device;
 use training::{Training, on_device};
 
-pub use descent::{Group, descend, follow, gradients, groups};
+pub use descent::{Group, descend, follow, gradients, gradients_on, groups};
 pub use metrics::{METRICS, StepMetrics};
 pub use repeat::repeat;
 
@@ -57,7 +58,7 @@ pub fn pretrain(
     progress: &mut dyn FnMut(&StepMetrics, u64),
     stop: &AtomicBool,
 ) -> Result<TrainSummary> {
-    let mut training = Training::new(work, device)?;
+    let mut training = Training::new(work, device, &Ranks::alone())?;
     let steps = training.steps;
     let mut metrics = Metrics::create(out, &work.settings)?;
     let start = Instant::now();

@@ -5,6 +5,7 @@ use super::training::{Training, on_device};
 use crate::checkpoint;
 use crate::data::batch::Batches;
 use crate::error::{Error, Result};
+use crate::ranks::Ranks;
 use compiler::plan::Pretrain;
 use records::folder::checkpoint_after;
 use std::path::Path;
@@ -27,7 +28,7 @@ pub fn repeat(
     progress: &mut dyn FnMut(&StepMetrics, u64),
     stop: &AtomicBool,
 ) -> Result<()> {
-    let mut training = Training::new(work, device)?;
+    let mut training = Training::new(work, device, &Ranks::alone())?;
     let Some(last) = missing.iter().max() else {
         return Ok(());
     };

@@ -1,12 +1,14 @@
 //! One pretraining between two of its steps.
 
-use super::descent::{Group, follow, gradients, groups};
+use super::descent::{Group, follow, gradients_on, groups};
 use super::metrics::StepMetrics;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::execute::Program;
 use crate::memory;
 use crate::nn::Model;
+use crate::ranks::Ranks;
+use crate::ranks::gradients::Gradients;
 use crate::watch::gauges::Gauges;
 use compiler::plan::Pretrain;
 use std::time::Instant;
@@ -18,23 +20,26 @@ pub(super) struct Training<'w> {
     program: Program,
     pub model: Model,
     groups: Vec<Group>,
+    gradients: Gradients,
     device: Device,
     /// Of the whole run.
     pub steps: u64,
 }
 
 impl<'w> Training<'w> {
-    /// Before the first step.
-    pub fn new(work: &'w Pretrain, device: Device) -> Result<Self> {
+    /// Before the first step, as each of these ranks has it.
+    pub fn new(work: &'w Pretrain, device: Device, ranks: &Ranks) -> Result<Self> {
         let settings = &work.settings;
         let program = Program::new(work)?;
-        let model = Model::new(settings, program.groups(), device)?;
+        let model = Model::on_ranks(settings, program.groups(), device, ranks)?;
         let groups = groups(settings, &model)?;
+        let gradients = gradients_on(&groups, ranks)?;
         Ok(Self {
             work,
             program,
             model,
             groups,
+            gradients,
             device,
             steps: settings.steps_per_epoch() * u64::from(settings.ep),
         })
@@ -58,8 +63,9 @@ impl<'w> Training<'w> {
         let settings = &self.work.settings;
         let start = Instant::now();
         let outputs = self.program.forward(&self.model, batch, self.device)?;
-        let gradients = gradients(&outputs.objective, &self.groups)?;
-        let gauges = Gauges::of(&self.program, &outputs, &self.groups, &gradients)?;
+        let gradients = self.gradients.of(&outputs.objective)?;
+        let ranks = self.model.ranks();
+        let gauges = Gauges::of(&self.program, &outputs, &self.groups, &gradients, ranks)?;
         let read = gauges.read()?;
         if !read.is_finite() {
             return Err(Error::NotFinite {

@@ -4,6 +4,7 @@ use super::spread;
 use crate::error::Result;
 use crate::execute::{Outputs, Program};
 use crate::ffi;
+use crate::ranks::Ranks;
 use crate::train::Group;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
@@ -41,13 +42,14 @@ pub struct Readings {
 }
 
 impl Gauges {
-    /// Of a step that gave these `outputs` and these `gradients`, one for each parameter of the `groups` in their order. Nothing
-    /// waits for the device.
+    /// Of a step that gave these `outputs` and these `gradients`, one for each parameter of the `groups` in their order, on each of
+    /// the `ranks`. Nothing waits for the device.
     pub fn of(
         program: &Program,
         outputs: &Outputs,
         groups: &[Group],
         gradients: &[Tensor],
+        ranks: &Ranks,
     ) -> Result<Self> {
         let mut names = vec![Name::Loss];
         let mut values = vec![outputs.objective.detach().view(1)];
@@ -65,7 +67,7 @@ impl Gauges {
         }
         values.push(norms(&of_groups, outputs.objective.device())?);
         for (modality, views) in program.embeddings(outputs) {
-            if let Some(spread) = spread::of(&views) {
+            if let Some(spread) = spread::of(&views, ranks)? {
                 names.push(Name::Spread(modality));
                 values.push(spread.view(1));
             }

@@ -1,6 +1,8 @@
 //! The collapse meter: how widely the embeddings of a batch are spread over their sphere.
 
+use crate::error::Result;
 use crate::loss::l2;
+use crate::ranks::Ranks;
 use crate::train::StepMetrics;
 use std::collections::BTreeMap;
 use tch::Tensor;
@@ -17,18 +19,30 @@ const LONG: u64 = 200;
 /// ```
 ///
 /// 1 where the rows point evenly in all directions, for a unit vector then varies by 1/sqrt(D) in each dimension; 0 where all of
-/// them are the same. It may pass 1 by little in small batches. A scalar on the device of `views`; `None` for less than two rows,
-/// which have no deviation.
-pub fn of(views: &[&Tensor]) -> Option<Tensor> {
+/// them are the same. It may pass 1 by little in small batches. The rows are those of all ranks. A scalar on the device of `views`;
+/// `None` for less than two rows, which have no deviation.
+pub fn of(views: &[&Tensor], ranks: &Ranks) -> Result<Option<Tensor>> {
     let views: Vec<Tensor> = views.iter().map(|view| view.detach()).collect();
-    let rows: i64 = views.iter().map(|view| view.size()[0]).sum();
+    let own = views.iter().map(|view| view.size()[0]).sum::<i64>();
+    let rows = own * ranks.count() as i64;
     if rows < 2 {
-        return None;
+        return Ok(None);
     }
     let unit = l2(&Tensor::cat(&views, 0)); // [N, D]
     let width = unit.size()[1] as f64;
-    let deviation = unit.std_dim(0, true, false);
-    Some(deviation.mean(None) * width.sqrt())
+    let deviation = if ranks.is_alone() {
+        unit.std_dim(0, true, false)
+    } else {
+        // Of the ranks' means and deviations, as each has as many rows.
+        let mean = unit.mean_dim(0, false, None);
+        let square = (&unit - &mean).square().mean_dim(0, false, None);
+        let all = ranks.gather(&Tensor::stack(&[mean, square], 0))?; // [ranks, 2, D]
+        let (means, squares) = (all.select(1, 0), all.select(1, 1));
+        let between = means.var_dim(0, false, false);
+        let whole = squares.mean_dim(0, false, None) + between;
+        (whole * (rows as f64 / (rows - 1) as f64)).sqrt()
+    };
+    Ok(Some(deviation.mean(None) * width.sqrt()))
 }
 
 /// Watches the spread of a training and says once for each modality that it has been low for long.
@@ -67,7 +81,10 @@ mod tests {
     use tch::{Device, Kind};
 
     fn value(view: &Tensor) -> f64 {
-        of(&[view]).unwrap().double_value(&[])
+        of(&[view], &Ranks::alone())
+            .unwrap()
+            .unwrap()
+            .double_value(&[])
     }
 
     #[test]
@@ -87,10 +104,12 @@ mod tests {
         );
         // Two views of four rows are eight rows.
         let parts = [one.narrow(0, 0, 4), -one.narrow(0, 4, 4)];
-        let both = of(&[&parts[0], &parts[1]]).unwrap().double_value(&[]);
+        let both = of(&[&parts[0], &parts[1]], &Ranks::alone()).unwrap();
+        let both = both.unwrap().double_value(&[]);
         // Rows +-1/4, four of each: the unbiased deviation is sqrt(8/7)/4 in each dimension.
         assert!((both - (8.0f64 / 7.0).sqrt()).abs() < 1e-5, "{both}");
-        assert!(of(&[&one.narrow(0, 0, 1)]).is_none());
+        let single = of(&[&one.narrow(0, 0, 1)], &Ranks::alone()).unwrap();
+        assert!(single.is_none());
     }
 
     #[test]

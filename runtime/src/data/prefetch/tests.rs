@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::data::fixtures::rendered;
-use crate::data::loader::Options;
+use crate::data::loader::{Options, Part};
 use crate::data::source::{ClipSource, Request, Streams, Ticks};
 use crate::data::synthetic::RenderedClips;
 use compiler::hir::Data;
@@ -18,6 +18,7 @@ const OPTIONS: Options = Options {
     ahead: 2,
     max_bad_share: 1.0,
     first_step: 0,
+    part: Part::WHOLE,
     augment_on: None,
 };
 

@@ -1,42 +1,12 @@
-//! Ranks as threads of one process, which libtorch serves as well as processes.
+//! Tensors, values and gradients between ranks.
 
-use super::ffi::Store;
-use super::gradients::Gradients;
-use super::*;
-use tch::Kind;
-
-/// What `work` gives on each of several ranks.
-pub(crate) fn together<T: Send>(ranks: usize, work: impl Fn(&Ranks) -> T + Sync) -> Vec<T> {
-    let store = Store::serve(0, "", START).unwrap();
-    let joined = |rank| {
-        let launch = Launch {
-            rank,
-            ranks,
-            local_rank: rank,
-            local_ranks: ranks,
-            host: "127.0.0.1".to_owned(),
-            port: store.port(),
-            served: Some("/crisscross/0".to_owned()),
-            has_own_cores: false,
-        };
-        let ranks = Ranks::join(&launch, Device::Cpu, BTreeMap::new()).unwrap();
-        let outcome = work(&ranks);
-        ranks.finish().unwrap();
-        outcome
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..ranks)
-            .map(|rank| {
-                let joined = &joined;
-                scope.spawn(move || joined(rank))
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    })
-}
+use super::together::together;
+use runtime::error::Error;
+use runtime::loss;
+use runtime::ranks::Ranks;
+use runtime::ranks::gradients::Gradients;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tch::{Device, Kind, Tensor};
 
 fn values(tensor: &Tensor) -> Vec<f64> {
     Vec::<f64>::try_from(tensor.flatten(0, -1)).unwrap()
@@ -182,7 +152,7 @@ fn found(ranks: &Ranks) -> Found {
         let own = ranks.own_rows(&(&all * all.std_dim(0, true, true)));
         let of_own = own.exp().mean(None);
         let of_each = ranks.mean(&(of_each * 0.3 + of_own)).unwrap();
-        of_each + across + crate::loss::cov(&all)
+        of_each + across + loss::cov(&all)
     };
     let mut gradients = Gradients::new(
         vec![weight.shallow_clone(), bias.shallow_clone(), unused],
@@ -308,5 +278,20 @@ fn half_precision_is_normalised_as_by_one_process() {
             (a - b).abs().max().double_value(&[]) / b.abs().max().double_value(&[])
         };
         assert!(near(&found, &wanted) < 0.01 && near(&gradient, &wanted_gradient) < 0.01);
+    }
+}
+
+#[test]
+fn the_spread_of_embeddings_is_that_of_all_rows() {
+    let spread = |ranks: &Ranks| {
+        let views = [1, 2].map(|salt| ranks.own_rows(&numbers(&[4, 3], salt)));
+        let found = runtime::watch::spread::of(&[&views[0], &views[1]], ranks).unwrap();
+        found.unwrap().double_value(&[])
+    };
+    let wanted = spread(&Ranks::alone());
+    for count in [2, 4] {
+        for found in together(count, spread) {
+            assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+        }
     }
 }

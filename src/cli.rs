@@ -43,6 +43,8 @@ pub enum Command {
     Run(Run),
     /// Print the tables: measured, expected, difference
     Report(Report),
+    /// Run one step of a pretraining again and say where its numbers come from: one that was not finite, or any other
+    Replay(Replay),
     /// Ask what depends on what, or which rows are of a kind: `deps(table1)`, `rdeps(MSC)`, `rows where loss has async`
     Query(Query),
     /// Write modules and files as HTML pages that link to each other
@@ -296,6 +298,29 @@ pub enum ReportFormat {
     Tex,
     /// One line per number
     Csv,
+}
+
+/// `crisscross replay`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Ends with 0 where the step is reproduced, with 1 where it is not. docs/watching.md says what is printed."
+)]
+pub struct Replay {
+    /// The folder of a kept step, `runs/failed-...`, or with `--step` the run folder of a pretraining, finished or not
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// The step, counted from 0 over all epochs; the run is trained again as far as that
+    #[arg(long, value_name = "N")]
+    pub step: Option<u64>,
+    /// Name the operation of the backward pass that gives the first NaN
+    #[arg(long)]
+    pub anomaly: bool,
+    /// `cpu`, `cuda` or `cuda:N`; by default as the site file says, else the first GPU, else the CPU
+    #[arg(long)]
+    pub device: Option<String>,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
 }
 
 /// `crisscross query`.

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 /// The name of the engine's binary.
 pub const ENGINE: &str = "crisscross-engine";
 
-const SETUP: &str = "run `cargo xtask setup`, then `cargo xtask build`; commands other than `run`, `data`, `bench` and `doctor` work without it";
+const SETUP: &str = "run `cargo xtask setup`, then `cargo xtask build`; commands other than `run`, `replay`, `data`, `bench` and `doctor` work without it";
 
 /// Runs the engine with `arguments` in place of this process: it returns only where that cannot be done.
 pub fn exec(arguments: Vec<OsString>) -> Failure {

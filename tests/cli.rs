@@ -35,7 +35,9 @@ fn crisscross(folder: &Path, arguments: &[&str]) -> Left {
 fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
     folder
 }
@@ -1281,5 +1283,40 @@ table shown {
         let left = crisscross(folder.path(), &words);
         assert_eq!(left.code, code, "{arguments}: {}", left.err);
         assert!(left.err.contains(says), "{arguments}: {}", left.err);
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_replayed_is_named_with_what_can() {
+    let place = folder(&[
+        ("kept/plan.json", b"{}"),
+        ("run/plan.json", b"{}"),
+        ("run/run.json", b"{}"),
+        ("other/x", b""),
+    ]);
+    for (arguments, message, help) in [
+        (
+            &["other"][..],
+            "`other` keeps no step and is no run folder",
+            "runs/failed-",
+        ),
+        (
+            &["run"],
+            "`run` is a run folder with many steps",
+            "--step N",
+        ),
+        (
+            &["kept", "--step", "3"],
+            "`kept` keeps one step",
+            "leave `--step` out",
+        ),
+    ] {
+        let left = crisscross(place.path(), &[&["replay"], arguments].concat());
+        assert_eq!(left.code, 2, "{}", left.err);
+        assert!(
+            left.err.contains(message) && left.err.contains(help),
+            "{}",
+            left.err
+        );
     }
 }

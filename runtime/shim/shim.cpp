@@ -6,6 +6,7 @@
 #include <ATen/autocast_mode.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/version.h>
 
 #include <dlfcn.h>
@@ -24,6 +25,11 @@ struct AutocastState {
   at::DeviceType device;
   bool enabled;
   at::ScalarType type;
+};
+
+// Says nothing.
+struct Silent : c10::WarningHandler {
+  void process(const c10::Warning&) override {}
 };
 
 // A stream of its own that is the current one of a thread, the one before it, and a mark in it.
@@ -93,6 +99,15 @@ char* shim_sgd(Tensor* const* parameters, Tensor* const* gradients, Tensor* cons
     at::_fused_sgd_(p, g, m, decay, momentum, rate, /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false,
                     /*is_first_step=*/false);
   });
+}
+
+// Whether a backward pass ends at the first operation that gives NaN. Its error names it; what libtorch would warn beside that is a
+// list of addresses, and is not printed.
+void shim_anomaly(bool enabled) {
+  static Silent silent;
+  static c10::WarningHandler* const before = c10::WarningUtils::get_warning_handler();
+  torch::autograd::AnomalyMode::set_enabled(enabled, /*check_nan=*/true);
+  c10::WarningUtils::set_warning_handler(enabled ? &silent : before);
 }
 
 // Keeps libtorch's work for this thread on this thread: other threads and the default of new ones stay as they are.

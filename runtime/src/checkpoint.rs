@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
 use records::folder::write_whole;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -15,6 +15,17 @@ pub const FILE: &str = records::folder::CHECKPOINT;
 /// Writes the entries to `path`: under another name first, synchronised to the disk, then renamed, so that a file of this
 /// name is always whole. Equal tensors give equal bytes.
 pub fn save<'a>(path: &Path, entries: impl IntoIterator<Item = &'a Entry>) -> Result<()> {
+    let file = serialise(path, entries, ("format", "pt"))?;
+    Ok(write_whole(path, &file)?)
+}
+
+/// The entries as the bytes of a safetensors file with one note beside them: the order of several in the header would change
+/// from run to run. `path` is named where that cannot be done.
+pub fn serialise<'a>(
+    path: &Path,
+    entries: impl IntoIterator<Item = &'a Entry>,
+    (key, note): (&str, &str),
+) -> Result<Vec<u8>> {
     let entries: Vec<_> = entries
         .into_iter()
         .map(|entry| Ok((entry.name.as_str(), bytes(entry)?)))
@@ -30,22 +41,38 @@ pub fn save<'a>(path: &Path, entries: impl IntoIterator<Item = &'a Entry>) -> Re
         })
         .collect::<std::result::Result<_, safetensors::SafeTensorError>>()
         .map_err(|cause| unfit(&cause))?;
-    // One entry alone: the order of several in the header would change from run to run.
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let file = safetensors::serialize(views, Some(metadata)).map_err(|cause| unfit(&cause))?;
-    Ok(write_whole(path, &file)?)
+    let notes = HashMap::from([(key.to_owned(), note.to_owned())]);
+    safetensors::serialize(views, Some(notes)).map_err(|cause| unfit(&cause))
+}
+
+/// The note under `key` in the bytes of a safetensors file; `None` where there is none.
+pub fn note(file: &[u8], key: &str) -> Option<String> {
+    let (_, header) = SafeTensors::read_metadata(file).ok()?;
+    header.metadata().as_ref()?.get(key).cloned()
 }
 
 /// Fills the entries from the file. Tensors of other networks in the file are passed over.
 ///
 /// A damaged file, and a tensor that is missing or of another shape, is an error that names what differs.
 pub fn load<'a>(path: &Path, entries: impl IntoIterator<Item = &'a Entry>) -> Result<()> {
+    fill(
+        path,
+        &fs::read(path).map_err(Error::io("read", path))?,
+        entries,
+    )
+}
+
+/// [`load`] from the bytes of the file `path`.
+pub fn fill<'a>(
+    path: &Path,
+    file: &[u8],
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<()> {
     let unfit = |message: String| Error::Checkpoint {
         path: path.to_owned(),
         message,
     };
-    let file = fs::read(path).map_err(Error::io("read", path))?;
-    let tensors = SafeTensors::deserialize(&file).map_err(|cause| {
+    let tensors = SafeTensors::deserialize(file).map_err(|cause| {
         unfit(format!(
             "it is no whole safetensors file ({cause}); delete its folder and run again"
         ))
@@ -98,10 +125,39 @@ pub fn load<'a>(path: &Path, entries: impl IntoIterator<Item = &'a Entry>) -> Re
     Ok(())
 }
 
+/// The tensors in the bytes of the file `path` whose names begin with `prefix`, by the rest of their names.
+pub fn tensors(path: &Path, file: &[u8], prefix: &str) -> Result<BTreeMap<String, Tensor>> {
+    let unfit = |message: String| Error::Checkpoint {
+        path: path.to_owned(),
+        message,
+    };
+    let tensors = SafeTensors::deserialize(file)
+        .map_err(|cause| unfit(format!("it is no whole safetensors file ({cause})")))?;
+    let mut found = BTreeMap::new();
+    for (name, view) in tensors.tensors() {
+        let Some(rest) = name.strip_prefix(prefix) else {
+            continue;
+        };
+        let kind = kind(view.dtype())
+            .ok_or_else(|| unfit(format!("`{name}` is of type {:?}", view.dtype())))?;
+        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)?;
+        found.insert(rest.to_owned(), tensor);
+    }
+    Ok(found)
+}
+
 /// Type, shape and bytes of a tensor.
 fn bytes(entry: &Entry) -> Result<(Dtype, Vec<usize>, Vec<u8>)> {
     let tensor = entry.tensor.detach().to_device(Device::Cpu).contiguous();
-    let kinds = [Dtype::F32, Dtype::F64, Dtype::I64, Dtype::F16, Dtype::BF16];
+    let kinds = [
+        Dtype::F32,
+        Dtype::F64,
+        Dtype::I64,
+        Dtype::F16,
+        Dtype::BF16,
+        Dtype::U8,
+    ];
     let dtype = kinds
         .into_iter()
         .find(|&dtype| kind(dtype) == Some(tensor.kind()));
@@ -130,6 +186,7 @@ fn kind(dtype: Dtype) -> Option<Kind> {
         (Dtype::I64, Kind::Int64),
         (Dtype::F16, Kind::Half),
         (Dtype::BF16, Kind::BFloat16),
+        (Dtype::U8, Kind::Uint8),
     ];
     pairs
         .into_iter()

@@ -76,6 +76,8 @@ pub enum Error {
         term: Option<String>,
         /// The first parameter group whose gradient is not finite.
         group: Option<String>,
+        /// How the step can be looked at, or why it was not kept.
+        replay: Option<String>,
     },
     /// A finished training, trained again for a state that it did not keep, takes another course.
     #[error("`{}` cannot be repeated here: the loss of step {step} is {now}, and was {then}", run.display())]
@@ -167,9 +169,11 @@ impl Error {
                     folder.display()
                 ))
             }
-            Error::NotFinite { .. } => Some(
-                "the training diverged: lower `lr_b`, lengthen its warm-up, or train with `precision = fp32`".to_owned(),
-            ),
+            Error::NotFinite { replay, .. } => {
+                let help = "the training diverged: lower `lr_b`, lengthen its warm-up, or train with `precision = fp32`";
+                let replay = replay.as_ref().map_or(String::new(), |replay| format!("; {replay}"));
+                Some(format!("{help}{replay}"))
+            }
             Error::NotRepeated { run, .. } => Some(format!(
                 "run on the device and with the versions that its `run.json` names, or remove the folder `{}` and run the same \
                  command again: it is then trained anew, and keeps all states that are asked for",

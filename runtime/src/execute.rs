@@ -389,6 +389,28 @@ impl Program {
         outputs.values[step].as_ref()
     }
 
+    /// The steps that have an output, in the order in which they were executed.
+    pub fn executed<'a>(
+        &'a self,
+        outputs: &'a Outputs,
+    ) -> impl Iterator<Item = (&'a Step, &'a Tensor)> {
+        let steps = self.calls.iter().flatten();
+        steps.filter_map(|&step| Some((&self.steps[step], outputs.values[step].as_ref()?)))
+    }
+
+    /// What a step reads: the names of those steps, with their outputs.
+    pub fn inputs<'a>(
+        &'a self,
+        outputs: &'a Outputs,
+        step: &'a Step,
+    ) -> impl Iterator<Item = (&'a str, &'a Tensor)> {
+        let inputs = step.inputs.iter();
+        inputs.filter_map(|&input| {
+            let value = outputs.values[input].as_ref()?;
+            Some((self.steps[input].name.as_str(), value))
+        })
+    }
+
     fn modality(&self, name: &str) -> Result<&Modality> {
         let found = self.modalities.iter().find(|m| m.name == name);
         found.ok_or_else(|| Error::Unsupported {

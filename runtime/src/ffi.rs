@@ -31,6 +31,7 @@ unsafe extern "C" {
         before: *mut *mut AutocastState,
     ) -> *mut c_char;
     fn shim_autocast_pop(before: *mut AutocastState);
+    fn shim_anomaly(is_enabled: bool);
     fn shim_one_thread() -> *mut c_char;
     fn shim_stream_enter(index: c_int, entered: *mut *mut StreamState) -> *mut c_char;
     fn shim_stream_mark(of: *mut StreamState) -> *mut c_char;
@@ -144,6 +145,26 @@ impl Drop for Autocast {
     fn drop(&mut self) {
         // SAFETY: `before` comes from `shim_autocast_push` and is given back once.
         unsafe { shim_autocast_pop(self.before) }
+    }
+}
+
+/// Has libtorch end a backward pass at the first operation that gives NaN, with an error that names it, until this is dropped.
+pub struct Anomaly(());
+
+impl Anomaly {
+    /// Switches it on. It is a state of the process.
+    #[allow(clippy::new_without_default)] // it does something
+    pub fn new() -> Self {
+        // SAFETY: sets a flag that libtorch reads.
+        unsafe { shim_anomaly(true) }
+        Self(())
+    }
+}
+
+impl Drop for Anomaly {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { shim_anomaly(false) }
     }
 }
 

@@ -67,6 +67,7 @@ mod tests {
                 value: 0.0,
                 term: None,
                 group: None,
+                replay: None,
             }),
         };
         let error = in_parallel(3, &jobs, odd_fail, &mut |_| ()).unwrap_err();

@@ -19,6 +19,7 @@ mod places;
 mod plan;
 mod query;
 mod relaxation;
+mod replay;
 mod report;
 mod rows;
 mod run;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Graph(arguments) => graph::graph(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Query(arguments) => query::query(&arguments),
         Command::Doc(arguments) => doc::doc(&arguments),

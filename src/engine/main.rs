@@ -10,6 +10,7 @@ mod data_links;
 mod data_pack;
 mod data_show;
 mod data_stats;
+mod replay;
 
 use clap::{Parser, Subcommand};
 use compiler::plan::Plan;
@@ -53,6 +54,8 @@ enum Command {
     DataStats(data_stats::Arguments),
     /// Draws samples as a training step gets them.
     DataShow(data_show::Arguments),
+    /// Runs one step of a pretraining again.
+    Replay(replay::Arguments),
     /// Makes batches of a pretraining and says what they cost.
     BenchData(bench_data::Arguments),
     /// Says what this engine has and what it lacks.
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
         Command::DataIndex(arguments) => data_index::index_data(&arguments),
         Command::DataStats(arguments) => data_stats::stats(&arguments),
         Command::DataShow(arguments) => data_show::show(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::BenchData(arguments) => bench_data::bench_data(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
     };

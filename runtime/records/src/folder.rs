@@ -39,6 +39,13 @@ pub fn checkpoint_after(epoch: u32) -> String {
     format!("checkpoint-{epoch}.safetensors")
 }
 
+/// The folder beside run folders that keeps a step of a pretraining that was not finite: `failed-quickstart-2-7c1e09ab-step7`.
+pub fn failed_name(stage: &Stage, step: u64) -> String {
+    let label = slug(&stage.label, Kind::of(&stage.work).name());
+    let dash = if label.is_empty() { "" } else { "-" };
+    format!("failed-{label}{dash}{}-step{step}", stage.id.short())
+}
+
 /// Features of an extraction.
 pub const FEATURES: &str = "features.safetensors";
 /// The outcome: `ScoreResult`, `PretrainResult` or `ExtractResult`.

@@ -4,11 +4,12 @@
 //! paths are independent. What else is drawn, in what order, on how many threads, never moves a number. So rows of a table
 //! see the same clips and crops, and a resumed run needs no state of a generator.
 
+use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 use std::ops::RangeInclusive;
 
 /// The place that random numbers belong to: a seed and a path.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
     seed: u64,
     path: String,

@@ -112,6 +112,15 @@ impl Parameters {
 }
 
 impl Entry {
+    /// The same tensor under the same name.
+    pub fn shared(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            tensor: self.tensor.shallow_clone(),
+            is_learned: self.is_learned,
+        }
+    }
+
     /// Overwrites the values. The shape must be that of the tensor; kind and device may differ.
     pub fn set(&self, values: &Tensor) -> crate::error::Result<()> {
         Ok(no_grad(|| self.tensor.shallow_clone().f_copy_(values))?)

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::nn::Model;
+use crate::nn::parameters::Entry;
 use crate::optim::{Optimiser, schedule};
 use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
@@ -20,6 +21,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// The state of its optimiser, sharing its storage.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.optimiser.entries(&format!("optimiser.{}", self.name))
+    }
+
     /// How many parameters it has.
     pub fn count(&self) -> usize {
         self.parameters.len()

@@ -9,6 +9,7 @@ use crate::checkpoint;
 use crate::data::batch::Batches;
 use crate::error::{Error, Result};
 use crate::ranks::Ranks;
+use crate::watch::failure::kept;
 use compiler::plan::Pretrain;
 use metrics::Metrics;
 use records::folder::checkpoint_after;
@@ -17,7 +18,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tch::Device;
-use training::{Training, on_device};
+pub(crate) use training::{Training, on_device};
 
 pub use descent::{Group, descend, follow, gradients, gradients_on, groups};
 pub use metrics::{METRICS, StepMetrics};
@@ -74,7 +75,10 @@ pub fn pretrain(
         }
         let batch = on_device(batches.next(step)?, device)?;
         metrics.show(step, &batch)?;
-        let line = training.step(step, &batch)?;
+        let line = match training.step(step, &batch) {
+            Ok(line) => line,
+            Err(error) => return Err(kept(error, out, &training.state(), &batch, device)),
+        };
         data_wait += line.data_wait;
         last_loss = Some(line.loss);
         metrics.write(&line)?;

@@ -4,24 +4,29 @@ use super::descent::{Group, follow, gradients_on, groups};
 use super::metrics::StepMetrics;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
-use crate::execute::Program;
+use crate::execute::{Outputs, Program};
+use crate::ffi;
 use crate::memory;
-use crate::nn::Model;
+use crate::nn::parameters::Entry;
+use crate::nn::{self, Model};
 use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
 use crate::watch::gauges::Gauges;
 use compiler::plan::Pretrain;
 use std::time::Instant;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// A training between two steps.
-pub(super) struct Training<'w> {
+pub(crate) struct Training<'w> {
     work: &'w Pretrain,
-    program: Program,
+    pub program: Program,
     pub model: Model,
     groups: Vec<Group>,
     gradients: Gradients,
     device: Device,
+    /// Running statistics, sharing their storage with the model, and what they were before the last step.
+    statistics: Vec<Tensor>,
+    kept: Vec<Tensor>,
     /// Of the whole run.
     pub steps: u64,
 }
@@ -34,6 +39,10 @@ impl<'w> Training<'w> {
         let model = Model::on_ranks(settings, program.groups(), device, ranks)?;
         let groups = groups(settings, &model)?;
         let gradients = gradients_on(&groups, ranks)?;
+        let statistics = model.entries().filter(|entry| !entry.is_learned);
+        let statistics: Vec<_> = statistics
+            .map(|entry| entry.tensor.shallow_clone())
+            .collect();
         Ok(Self {
             work,
             program,
@@ -41,6 +50,8 @@ impl<'w> Training<'w> {
             groups,
             gradients,
             device,
+            kept: statistics.iter().map(Tensor::copy).collect(),
+            statistics,
             steps: settings.steps_per_epoch() * u64::from(settings.ep),
         })
     }
@@ -52,27 +63,67 @@ impl<'w> Training<'w> {
         wanted.iter().find(ends).copied()
     }
 
+    /// Everything that the steps to come depend on beside the plan and the batches, sharing its storage.
+    pub fn state(&self) -> Vec<Entry> {
+        let model = self.model.entries().map(Entry::shared);
+        let groups = self.groups.iter();
+        let optimisers = groups.flat_map(|group| {
+            group
+                .optimiser
+                .entries(&format!("optimiser.{}", group.name))
+        });
+        model.chain(optimisers).collect()
+    }
+
     /// How many numbers are trained.
     pub fn parameters(&self) -> u64 {
         let parameters = self.groups.iter().flat_map(|group| &group.parameters);
         parameters.map(|parameter| parameter.numel() as u64).sum()
     }
 
-    /// One step down the gradient of its batch.
+    /// The kind of the parameters.
+    pub fn kind(&self) -> Kind {
+        nn::kind(self.work.settings.precision)
+    }
+
+    /// One forward pass.
+    pub fn forward(&self, batch: &Batch) -> Result<Outputs> {
+        self.program.forward(&self.model, batch, self.device)
+    }
+
+    /// The gradient of the objective in the parameters of all groups.
+    pub fn gradients(&mut self, outputs: &Outputs) -> Result<Vec<Tensor>> {
+        self.gradients.of(&outputs.objective)
+    }
+
+    /// What is watched of a step.
+    pub fn gauges(&self, outputs: &Outputs, gradients: &[Tensor]) -> Result<Gauges> {
+        Gauges::of(
+            &self.program,
+            outputs,
+            &self.groups,
+            gradients,
+            self.model.ranks(),
+        )
+    }
+
+    /// One step down the gradient of its batch. One that is not finite is not taken: the state is then that before it.
     pub fn step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
         let settings = &self.work.settings;
         let start = Instant::now();
-        let outputs = self.program.forward(&self.model, batch, self.device)?;
-        let gradients = self.gradients.of(&outputs.objective)?;
-        let ranks = self.model.ranks();
-        let gauges = Gauges::of(&self.program, &outputs, &self.groups, &gradients, ranks)?;
-        let read = gauges.read()?;
+        // A forward pass moves the running statistics, whatever comes of it.
+        ffi::copy(&self.kept, &self.statistics)?;
+        let outputs = self.forward(batch)?;
+        let gradients = self.gradients(&outputs)?;
+        let read = self.gauges(&outputs, &gradients)?.read()?;
         if !read.is_finite() {
+            ffi::copy(&self.statistics, &self.kept)?;
             return Err(Error::NotFinite {
                 step,
                 value: read.loss,
                 term: read.bad_term().map(str::to_owned),
                 group: read.bad_group().map(str::to_owned),
+                replay: None,
             });
         }
         follow(&gradients, &mut self.groups, |group| {
@@ -97,7 +148,7 @@ impl<'w> Training<'w> {
 }
 
 /// The batch where the networks are.
-pub(super) fn on_device(batch: Batch, device: Device) -> Result<Batch> {
+pub(crate) fn on_device(batch: Batch, device: Device) -> Result<Batch> {
     let view = |(key, view): (_, Tensor)| Ok((key, view.f_to_device(device)?));
     Ok(Batch {
         views: batch.views.into_iter().map(view).collect::<Result<_>>()?,

@@ -1,0 +1,190 @@
+//! The step that ended a training, kept so that it can be replayed.
+//!
+//! ```text
+//! runs/failed-quickstart-2-7c1e09ab-step7/
+//!   plan.json           the stage
+//!   failure.json        what was not finite, and where it ran
+//!   step.safetensors    the views of the batch, and the state before the step: parameters, statistics, the optimiser's moments
+//! ```
+//!
+//! No run removes such a folder; the same failure once more replaces it.
+
+use crate::augment::Key;
+use crate::checkpoint;
+use crate::data::batch::Batch;
+use crate::doctor;
+use crate::error::{Error, Result};
+use crate::nn::parameters::Entry;
+use compiler::plan::Stage;
+use records::folder::{PLAN, RUN, failed_name, read_json, write_json, write_whole};
+use records::record::{Environment, Run};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tch::Device;
+
+/// The file that says what failed.
+pub const FAILURE: &str = "failure.json";
+/// The file of tensors.
+pub const STEP: &str = "step.safetensors";
+/// What names of views begin with there.
+const VIEW: &str = "view.";
+/// The version of [`Failure`].
+const FORMAT: u32 = 1;
+
+/// What is said of a step that was not finite.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    format: u32,
+    /// The step, counted from 0.
+    pub step: u64,
+    /// Its loss; a text, for JSON has no `NaN`.
+    pub loss: String,
+    /// The first term whose value was not finite.
+    pub term: Option<String>,
+    /// The first parameter group whose gradient was not finite.
+    pub group: Option<String>,
+    /// The version of crisscross.
+    pub code: String,
+    /// Where it ran.
+    pub environment: Environment,
+    /// What was typed.
+    pub command: Option<String>,
+    /// The places of the random numbers of each sample, for links behind the batch.
+    pub keys: Vec<Key>,
+}
+
+/// Keeps a step of the training in the run folder `run` that ended with `error`, beside that folder. `state` is that before it.
+///
+/// The error comes back with the way to look at the step, or why it could not be kept. Only a step that is not finite is kept, and
+/// only of a training that stands in a run folder.
+pub fn kept(error: Error, run: &Path, state: &[Entry], batch: &Batch, device: Device) -> Error {
+    let Error::NotFinite {
+        step,
+        value,
+        term,
+        group,
+        replay: None,
+    } = error
+    else {
+        return error;
+    };
+    let failure = |environment| Failure {
+        format: FORMAT,
+        step,
+        loss: value.to_string(),
+        term: term.clone(),
+        group: group.clone(),
+        code: env!("CARGO_PKG_VERSION").to_owned(),
+        environment,
+        command: None,
+        keys: batch.keys.clone(),
+    };
+    let kept = doctor::environment(device)
+        .and_then(|environment| keep(run, failure(environment), state, batch));
+    let replay = match kept {
+        Ok(folder) => folder.map(|folder| {
+            let folder = folder.display();
+            format!("`crisscross replay {folder}` shows where it began")
+        }),
+        Err(error) => Some(format!("the step could not be kept: {error}")),
+    };
+    Error::NotFinite {
+        step,
+        value,
+        term,
+        group,
+        replay,
+    }
+}
+
+fn keep(
+    run: &Path,
+    mut failure: Failure,
+    state: &[Entry],
+    batch: &Batch,
+) -> Result<Option<PathBuf>> {
+    let (Some(runs), true) = (run.parent(), run.join(PLAN).is_file()) else {
+        return Ok(None);
+    };
+    let stage: Stage = read_json(&run.join(PLAN))?;
+    failure.command = read_json::<Run>(&run.join(RUN))?.command;
+    let target = runs.join(failed_name(&stage, failure.step));
+    // A name that the next run removes, should this process die meanwhile.
+    let part = tempfile::Builder::new()
+        .prefix(".part-failed-")
+        .tempdir_in(runs)
+        .map_err(Error::io("create", &target))?;
+    write_json(&part.path().join(PLAN), &stage)?;
+    write_json(&part.path().join(FAILURE), &failure)?;
+    let views = batch.views.iter().map(|((modality, view), tensor)| Entry {
+        name: format!("{VIEW}{modality}{view}"),
+        tensor: tensor.shallow_clone(),
+        is_learned: false,
+    });
+    let entries: Vec<Entry> = views.chain(state.iter().map(Entry::shared)).collect();
+    let file = part.path().join(STEP);
+    let bytes = checkpoint::serialise(&target.join(STEP), &entries, ("format", "pt"))?;
+    write_whole(&file, &bytes)?;
+    if target.exists() {
+        fs::remove_dir_all(&target).map_err(Error::io("remove", &target))?;
+    }
+    fs::rename(part.keep(), &target).map_err(Error::io("create", &target))?;
+    Ok(Some(target))
+}
+
+/// A kept step, read.
+#[derive(Debug)]
+pub struct Kept {
+    /// What failed.
+    pub failure: Failure,
+    /// The batch, on the CPU.
+    pub batch: Batch,
+    /// The file of tensors, which holds the state under the names of its entries.
+    pub file: PathBuf,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Kept {
+    /// The step that is kept in a folder.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged or of another version.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let failure: Failure = read_json(&folder.join(FAILURE))?;
+        let file = folder.join(STEP);
+        let unfit = |message: String| Error::Checkpoint {
+            path: file.clone(),
+            message,
+        };
+        if failure.format != FORMAT {
+            return Err(unfit(
+                "another version of crisscross has written it".to_owned(),
+            ));
+        }
+        let bytes = fs::read(&file).map_err(Error::io("read", &file))?;
+        let mut views = std::collections::BTreeMap::new();
+        for (name, tensor) in checkpoint::tensors(&file, &bytes, VIEW)? {
+            let end = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+            let (modality, number) = name.split_at(end);
+            let number = number
+                .parse()
+                .map_err(|_| unfit(format!("`{VIEW}{name}` is no view")))?;
+            views.insert((modality.to_owned(), number), tensor);
+        }
+        let batch = Batch {
+            views,
+            keys: failure.keys.clone(),
+            waited: Duration::ZERO,
+            queued: 0,
+        };
+        Ok(Self {
+            failure,
+            batch,
+            file,
+            bytes,
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! `replay`: one step of a pretraining again.
+
+use crisscross::render::write_out;
+use runtime::error::Error;
+use runtime::progress::Progress;
+use runtime::watch::replay::{self, Data, Options};
+use runtime::{device, doctor};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+/// `replay`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A kept step, or a run folder.
+    #[arg(long)]
+    folder: PathBuf,
+    /// The step of a run.
+    #[arg(long)]
+    step: Option<u64>,
+    /// Name the operation that gives the first NaN backwards.
+    #[arg(long)]
+    anomaly: bool,
+    /// `cpu`, `cuda` or `cuda:N`.
+    #[arg(long)]
+    device: Option<String>,
+    /// The site file.
+    #[arg(long)]
+    site: Option<PathBuf>,
+}
+
+/// Prints what came of it. Exit codes: 0 reproduced; 1 not, or something failed; 130 and 143 after SIGINT and SIGTERM.
+pub fn replay(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let (stop, signal) = crate::watch_signals()?;
+    device::check_torch()?;
+    let site = crate::site(arguments.site.as_deref())?;
+    let name = arguments.device.as_deref().or(site.device.as_deref());
+    let options = Options {
+        device: doctor::device_or_best(name)?,
+        anomaly: arguments.anomaly,
+    };
+    let replayed = match arguments.step {
+        None => replay::failure(&arguments.folder, options),
+        Some(step) => {
+            let data = Data {
+                site: &site,
+                threads: crate::threads(None, &site),
+                stop: &stop,
+            };
+            let mut progress = Progress::new(1);
+            progress.begin(1, &replay::stage_of(&arguments.folder)?.0);
+            let replayed =
+                replay::run(&arguments.folder, step, &data, options, &mut |done, all| {
+                    progress.count(done, all, "steps");
+                });
+            progress.clear();
+            replayed
+        }
+    };
+    match replayed {
+        Ok(replayed) => {
+            write_out(&(replayed.lines.join("\n") + "\n"));
+            Ok(match replayed.is_reproduced {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            })
+        }
+        Err(Error::Interrupted) => Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8)),
+        Err(error) => Err(error),
+    }
+}

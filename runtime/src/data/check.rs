@@ -8,6 +8,7 @@ use super::decode::{Container, Pace, Track, is_pause, words};
 use super::manifest::is_media;
 use super::ordered::Ordered;
 use crate::error::{Error, Result};
+use ff::format::Sample;
 use ff::util::frame;
 use ffmpeg_next as ff;
 use serde::Serialize;
@@ -329,6 +330,9 @@ impl Counted {
                     let seconds = sound.samples() as f64 / f64::from(self.rate.max(1));
                     self.seconds += seconds;
                     self.count(&sound, Some(seconds));
+                    if has_no_number(&sound) {
+                        complaints.add("a sample of sound is no number".to_owned());
+                    }
                 }
                 Err(error) if is_pause(error) => return,
                 Err(error) => {
@@ -353,6 +357,38 @@ impl Counted {
     fn duration(&self) -> f64 {
         self.extent.map_or(0.0, |(first, _, end)| end - first)
     }
+}
+
+/// Whether a frame of floats holds NaN or an infinite value.
+fn has_no_number(sound: &frame::Audio) -> bool {
+    let width = match sound.format() {
+        Sample::F32(_) => 4,
+        Sample::F64(_) => 8,
+        Sample::None | Sample::U8(_) | Sample::I16(_) | Sample::I32(_) | Sample::I64(_) => {
+            return false;
+        }
+    };
+    let channels = match sound.is_packed() {
+        true => usize::from(sound.channels()),
+        false => 1,
+    };
+    let bytes = sound.samples() * channels * width;
+    (0..sound.planes()).any(|plane| {
+        let data = sound.data(plane);
+        let data = &data[..bytes.min(data.len())];
+        match width {
+            4 => data
+                .as_chunks()
+                .0
+                .iter()
+                .any(|four| !f32::from_ne_bytes(*four).is_finite()),
+            _ => data
+                .as_chunks()
+                .0
+                .iter()
+                .any(|eight| !f64::from_ne_bytes(*eight).is_finite()),
+        }
+    })
 }
 
 impl Found {
@@ -455,7 +491,7 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::fixtures::clips;
+    use crate::data::fixtures::{clips, float_wav};
 
     #[test]
     fn whole_files_are_ok_with_their_real_numbers() {
@@ -497,6 +533,8 @@ mod tests {
             &std::fs::read(clips().join("exact/counter.mp4")).unwrap()[..40_000],
         );
         write("text.wav", b"no sound at all");
+        write("nan.wav", &float_wav(&[0.5, f32::NAN]));
+        write("float.wav", &float_wav(&[0.5, -0.5]));
         write("notes.txt", b"passed over");
         let paths = media_below(folder.path()).unwrap();
         let mut reports = Vec::new();
@@ -517,6 +555,8 @@ mod tests {
             .collect();
         let expected = [
             ("cut.mp4", Status::Unreadable),
+            ("float.wav", Status::Ok),
+            ("nan.wav", Status::Damaged),
             ("scratched.mp4", Status::Damaged),
             ("text.wav", Status::Unreadable),
         ];
@@ -524,14 +564,15 @@ mod tests {
             found,
             expected.map(|(name, status)| (name.to_owned(), status))
         );
-        assert!(!reports[1].note.is_empty());
-        let line = serde_json::to_value(&reports[2]).unwrap();
+        assert_eq!(reports[2].note, "a sample of sound is no number");
+        assert!(!reports[3].note.is_empty());
+        let line = serde_json::to_value(&reports[4]).unwrap();
         assert_eq!(line["status"], "unreadable");
         assert!(line["video"].is_null() && line["audio"].is_null());
         assert_eq!(
             line["note"],
             "the data are damaged, or not those of a media file"
         );
-        assert!(reports[2].to_string().starts_with("unreadable  "));
+        assert!(reports[4].to_string().starts_with("unreadable  "));
     }
 }

@@ -16,6 +16,30 @@ pub fn clips() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clips")
 }
 
+/// A WAV file of these samples, 32-bit floats at 16 kHz.
+pub fn float_wav(samples: &[f32]) -> Vec<u8> {
+    let bytes = 4 * samples.len() as u32;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + bytes).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    // Sixteen bytes of format: floats, one channel, samples and bytes per second, bytes and bits of a sample.
+    for (value, width) in [
+        (16u32, 4),
+        (3, 2),
+        (1, 2),
+        (16_000, 4),
+        (64_000, 4),
+        (4, 2),
+        (32, 2),
+    ] {
+        file.extend(&value.to_le_bytes()[..width]);
+    }
+    file.extend(b"data");
+    file.extend(bytes.to_le_bytes());
+    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    file
+}
+
 /// A modality without networks.
 pub fn modality(name: &str, clip: Clip, links: Vec<Link>) -> Modality {
     let rate = Schedule::Constant(Exact::whole(0));

@@ -348,20 +348,25 @@ impl Sound {
             );
             if from < to {
                 let source = &flow.wave[(from - origin) as usize..(to - origin) as usize];
+                // Files of floats can hold anything, and one such sample would end a training.
+                if let Some(at) = source.iter().position(|sample| !sample.is_finite()) {
+                    let time = (from + at as i64) as f64 / f64::from(self.rate);
+                    return Err(format!("sound at {time:.3} s: a sample is {}", source[at]));
+                }
                 wave[(from - start) as usize..(to - start) as usize].copy_from_slice(source);
             }
             let before = (first.min(until) - start).max(0) as u32;
             let after = (until - end.max(start)).max(0) as u32;
-            (
+            Ok((
                 request,
                 Span {
                     ticks: Ticks::Wave(Tensor::from_slice(&wave)),
                     before,
                     after,
                 },
-            )
+            ))
         };
-        Ok(self.requests.iter().map(span).collect())
+        self.requests.iter().map(span).collect()
     }
 }
 

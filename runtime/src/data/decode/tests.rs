@@ -409,3 +409,22 @@ fn what_is_no_file_is_not_waited_for() {
         assert_eq!(cause(device), "it is a pipe or a device, no file");
     }
 }
+
+#[test]
+fn a_sample_that_is_no_number_is_refused_where_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nan.wav");
+    let mut samples = vec![0.25f32; 32_000];
+    samples[24_000] = f32::NAN;
+    std::fs::write(&path, crate::data::fixtures::float_wav(&samples)).unwrap();
+    // A second from the start is whole.
+    let spans = read(&path, None, &[audio(0.0, 16_000)]).unwrap();
+    assert!(wave(&spans[0]).iter().all(|x| (x - 0.25).abs() < 1e-6));
+    let error = read(&path, None, &[audio(1.0, 16_000)]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("sound at 1.500 s: a sample is NaN"),
+        "{error}"
+    );
+}

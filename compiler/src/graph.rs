@@ -7,6 +7,7 @@ mod print;
 pub mod shapes;
 #[cfg(test)]
 mod tests;
+pub mod work;
 
 pub use draw::{dot, dot_of, mermaid, mermaid_of, picture, svg, svg_of};
 pub use picture::{Boxed, Picture};
@@ -208,7 +209,7 @@ impl Node {
     }
 
     /// Whether its parameters learn from the gradient of what reads it.
-    fn has_parameters(&self) -> bool {
+    pub(crate) fn has_parameters(&self) -> bool {
         self.network().is_some()
             || matches!(
                 self,
@@ -219,7 +220,7 @@ impl Node {
     }
 
     /// Whether no gradient goes from its readers to its inputs.
-    fn blocks(&self) -> bool {
+    pub(crate) fn blocks(&self) -> bool {
         self.is_data()
             || matches!(
                 self,

@@ -459,7 +459,8 @@ fn batch_norm(bn: BatchNorm) -> &'static str {
     }
 }
 
-fn precision(precision: Precision) -> &'static str {
+/// As a file has it.
+pub fn precision(precision: Precision) -> &'static str {
     match precision {
         Precision::Amp => "amp",
         Precision::Fp32 => "fp32",

@@ -17,6 +17,9 @@ pub struct Row {
     pub shape: Vec<u32>,
     /// Weights, biases and the gains and shifts of BatchNorm; running statistics are not learned.
     pub parameters: u64,
+    /// Multiplications of one sample with weights, each with an addition: of convolutions, padding included, and linear layers. What
+    /// is done to each number by itself does not count.
+    pub products: u64,
 }
 
 /// Stages of a backbone, `conv2x` to `conv5x`.
@@ -199,6 +202,7 @@ fn of_layer(layer: &Layer, input: &[u32]) -> Vec<Row> {
         name: written::layer(layer),
         shape,
         parameters,
+        products: 0,
     };
     let width = input.last().copied().unwrap_or(0);
     match layer {
@@ -217,8 +221,11 @@ fn of_layer(layer: &Layer, input: &[u32]) -> Vec<Row> {
             vec![row(vec![*width], u64::from(*vocab) * u64::from(*width))]
         }
         Layer::Fc { width: outputs } => {
-            let parameters = (u64::from(width) + 1) * u64::from(*outputs);
-            vec![row(vec![*outputs], parameters)]
+            let products = u64::from(width) * u64::from(*outputs);
+            vec![Row {
+                products,
+                ..row(vec![*outputs], products + u64::from(*outputs))
+            }]
         }
         Layer::Bn => vec![row(input.to_vec(), 2 * u64::from(width))],
         Layer::Relu | Layer::L2 => vec![row(input.to_vec(), 0)],
@@ -246,49 +253,64 @@ fn convolutions(
     };
     let kernel = if is_clip { 3 * 7 * 7 } else { 7 * 7 };
     let mut rows = vec![];
-    let mut add = |name: &str, channels: u32, map: &[u32], parameters: u64| {
+    let mut add = |name: &str, channels: u32, map: &[u32], parameters: u64, products: u64| {
         rows.push(Row {
             name: name.to_owned(),
             shape: shape(channels, map),
             parameters,
+            products,
         });
     };
+    let places_of = |map: &[u32]| map.iter().map(|size| u64::from(*size)).product::<u64>();
     let mut map = halve(sizes);
     let wide = u64::from(width);
-    add("conv1", width, &map, channels * wide * kernel + 2 * wide);
+    let weights = channels * wide * kernel;
+    let products = weights * places_of(&map);
+    add("conv1", width, &map, weights + 2 * wide, products);
     map = halve(&map);
-    add("maxpool", width, &map, 0);
+    add("maxpool", width, &map, 0, 0);
     let mut inputs = wide;
     let blocks = places(depth).into_iter().zip(strides(depth, held));
     for ((stage, block), stride) in blocks {
         let channels = width << stage;
         let outputs = u64::from(channels);
         let name = format!("block{}.{}", stage + 2, block + 1);
-        map = shrunk(&map, stride);
+        let before = map;
+        map = shrunk(&before, stride);
         let norm = 2 * outputs;
-        // A spatial 3x3 and a temporal 3 with a BatchNorm each, or one 3x3 with its own.
-        let half = |inputs: u64| {
+        // A spatial 3x3 and a temporal 3 with a BatchNorm each, or one 3x3 with its own. The spatial one leaves time as it was.
+        let half = |inputs: u64, from: &[u32]| {
+            let (spatial, temporal) = (9 * inputs * outputs, 3 * outputs * outputs);
+            let after = places_of(&map);
             if is_clip {
-                9 * inputs * outputs + norm + 3 * outputs * outputs + norm
+                let frames = u64::from(from.first().copied().unwrap_or(0));
+                let spatially = frames * places_of(map.get(1..).unwrap_or_default());
+                let products = spatial * spatially + temporal * after;
+                (spatial + norm + temporal + norm, products)
             } else {
-                9 * inputs * outputs + norm
+                (spatial + norm, spatial * after)
             }
         };
-        add(&format!("{name}.1"), channels, &map, half(inputs));
-        add(&format!("{name}.2"), channels, &map, half(outputs));
+        let (parameters, products) = half(inputs, &before);
+        add(&format!("{name}.1"), channels, &map, parameters, products);
+        let (parameters, products) = half(outputs, &map);
+        add(&format!("{name}.2"), channels, &map, parameters, products);
         if inputs != outputs || stride != 1 {
             // The shortcut of a clip's block has no BatchNorm of its own.
             let own = if is_clip { 0 } else { norm };
+            let weights = inputs * outputs;
+            let products = weights * places_of(&map);
             add(
                 &format!("{name} shortcut"),
                 channels,
                 &map,
-                inputs * outputs + own,
+                weights + own,
+                products,
             );
         }
         inputs = outputs;
     }
-    add("avg-pool", width << (STAGES - 1), &[], 0);
+    add("avg-pool", width << (STAGES - 1), &[], 0, 0);
     rows
 }
 
@@ -302,11 +324,13 @@ pub fn of_group(pretrain: &Pretrain, group: &str) -> Option<Vec<Row>> {
             name: content(&modality.clip).to_owned(),
             shape: input(&modality.clip),
             parameters: 0,
+            products: 0,
         },
         _ => Row {
             name: "embedding".to_owned(),
             shape: vec![self::network(pretrain, &format!("{name}.f"))?.width()?],
             parameters: 0,
+            products: 0,
         },
     };
     let rows = layers(network, &first.shape);
@@ -371,6 +395,7 @@ pub fn of_features(pretrain: &Pretrain, eval: &Eval) -> Option<Vec<Row>> {
         name: content(&eval.clip).to_owned(),
         shape: input(&eval.clip),
         parameters: 0,
+        products: 0,
     }];
     rows.extend(of_layer(backbone, &rows[0].shape));
     // Features are read in front of the mean over the map.
@@ -383,6 +408,7 @@ pub fn of_features(pretrain: &Pretrain, eval: &Eval) -> Option<Vec<Row>> {
             name: written::feature(step),
             shape: [&[channels], map.as_slice()].concat(),
             parameters: 0,
+            products: 0,
         });
     }
     let last = maps.last().unwrap_or(&map);
@@ -390,6 +416,7 @@ pub fn of_features(pretrain: &Pretrain, eval: &Eval) -> Option<Vec<Row>> {
         name: "values".to_owned(),
         shape: vec![last.iter().fold(channels, |values, size| values * size)],
         parameters: 0,
+        products: 0,
     });
     Some(rows)
 }

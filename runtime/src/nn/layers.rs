@@ -48,28 +48,100 @@ impl Conv {
 
     /// `[B, inputs, ...]` to `[B, outputs, ...]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let (stride, padding) = (&self.stride[..], &self.padding[..]);
-        // Autocast covers `conv2d` and `conv3d` on every device, the generic `convolution` not on the CPU: there the volumes stay in
-        // the weight's type, for PyTorch 2.11.0 gives wrong bfloat16 gradients (a kernel of 3 frames over 2 is enough).
-        if stride.len() == 3 && x.device() == Device::Cpu {
-            let x = x.to_kind(self.weight.kind());
-            let no_bias = None::<&Tensor>;
-            x.convolution(
+        match (self.stride.len(), x.device()) {
+            (3, Device::Cpu) => self.forward_pictures(x),
+            (3, _) => x.conv3d(
                 &self.weight,
-                no_bias,
-                stride,
-                padding,
+                None::<&Tensor>,
+                &self.stride,
+                &self.padding,
                 [1, 1, 1],
-                false,
-                [0, 0, 0],
                 1,
-            )
-        } else if stride.len() == 3 {
-            x.conv3d(&self.weight, None::<&Tensor>, stride, padding, [1, 1, 1], 1)
-        } else {
-            x.conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], 1)
+            ),
+            _ => x.conv2d(
+                &self.weight,
+                None::<&Tensor>,
+                &self.stride,
+                &self.padding,
+                [1, 1],
+                1,
+            ),
         }
     }
+
+    /// A volume as pictures: oneDNN's kernels for three axes take up to seven times as long for a column of three frames, and the
+    /// bfloat16 gradients of PyTorch 2.11.0 are wrong there. The sums are the same. Where channels lie last, as the result has them,
+    /// all but the first convolution of a network is a view of the volume and no copy.
+    fn forward_pictures(&self, x: &Tensor) -> Tensor {
+        let (kernel, batch) = (&self.weight.size()[2..], x.size()[0]);
+        let weight = |shape: [i64; 2]| {
+            let size = self.weight.size();
+            self.weight.view([size[0], -1, shape[0], shape[1]])
+        };
+        let (stride, padding) = (&self.stride, &self.padding);
+        let x = channels_last(x); // [B, T, H, W, C]
+        let convolved = |pictures: Tensor, shape, stride: &[i64], padding: &[i64]| {
+            let pictures = pictures.permute([0, 3, 1, 2]);
+            let made = pictures.conv2d(&weight(shape), None::<&Tensor>, stride, padding, [1, 1], 1);
+            made.permute([0, 2, 3, 1])
+        };
+        let made = match kernel {
+            // Frame by frame.
+            [1, height, width] if padding[0] == 0 => {
+                let frames = x.slice(1, None, None, stride[0]);
+                let pictures = frames.flatten(0, 1);
+                convolved(pictures, [*height, *width], &stride[1..], &padding[1..])
+                    .unflatten(0, [batch, -1])
+            }
+            // Column by column: a picture is as high as the clip is long.
+            [frames, 1, 1] if stride[1..] == [1, 1] && padding[1..] == [0, 0] => {
+                let size = x.size();
+                let made = convolved(
+                    x.flatten(2, 3),
+                    [*frames, 1],
+                    &[stride[0], 1],
+                    &[padding[0], 0],
+                );
+                made.unflatten(2, &size[2..4])
+            }
+            // The frames under the kernel are channels of one picture.
+            [frames, height, width] => {
+                let padded = x.constant_pad_nd([0, 0, 0, 0, 0, 0, padding[0], padding[0]]);
+                let windows = padded.unfold(1, *frames, stride[0]); // [B, T', H, W, C, frames]
+                let pictures = windows.flatten(4, 5).flatten(0, 1);
+                convolved(pictures, [*height, *width], &stride[1..], &padding[1..])
+                    .unflatten(0, [batch, -1])
+            }
+            other => unreachable!("a volume has three axes: {other:?}"),
+        };
+        made.permute([0, 4, 1, 2, 3])
+    }
+}
+
+/// A maximum over `kernel` by `kernel` pixels of every frame of `[B, C, T, H, W]`, halving both sides.
+pub fn pool_frames(x: &Tensor, kernel: i64) -> Tensor {
+    let (kernel, padding) = ([kernel; 2], [kernel / 2; 2]);
+    if x.device() != Device::Cpu {
+        let flat = |sides: [i64; 2], time| [time, sides[0], sides[1]];
+        return x.max_pool3d(
+            flat(kernel, 1),
+            [1, 2, 2],
+            flat(padding, 0),
+            [1, 1, 1],
+            false,
+        );
+    }
+    let frames = channels_last(x).flatten(0, 1).permute([0, 3, 1, 2]);
+    let pooled = frames.max_pool2d(kernel, [2, 2], padding, [1, 1], false);
+    pooled
+        .permute([0, 2, 3, 1])
+        .unflatten(0, [x.size()[0], -1])
+        .permute([0, 4, 1, 2, 3])
+}
+
+/// `[B, C, T, H, W]` as `[B, T, H, W, C]`.
+fn channels_last(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 4, 1])
 }
 
 /// How a network is called.
@@ -179,6 +251,54 @@ mod tests {
     use super::*;
     use crate::ffi::Autocast;
     use tch::Kind;
+
+    /// Value and gradients, wherever channels lie, against the kernel for three axes.
+    #[test]
+    fn a_volume_as_pictures_is_convolved_as_a_volume() {
+        let shapes = [
+            [[3, 7, 7], [1, 2, 2], [1, 3, 3]],
+            [[1, 3, 3], [1, 2, 2], [0, 1, 1]],
+            [[3, 1, 1], [2, 1, 1], [1, 0, 0]],
+            [[1, 1, 1], [2, 2, 2], [0, 0, 0]],
+            [[3, 1, 1], [1, 2, 1], [1, 0, 0]],
+            [[1, 3, 3], [1, 1, 1], [1, 1, 1]],
+        ];
+        let options = (Kind::Double, Device::Cpu);
+        for shape in shapes {
+            let mut parameters = Parameters::new(1, Kind::Double, Device::Cpu);
+            let conv = Conv::new(&mut parameters, "c", (4, 5), shape, ConvInit::Default);
+            let rows = Tensor::randn([2, 4, 5, 9, 7], options);
+            let last = rows
+                .permute([0, 2, 3, 4, 1])
+                .contiguous()
+                .permute([0, 4, 1, 2, 3]);
+            for x in [rows, last] {
+                let x = x.set_requires_grad(true);
+                let [_, stride, padding] = shape;
+                let volume = x.conv3d(&conv.weight, None::<&Tensor>, stride, padding, [1; 3], 1);
+                let pictures = conv.forward(&x);
+                assert_eq!(volume.size(), pictures.size(), "{shape:?}");
+                let weights = volume.randn_like();
+                let of = |y: &Tensor| {
+                    let sum = (y * &weights).sum(None);
+                    Tensor::run_backward(&[sum], &[&x, &conv.weight], false, false)
+                };
+                let (wanted, found) = (of(&volume), of(&pictures));
+                let pairs = wanted.iter().zip(&found).chain([(&volume, &pictures)]);
+                for (wanted, found) in pairs {
+                    let apart = (wanted - found).abs().max().double_value(&[]);
+                    assert!(apart < 1e-12, "{shape:?}: {apart:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_maximum_over_frames_is_that_over_their_volume() {
+        let x = Tensor::randn([2, 3, 4, 9, 8], (Kind::Float, Device::Cpu));
+        let volume = x.max_pool3d([1, 3, 3], [1, 2, 2], [0, 1, 1], [1, 1, 1], false);
+        assert_eq!(pool_frames(&x, 3), volume);
+    }
 
     #[test]
     fn the_gradient_of_a_volume_on_the_cpu_is_the_same_under_autocast() {

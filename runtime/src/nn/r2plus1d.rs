@@ -4,7 +4,7 @@
 //! widens there, to match the parameters of a 3D convolution); no BatchNorm stands on the 1x1x1 shortcut or after the last
 //! temporal convolution: one BatchNorm acts on the sum.
 
-use super::layers::{BatchNorm, Conv, ConvInit, Mode};
+use super::layers::{BatchNorm, Conv, ConvInit, Mode, pool_frames};
 use super::parameters::Parameters;
 use super::stages::{Place, Stages};
 use crate::error::Result;
@@ -56,7 +56,7 @@ impl R2plus1d {
     /// sizes rounded up.
     pub fn maps<'a>(&'a self, x: &Tensor, mode: Mode) -> impl Iterator<Item = Tensor> + use<'a> {
         let stem = self.stem_bn.forward(&self.stem.forward(x), mode).relu_();
-        let stem = stem.max_pool3d([1, 3, 3], [1, 2, 2], [0, 1, 1], [1, 1, 1], false);
+        let stem = pool_frames(&stem, 3);
         self.stages
             .maps(stem, move |block, x| block.forward(&x, mode))
     }

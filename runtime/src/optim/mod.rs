@@ -64,6 +64,12 @@ impl Optimiser {
         if !gradients.iter().any(Tensor::defined) {
             return Ok(());
         }
+        // Kernels that take a whole group go through memory number by number, and parameters lie row by row.
+        let in_rows = |gradient: &Tensor| match gradient.defined() {
+            true => gradient.contiguous(),
+            false => gradient.shallow_clone(),
+        };
+        let gradients = &gradients.iter().map(in_rows).collect::<Vec<_>>()[..];
         match self {
             Self::Adam(adam) => adam.step(gradients, rate),
             Self::Sgd(sgd) => sgd.step(gradients, rate),
@@ -176,6 +182,23 @@ mod tests {
                 optimiser.step(&gradient(3.0), 0.1).unwrap();
             }
             assert_eq!(first, second, "{settings:?}");
+        }
+    }
+
+    /// Convolutions hand gradients out as they lie best for them.
+    #[test]
+    fn how_a_gradient_lies_in_memory_does_not_matter() {
+        let rows = Tensor::from_slice(&[0.1f32, 0.2, -0.3, 0.4, 0.5, -0.6]).view([2, 3]);
+        let columns = rows.tr().contiguous().tr();
+        assert!(rows == columns && !columns.is_contiguous());
+        for settings in all() {
+            let after = |gradient: &Tensor| {
+                let p = rows.copy();
+                let mut optimiser = Optimiser::new(&settings, vec![p.shallow_clone()]).unwrap();
+                optimiser.step(&[gradient.shallow_clone()], 0.1).unwrap();
+                p
+            };
+            assert_eq!(after(&rows), after(&columns), "{settings:?}");
         }
     }
 

@@ -531,6 +531,8 @@ pub struct Doctor {
 pub enum Bench {
     /// Make the batches of a row's pretraining from the data of this machine, without training, and say what they cost
     Data(BenchData),
+    /// Take training steps of a row's pretraining on noise, without data, and say what they cost
+    Step(BenchStep),
 }
 
 /// `crisscross bench data`.
@@ -554,6 +556,50 @@ pub struct BenchData {
     /// `raw` stops at the decoded batch of 8-bit frames and samples of sound, what the processor does where a GPU augments
     #[arg(long, value_enum, default_value = "views")]
     pub up_to: UpTo,
+    /// Text for people, or one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// The row of the toy profile
+    #[arg(long)]
+    pub toy: bool,
+    /// The site file; by default the nearest `crisscross.toml` here or above
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
+}
+
+/// `crisscross bench step`.
+#[derive(Debug, Args)]
+pub struct BenchStep {
+    /// The file, or a pretraining or row: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`
+    #[arg(value_name = "FILE|NAME")]
+    pub what: String,
+    /// The row of a file: its number in the first table, `TABLE:ROW` with a number or label, or a pretraining; without it the first
+    #[arg(long, value_name = "ROW")]
+    pub row: Option<String>,
+    /// The arithmetic, as `--set precision=...`
+    #[arg(long, value_name = "PRECISION")]
+    pub precision: Option<String>,
+    /// Steps that count; medians are printed
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: u32,
+    /// Steps before them
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub warm_up: u32,
+    /// `cpu`, `cuda` or `cuda:1`; by default CUDA where there is one
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Threads of libtorch; by default one for each core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Leave out what the device can do at most, and the share of it that the step reaches
+    #[arg(long)]
+    pub no_peak: bool,
+    /// With this pass as well, which is not part of every step; may be repeated
+    #[arg(long, value_name = "PASS")]
+    pub pass: Vec<String>,
     /// Text for people, or one JSON object
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,

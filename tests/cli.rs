@@ -314,6 +314,8 @@ fn a_command_line_without_sense_ends_with_2() {
         &["bench"],
         &["bench", "data", "t.cc", "--batches", "0"],
         &["bench", "data", "t.cc", "--row", "3"],
+        &["bench", "step", "t.cc", "--steps", "0"],
+        &["bench", "step", "t.cc", "--row", "3"],
     ];
     for arguments in misuses {
         let left = crisscross(folder.path(), arguments);
@@ -825,6 +827,19 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
     let bench = call(&["bench", "data", "t.cc", "--up-to", "raw", "--set", "bs=16"]);
     assert!(
         bench.starts_with("bench-data --name t:1 ") && bench.contains(" --raw "),
+        "{bench}"
+    );
+    let bench = call(&[
+        "bench",
+        "step",
+        "t.cc",
+        "--precision",
+        "bf16",
+        "--threads",
+        "2",
+    ]);
+    assert!(
+        bench.starts_with("bench-step --name t:1 --steps 5 ") && bench.contains(" --threads 2 "),
         "{bench}"
     );
     let doctor = call(&["doctor"]);

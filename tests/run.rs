@@ -298,6 +298,42 @@ fn a_data_set_that_cannot_be_scored_is_refused_before_anything_is_trained() {
 }
 
 #[test]
+fn steps_are_measured_by_phase() {
+    let lab = Lab::new(RENDERED);
+    let Work::Pretrain(work) = &lab.plan.stages[0].work else {
+        panic!("a pretraining comes first");
+    };
+    let mut command = program("crisscross-engine", lab.folder.path());
+    command
+        .args([
+            "bench-step",
+            "--name",
+            "tiny:1",
+            "--steps",
+            "2",
+            "--warm-up",
+            "0",
+        ])
+        .args(["--device", "cpu", "--json"])
+        .write_stdin(serde_json::to_vec(work).unwrap());
+    let (out, _) = said(&mut command);
+    let figures: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let number = |path: &str| figures.pointer(path).unwrap().as_f64().unwrap();
+    for phase in ["forward", "backward", "optimiser"] {
+        assert!(number(&format!("/{phase}_ms/median")) > 0.0, "{out}");
+    }
+    let (all, forward) = (number("/step_ms/most"), number("/forward_ms/least"));
+    assert!(
+        forward < all && number("/flops/backward") > number("/flops/forward"),
+        "{out}"
+    );
+    assert!(
+        number("/mfu") > 0.0 && number("/peak/bytes_per_s") > 0.0,
+        "{out}"
+    );
+}
+
+#[test]
 fn batches_are_measured_by_part() {
     let lab = Lab::new(RENDERED);
     let Work::Pretrain(work) = &lab.plan.stages[0].work else {

@@ -1,6 +1,7 @@
 //! Plan to numbers: data, training and evaluation on libtorch.
 
 pub mod augment;
+pub mod bench;
 pub mod checkpoint;
 pub mod data;
 pub mod device;

@@ -1,6 +1,7 @@
 //! `crisscross-engine`: runs plans. People type `crisscross`, which starts it.
 
 mod bench_data;
+mod bench_step;
 #[cfg(feature = "media")]
 mod data_check;
 #[cfg(feature = "media")]
@@ -58,6 +59,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Makes batches of a pretraining and says what they cost.
     BenchData(bench_data::Arguments),
+    /// Takes training steps of a pretraining on noise and says what they cost.
+    BenchStep(bench_step::Arguments),
     /// Says what this engine has and what it lacks.
     Doctor {
         /// The site file.
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Command::DataShow(arguments) => data_show::show(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::BenchData(arguments) => bench_data::bench_data(&arguments),
+        Command::BenchStep(arguments) => bench_step::bench_step(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
     };
     done.unwrap_or_else(|error| {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_data;
+mod bench_step;
 mod ffmpeg;
 mod fuzz;
 mod shell;
@@ -29,6 +30,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   bench data --clips DIR [--peer COMMAND] [--rounds N]
                    set up, build, pack the clips, then processor time per sample from files and shards, in turns with a peer, a
                    command whose last line is JSON with `cpu_ms_per_sample`
+  bench step [--peer COMMAND] [--rounds N] [--batch N] [--threads N]
+                   set up, build, then training steps in fp32 and bf16 on the CPU, in turns with a peer, a command whose last line
+                   is JSON with `sec_per_step_median`, `cpu_s_per_step_median` and `peak_rss_mib`
   doctor           set up, build, then `crisscross doctor`
   build            set up and build";
 
@@ -67,6 +71,10 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "bench" if rest.first().is_some_and(|what| what == "data") => {
             setup(&root)?;
             bench_data::bench(&root, &build(&root)?, &rest[1..]).map(|()| ExitCode::SUCCESS)
+        }
+        "bench" if rest.first().is_some_and(|what| what == "step") => {
+            setup(&root)?;
+            bench_step::bench(&root, &build(&root)?, &rest[1..]).map(|()| ExitCode::SUCCESS)
         }
         "bench" => bench::bench(&root).map(|()| ExitCode::SUCCESS),
         "test" => test(&root, rest).map(|()| ExitCode::SUCCESS),

@@ -3,6 +3,7 @@
 use super::admission::name_of;
 use super::loader::{self, Loader};
 use super::source::ClipSource;
+use crate::bench::Spread;
 use crate::error::Result;
 use crate::memory;
 use crate::parts::{self, Part};
@@ -61,17 +62,6 @@ pub struct Figures {
     pub peak_rss_bytes: Option<u64>,
     /// Files that could not be read and were replaced.
     pub replaced: usize,
-}
-
-/// A quantity over the repetitions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Spread {
-    /// Half of the repetitions gave less.
-    pub median: f64,
-    /// The least of them.
-    pub least: f64,
-    /// The most of them.
-    pub most: f64,
 }
 
 /// What one part costs.
@@ -147,7 +137,7 @@ fn measure(
         .collect();
     parts::count(false);
     let measured = measured?;
-    let over = |of: &dyn Fn(&Repetition) -> f64| spread(measured.iter().map(of).collect());
+    let over = |of: &dyn Fn(&Repetition) -> f64| Spread::of(measured.iter().map(of).collect());
     let mut costs: Vec<Cost> = Part::ALL
         .iter()
         .map(|part| Cost {
@@ -182,16 +172,6 @@ struct Repetition {
     samples_per_s: f64,
     cpu: f64,
     parts: Vec<f64>,
-}
-
-/// Median and ends; of an even number the upper of the two in the middle.
-fn spread(mut values: Vec<f64>) -> Spread {
-    values.sort_by(f64::total_cmp);
-    Spread {
-        median: values[values.len() / 2],
-        least: values[0],
-        most: values[values.len() - 1],
-    }
 }
 
 #[cfg(test)]

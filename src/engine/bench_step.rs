@@ -1,0 +1,123 @@
+//! `bench-step`: takes training steps of a pretraining on noise and says what they cost.
+
+use compiler::plan::Pretrain;
+use crisscross::render::write_out;
+use runtime::bench::Spread;
+use runtime::bench::step::{self, Figures};
+use runtime::error::Error;
+use runtime::{device, doctor};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `bench-step`; the pretraining of a plan comes as JSON from standard input.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// What it is called.
+    #[arg(long)]
+    name: String,
+    /// Steps that count.
+    #[arg(long)]
+    steps: u32,
+    /// Steps before them.
+    #[arg(long)]
+    warm_up: u32,
+    /// `cpu`, `cuda` or `cuda:N`.
+    #[arg(long)]
+    device: Option<String>,
+    /// Threads of libtorch.
+    #[arg(long)]
+    threads: Option<i32>,
+    /// Leave out what the device can do at most.
+    #[arg(long)]
+    no_peak: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+    /// The site file.
+    #[arg(long)]
+    site: Option<PathBuf>,
+}
+
+/// Prints the figures.
+pub fn bench_step(arguments: &Arguments) -> Result<ExitCode, Error> {
+    device::check_torch()?;
+    let work: Pretrain = crate::from_standard_input()?;
+    let site = crate::site(arguments.site.as_deref())?;
+    if let Some(threads) = arguments.threads {
+        tch::set_num_threads(threads);
+    }
+    let name = arguments.device.as_deref().or(site.device.as_deref());
+    let device = doctor::device_or_best(name)?;
+    let options = step::Options {
+        steps: arguments.steps,
+        warm_up: arguments.warm_up,
+        with_peak: !arguments.no_peak,
+    };
+    let figures = step::bench(&work, device, &options)?;
+    write_out(&if arguments.json {
+        let mut json = serde_json::to_value(&figures).expect("figures are plain data");
+        json["pretraining"] = arguments.name.clone().into();
+        format!("{json}\n")
+    } else {
+        text(&arguments.name, &figures)
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The figures for people.
+fn text(name: &str, figures: &Figures) -> String {
+    let of = |spread: &Spread| {
+        let Spread {
+            median,
+            least,
+            most,
+        } = spread;
+        format!("{median:.1}   ({least:.1} to {most:.1})")
+    };
+    let billions = |n: u64| n as f64 / 1e9;
+    let mut lines = vec![
+        ("pretraining", name.to_owned()),
+        (
+            "step",
+            format!(
+                "{} samples in {} on {}, {} threads; {} steps",
+                figures.batch, figures.precision, figures.device, figures.threads, figures.steps
+            ),
+        ),
+        ("samples/s", of(&figures.samples_per_s)),
+        ("ms", of(&figures.step_ms)),
+        ("  forward", of(&figures.forward_ms)),
+        ("  backward", of(&figures.backward_ms)),
+        ("  optimiser", of(&figures.optimiser_ms)),
+        ("CPU ms", of(&figures.cpu_ms)),
+        (
+            "GFLOP",
+            format!(
+                "{:.1}   (forward {:.1}, backward {:.1})",
+                billions(figures.flops.both()),
+                billions(figures.flops.forward),
+                billions(figures.flops.backward)
+            ),
+        ),
+    ];
+    let rate = 1e3 * billions(figures.flops.both()) / figures.step_ms.median;
+    lines.push(("GFLOP/s", format!("{rate:.1}")));
+    if let Some(peak) = &figures.peak {
+        let (products, copies) = (peak.flops_per_s / 1e9, peak.bytes_per_s / 1e9);
+        lines.push(("peak", format!("{products:.1} GFLOP/s, {copies:.1} GB/s")));
+    }
+    lines.extend(
+        figures
+            .mfu
+            .map(|mfu| ("MFU", format!("{:.1} %", 1e2 * mfu))),
+    );
+    let memory = |bytes: u64| format!("{:.0} MB", bytes as f64 / 1e6);
+    let told = figures
+        .peak_memory_bytes
+        .map_or_else(|| "not told by this system".to_owned(), memory);
+    lines.push(("peak memory", told));
+    lines
+        .iter()
+        .map(|(what, value)| format!("{what:<15}{value}\n"))
+        .collect()
+}

@@ -11,20 +11,20 @@
 //! ```
 //!
 //! An attempt builds its files in a `.part-` folder beside the others and holds a lock on a file in it for as long as its
-//! process lives. Finishing writes `run.json`, flushes, and renames the folder. A folder whose lock is free belongs to a
-//! dead attempt and is removed at the next start. Two processes may work on one stage: each has a folder of its own, and
-//! whichever finishes second takes the result of the first, so that halves of two attempts never mix.
+//! process lives. Finishing writes `run.json`, flushes, and renames the folder. A folder whose lock is free belongs to a dead
+//! attempt: where it has resume points the next run of its stage takes it up, and where it has none it is removed at the next
+//! start. Two processes may work on one stage: each has a folder of its own, and whichever finishes second takes the result of
+//! the first, so that halves of two attempts never mix.
 
-use crate::record::{Environment, FORMAT, Kind, Run, Status};
+use crate::record::{Environment, Kind, Run, Status};
 use crate::{Error, Result};
 use compiler::plan::{Plan, Stage, StageId, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
 
 /// What a run is: written once it is known, replaced when it is complete.
 pub const RUN: &str = "run.json";
@@ -51,9 +51,11 @@ pub const FEATURES: &str = "features.safetensors";
 /// The outcome: `ScoreResult`, `PretrainResult` or `ExtractResult`.
 pub const RESULT: &str = "result.json";
 
-const PART: &str = ".part-";
-const ALIVE: &str = "alive.lock";
+/// What the name of an attempt's folder begins with.
+pub(crate) const PART: &str = ".part-";
 const LOCK: &str = ".lock";
+
+pub use crate::attempt::{Attempt, Left};
 
 /// The folder that holds all run folders.
 #[derive(Clone, Debug)]
@@ -85,19 +87,6 @@ pub struct Finished {
     pub path: PathBuf,
     /// Its `run.json`.
     pub run: Run,
-}
-
-/// A stage under way. Dropping it leaves nothing.
-#[derive(Debug)]
-pub struct Attempt {
-    runs: Runs,
-    path: PathBuf,
-    // The names that the finished folder may get, the best first.
-    names: [PathBuf; 3],
-    run: Run,
-    clock: Instant,
-    // Locked for as long as this attempt lives; the system unlocks it when the process dies.
-    _alive: File,
 }
 
 impl Runs {
@@ -168,53 +157,8 @@ impl Runs {
         Ok(found)
     }
 
-    /// Starts `stage` in a folder of its own, with `plan.json` in it.
-    pub fn begin(&self, stage: &Stage, context: &Context) -> Result<Attempt> {
-        fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
-        // Held until the attempt's own lock is: a sweep in another process must not see the folder without it.
-        let _lock = self.lock()?;
-        let folder = shared(0o777)
-            .prefix(&format!("{PART}{}-", self.name(stage, 8)))
-            .tempdir_in(&self.dir)
-            .map_err(Error::io("create", &self.dir))?;
-        let alive_path = folder.path().join(ALIVE);
-        let alive = File::create(&alive_path).map_err(Error::io("create", &alive_path))?;
-        alive.lock().map_err(Error::io("lock", &alive_path))?;
-        let started = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |t| t.as_secs());
-        let run = Run {
-            format: FORMAT,
-            stage: stage.id.clone(),
-            kind: Kind::of(&stage.work),
-            data: String::new(),
-            label: stage.label.clone(),
-            plan: context.plan.clone(),
-            toy: context.toy,
-            set: context.set.clone(),
-            command: context.command.clone(),
-            code: context.code.clone(),
-            environment: context.environment.clone(),
-            status: Status::Running,
-            started,
-            seconds: 0.0,
-        };
-        write_json(&folder.path().join(RUN), &run)?;
-        write_json(&folder.path().join(PLAN), stage)?;
-        // Eight digits are for people; a longer name is only needed where another stage has taken the short one.
-        let names = [8, 16, 64].map(|digits| self.dir.join(self.name(stage, digits)));
-        Ok(Attempt {
-            runs: self.clone(),
-            path: folder.keep(),
-            names,
-            run,
-            clock: Instant::now(),
-            _alive: alive,
-        })
-    }
-
     /// `pretrain-quickstart-2-7c1e09ab`.
-    fn name(&self, stage: &Stage, digits: usize) -> String {
+    pub(crate) fn name(&self, stage: &Stage, digits: usize) -> String {
         let kind = Kind::of(&stage.work).name();
         let label = slug(&stage.label, kind);
         let dash = if label.is_empty() { "" } else { "-" };
@@ -223,7 +167,7 @@ impl Runs {
     }
 
     /// All folders, sorted by name.
-    fn folders(&self) -> Result<Vec<PathBuf>> {
+    pub(crate) fn folders(&self) -> Result<Vec<PathBuf>> {
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
@@ -240,29 +184,8 @@ impl Runs {
         Ok(folders)
     }
 
-    /// Removes the folders of attempts whose process is gone.
-    fn sweep(&self) -> Result<()> {
-        let _lock = self.lock()?;
-        for path in self.folders()? {
-            if !path
-                .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with(PART))
-            {
-                continue;
-            }
-            let is_dead = match File::open(path.join(ALIVE)) {
-                Ok(file) => file.try_lock().is_ok(),
-                Err(_) => true,
-            };
-            if is_dead {
-                fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Waits until no other process starts, finishes or sweeps attempts here; held until it is dropped.
-    fn lock(&self) -> Result<File> {
+    pub(crate) fn lock(&self) -> Result<File> {
         let path = self.dir.join(LOCK);
         let file = File::options()
             .create(true)
@@ -307,60 +230,6 @@ impl Finished {
     /// Where its features are.
     pub fn features(&self) -> PathBuf {
         self.path.join(FEATURES)
-    }
-}
-
-impl Attempt {
-    /// The folder in which the stage's files are written.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Notes the fingerprint of the data that the stage is made from.
-    pub fn made_of(mut self, data: &str) -> Result<Self> {
-        data.clone_into(&mut self.run.data);
-        write_json(&self.path.join(RUN), &self.run)?;
-        Ok(self)
-    }
-
-    /// Writes `result.json`, marks the run complete and makes its folder visible.
-    ///
-    /// Where another process has finished the same stage meanwhile, its result stays and is returned.
-    pub fn finish<T: Serialize>(mut self, result: &T) -> Result<Finished> {
-        write_json(&self.path.join(RESULT), result)?;
-        self.run.status = Status::Complete;
-        self.run.seconds = self.clock.elapsed().as_secs_f64();
-        write_json(&self.path.join(RUN), &self.run)?;
-        for file in [CHECKPOINT, FEATURES, METRICS] {
-            flush(&self.path.join(file))?;
-        }
-        let _lock = self.runs.lock()?;
-        if let Some(first) = self.runs.find_made_of(&self.run.stage, &self.run.data)? {
-            return Ok(first);
-        }
-        let alive = self.path.join(ALIVE);
-        fs::remove_file(&alive).map_err(Error::io("remove", &alive))?;
-        let target = self.names.iter().find(|path| !path.exists()).cloned();
-        let target = target.ok_or_else(|| Error::Content {
-            path: self.runs.dir.clone(),
-            message: format!(
-                "a folder has the name of stage `{}` but is no finished run of it",
-                self.run.label
-            ),
-            help: "move the folder away, then run the same command again".to_owned(),
-        })?;
-        fs::rename(&self.path, &target).map_err(Error::io("create", &target))?;
-        Ok(Finished {
-            path: target,
-            run: self.run.clone(),
-        })
-    }
-}
-
-impl Drop for Attempt {
-    /// What was not finished goes; after a rename there is nothing left to remove.
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -449,12 +318,34 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> R
             .map_err(failed)?;
     }
     part.as_file().sync_all().map_err(failed)?;
+    let is_whole = part.reopen().and_then(|file| holds(file, bytes));
+    if !is_whole.map_err(failed)? {
+        return Err(failed(std::io::ErrorKind::InvalidData.into()));
+    }
     part.persist(path).map_err(|e| failed(e.error))?;
     flush(folder)
 }
 
+/// Whether the file holds these bytes: some disks say that they have written what they have not.
+fn holds(mut file: File, bytes: &[u8]) -> std::io::Result<bool> {
+    let mut read = vec![0; PIECE];
+    for piece in bytes.chunks(PIECE) {
+        let read = &mut read[..piece.len()];
+        match file.read_exact(read) {
+            Ok(()) if read == piece => {}
+            Ok(()) => return Ok(false),
+            Err(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(file.read(&mut read[..1])? == 0)
+}
+
+/// Bytes that are read back at once.
+const PIECE: usize = 1 << 20;
+
 /// Makes temporary files and folders with these permissions less the user's `umask`, not for the user alone.
-fn shared(mode: u32) -> tempfile::Builder<'static, 'static> {
+pub(crate) fn shared(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
@@ -477,7 +368,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
 }
 
 /// Asks the system to bring a file to the disk, if it is there.
-fn flush(path: &Path) -> Result<()> {
+pub(crate) fn flush(path: &Path) -> Result<()> {
     match File::open(path) {
         Ok(file) => file.sync_all().map_err(Error::io("write", path)),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -526,7 +417,7 @@ mod tests {
             found.result::<crate::record::ScoreResult>().unwrap(),
             result(&[50.0])
         );
-        assert!(!found.path.join(ALIVE).exists());
+        assert!(!found.path.join("alive.lock").exists());
         let kept: Stage = read_json(&found.path.join(PLAN)).unwrap();
         assert_eq!(kept, stage);
     }
@@ -563,47 +454,6 @@ mod tests {
             runs.find(&first.id).unwrap().unwrap().path,
             folder.path().join("mine")
         );
-    }
-
-    #[test]
-    fn an_attempt_that_is_dropped_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let runs = Runs::open(folder.path()).unwrap();
-        drop(runs.begin(&stage(id(1, 1), "x"), &context()).unwrap());
-        assert!(names(&runs).is_empty());
-    }
-
-    #[test]
-    fn dead_attempts_are_removed_and_living_ones_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let runs = Runs::open(folder.path()).unwrap();
-        let living = runs.begin(&stage(id(1, 1), "x"), &context()).unwrap();
-        // What a killed process leaves: the folder with a lock file that nobody holds.
-        let dead = folder.path().join(".part-score-x-22222222-aaaaaa");
-        fs::create_dir(&dead).unwrap();
-        fs::write(dead.join(ALIVE), "").unwrap();
-        fs::write(dead.join(RUN), "{ half").unwrap();
-        let again = Runs::open(folder.path()).unwrap();
-        assert!(!dead.exists());
-        assert!(living.path().is_dir());
-        assert!(again.index().unwrap().is_empty());
-    }
-
-    #[test]
-    fn of_two_attempts_at_one_stage_the_first_to_finish_counts() {
-        let folder = tempfile::tempdir().unwrap();
-        let runs = Runs::open(folder.path()).unwrap();
-        let slow = runs.begin(&stage(id(1, 1), "x"), &context()).unwrap();
-        let fast = runs.begin(&stage(id(1, 1), "y"), &context()).unwrap();
-        assert_ne!(slow.path(), fast.path());
-        let first = fast.finish(&result(&[1.0])).unwrap();
-        let second = slow.finish(&result(&[2.0])).unwrap();
-        assert_eq!(first.path, second.path);
-        assert_eq!(
-            second.result::<crate::record::ScoreResult>().unwrap().value,
-            1.0
-        );
-        assert_eq!(names(&runs).len(), 1);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What a run reads and leaves on this machine: the site file, run folders and reports. No tensors.
 
+mod attempt;
 mod error;
 pub mod estimate;
 pub mod events;
 pub mod folder;
 pub mod launch;
+pub mod points;
 pub mod record;
 pub mod report;
 pub mod site;

@@ -258,6 +258,9 @@ pub struct Run {
     /// repeated. It changes speed and the last digits, not what is trained
     #[arg(long, value_name = "PASS")]
     pub pass: Vec<String>,
+    /// Train rows one after another that could train side by side on the same batches. It never changes a result
+    #[arg(long)]
+    pub no_gang: bool,
     /// Synthetic data and narrow networks under the same names: minutes on a laptop
     #[arg(long)]
     pub toy: bool,

@@ -21,7 +21,7 @@ pub fn exec(arguments: Vec<OsString>) -> Failure {
         Ok(engine) => engine,
         Err(failure) => return failure,
     };
-    let cause = replace(Command::new(&engine).args(arguments));
+    let cause = replace(command(&engine).args(arguments));
     Failure::new(format!("cannot start `{}`: {cause}", engine.display())).help(SETUP)
 }
 
@@ -45,9 +45,22 @@ pub fn exec_with(arguments: Vec<OsString>, value: &impl Serialize) -> Failure {
                 .help("make room, or set TMPDIR to a folder that can be written");
         }
     };
-    let cause = replace(Command::new(&engine).args(arguments).stdin(input));
+    let cause = replace(command(&engine).args(arguments).stdin(input));
     Failure::new(format!("cannot start `{}`: {cause}", engine.display())).help(SETUP)
 }
+
+/// The engine's command. Threads of libtorch that wait for one another sleep, unless the user has said otherwise: those that wait
+/// busily take the cores from the threads that decode.
+fn command(engine: &Path) -> Command {
+    let mut command = Command::new(engine);
+    if WAITING.iter().all(|name| std::env::var_os(name).is_none()) {
+        command.env(WAITING[0], "passive");
+    }
+    command
+}
+
+/// What says how threads of OpenMP wait.
+const WAITING: [&str; 2] = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];
 
 /// The engine beside this binary, with all its libraries in reach.
 pub fn find() -> Result<PathBuf> {

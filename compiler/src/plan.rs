@@ -53,8 +53,7 @@ pub struct Plan {
     pub set: Vec<String>,
     /// The stages, each after those it needs; each distinct one once.
     pub stages: Vec<Stage>,
-    /// Pretrainings that may train side by side. A run executes stages one by one as long as nobody has measured what it gains:
-    /// groups change when a stage is made, never what it is.
+    /// Pretrainings that train side by side as far as memory allows: groups change when a stage is made, never what it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gangs: Vec<Gang>,
     /// What is printed at the end.
@@ -77,6 +76,22 @@ pub fn with_passes(mut plan: Plan, also: &[Pass]) -> Plan {
             work.steps = Arc::new(build_with(&work.settings, &passes).0.steps());
         }
     }
+    let mut gangs = std::mem::take(&mut plan.gangs);
+    for gang in &mut gangs {
+        let members = gang
+            .members
+            .iter()
+            .filter_map(|id| match &plan.stage(id)?.work {
+                Work::Pretrain(work) => Some(work.settings.as_ref()),
+                Work::Extract(_) | Work::Finetune(_) | Work::Score(_) | Work::Draw(_) => None,
+            });
+        let whole = passes::union(&members.collect::<Vec<_>>());
+        let steps = build_with(&whole, &passes).0.steps();
+        // Steps stand level by level, those that make data first.
+        let data = steps.into_iter().take_while(|step| step.node.is_data());
+        gang.data = Arc::new(data.collect());
+    }
+    plan.gangs = gangs;
     plan
 }
 

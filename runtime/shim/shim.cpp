@@ -185,6 +185,13 @@ char* shim_peak_memory(int index, size_t* bytes) {
   });
 }
 
+// Bytes of this GPU that nobody has taken.
+char* shim_free_memory(int index, size_t* bytes) {
+  return guarded([&] {
+    *bytes = c10::getDeviceAllocator(at::kCUDA)->getMemoryInfo(static_cast<c10::DeviceIndex>(index)).first;
+  });
+}
+
 // Whether nobody else holds the tensor, a view of it or anything that remembers its values.
 char* shim_is_held_once(Tensor* tensor, bool* is_held_once) {
   return guarded([&] { *is_held_once = tensor->use_count() == 1 && tensor->storage().use_count() == 1; });

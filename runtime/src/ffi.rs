@@ -45,6 +45,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn shim_copy(to: *const *mut C_tensor, from: *const *mut C_tensor, n: usize) -> *mut c_char;
     fn shim_peak_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
+    fn shim_free_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
     fn shim_is_held_once(tensor: *mut C_tensor, is_held_once: *mut bool) -> *mut c_char;
     fn shim_adam(
         parameters: *const *mut C_tensor,
@@ -253,6 +254,14 @@ pub fn peak_memory(index: usize) -> Result<u64, TchError> {
     let mut bytes = 0;
     // SAFETY: `bytes` is written before the shim returns null.
     checked(unsafe { shim_peak_memory(c_int::try_from(index).unwrap_or(c_int::MAX), &mut bytes) })?;
+    Ok(bytes as u64)
+}
+
+/// Bytes of this GPU that nobody has taken.
+pub fn free_memory(index: usize) -> Result<u64, TchError> {
+    let mut bytes = 0;
+    // SAFETY: `bytes` is written before the shim returns null.
+    checked(unsafe { shim_free_memory(c_int::try_from(index).unwrap_or(c_int::MAX), &mut bytes) })?;
     Ok(bytes as u64)
 }
 

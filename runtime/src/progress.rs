@@ -29,6 +29,8 @@ struct Stage {
     // Steps and seconds of waiting since the last line.
     steps: u64,
     waited: f64,
+    /// The first step of this process.
+    first: Option<u64>,
 }
 
 impl Progress {
@@ -60,21 +62,42 @@ impl Progress {
         }
     }
 
-    /// A training step is done.
-    pub fn step(&mut self, line: &StepMetrics, steps: u64, batch: u32) {
+    /// Stage `number`, from 1, begins with others beside it.
+    pub fn begin_beside(&mut self, number: usize, labels: &[&str]) {
+        let label = match labels {
+            [first, _, ..] => format!("{first} and {} beside it", labels.len() - 1),
+            [first] => (*first).to_owned(),
+            [] => String::new(),
+        };
+        self.begin(number, &label);
+    }
+
+    /// A training step is done, of one training or of several side by side.
+    pub fn step(&mut self, lines: &[StepMetrics], steps: u64, batch: u32) {
+        let Some(line) = lines.first() else {
+            return;
+        };
+        let first = *self.stage.first.get_or_insert(line.step);
         self.stage.steps += 1;
         self.stage.waited += line.data_wait;
         if !self.is_due(line.step + 1 == steps) {
             return;
         }
+        let losses = lines.iter().map(|line| line.loss);
+        let (least, most) = losses.fold((f64::MAX, f64::MIN), |(least, most), loss| {
+            (least.min(loss), most.max(loss))
+        });
+        let loss = match lines {
+            [_, _, ..] => format!("losses {least:.4} to {most:.4}"),
+            _ => format!("loss {least:.4}"),
+        };
         let seconds = self.stage.shown.elapsed().as_secs_f64().max(1e-9);
         let text = format!(
-            "step {}/{steps}  loss {:.4}  {:.1} samples/s  data wait {:.0} %  {}",
+            "step {}/{steps}  {loss}  {:.1} samples/s  data wait {:.0} %  {}",
             line.step + 1,
-            line.loss,
             self.stage.steps as f64 * f64::from(batch) / seconds,
             100.0 * self.stage.waited / seconds,
-            self.left(line.step + 1, steps),
+            self.left(line.step + 1 - first, steps - first),
         );
         self.show(&text);
     }
@@ -91,6 +114,16 @@ impl Progress {
     pub fn end(&mut self, outcome: &str) {
         let took = HumanDuration(self.stage.start.elapsed());
         self.print(&format!("{}  {outcome}, {took}", self.stage.heading));
+        if let Some(bar) = &self.bar {
+            bar.set_message("");
+        }
+    }
+
+    /// One of several stages that were begun together is finished.
+    pub fn end_of(&self, number: usize, label: &str, outcome: &str) {
+        let took = HumanDuration(self.stage.start.elapsed());
+        let heading = format!("[{number}/{}] {label}", self.stages);
+        self.print(&format!("{heading}  {outcome}, {took}"));
         if let Some(bar) = &self.bar {
             bar.set_message("");
         }
@@ -147,6 +180,7 @@ impl Stage {
             shown: now,
             steps: 0,
             waited: 0.0,
+            first: None,
         }
     }
 }

@@ -11,23 +11,14 @@ use runtime::data::batch::{Batch, Batches};
 use runtime::error::{Error, Result};
 use runtime::execute::Program;
 use runtime::nn::{Backbone, Model};
-use runtime::train::{METRICS, TrainSummary, pretrain};
-use small::{Waves, every_pair, settings, work};
+use runtime::train::{METRICS, TrainSummary};
+use small::{Waves, every_pair, settings, train_until, work};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Kind, Tensor};
 
 fn train(settings: Pretrain, out: &Path) -> Result<TrainSummary> {
-    let never = AtomicBool::new(false);
-    pretrain(
-        &work(settings),
-        &mut Waves { spoilt: None },
-        Device::Cpu,
-        out,
-        &mut |_, _| {},
-        &never,
-    )
+    train_until(&work(settings), &mut Waves { spoilt: None }, out, None)
 }
 
 /// The lines of the metrics in `out`.
@@ -140,20 +131,11 @@ fn without_epochs_the_first_values_are_kept_and_no_batch_is_asked_for() {
         }
     }
     let out = tempfile::tempdir().unwrap();
-    let never = AtomicBool::new(false);
     let work = work(Pretrain {
         ep: 0,
         ..settings()
     });
-    let summary = pretrain(
-        &work,
-        &mut Nothing,
-        Device::Cpu,
-        out.path(),
-        &mut |_, _| {},
-        &never,
-    )
-    .unwrap();
+    let summary = train_until(&work, &mut Nothing, out.path(), None).unwrap();
     assert_eq!((summary.steps, summary.last_loss), (0, None));
     let (_, saved) = Backbone::of_modality(&settings(), "a", Device::Cpu).unwrap();
     let (_, fresh) = Backbone::of_modality(&settings(), "a", Device::Cpu).unwrap();
@@ -170,30 +152,12 @@ fn without_epochs_the_first_values_are_kept_and_no_batch_is_asked_for() {
 #[test]
 fn a_loss_that_is_no_number_and_a_signal_stop_the_run_without_a_checkpoint() {
     let out = tempfile::tempdir().unwrap();
-    let stop = AtomicBool::new(false);
     let mut spoilt = Waves { spoilt: Some(2) };
-    let error = pretrain(
-        &work(settings()),
-        &mut spoilt,
-        Device::Cpu,
-        out.path(),
-        &mut |_, _| {},
-        &stop,
-    )
-    .unwrap_err();
+    let error = train_until(&work(settings()), &mut spoilt, out.path(), None).unwrap_err();
     assert!(matches!(error, Error::NotFinite { step: 2, .. }), "{error}");
-    let mut after_two =
-        |line: &runtime::train::StepMetrics, _: u64| stop.store(line.step == 1, Ordering::Relaxed);
+    let out = tempfile::tempdir().unwrap();
     let whole = &mut Waves { spoilt: None };
-    let error = pretrain(
-        &work(settings()),
-        whole,
-        Device::Cpu,
-        out.path(),
-        &mut after_two,
-        &stop,
-    )
-    .unwrap_err();
+    let error = train_until(&work(settings()), whole, out.path(), Some(1)).unwrap_err();
     assert!(matches!(error, Error::Interrupted), "{error}");
     assert_eq!(metrics(out.path()).len(), 2);
     assert!(!out.path().join(checkpoint::FILE).exists());

@@ -67,6 +67,9 @@ pub fn run(arguments: &Run) -> Result<()> {
     if let Some(threads) = arguments.loader_threads {
         command.extend(["--loader-threads".into(), threads.to_string().into()]);
     }
+    if arguments.no_gang {
+        command.push("--no-gang".into());
+    }
     if let Some(file) = site.file {
         command.extend(["--site".into(), file.into()]);
     }

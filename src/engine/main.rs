@@ -23,6 +23,7 @@ use records::site::Site;
 use runtime::error::Error;
 use runtime::stages::{self, Outcome};
 use runtime::{device, doctor};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -83,6 +84,9 @@ struct Run {
     /// Threads that decode and augment.
     #[arg(long)]
     loader_threads: Option<usize>,
+    /// Trainings one after another.
+    #[arg(long)]
+    no_gang: bool,
     /// The site file.
     #[arg(long)]
     site: Option<PathBuf>,
@@ -115,7 +119,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Makes the stages of a plan. Exit codes: 0 all is there; 1 something failed; 130 and 143 after SIGINT and SIGTERM.
+/// Makes the stages of a plan. Exit codes: 0 all is there; 1 something failed; 130, 138 and 143 after SIGINT, SIGUSR1 and SIGTERM.
 fn run(arguments: &Run) -> Result<ExitCode, Error> {
     let (stop, signal) = watch_signals()?;
     device::check_torch()?;
@@ -128,6 +132,7 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
         device: doctor::device_or_best(device_name)?,
         loader_threads: threads(arguments.loader_threads, &site),
         command: arguments.command.as_deref(),
+        gang: !arguments.no_gang,
         stop: &stop,
     };
     match stages::run(&plan, &options) {
@@ -139,7 +144,7 @@ fn run(arguments: &Run) -> Result<ExitCode, Error> {
             Ok(summarise(&outcome))
         }
         Err(Error::Interrupted) => {
-            say("interrupted: finished stages are kept, the same command goes on with the others");
+            say("interrupted: the same command goes on from here");
             Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8))
         }
         Err(error) => Err(error),
@@ -183,14 +188,14 @@ fn summarise(outcome: &Outcome) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A flag that the first SIGINT or SIGTERM sets, and the number of that signal. The second one ends the process at once; what
-/// it leaves is not taken for finished, and the next run removes it.
+/// A flag that the first SIGINT, SIGTERM or SIGUSR1 sets, and the number of that signal. The second one ends the process at once;
+/// what it leaves is not taken for finished, and the next run goes on from the last resume point.
 fn watch_signals() -> Result<(Arc<AtomicBool>, Arc<AtomicUsize>), Error> {
     let (stop, number) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicUsize::new(0)),
     );
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGUSR1] {
         let set_up = signal_hook::flag::register_conditional_shutdown(
             signal,
             128 + signal,

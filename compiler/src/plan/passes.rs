@@ -11,8 +11,8 @@ mod share;
 
 pub use checkpoints::reuse_checkpoints;
 pub(crate) use checkpoints::states;
-pub(crate) use gang::shared_data;
 pub use gang::{gang, joined, outside};
+pub(crate) use gang::{shared_data, union};
 pub use order::order;
 pub use share::{extract_once, score_once, share_pretrainings};
 

@@ -39,6 +39,15 @@ pub struct Left {
     pub step: u64,
 }
 
+impl Left {
+    /// Bytes of the files in its folder.
+    pub fn bytes(&self) -> u64 {
+        let files = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let sizes = files.filter_map(|file| Some(file.metadata().ok()?.len()));
+        sizes.sum()
+    }
+}
+
 impl Runs {
     /// Starts `stage` in a folder of its own, with `plan.json` in it.
     pub fn begin(&self, stage: &Stage, context: &Context) -> Result<Attempt> {

@@ -133,6 +133,7 @@ mod tests {
                     clips,
                     seconds: 10.0,
                     data_wait: None,
+                    data_cpu: None,
                     loader_samples_per_s: None,
                 }),
                 Work::Extract(_) => attempt.finish(&ExtractResult {

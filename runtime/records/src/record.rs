@@ -202,6 +202,9 @@ pub struct PretrainResult {
     /// Seconds of them that steps waited for their batches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_wait: Option<f64>,
+    /// Seconds of processor time that its batches took, for all that stepped on them together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_cpu: Option<f64>,
     /// Samples per second that the loader made where no step held it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loader_samples_per_s: Option<f64>,

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// The name of the site file.
 pub const FILE: &str = "crisscross.toml";
 
+/// A year: who waits longer for a resume point has mistyped.
+const MAX_MINUTES: f64 = 525_600.0;
+
 /// The site file, with defaults where it is silent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,6 +30,8 @@ pub struct Site {
     pub user_cache: Option<PathBuf>,
     /// The share of files that may be undecodable before a run stops; 0.05 by default.
     pub max_bad_share: Option<f64>,
+    /// Minutes between two resume points of a training; 10 by default, 0 leaves one after each step.
+    pub save_minutes: Option<f64>,
     /// Where it was read from; `None` where there is no site file.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -133,6 +138,16 @@ impl Site {
                 path: path.to_owned(),
                 message: format!("`max_bad_share = {share}` is no share of the files"),
                 help: "write a number from 0 to 1, such as 0.05".to_owned(),
+            });
+        }
+        if let Some(minutes) = site
+            .save_minutes
+            .filter(|minutes| !(0.0..=MAX_MINUTES).contains(minutes))
+        {
+            return Err(Error::Content {
+                path: path.to_owned(),
+                message: format!("`save_minutes = {minutes}` is no time between resume points"),
+                help: "write minutes, such as 10; 0 leaves one after each step".to_owned(),
             });
         }
         if site.loader_threads == Some(0) {
@@ -303,7 +318,7 @@ mod tests {
         );
         assert_eq!(
             help,
-            "settings here are: data, device, loader_threads, runs, cache, max_bad_share"
+            "settings here are: data, device, loader_threads, runs, cache, max_bad_share, save_minutes"
         );
         let (message, help) = refused("[data.KS]\nroot = \"x\"\n  csvv = \"y\"\n");
         assert_eq!(

@@ -23,11 +23,22 @@ pub struct Batch {
 
 /// Where batches come from: decoded and augmented clips, or the closed-form input of a test.
 pub trait Batches {
-    /// The batch of this optimiser step, counted from 0 over all epochs. Steps are asked for in order, from 0 on.
+    /// The batch of this optimiser step, counted from 0 over all epochs. Steps are asked for in order, from
+    /// 0 on or from where a training is taken up.
     fn next(&mut self, step: u64) -> Result<Batch>;
 
     /// Samples per second that can be made where no step holds up the making; `None` where nobody counts.
     fn pace(&self) -> Option<f64> {
         None
+    }
+
+    /// Processor time that was spent on making batches so far; `None` where nobody counts.
+    fn cpu(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Files that were replaced so far because they could not be read, and why.
+    fn replaced(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 }

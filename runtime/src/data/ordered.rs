@@ -1,5 +1,6 @@
 //! A function over the positions 0, 1, 2, ... on several threads, its results handed out in order, a bounded number ahead.
 
+use cpu_time::ThreadTime;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct Gauge {
     /// Results made, and the time that all threads together took for them.
     made: AtomicU64,
     nanoseconds: AtomicU64,
+    /// Processor time of the threads for them.
+    cpu: AtomicU64,
 }
 
 impl Gauge {
@@ -55,6 +58,11 @@ impl Gauge {
         let seconds = self.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9;
         let made = self.made.load(Ordering::Relaxed);
         (made > 0 && seconds > 0.0).then(|| (made * self.threads) as f64 / seconds)
+    }
+
+    /// Processor time that the threads took for what is made.
+    pub fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.cpu.load(Ordering::Relaxed))
     }
 }
 
@@ -88,10 +96,12 @@ impl<T: Send + 'static> Ordered<T> {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let start = Instant::now();
+                    let (start, cpu) = (Instant::now(), ThreadTime::now());
                     let outcome = catch_unwind(AssertUnwindSafe(|| work(position)));
                     let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
                     gauge.nanoseconds.fetch_add(took, Ordering::Relaxed);
+                    let cpu = u64::try_from(cpu.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    gauge.cpu.fetch_add(cpu, Ordering::Relaxed);
                     gauge.made.fetch_add(1, Ordering::Relaxed);
                     gauge.ready.fetch_add(1, Ordering::Relaxed);
                     if outbox.send((position, outcome)).is_err() {

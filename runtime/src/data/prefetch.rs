@@ -90,11 +90,6 @@ impl<'a> Prefetch<'a> {
     pub fn admission(&self) -> &Admission {
         &self.admission
     }
-
-    /// Files that were replaced so far because they could not be read, and why.
-    pub fn failed(&self) -> &BTreeMap<String, String> {
-        &self.failed
-    }
 }
 
 impl Batches for Prefetch<'_> {
@@ -132,6 +127,14 @@ impl Batches for Prefetch<'_> {
 
     fn pace(&self) -> Option<f64> {
         self.gauge.pace()
+    }
+
+    fn cpu(&self) -> Option<Duration> {
+        Some(self.gauge.cpu())
+    }
+
+    fn replaced(&self) -> BTreeMap<String, String> {
+        self.failed.clone()
     }
 }
 

@@ -11,11 +11,14 @@
 //! | `label` | `[S]` i64 | the class of each sample |
 //! | `fold` | `[S]` i64 | its fold, from 1; 0 trains in every split; more in `data::manifest::splits` |
 //!
-//! and as metadata `data`, `splits`, and the JSON lists `classes` and `samples` (names).
+//! and as metadata, under `crisscross`, JSON of `data`, `splits`, and the lists `classes` and `samples` (names). Equal sets give equal
+//! bytes.
 
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 
 /// Features of one kind: rows of values, and whose they are.
@@ -49,6 +52,18 @@ pub struct FeatureSet {
     pub train: Features,
     /// Of clips as they are.
     pub test: Features,
+}
+
+/// Where the file has its [`About`].
+const ABOUT: &str = "crisscross";
+
+/// What the file says beside its tensors.
+#[derive(Serialize, Deserialize)]
+struct About {
+    data: String,
+    splits: u32,
+    classes: Vec<String>,
+    samples: Vec<String>,
 }
 
 impl FeatureSet {
@@ -96,23 +111,27 @@ impl FeatureSet {
             let view = TensorView::new(*kind, shape.clone(), data);
             views.push((*name, view.map_err(|cause| unusable(path, &cause))?));
         }
-        let list = |names: &[String]| serde_json::to_string(names).expect("names are plain text");
-        let metadata = HashMap::from([
-            ("data".to_owned(), self.data.clone()),
-            ("splits".to_owned(), self.splits.to_string()),
-            ("classes".to_owned(), list(&self.classes)),
-            ("samples".to_owned(), list(&self.samples)),
-        ]);
-        serialize_to_file(views, Some(metadata), path).map_err(|cause| {
+        let about = About {
+            data: self.data.clone(),
+            splits: self.splits,
+            classes: self.classes.clone(),
+            samples: self.samples.clone(),
+        };
+        // One entry alone: the order of several in the header would change from run to run.
+        let about = serde_json::to_string(&about).expect("names are plain text");
+        let metadata = HashMap::from([(ABOUT.to_owned(), about)]);
+        let part = path.with_extension("part");
+        serialize_to_file(views, Some(metadata), &part).map_err(|cause| {
             let safetensors::SafeTensorError::IoError(cause) = cause else {
                 return unusable(path, &cause);
             };
-            Error::Io {
-                action: "write",
-                path: path.to_owned(),
-                cause,
-            }
-        })
+            Error::io("write", path)(cause)
+        })?;
+        // Only what is whole and on the disk gets the name.
+        let named = File::open(&part)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| std::fs::rename(&part, path));
+        named.map_err(Error::io("write", path))
     }
 
     /// Reads the file. What does not fit together is an error that names it.
@@ -121,14 +140,22 @@ impl FeatureSet {
         let (_, header) =
             SafeTensors::read_metadata(&file).map_err(|cause| unusable(path, &cause))?;
         let tensors = SafeTensors::deserialize(&file).map_err(|cause| unusable(path, &cause))?;
-        let texts = header.metadata().clone().unwrap_or_default();
-        let text = |key: &str| {
-            let missing = || unusable(path, &format!("its metadata have no `{key}`"));
-            texts.get(key).ok_or_else(missing)
-        };
-        let list = |key: &str| -> Result<Vec<String>> {
-            serde_json::from_str(text(key)?).map_err(|cause| unusable(path, &cause))
-        };
+        let about = header
+            .metadata()
+            .as_ref()
+            .and_then(|texts| texts.get(ABOUT));
+        let about = about.ok_or_else(|| {
+            unusable(
+                path,
+                &"its metadata do not say what it holds; it is of another version",
+            )
+        })?;
+        let About {
+            data,
+            splits,
+            classes,
+            samples,
+        } = serde_json::from_str(about).map_err(|cause| unusable(path, &cause))?;
         let whole = |name: &str| -> Result<Vec<i64>> {
             let tensor = tensors
                 .tensor(name)
@@ -154,7 +181,6 @@ impl FeatureSet {
             ))
         };
         let ((train, width), (test, test_width)) = (matrix("train")?, matrix("test")?);
-        let (samples, classes) = (list("samples")?, list("classes")?);
         let below = |name: &str, bound: usize| -> Result<Vec<usize>> {
             let values = whole(name)?
                 .into_iter()
@@ -164,10 +190,8 @@ impl FeatureSet {
         };
         let narrow = |values: Vec<usize>| values.into_iter().map(|v| v as u32).collect();
         let set = Self {
-            data: text("data")?.clone(),
-            splits: text("splits")?
-                .parse()
-                .map_err(|cause| unusable(path, &cause))?,
+            data,
+            splits,
             labels: narrow(below("label", classes.len())?),
             folds: narrow(below("fold", u32::MAX as usize)?),
             train: Features {
@@ -236,6 +260,10 @@ mod tests {
         let path = folder.path().join("features.safetensors");
         set().save(&path).unwrap();
         assert_eq!(FeatureSet::load(&path).unwrap(), set());
+        let first = std::fs::read(&path).unwrap();
+        set().save(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), first);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use compiler::hir::Pretrain;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The file of a training's numbers in its run folder: one JSON object for each step.
@@ -56,6 +56,7 @@ pub(super) struct Metrics<'w> {
 }
 
 impl<'w> Metrics<'w> {
+    /// An empty file in the folder `out`.
     pub fn create(out: &Path, settings: &'w Pretrain) -> Result<Self> {
         let path = out.join(METRICS);
         let file = File::create(&path).map_err(Error::io("create", &path))?;
@@ -75,6 +76,32 @@ impl<'w> Metrics<'w> {
         }
     }
 
+    /// The file in the folder `out` behind the lines of its first `steps` steps: what was written after them is cut off.
+    pub fn take_up(out: &Path, settings: &'w Pretrain, steps: u64) -> Result<Self> {
+        let path = out.join(METRICS);
+        let mut file = File::options().read(true).write(true).open(&path);
+        let end = file
+            .as_mut()
+            .map_err(|cause| std::io::Error::from(cause.kind()))
+            .and_then(|file| end_of(file, steps))
+            .map_err(Error::io("read", &path))?;
+        let mut file = file.map_err(Error::io("read", &path))?;
+        let end = end.ok_or_else(|| Error::Checkpoint {
+            path: path.clone(),
+            message: format!("it does not have the numbers of the first {steps} steps"),
+        })?;
+        file.set_len(end)
+            .and_then(|()| file.seek(SeekFrom::End(0)))
+            .map_err(Error::io("write", &path))?;
+        Ok(Self {
+            file: BufWriter::new(file),
+            path,
+            settings,
+            board: Board::open(out, settings, steps)?,
+        })
+    }
+
+    /// Adds a line.
     pub fn write(&mut self, line: &StepMetrics) -> Result<()> {
         let written = serde_json::to_writer(&mut self.file, line).map_err(std::io::Error::from);
         let written = written
@@ -84,9 +111,33 @@ impl<'w> Metrics<'w> {
         self.board.step(line)
     }
 
-    pub fn finish(self) -> Result<()> {
+    /// Brings what was written to the disk.
+    pub fn sync(&self) -> Result<()> {
         let file = self.file.get_ref();
-        file.sync_all().map_err(Error::io("write", &self.path))?;
+        file.sync_all().map_err(Error::io("write", &self.path))
+    }
+
+    /// Ends both files.
+    pub fn finish(self) -> Result<()> {
+        self.sync()?;
         self.board.finish()
     }
+}
+
+/// Bytes of the lines of the first `steps` steps; `None` where they are not all there, in order.
+fn end_of(file: &mut File, steps: u64) -> std::io::Result<Option<u64>> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        step: u64,
+    }
+    let (mut lines, mut end, mut line) = (BufReader::new(file), 0, String::new());
+    for step in 0..steps {
+        line.clear();
+        end += lines.read_line(&mut line)? as u64;
+        let found = serde_json::from_str::<Line>(&line);
+        if !line.ends_with('\n') || !found.is_ok_and(|line| line.step == step) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(end))
 }

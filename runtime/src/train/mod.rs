@@ -1,25 +1,24 @@
-//! The training loop: a step of a pretraining for each batch, its numbers, its states.
+//! The training loop: a step of each pretraining for each batch, their numbers, their states.
+//!
+//! Pretrainings that differ in their loss alone step side by side: a batch is read, decoded and augmented once. Each has networks,
+//! optimiser, numbers and folder of its own, so that what it comes to does not depend on who trains beside it.
 
+mod course;
 mod descent;
 mod metrics;
 mod repeat;
 mod training;
 
-use crate::checkpoint;
 use crate::data::batch::Batches;
 use crate::error::{Error, Result};
-use crate::ranks::Ranks;
-use crate::watch::failure::kept;
-use compiler::plan::Pretrain;
-use metrics::Metrics;
-use records::folder::checkpoint_after;
 use serde::Serialize;
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tch::Device;
 pub(crate) use training::{Training, on_device};
 
+pub use course::Course;
 pub use descent::{Group, descend, follow, gradients, gradients_on, groups};
 pub use metrics::{METRICS, StepMetrics};
 pub use repeat::repeat;
@@ -33,67 +32,120 @@ pub struct TrainSummary {
     pub last_loss: Option<f64>,
     /// Trained parameters.
     pub parameters: u64,
-    /// Seconds from the first step to the end of the last.
+    /// Seconds from the first step to the end of the last, over all processes that had a part in it.
     pub seconds: f64,
     /// Seconds of them spent waiting for data.
     pub data_wait: f64,
+    /// Seconds of processor time that making the batches took, for all that stepped on them together.
+    pub data_cpu: f64,
     /// Samples per second that the loader makes where no step holds it up; `None` where nobody counted.
     pub loader_samples_per_s: Option<f64>,
+    /// Files that were replaced because they could not be read, and why.
+    pub replaced: BTreeMap<String, String>,
 }
 
-/// Trains the networks of `work` and leaves [`METRICS`] and [`checkpoint::FILE`] in the folder `out`, and beside them the states
-/// after the epochs that `work` keeps.
+/// Who is told how trainings go.
+pub trait Observer {
+    /// A step is done: the numbers of each training that took it, and the number of all steps.
+    fn step(&mut self, lines: &[StepMetrics], steps: u64);
+    /// Something that stays to be read.
+    fn say(&mut self, line: &str);
+    /// A training has ended before its end; others may go on.
+    fn failed(&mut self, name: &str, error: &Error);
+}
+
+/// How trainings are run on this machine: nothing here changes what they come to, up to the device's arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// Where the networks are.
+    pub device: Device,
+    /// Time between two resume points; 0 leaves one after each step.
+    pub save_every: Duration,
+    /// Set to end the trainings at the next step, each with a resume point.
+    pub stop: &'a AtomicBool,
+}
+
+/// Takes all steps of the courses, side by side: each batch is asked for once. A course that was taken up farther on than the
+/// others waits until they have come to it. Steps are asked for from the least [`Course::next_step`] on.
 ///
-/// `progress` is called after each step with its numbers and the number of all steps. With `ep = 0` no batch is asked for and
-/// the checkpoint holds the first values.
+/// A course whose loss is no number, or whose folder cannot be written, has failed, and the others go on: [`Course::finish`]
+/// says what became of each.
 ///
-/// On the CPU the checkpoints are a function of the plan, the batches and the number of libtorch's threads.
+/// On the CPU the outcome is a function of the plan, the batches and the number of libtorch's threads, wherever it was interrupted
+/// and whoever trains beside it.
 ///
-/// Errors: [`Error::NotFinite`] at the first loss that is no number, [`Error::Interrupted`] before the next step once `stop`
-/// is set; no [`checkpoint::FILE`] is left then.
+/// Errors: of the batches; [`Error::Interrupted`] before the next step once the stop is set. Each course that has not failed has
+/// a resume point then.
 pub fn pretrain(
-    work: &Pretrain,
+    courses: &mut [Course<'_>],
     batches: &mut dyn Batches,
-    device: Device,
-    out: &Path,
-    progress: &mut dyn FnMut(&StepMetrics, u64),
-    stop: &AtomicBool,
-) -> Result<TrainSummary> {
-    let mut training = Training::new(work, device, &Ranks::alone())?;
-    let steps = training.steps;
-    let mut metrics = Metrics::create(out, &work.settings)?;
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<()> {
     let start = Instant::now();
-    let mut data_wait = 0.0;
-    let mut last_loss = None;
-
-    for step in 0..steps {
-        if let Some(epoch) = training.epoch_before(step, &work.keep) {
-            checkpoint::save(&out.join(checkpoint_after(epoch)), training.model.entries())?;
+    let first = courses.iter().map(Course::next_step).min().unwrap_or(0);
+    let steps = courses.iter().map(Course::steps).max().unwrap_or(0);
+    let mut saved = start;
+    for step in first..steps {
+        each(courses, observer, |course| match course.takes(step) {
+            true => course.keep(step),
+            false => Ok(()),
+        });
+        if !courses.iter().any(Course::is_alive) {
+            break;
         }
-        if stop.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted);
-        }
-        let batch = on_device(batches.next(step)?, device)?;
-        metrics.show(step, &batch)?;
-        let line = match training.step(step, &batch) {
-            Ok(line) => line,
-            Err(error) => return Err(kept(error, out, &training.state(), &batch, device)),
+        let batch = match options.stop.load(Ordering::Relaxed) {
+            true => Err(Error::Interrupted),
+            false => batches.next(step),
         };
-        data_wait += line.data_wait;
-        last_loss = Some(line.loss);
-        metrics.write(&line)?;
-        progress(&line, steps);
+        let batch = match batch.and_then(|batch| on_device(batch, options.device)) {
+            Ok(batch) => batch,
+            Err(error) => {
+                save(courses, observer, start.elapsed(), batches);
+                return Err(error);
+            }
+        };
+        let mut lines = vec![];
+        each(courses, observer, |course| {
+            if course.takes(step) {
+                lines.push(course.step(step, &batch)?);
+            }
+            Ok(())
+        });
+        if saved.elapsed() >= options.save_every {
+            save(courses, observer, start.elapsed(), batches);
+            saved = Instant::now();
+        }
+        observer.step(&lines, steps);
     }
+    for course in courses {
+        course.note(start.elapsed(), batches);
+    }
+    Ok(())
+}
 
-    metrics.finish()?;
-    let seconds = start.elapsed().as_secs_f64();
-    checkpoint::save(&out.join(checkpoint::FILE), training.model.entries())?;
-    Ok(TrainSummary {
-        steps,
-        last_loss,
-        parameters: training.parameters(),
-        seconds,
-        data_wait,
-        loader_samples_per_s: batches.pace(),
-    })
+/// Leaves a resume point of each course that has not failed; `elapsed` since the first step of this process.
+fn save(
+    courses: &mut [Course<'_>],
+    observer: &mut dyn Observer,
+    elapsed: Duration,
+    batches: &dyn Batches,
+) {
+    each(courses, observer, |course| {
+        course.note(elapsed, batches);
+        course.save()
+    });
+}
+
+/// Does `work` for each course that has not failed; one for which it fails has failed.
+fn each<'w>(
+    courses: &mut [Course<'w>],
+    observer: &mut dyn Observer,
+    mut work: impl FnMut(&mut Course<'w>) -> Result<()>,
+) {
+    for course in courses.iter_mut().filter(|course| course.is_alive()) {
+        if let Err(error) = work(course) {
+            course.fail(error, observer);
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Training<'w> {
     pub model: Model,
     groups: Vec<Group>,
     gradients: Gradients,
-    device: Device,
+    pub device: Device,
     /// Running statistics, sharing their storage with the model, and what they were before the last step.
     statistics: Vec<Tensor>,
     kept: Vec<Tensor>,

@@ -7,11 +7,16 @@ use compiler::hir::{
     Pretrain, Relaxation, Schedule, Synthetic, Within,
 };
 use compiler::loss::{Embedding, EmbeddingOp, Loss, Term, TermOp};
+use compiler::plan::StageId;
 use compiler::units::Exact;
 use compiler::{passes, plan};
 use runtime::augment::Key;
 use runtime::data::batch::{Batch, Batches};
-use runtime::error::Result;
+use runtime::error::{Error, Result};
+use runtime::train::{Course, Observer, Options, StepMetrics, TrainSummary, pretrain};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 
@@ -150,6 +155,64 @@ pub fn work(settings: Pretrain) -> plan::Pretrain {
         settings: settings.into(),
         steps: steps.into(),
         keep: vec![],
+    }
+}
+
+/// A training alone from where `out` has it, as far as the step `until`, with a resume point after each step.
+pub fn train_until(
+    work: &plan::Pretrain,
+    batches: &mut dyn Batches,
+    out: &Path,
+    until: Option<u64>,
+) -> Result<TrainSummary> {
+    let mut watching = Watching {
+        until,
+        ..Watching::default()
+    };
+    let id = StageId("0".repeat(64));
+    let course = Course::take_up(("small", &id), work, Device::Cpu, out, &mut watching)?;
+    let mut courses = [course];
+    go_on(&mut courses, batches, &mut watching)?;
+    let [course] = courses;
+    course.finish(Some(batches))
+}
+
+/// The steps of `courses`, with a resume point after each.
+pub fn go_on(
+    courses: &mut [Course<'_>],
+    batches: &mut dyn Batches,
+    watching: &mut Watching,
+) -> Result<()> {
+    let stop = Arc::clone(&watching.stop);
+    let options = Options {
+        device: Device::Cpu,
+        save_every: Duration::ZERO,
+        stop: &stop,
+    };
+    pretrain(courses, batches, &options, watching)
+}
+
+/// Remembers what is said, and stops the trainings after the step `until`.
+#[derive(Default)]
+pub struct Watching {
+    pub stop: Arc<AtomicBool>,
+    pub until: Option<u64>,
+    pub said: Vec<String>,
+}
+
+impl Observer for Watching {
+    fn step(&mut self, lines: &[StepMetrics], _: u64) {
+        if lines.iter().any(|line| Some(line.step) == self.until) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        self.said.push(line.to_owned());
+    }
+
+    fn failed(&mut self, name: &str, error: &Error) {
+        self.said.push(format!("{name} failed: {error}"));
     }
 }
 

@@ -133,7 +133,7 @@ impl<'p> Group<'p> {
 }
 
 /// A pretraining that reads every view that one of the members reads, with all their predictors.
-fn union(members: &[&Pretrain]) -> Pretrain {
+pub(crate) fn union(members: &[&Pretrain]) -> Pretrain {
     let mut whole = members[0].clone();
     let terms: BTreeSet<_> = members
         .iter()

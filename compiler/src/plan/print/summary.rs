@@ -446,7 +446,7 @@ impl Summary {
                 all => format!("{} more groups; ", all - 8),
             };
             out += &format!(
-                "          {more}side by side each batch would be decoded once; a run makes them one by one until that is measured\n"
+                "          {more}they train side by side as far as memory allows, and each batch is made once\n"
             );
         }
         let mut last = vec![];

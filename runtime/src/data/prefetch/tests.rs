@@ -207,7 +207,7 @@ fn what_was_replaced_is_counted_and_the_wait_and_the_queue_are_told() {
     let first = prefetch.next(0).unwrap();
     assert!(first.waited > Duration::ZERO, "nothing is ready at first");
     assert_eq!(
-        prefetch.failed().values().collect::<Vec<_>>(),
+        prefetch.replaced().values().collect::<Vec<_>>(),
         ["scratched"]
     );
     assert!(prefetch.pace().unwrap() > 0.0);

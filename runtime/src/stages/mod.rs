@@ -2,12 +2,12 @@
 //!
 //! Before the first stage all data sets are looked at: what cannot end in a score for want of one is not begun. A stage that
 //! fails does not stop those that do not need it, unless it failed because the disk is full or read-only. A run folder under
-//! its final name is complete; an interrupted stage leaves none.
+//! its final name is complete; an interrupted training leaves one under another name, and the next run goes on in it.
 
-use crate::data::batch::{Batch, Batches};
+mod pretrain;
+
 use crate::data::index::{self, Wanted};
-use crate::data::loader::{self, Loader};
-use crate::data::prefetch::Prefetch;
+use crate::data::loader;
 use crate::data::shards::{self, Shards};
 use crate::data::source::ClipSource;
 use crate::doctor;
@@ -16,11 +16,10 @@ use crate::eval::feature_set::FeatureSet;
 use crate::eval::features::{self, Trained};
 use crate::eval::score;
 use crate::progress::Progress;
-use crate::train;
 use compiler::hir::{self, Data, Drawing};
-use compiler::plan::{self, Extract, Plan, Pretrain, ScoreWork, Stage, StageId, Work};
+use compiler::plan::{self, Extract, Plan, ScoreWork, Stage, StageId, Work};
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
-use records::record::{ClipCounts, ExtractResult, PretrainResult, ScoreResult};
+use records::record::{ExtractResult, ScoreResult};
 use records::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -45,6 +44,8 @@ pub struct Options<'a> {
     pub loader_threads: usize,
     /// What was typed, for people.
     pub command: Option<&'a str>,
+    /// Trainings that differ in their loss alone step side by side, as far as memory allows.
+    pub gang: bool,
     /// Set to end the run at the next step.
     pub stop: &'a AtomicBool,
 }
@@ -90,8 +91,12 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
         sources: BTreeMap::new(),
         fingerprints: BTreeMap::new(),
         done: BTreeMap::new(),
+        failed: BTreeMap::new(),
+        lost: BTreeSet::new(),
+        said: BTreeSet::new(),
         progress: Progress::new(plan.stages.len()),
     };
+    walk.say_what_waits()?;
     let outcome = walk.all();
     walk.progress.clear();
     Ok(Outcome {
@@ -112,33 +117,58 @@ struct Walk<'a> {
     fingerprints: BTreeMap<String, String>,
     /// Finished stages with the fingerprints of what they were made from.
     done: BTreeMap<StageId, Finished>,
+    /// Trainings that ended beside another, before their turn, with the reason.
+    failed: BTreeMap<StageId, Error>,
+    /// Stages that are not tried: they lack data or another stage.
+    lost: BTreeSet<&'a StageId>,
+    /// Errors that have been printed: what several stages run into is said once.
+    said: BTreeSet<String>,
     progress: Progress,
 }
 
 impl<'a> Walk<'a> {
+    /// Names the interrupted trainings that this plan does not go on with: their folders stay until somebody removes them.
+    fn say_what_waits(&self) -> Result<()> {
+        let mut left = self.runs.interrupted()?;
+        left.retain(|left| self.plan.stage(&left.run.stage).is_none());
+        let Some(first) = left.first() else {
+            return Ok(());
+        };
+        let bytes: u64 = left.iter().map(records::folder::Left::bytes).sum();
+        self.progress.print(&format!(
+            "note: {} interrupted training(s) of other plans wait in `{}` ({:.1} GB), `{}` of `{}` among them; remove the folders of \
+             those that are not to go on",
+            left.len(),
+            self.runs.dir().display(),
+            bytes as f64 / 1e9,
+            first.path.file_name().unwrap_or_default().display(),
+            first.run.label
+        ));
+        Ok(())
+    }
+
     fn all(&mut self) -> Result<Outcome> {
         let plan = self.plan;
         let mut outcome = Outcome::default();
-        let mut said: BTreeSet<String> = BTreeSet::new();
         for (name, error) in self.look_at_data() {
             // A root that is not set is the same mistake in each declaration of the set.
             let text = error.in_full();
-            if said.insert(text.clone()) {
+            if self.said.insert(text.clone()) {
                 self.progress.print(&format!("error: {text}"));
             }
             outcome.unfit.insert(name);
         }
-        let mut lost = self.without_data();
+        self.lost = self.without_data();
         let mut is_over = false;
         for (number, stage) in (1..).zip(&plan.stages) {
             if self.options.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
             if is_over
-                || lost.contains(&stage.id)
-                || needs(&stage.work).is_some_and(|id| lost.contains(id))
+                || self.lost.contains(&stage.id)
+                || needs(&stage.work).is_some_and(|id| self.lost.contains(id))
             {
-                lost.insert(&stage.id);
+                self.lost.insert(&stage.id);
                 outcome.left += 1;
                 continue;
             }
@@ -146,14 +176,9 @@ impl<'a> Walk<'a> {
                 Ok(finished) => drop(self.done.insert(stage.id.clone(), finished)),
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
-                    // What several stages run into is said once.
-                    let text = error.in_full();
-                    if said.insert(text.clone()) {
-                        self.progress
-                            .print(&format!("error: {}: {text}", stage.label));
-                    }
+                    complain(&self.progress, &mut self.said, &stage.label, &error);
                     is_over = error.is_of_disk();
-                    lost.insert(&stage.id);
+                    self.lost.insert(&stage.id);
                     outcome.failed.push((stage.label.clone(), error));
                 }
             }
@@ -232,131 +257,43 @@ impl<'a> Walk<'a> {
         lost
     }
 
-    /// The stage as it was finished before, or else made now.
-    fn stage(&mut self, number: usize, stage: &Stage) -> Result<Finished> {
+    /// The stage as it was finished before, or else made now. A pretraining that was made without a state that is asked for is
+    /// repeated as far as that.
+    fn stage(&mut self, number: usize, stage: &'a Stage) -> Result<Finished> {
         let data = self.data_of(&stage.work);
-        if let Some(finished) = self.runs.find_made_of(&stage.id, &data)? {
-            let missing = finished.lacks(&stage.work);
-            if let (Work::Pretrain(work), false) = (&stage.work, missing.is_empty()) {
-                self.progress.begin(number, &stage.label);
-                self.repeat(stage, work, &missing, &finished)?;
-            }
-            return Ok(finished);
+        let finished = match self.runs.find_made_of(&stage.id, &data)? {
+            Some(finished) => finished,
+            None => self.make(number, stage, &data)?,
+        };
+        let missing = finished.lacks(&stage.work);
+        if let (Work::Pretrain(work), false) = (&stage.work, missing.is_empty()) {
+            self.progress.begin(number, &stage.label);
+            self.repeat(stage, work, &missing, &finished)?;
         }
+        Ok(finished)
+    }
+
+    fn make(&mut self, number: usize, stage: &'a Stage, data: &str) -> Result<Finished> {
         if let Some(what) = plan::refusal(&stage.work) {
             return Err(Error::Unsupported {
                 message: format!("this version cannot run {what}"),
             });
         }
-        self.progress.begin(number, &stage.label);
-        let attempt = self.runs.begin(stage, &self.context)?.made_of(&data)?;
         match &stage.work {
-            Work::Pretrain(work) => self.pretrain(work, attempt),
-            Work::Extract(work) => self.extract(work, attempt),
+            Work::Pretrain(_) => self.pretrain(number, stage, data),
+            Work::Extract(work) => {
+                self.progress.begin(number, &stage.label);
+                let attempt = self.runs.begin(stage, &self.context)?.made_of(data)?;
+                self.extract(work, attempt)
+            }
             Work::Finetune(_) => unreachable!("plan: a finetuning is refused"),
             Work::Draw(_) => unreachable!("plan: a drawing is refused"),
-            Work::Score(work) => self.score(work, attempt),
-        }
-    }
-
-    fn pretrain(&mut self, work: &Pretrain, attempt: Attempt) -> Result<Finished> {
-        let settings = &work.settings;
-        let mut loader = match settings.ep {
-            0 => None,
-            _ => Some(self.loader(work)?),
-        };
-        let batches: &mut dyn Batches = match &mut loader {
-            Some(loader) => loader,
-            None => &mut NoBatches,
-        };
-        let Options { device, stop, .. } = *self.options;
-        let summary = train::pretrain(
-            work,
-            batches,
-            device,
-            attempt.path(),
-            &mut |line, steps| self.progress.step(line, steps, settings.bs),
-            stop,
-        )?;
-        let clips = loader.map_or_else(ClipCounts::default, |loader| {
-            let admission = loader.admission();
-            let left_out = admission.left_out.iter();
-            let left_out: BTreeMap<String, u64> = left_out
-                .map(|(kind, out)| (kind.clone(), out.count as u64))
-                .collect();
-            let replaced = loader
-                .failed()
-                .iter()
-                .map(|(name, cause)| (name.into(), cause.clone()));
-            let mut undecodable: Vec<_> = admission
-                .unreadable
-                .iter()
-                .cloned()
-                .chain(replaced)
-                .collect();
-            undecodable.sort();
-            ClipCounts {
-                asked: admission.asked() as u64,
-                skipped: left_out.values().sum(),
-                left_out,
-                filled: admission.filled as u64,
-                undecodable,
+            Work::Score(work) => {
+                self.progress.begin(number, &stage.label);
+                let attempt = self.runs.begin(stage, &self.context)?.made_of(data)?;
+                self.score(work, attempt)
             }
-        });
-        self.progress.end(&match summary.last_loss {
-            Some(loss) => format!("{} steps, loss {loss:.4}", summary.steps),
-            None => "random weights".to_owned(),
-        });
-        Ok(attempt.finish(&PretrainResult {
-            steps: summary.steps,
-            loss: summary.last_loss,
-            parameters: summary.parameters,
-            clips,
-            seconds: summary.seconds,
-            data_wait: Some(summary.data_wait),
-            loader_samples_per_s: summary.loader_samples_per_s,
-        })?)
-    }
-
-    /// Keeps the states `missing` of a finished run beside its end: they were asked for when it was made already.
-    fn repeat(
-        &mut self,
-        stage: &Stage,
-        work: &Pretrain,
-        missing: &[u32],
-        finished: &Finished,
-    ) -> Result<()> {
-        let epochs: Vec<String> = missing.iter().map(|epoch| format!("{epoch}ep")).collect();
-        self.progress.print(&format!(
-            "  finished, but its state after {} was not kept: it is trained again as far as that, each loss compared",
-            epochs.join(", ")
-        ));
-        // What is not proved yet lies in a folder that goes with this attempt.
-        let attempt = self.runs.begin(stage, &self.context)?;
-        let mut loader = self.loader(work)?;
-        let Options { device, stop, .. } = *self.options;
-        train::repeat(
-            work,
-            missing,
-            &mut loader,
-            device,
-            [attempt.path(), &finished.path],
-            &mut |line, steps| self.progress.step(line, steps, work.settings.bs),
-            stop,
-        )?;
-        self.progress.end("the same course, kept");
-        Ok(())
-    }
-
-    /// The batches of a pretraining; what was left out of its data is said.
-    fn loader(&mut self, work: &Pretrain) -> Result<Prefetch<'a>> {
-        let source = self.source(&work.settings.data)?;
-        let options = self.reading();
-        let loader = Loader::new(source, work, &options)?;
-        for note in loader.admission().notes() {
-            self.progress.print(&format!("  {note}"));
         }
-        Ok(Prefetch::new(loader, options.first_step, self.options.stop))
     }
 
     fn extract(&mut self, work: &Extract, attempt: Attempt) -> Result<Finished> {
@@ -450,6 +387,14 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Prints what ended a stage, unless another has run into the same.
+fn complain(progress: &Progress, said: &mut BTreeSet<String>, label: &str, error: &Error) {
+    let text = error.in_full();
+    if said.insert(text.clone()) {
+        progress.print(&format!("error: {label}: {text}"));
+    }
+}
+
 /// The data set whose clips this work reads.
 fn reads(work: &Work) -> Option<&Data> {
     match work {
@@ -488,16 +433,5 @@ fn needs(work: &Work) -> Option<&StageId> {
         Work::Finetune(work) => Some(&work.model),
         Work::Draw(work) => Some(&work.from),
         Work::Score(work) => Some(&work.features),
-    }
-}
-
-/// What random weights are trained on.
-struct NoBatches;
-
-impl Batches for NoBatches {
-    fn next(&mut self, step: u64) -> Result<Batch> {
-        Err(Error::Unsupported {
-            message: format!("a pretraining of no epochs asked for the batch of step {step}"),
-        })
     }
 }

@@ -1,0 +1,263 @@
+//! Runs that are interrupted at any moment, and rows that train side by side: they come to what they would have come to.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+mod lab;
+
+use compiler::plan::Work;
+use lab::{Lab, RENDERED, folders, said};
+use records::folder::{Finished, METRICS, Runs};
+use records::points::points;
+use records::record::{ExtractResult, PretrainResult, ScoreResult};
+use safetensors::SafeTensors;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// Three rows that train side by side and one that does not, the state after an epoch beside the ends.
+const ROWS: &str = "
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+eval hear = linear2s with { train = random(2)   test = uniform(2) }
+table numbers {
+  of     = tiny
+  scores = [hear on toy]
+  row loss = intra
+  row loss = sync
+  row loss = intra + sync + async
+  row loss = intra + sync + async,   checkpoint = 1ep
+  row loss = intra,   seed = 2
+}
+";
+
+/// The engine on its way.
+struct Running(Child);
+
+impl Running {
+    fn start(lab: &Lab, runs: &str) -> Self {
+        let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");
+        let child = std::process::Command::new(engine)
+            .args(lab.arguments(runs))
+            .current_dir(lab.folder.path())
+            .env("XDG_CACHE_HOME", lab.path("cache"))
+            .env("OMP_WAIT_POLICY", "passive")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    fn send(&self, signal: &str) {
+        let id = self.0.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([signal, &id])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Bytes of metrics that trainings under way have written in `runs`.
+fn written(runs: &Path) -> u64 {
+    let files = folders(runs)
+        .into_iter()
+        .map(|name| runs.join(name).join(METRICS));
+    files
+        .filter_map(|file| Some(std::fs::metadata(file).ok()?.len()))
+        .sum()
+}
+
+/// Waits until there are more than `before`.
+fn wait_for_a_step(runs: &Path, before: u64, running: &mut Running) {
+    let start = Instant::now();
+    while written(runs) <= before {
+        assert!(start.elapsed() < Duration::from_secs(240) && !running.is_over());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A resume point after each step, so that what is killed soon comes on at all.
+fn save_always(lab: &Lab) {
+    std::fs::write(lab.path("crisscross.toml"), "save_minutes = 0\n").unwrap();
+}
+
+#[test]
+fn an_interrupted_run_leaves_nothing_that_looks_finished_and_goes_on() {
+    let rows = "row ep = 0\n  row loss = intra + sync + async";
+    let lab = Lab::new(&RENDERED.replace(rows, "row es = 100K, ep = 50"));
+    for (signal, code) in [("-TERM", 143), ("-USR1", 138), ("-INT", 130)] {
+        let before = written(&lab.path("runs"));
+        let mut running = Running::start(&lab, "runs");
+        wait_for_a_step(&lab.path("runs"), before, &mut running);
+        running.send(signal);
+        assert_eq!(running.0.wait().unwrap().code(), Some(code));
+        let left = folders(&lab.path("runs"));
+        assert!(
+            left.len() == 1 && left[0].starts_with(".part-pretrain-"),
+            "{left:?}"
+        );
+        assert!(Runs::at(lab.path("runs")).index().unwrap().is_empty());
+    }
+    let part = lab.path("runs").join(&folders(&lab.path("runs"))[0]);
+    let found = points(&part).unwrap();
+    let lines = std::fs::read_to_string(part.join(METRICS)).unwrap();
+    assert_eq!(lines.lines().count() as u64, found[0].step);
+    assert!(found[0].step >= 3 && found.len() == 2);
+}
+
+/// Numbers that do not depend on the clock, and files, of a finished stage.
+type Outcome = (serde_json::Value, BTreeMap<String, Vec<u8>>);
+
+fn outcome(finished: &Finished, work: &Work) -> Outcome {
+    let numbers = match work {
+        Work::Pretrain(_) => {
+            let result: PretrainResult = finished.result().unwrap();
+            let losses = std::fs::read_to_string(finished.path.join(METRICS)).unwrap();
+            let losses: Vec<_> = losses
+                .lines()
+                .map(|line| {
+                    serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].clone()
+                })
+                .collect();
+            serde_json::json!([result.steps, result.loss, result.clips, losses])
+        }
+        Work::Extract(_) => {
+            let result: ExtractResult = finished.result().unwrap();
+            serde_json::json!([result.samples, result.width, result.clips])
+        }
+        Work::Score(_) => {
+            let result: ScoreResult = finished.result().unwrap();
+            serde_json::json!([result.value, result.folds, result.clips])
+        }
+        Work::Finetune(_) | Work::Draw(_) => unreachable!("no row is finetuned or drawn"),
+    };
+    let tensors = std::fs::read_dir(&finished.path).unwrap();
+    let tensors = tensors
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| is_tensors(path));
+    let named = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, std::fs::read(path).unwrap())
+    };
+    (numbers, tensors.map(named).collect())
+}
+
+fn is_tensors(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "safetensors")
+}
+
+/// What the finished stages of `runs` came to, by their ids.
+fn outcomes(lab: &Lab, runs: &str) -> BTreeMap<String, Outcome> {
+    let index = Runs::at(lab.path(runs)).index().unwrap();
+    let stages = lab.plan.stages.iter();
+    let finished = stages.filter_map(|stage| {
+        let finished = index.get(&stage.id)?;
+        Some((stage.id.0.clone(), outcome(finished, &stage.work)))
+    });
+    finished.collect()
+}
+
+/// Everything under its final name is whole, also in folders of attempts.
+fn all_is_whole(runs: &Path) {
+    for folder in folders(runs) {
+        for entry in std::fs::read_dir(runs.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            // What has the name of a temporary file does not look finished.
+            if name.starts_with('.') {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            if is_tensors(&path) {
+                SafeTensors::deserialize(&bytes).unwrap();
+            } else if name.ends_with(".json") {
+                serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
+            }
+        }
+    }
+}
+
+/// Runs that are killed at random moments until they are through come to the weights and the table of one that nobody disturbed.
+/// `CRISSCROSS_KILLS` is the number of kills, over as many runs as they take.
+#[test]
+fn killed_runs_come_to_the_same() {
+    let kills = std::env::var("CRISSCROSS_KILLS").map_or(6, |kills| kills.parse().unwrap());
+    let lab = Lab::new(ROWS);
+    save_always(&lab);
+    let start = Instant::now();
+    let (table, _) = said(&mut lab.engine("whole"));
+    let whole = outcomes(&lab, "whole");
+    assert_eq!(whole.len(), lab.plan.stages.len());
+    let took = start.elapsed();
+
+    let (mut killed, mut runs) = (0, 0);
+    while killed < kills {
+        runs += 1;
+        let name = format!("killed {runs}");
+        loop {
+            let mut running = Running::start(&lab, &name);
+            // Moments spread evenly over the time that a whole run takes, the same in each run of this test.
+            let share = f64::from(killed * 61 % 100) / 100.0;
+            std::thread::sleep(took.mul_f64(share));
+            if running.is_over() || killed == kills {
+                break;
+            }
+            running.send("-KILL");
+            let status = running.0.wait().unwrap();
+            all_is_whole(&lab.path(&name));
+            let found = outcomes(&lab, &name);
+            assert!(
+                found.iter().all(|(id, outcome)| whole[id] == *outcome),
+                "kill {killed}"
+            );
+            killed += u32::from(!status.success());
+        }
+        let (again, _) = said(&mut lab.engine(&name));
+        assert!(
+            again == table && outcomes(&lab, &name) == whole,
+            "after {killed} kills"
+        );
+        let names = folders(&lab.path(&name));
+        assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
+    }
+}
+
+#[test]
+fn rows_side_by_side_are_what_they_are_alone_and_share_their_batches() {
+    let lab = Lab::new(ROWS);
+    let (beside, log) = said(&mut lab.engine("beside"));
+    let (alone, _) = said(lab.engine("alone").arg("--no-gang"));
+    assert_eq!(beside, alone);
+    assert!(outcomes(&lab, "beside") == outcomes(&lab, "alone"));
+    assert!(log.contains("pretrain and 2 beside it"), "{log}");
+    let cpu = |runs: &str| -> Vec<f64> {
+        let pretrained = lab
+            .plan
+            .stages
+            .iter()
+            .filter(|s| matches!(s.work, Work::Pretrain(_)));
+        let results = pretrained.map(|stage| {
+            let finished = lab.finished(runs, stage).unwrap();
+            finished
+                .result::<PretrainResult>()
+                .unwrap()
+                .data_cpu
+                .unwrap()
+        });
+        results.collect()
+    };
+    let (beside, alone) = (cpu("beside"), cpu("alone"));
+    assert!(beside[0] > 0.0 && beside[0] == beside[1] && beside[0] == beside[2]);
+    assert!(alone[0] != alone[1]);
+}

@@ -1,8 +1,10 @@
 //! What a person sees of a run while it lasts, on stderr: a moving line on a terminal, a plain line every few seconds elsewhere.
 
 use crate::train::StepMetrics;
+use crate::watch::spread::Alarm;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use records::say;
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,10 @@ struct Stage {
     waited: f64,
     /// The first step of this process.
     first: Option<u64>,
+    /// What watches the embeddings of each training.
+    alarms: Vec<Alarm>,
+    /// What each is called, where there are several.
+    labels: Vec<String>,
 }
 
 impl Progress {
@@ -70,6 +76,9 @@ impl Progress {
             [] => String::new(),
         };
         self.begin(number, &label);
+        if labels.len() > 1 {
+            self.stage.labels = labels.iter().map(|&label| label.to_owned()).collect();
+        }
     }
 
     /// A training step is done, of one training or of several side by side.
@@ -80,6 +89,9 @@ impl Progress {
         let first = *self.stage.first.get_or_insert(line.step);
         self.stage.steps += 1;
         self.stage.waited += line.data_wait;
+        for warning in self.stage.warnings(lines) {
+            self.print(&format!("  warning: {warning}"));
+        }
         if !self.is_due(line.step + 1 == steps) {
             return;
         }
@@ -93,8 +105,9 @@ impl Progress {
         };
         let seconds = self.stage.shown.elapsed().as_secs_f64().max(1e-9);
         let text = format!(
-            "step {}/{steps}  {loss}  {:.1} samples/s  data wait {:.0} %  {}",
+            "step {}/{steps}  {loss}{}  {:.1} samples/s  data wait {:.0} %  {}",
             line.step + 1,
+            spread(lines),
             self.stage.steps as f64 * f64::from(batch) / seconds,
             100.0 * self.stage.waited / seconds,
             self.left(line.step + 1 - first, steps - first),
@@ -171,6 +184,22 @@ impl Progress {
     }
 }
 
+/// The least spread of each modality over the trainings: `  spread v 0.98 a 1.02`.
+fn spread(lines: &[StepMetrics]) -> String {
+    let mut least: BTreeMap<&str, f64> = BTreeMap::new();
+    for (modality, spread) in lines.iter().flat_map(|line| &line.spread) {
+        let known = least.entry(modality).or_insert(*spread);
+        *known = known.min(*spread);
+    }
+    let parts = least
+        .iter()
+        .map(|(name, least)| format!(" {name} {least:.2}"));
+    match least.is_empty() {
+        true => String::new(),
+        false => format!("  spread{}", parts.collect::<String>()),
+    }
+}
+
 impl Stage {
     fn new(heading: String) -> Self {
         let now = Instant::now();
@@ -181,6 +210,50 @@ impl Stage {
             steps: 0,
             waited: 0.0,
             first: None,
+            labels: vec![],
+            alarms: vec![],
         }
+    }
+
+    /// What is to be said of trainings after these steps.
+    fn warnings(&mut self, lines: &[StepMetrics]) -> Vec<String> {
+        // Trainings that were interrupted at different steps join one by one.
+        if self.alarms.len() != lines.len() {
+            self.alarms = vec![Alarm::default(); lines.len()];
+        }
+        let mut said = vec![];
+        for (at, (alarm, line)) in self.alarms.iter_mut().zip(lines).enumerate() {
+            let label = self
+                .labels
+                .get(at)
+                .filter(|_| self.labels.len() == lines.len());
+            let label = label.map_or(String::new(), |label| format!("{label}: "));
+            said.extend(alarm.after(line).map(|warning| format!("{label}{warning}")));
+        }
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collapse_is_said_with_the_name_of_its_training() {
+        let mut stage = Stage::new(String::new());
+        stage.labels = ["one", "two"].map(str::to_owned).to_vec();
+        let line = |spread| StepMetrics {
+            spread: [("v".to_owned(), spread)].into(),
+            ..StepMetrics::default()
+        };
+        let lines = [line(1.0), line(0.0)];
+        let said: Vec<String> = (0..400).flat_map(|_| stage.warnings(&lines)).collect();
+        assert_eq!(said.len(), 1);
+        assert!(
+            said[0].starts_with("two: the embeddings of `v` have nearly collapsed"),
+            "{said:?}"
+        );
+        assert_eq!(spread(&lines), "  spread v 0.00");
+        assert_eq!(spread(&[]), "");
     }
 }

@@ -18,6 +18,7 @@ use runtime::watch::gauges::Gauges;
 use runtime::watch::{failure, replay};
 use small::{Waves, settings, train_until, work};
 use std::path::Path;
+use std::sync::Mutex;
 use tch::{Device, Kind};
 
 #[test]
@@ -126,8 +127,12 @@ fn begun(runs: &Path, work: compiler::plan::Pretrain) -> Attempt {
     Runs::open(runs).unwrap().begin(&stage, &context).unwrap()
 }
 
+/// Looking for anomalies is a state of the process: no other step may be NaN meanwhile.
+static ONE_BY_ONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_step_that_is_not_finite_is_kept_and_replayed() {
+    let _alone = ONE_BY_ONE.lock();
     let runs = tempfile::tempdir().unwrap();
     let options = |anomaly| replay::Options {
         device: Device::Cpu,
@@ -188,6 +193,7 @@ fn a_step_that_is_not_finite_is_kept_and_replayed() {
 
 #[test]
 fn a_step_that_is_finite_here_is_not_reproduced() {
+    let _alone = ONE_BY_ONE.lock();
     let runs = tempfile::tempdir().unwrap();
     let work = work(settings());
     let attempt = begun(runs.path(), work.clone());
@@ -210,7 +216,14 @@ fn a_step_that_is_finite_here_is_not_reproduced() {
             group: Some("v.f".to_owned()),
             replay: None,
         };
-        failure::kept(error, attempt.path(), state, &batch, Device::Cpu)
+        failure::kept(
+            error,
+            attempt.path(),
+            state,
+            &batch,
+            Device::Cpu,
+            &Ranks::alone(),
+        )
     };
     let error = keep(&state);
     assert!(

@@ -172,7 +172,8 @@ impl<'w> Course<'w> {
             Ok(line) => line,
             Err(error) => {
                 let (state, device) = (self.training.state(), self.training.device);
-                return Err(kept(error, &self.folder, &state, batch, device));
+                let ranks = self.training.model.ranks();
+                return Err(kept(error, &self.folder, &state, batch, device, ranks));
             }
         };
         self.metrics.write(&line)?;
@@ -226,6 +227,11 @@ impl<'w> Course<'w> {
             replaced: self.position.replaced,
         })
     }
+}
+
+/// Sets the training to the state of a resume point of `stage`, and returns the step that comes next.
+pub(crate) fn stand_at(training: &Training<'_>, point: &Point, stage: &StageId) -> Result<u64> {
+    Ok(restore(training, point, stage)?.step)
 }
 
 /// Sets the training to the state of a resume point, and says where that is.

@@ -114,7 +114,8 @@ impl<'w> Metrics<'w> {
     /// Brings what was written to the disk.
     pub fn sync(&self) -> Result<()> {
         let file = self.file.get_ref();
-        file.sync_all().map_err(Error::io("write", &self.path))
+        file.sync_all().map_err(Error::io("write", &self.path))?;
+        self.board.sync()
     }
 
     /// Ends both files.

@@ -19,6 +19,7 @@ use tch::Device;
 pub(crate) use training::{Training, on_device};
 
 pub use course::Course;
+pub(crate) use course::stand_at;
 pub use descent::{Group, descend, follow, gradients, gradients_on, groups};
 pub use metrics::{METRICS, StepMetrics};
 pub use repeat::repeat;

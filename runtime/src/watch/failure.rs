@@ -15,10 +15,12 @@ use crate::data::batch::Batch;
 use crate::doctor;
 use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
+use crate::ranks::Ranks;
 use compiler::plan::Stage;
 use records::folder::{PLAN, RUN, failed_name, read_json, write_json, write_whole};
 use records::record::{Environment, Run};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -58,8 +60,15 @@ pub struct Failure {
 /// Keeps a step of the training in the run folder `run` that ended with `error`, beside that folder. `state` is that before it.
 ///
 /// The error comes back with the way to look at the step, or why it could not be kept. Only a step that is not finite is kept, and
-/// only of a training that stands in a run folder.
-pub fn kept(error: Error, run: &Path, state: &[Entry], batch: &Batch, device: Device) -> Error {
+/// only of a training that stands in a run folder. Of several `ranks`, all of which come here, the first keeps the whole batch.
+pub fn kept(
+    error: Error,
+    run: &Path,
+    state: &[Entry],
+    batch: &Batch,
+    device: Device,
+    ranks: &Ranks,
+) -> Error {
     let Error::NotFinite {
         step,
         value,
@@ -70,19 +79,25 @@ pub fn kept(error: Error, run: &Path, state: &[Entry], batch: &Batch, device: De
     else {
         return error;
     };
-    let failure = |environment| Failure {
-        format: FORMAT,
-        step,
-        loss: value.to_string(),
-        term: term.clone(),
-        group: group.clone(),
-        code: env!("CARGO_PKG_VERSION").to_owned(),
-        environment,
-        command: None,
-        keys: batch.keys.clone(),
+    let kept = || {
+        let batch = of_all(batch, ranks)?;
+        if !ranks.is_first() {
+            return Ok(None);
+        }
+        let failure = Failure {
+            format: FORMAT,
+            step,
+            loss: value.to_string(),
+            term: term.clone(),
+            group: group.clone(),
+            code: env!("CARGO_PKG_VERSION").to_owned(),
+            environment: doctor::environment(device)?,
+            command: None,
+            keys: batch.keys.clone(),
+        };
+        keep(run, failure, state, &batch)
     };
-    let kept = doctor::environment(device)
-        .and_then(|environment| keep(run, failure(environment), state, batch));
+    let kept = kept();
     let replay = match kept {
         Ok(folder) => folder.map(|folder| {
             let folder = folder.display();
@@ -97,6 +112,24 @@ pub fn kept(error: Error, run: &Path, state: &[Entry], batch: &Batch, device: De
         group,
         replay,
     }
+}
+
+/// The batch of all ranks, on each of them.
+fn of_all(batch: &Batch, ranks: &Ranks) -> Result<Batch> {
+    let mut views = BTreeMap::new();
+    for (name, view) in &batch.views {
+        let view = match ranks.is_alone() {
+            true => view.shallow_clone(),
+            false => ranks.gather(view)?.flatten(0, 1),
+        };
+        views.insert(name.clone(), view);
+    }
+    Ok(Batch {
+        views,
+        keys: ranks.collect(batch.keys.clone())?.concat(),
+        waited: batch.waited,
+        queued: batch.queued,
+    })
 }
 
 fn keep(
@@ -165,7 +198,7 @@ impl Kept {
             ));
         }
         let bytes = fs::read(&file).map_err(Error::io("read", &file))?;
-        let mut views = std::collections::BTreeMap::new();
+        let mut views = BTreeMap::new();
         for (name, tensor) in checkpoint::tensors(&file, &bytes, VIEW)? {
             let end = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
             let (modality, number) = name.split_at(end);

@@ -12,10 +12,11 @@ use crate::execute::Outputs;
 use crate::ffi::Anomaly;
 use crate::nn::parameters::Entry;
 use crate::ranks::Ranks;
-use crate::train::{METRICS, Training, on_device};
+use crate::train::{METRICS, Training, on_device, stand_at};
 use compiler::graph::Node;
-use compiler::plan::{Pretrain, Stage, Step, Work};
+use compiler::plan::{Pretrain, Stage, StageId, Step, Work};
 use records::folder::{PLAN, read_json};
+use records::points::points;
 use records::site::Site;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,9 +48,13 @@ pub struct Replayed {
 /// # Errors
 /// A folder without a plan, or with that of another kind of stage.
 pub fn stage_of(folder: &Path) -> Result<(String, Box<Pretrain>)> {
+    pretraining(folder).map(|(label, _, work)| (label, work))
+}
+
+fn pretraining(folder: &Path) -> Result<(String, StageId, Box<Pretrain>)> {
     let stage: Stage = read_json(&folder.join(PLAN))?;
     match stage.work {
-        Work::Pretrain(work) => Ok((stage.label, work)),
+        Work::Pretrain(work) => Ok((stage.label, stage.id, work)),
         Work::Extract(_) | Work::Finetune(_) | Work::Score(_) | Work::Draw(_) => {
             Err(Error::Unsupported {
                 message: format!(
@@ -120,8 +125,8 @@ pub struct Data<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// Replays `step` of the run in `folder`, which need not be finished: it is trained again as far as that, from its first values,
-/// and nothing is written. `progress` is called with the number of steps done and of those in front of the one that is looked at.
+/// Replays `step` of the run in `folder`, which need not be finished: it is trained again as far as that, from its last resume point
+/// before it or else from its first values, and nothing is written. `progress` is called with the number of steps done and of those in front of the one that is looked at.
 ///
 /// # Errors
 /// A step that the training does not have; those of data sets and networks; [`Error::Interrupted`].
@@ -132,7 +137,7 @@ pub fn run(
     options: Options,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Replayed> {
-    let (label, work) = stage_of(folder)?;
+    let (label, id, work) = pretraining(folder)?;
     let mut training = Training::new(&work, options.device, &Ranks::alone())?;
     if step >= training.steps {
         return Err(Error::Unsupported {
@@ -142,7 +147,16 @@ pub fn run(
             ),
         });
     }
-    let first = 0;
+    let mut first = 0;
+    for point in points(folder)? {
+        // A damaged one is passed over for an older one, and the first values are always there.
+        if point.step <= step
+            && let Ok(next) = stand_at(&training, &point, &id)
+        {
+            first = next;
+            break;
+        }
+    }
     let source = crate::data::open(&work.settings.data, data.site, data.threads)?;
     let reading = loader::Options {
         threads: data.threads,

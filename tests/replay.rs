@@ -1,0 +1,113 @@
+//! A training that diverges: its message, the step that is kept, and that step again.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+mod lab;
+
+use compiler::hir::Schedule;
+use compiler::plan::Work;
+use compiler::units::Exact;
+use lab::{Lab, RENDERED, complaint, folders, program, said};
+use records::folder::write_json;
+use std::path::Path;
+use std::sync::Arc;
+
+/// `crisscross replay` in the lab's folder.
+fn replay(lab: &Lab, folder: &Path, arguments: &[&str]) -> assert_cmd::Command {
+    let mut command = program("crisscross", lab.folder.path());
+    command
+        .args(["replay", "--device", "cpu"])
+        .args(arguments)
+        .arg(folder);
+    command
+}
+
+#[test]
+fn a_step_that_diverges_is_kept_and_replayed() {
+    let mut lab = Lab::new(RENDERED);
+    // No file can ask for such a rate, so the plan is made to.
+    let Work::Pretrain(work) = &mut lab.plan.stages[5].work else {
+        panic!("the second row begins here")
+    };
+    for modality in &mut Arc::make_mut(&mut work.settings).modalities {
+        modality.lr_b = Schedule::Constant(Exact::whole(10i128.pow(30)));
+    }
+    write_json(&lab.path("plan.json"), &lab.plan).unwrap();
+    let fails = || {
+        let message = complaint(&mut lab.engine("runs"), 1);
+        let kept: Vec<String> = folders(&lab.path("runs"))
+            .into_iter()
+            .filter(|name| name.starts_with("failed-numbers-2-"))
+            .collect();
+        let [kept] = &kept[..] else {
+            panic!("{kept:?}")
+        };
+        let kept = lab.path("runs").join(kept);
+        let command = format!(
+            "`crisscross replay {}` shows where it began",
+            kept.display()
+        );
+        assert!(message.contains(&command), "{message}");
+        kept
+    };
+    let kept = fails();
+    let bytes = std::fs::read(kept.join("step.safetensors")).unwrap();
+    // The same command fails in the same way, and removes nothing.
+    assert_eq!(fails(), kept);
+    assert!(std::fs::read(kept.join("step.safetensors")).unwrap() == bytes);
+
+    let (out, _) = said(&mut replay(&lab, &kept, &[]));
+    for line in [
+        "it failed on cpu\n",
+        ", was NaN\n",
+        "first bad node ",
+        "state before ",
+        "reproduced: the same loss, the same first term and group\n",
+    ] {
+        assert!(out.contains(line), "{out}");
+    }
+    let (out, _) = said(&mut replay(&lab, &kept, &["--anomaly"]));
+    assert!(out.contains("  backwards "), "{out}");
+
+    std::fs::write(kept.join("step.safetensors"), &bytes[..1000]).unwrap();
+    let message = complaint(&mut replay(&lab, &kept, &[]), 1);
+    assert!(
+        message.contains("step.safetensors` cannot be used"),
+        "{message}"
+    );
+}
+
+#[test]
+fn any_step_of_a_run_can_be_looked_at() {
+    let lab = Lab::new(RENDERED);
+    said(&mut lab.engine("runs"));
+    let run = lab.finished("runs", &lab.plan.stages[5]).unwrap().path;
+    let (out, _) = said(&mut replay(&lab, &run, &["--step", "3"]));
+    for line in [
+        "the outputs of all nodes are finite\n",
+        "reproduced: the same loss to the last bit\n",
+    ] {
+        assert!(out.contains(line), "{out}");
+    }
+    let message = complaint(&mut replay(&lab, &run, &["--step", "4"]), 1);
+    assert!(
+        message.contains("its steps are counted from 0 to 3"),
+        "{message}"
+    );
+    let other = lab.finished("runs", &lab.plan.stages[6]).unwrap().path;
+    let message = complaint(&mut replay(&lab, &other, &["--step", "0"]), 1);
+    assert!(
+        message.contains("which trains no networks by steps"),
+        "{message}"
+    );
+
+    let metrics = run.join(records::folder::METRICS);
+    let first = std::fs::read_to_string(&metrics).unwrap();
+    let mut line: serde_json::Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    line["loss"] = 0.25.into();
+    std::fs::write(&metrics, line.to_string()).unwrap();
+    let mut wrong = replay(&lab, &run, &["--step", "0"]);
+    let output = wrong.assert().code(1).get_output().clone();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains("not reproduced: the losses are "), "{out}");
+}

@@ -251,6 +251,9 @@ pub struct Run {
     /// `cpu`, `cuda` or `cuda:1`; by default CUDA where there is one
     #[arg(long)]
     pub device: Option<String>,
+    /// Train with so many processes on this machine, each on its part of every batch and on a GPU of its own where there are some
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub ranks: Option<u16>,
     /// Threads that decode and augment; by default one for each core. It never changes a result
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub loader_threads: Option<u16>,

@@ -15,6 +15,9 @@ pub const ENGINE: &str = "crisscross-engine";
 
 const SETUP: &str = "run `cargo xtask setup`, then `cargo xtask build`; commands other than `run`, `replay`, `data`, `bench` and `doctor` work without it";
 
+/// How much libtorch logs. At its default it prints C++ backtraces where a rank is gone, around the one sentence that says so.
+const LOG_LEVEL: &str = "TORCH_CPP_LOG_LEVEL";
+
 /// Runs the engine with `arguments` in place of this process: it returns only where that cannot be done.
 pub fn exec(arguments: Vec<OsString>) -> Failure {
     let engine = match find() {
@@ -55,6 +58,9 @@ fn command(engine: &Path) -> Command {
     let mut command = Command::new(engine);
     if WAITING.iter().all(|name| std::env::var_os(name).is_none()) {
         command.env(WAITING[0], "passive");
+    }
+    if std::env::var_os(LOG_LEVEL).is_none() {
+        command.env(LOG_LEVEL, "ERROR");
     }
     command
 }

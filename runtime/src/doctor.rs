@@ -1,8 +1,9 @@
 //! What this engine was built with and what it finds on the machine.
 
 use crate::device::{TORCH_VERSION, device};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ffi;
+use records::launch::Launch;
 use records::record::Environment;
 use std::path::Path;
 use tch::{Cuda, Device};
@@ -30,6 +31,49 @@ pub fn device_or_best(name: Option<&str>) -> Result<Device> {
         // Without a driver libtorch's CUDA half, which takes a second to load, would find nothing.
         None if has_driver() => Ok(device("cuda").unwrap_or(Device::Cpu)),
         None => Ok(Device::Cpu),
+    }
+}
+
+/// The device of one of several ranks: of GPUs that of its number among the ranks of this machine.
+pub fn device_of(launch: &Launch, name: Option<&str>) -> Result<Device> {
+    let is_gpu = match name {
+        Some("cuda") => true,
+        None => has_driver(),
+        Some("cpu") => return Ok(Device::Cpu),
+        Some(name) => {
+            return Err(Error::Device {
+                device: name.to_owned(),
+                message: "each of several ranks has a GPU of its own; write `cuda` or `cpu`"
+                    .to_owned(),
+            });
+        }
+    };
+    if !is_gpu {
+        return Ok(Device::Cpu);
+    }
+    let first = match (device("cuda"), name) {
+        (Err(_), None) => return Ok(Device::Cpu),
+        (first, _) => first?,
+    };
+    match usize::try_from(Cuda::device_count()).unwrap_or(0) {
+        // A starter that shows each rank its own GPU alone, as Slurm can.
+        1 => Ok(first),
+        count if launch.local_rank < count => Ok(Device::Cuda(launch.local_rank)),
+        count => Err(Error::Device {
+            device: format!("cuda:{}", launch.local_rank),
+            message: format!(
+                "{} ranks on this machine want a GPU each, and it has {count}; start fewer, or use `--device cpu`",
+                launch.local_ranks
+            ),
+        }),
+    }
+}
+
+/// `cuda` or `cpu`: what must be the same on all ranks.
+pub fn kind_of(device: Device) -> &'static str {
+    match device {
+        Device::Cuda(_) => "cuda",
+        Device::Cpu | Device::Mps | Device::Vulkan => "cpu",
     }
 }
 
@@ -161,5 +205,18 @@ mod tests {
     fn a_named_device_is_not_replaced() {
         assert!(device_or_best(Some("gpu")).is_err());
         assert_eq!(device_or_best(Some("cpu")).unwrap(), Device::Cpu);
+        let launch = Launch {
+            rank: 1,
+            ranks: 2,
+            local_rank: 1,
+            local_ranks: 2,
+            host: "x".to_owned(),
+            port: 1,
+            served: None,
+            has_own_cores: false,
+        };
+        assert_eq!(device_of(&launch, Some("cpu")).unwrap(), Device::Cpu);
+        let error = device_of(&launch, Some("cuda:0")).unwrap_err().to_string();
+        assert!(error.contains("a GPU of its own"), "{error}");
     }
 }

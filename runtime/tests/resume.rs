@@ -13,6 +13,7 @@ use runtime::augment::Key;
 use runtime::checkpoint;
 use runtime::data::batch::{Batch, Batches};
 use runtime::error::{Error, Result};
+use runtime::ranks::Ranks;
 use runtime::train::{Course, METRICS};
 use small::{Watching, Waves, every_pair, go_on, settings, train_until, work};
 use std::path::Path;
@@ -142,7 +143,7 @@ fn a_damaged_point_is_passed_over_and_without_a_good_one_nothing_is_begun() {
     let taken = Course::take_up(
         ("small", &id),
         &work,
-        Device::Cpu,
+        (Device::Cpu, &Ranks::alone()),
         cut.path(),
         &mut watching,
     );
@@ -154,7 +155,7 @@ fn a_damaged_point_is_passed_over_and_without_a_good_one_nothing_is_begun() {
     let taken = Course::take_up(
         ("small", &of_other),
         &work,
-        Device::Cpu,
+        (Device::Cpu, &Ranks::alone()),
         cut.path(),
         &mut watching,
     );
@@ -201,7 +202,14 @@ fn side_by_side(
     let names = ["one", "two", "three"];
     let mut courses: Vec<_> = (members.iter().zip(folders).zip(names))
         .map(|((work, folder), name)| {
-            Course::take_up((name, &id), work, Device::Cpu, folder.path(), &mut watching).unwrap()
+            Course::take_up(
+                (name, &id),
+                work,
+                (Device::Cpu, &Ranks::alone()),
+                folder.path(),
+                &mut watching,
+            )
+            .unwrap()
         })
         .collect();
     let done = go_on(&mut courses, batches, &mut watching);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use compiler::hir::{Data, Drawing};
 use compiler::plan::{self, Executable, Plan, StageId, Work, with_passes};
 use records::folder::{Runs, plan_hash, write_json};
+use records::launch::Launch;
 use records::say;
 
 use super::graph::pass;
@@ -17,6 +18,7 @@ use crate::handover;
 
 /// Writes the plan and starts the engine on it; prints the report at once if all of it is done.
 pub fn run(arguments: &Run) -> Result<()> {
+    let launch = launch(arguments.ranks)?;
     let passes = arguments.pass.iter().map(|name| pass(name));
     let passes = passes.collect::<Result<Vec<_>>>()?;
     let plan = plan_of(
@@ -39,11 +41,15 @@ pub fn run(arguments: &Run) -> Result<()> {
     let index = Runs::at(&runs).index()?;
     let standing = look(&plan, &site, &index);
     let is_done = |id: &StageId| standing.done.contains_key(id);
-    say(plan::totals(&plan::summary(&plan::stood(&plan, &standing))).trim_end());
+    // Of several ranks one speaks for all.
+    if launch.as_ref().is_none_or(|launch| launch.rank == 0) {
+        say(plan::totals(&plan::summary(&plan::stood(&plan, &standing))).trim_end());
+    }
     let plan = executable(plan)?;
     // Files may have changed since; only the engine looks at them.
     let needs_files = plan.stages.iter().any(|stage| reads_files(&stage.work));
-    if !needs_files && plan.stages.iter().all(|stage| is_done(&stage.id)) {
+    // Ranks go on together or not at all; they may see the folder at different moments.
+    if launch.is_none() && !needs_files && plan.stages.iter().all(|stage| is_done(&stage.id)) {
         say(&format!(
             "all stages ({}) are done in `{}`",
             plan.stages.len(),
@@ -64,6 +70,9 @@ pub fn run(arguments: &Run) -> Result<()> {
     if let Some(device) = &arguments.device {
         command.extend(["--device".into(), device.into()]);
     }
+    if let Some(ranks) = arguments.ranks {
+        command.extend(["--ranks".into(), ranks.to_string().into()]);
+    }
     if let Some(threads) = arguments.loader_threads {
         command.extend(["--loader-threads".into(), threads.to_string().into()]);
     }
@@ -75,6 +84,19 @@ pub fn run(arguments: &Run) -> Result<()> {
     }
     command.extend(["--command".into(), typed().into()]);
     Err(handover::exec(command))
+}
+
+/// Which of several ranks this process was started as. With `ranks` it is none and starts some.
+fn launch(ranks: Option<u16>) -> Result<Option<Launch>> {
+    match (ranks, Launch::of_this_process()) {
+        (Some(_), Ok(Some(launch))) => Err(Failure::misuse(format!(
+            "`--ranks` starts ranks, and this process was started as rank {} of {}",
+            launch.rank, launch.ranks
+        ))
+        .help("leave `--ranks` out: torchrun and srun start the ranks")),
+        (Some(_), Ok(None) | Err(_)) => Ok(None),
+        (None, launch) => launch.map_err(|misfit| Failure::new(misfit.message).help(misfit.help)),
+    }
 }
 
 /// The command as one can type it again.

@@ -1,5 +1,6 @@
 //! `data-pack`: packs the files of a data set into tar shards.
 
+use crate::signals::Signals;
 use compiler::hir;
 use crisscross::packing::Packing;
 use crisscross::render::write_out;
@@ -32,7 +33,7 @@ pub struct Arguments {
 /// Packs, and says what was packed and what could not be. Exit codes: 0 all is packed, but for as many files as a run may miss;
 /// 1 otherwise; 130 and 143 after SIGINT and SIGTERM.
 pub fn pack(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let (stop, signal) = crate::watch_signals()?;
+    let Signals { stop, number } = Signals::watch()?;
     let packing: Packing = crate::from_standard_input()?;
     let site = crate::site(arguments.site.as_deref())?;
     let threads = crate::threads(arguments.threads, &site);
@@ -52,7 +53,7 @@ pub fn pack(arguments: &Arguments) -> Result<ExitCode, Error> {
     let header = match packed {
         Err(Error::Interrupted) => {
             say("interrupted: finished shards are kept, the same command goes on behind them");
-            return Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8));
+            return Ok(ExitCode::from(128 + number.load(Ordering::Relaxed) as u8));
         }
         Err(error) => return Err(error),
         Ok(packed) => {

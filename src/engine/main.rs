@@ -11,23 +11,19 @@ mod data_links;
 mod data_pack;
 mod data_show;
 mod data_stats;
+mod local;
 mod replay;
+mod run;
+mod signals;
 
 use clap::{Parser, Subcommand};
-use compiler::plan::Plan;
 use crisscross::render::write_out;
-use records::folder::read_json;
-use records::report::{Format, report_of};
 use records::say;
 use records::site::Site;
+use runtime::doctor;
 use runtime::error::Error;
-use runtime::stages::{self, Outcome};
-use runtime::{device, doctor};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Runs plans of `crisscross`. It knows plans, not `.cc` files.
 #[derive(Parser)]
@@ -40,7 +36,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Makes what is not there yet of a plan, and prints its tables.
-    Run(Run),
+    Run(run::Arguments),
     /// Decodes files from end to end and says what is in them.
     #[cfg(feature = "media")]
     DataCheck(data_check::Arguments),
@@ -70,35 +66,10 @@ enum Command {
     },
 }
 
-#[derive(clap::Args)]
-struct Run {
-    /// The plan, as `crisscross plan --format json` prints it.
-    #[arg(long)]
-    plan: PathBuf,
-    /// The folder of run folders.
-    #[arg(long)]
-    runs: PathBuf,
-    /// `cpu`, `cuda` or `cuda:N`.
-    #[arg(long)]
-    device: Option<String>,
-    /// Threads that decode and augment.
-    #[arg(long)]
-    loader_threads: Option<usize>,
-    /// Trainings one after another.
-    #[arg(long)]
-    no_gang: bool,
-    /// The site file.
-    #[arg(long)]
-    site: Option<PathBuf>,
-    /// What was typed, for people who read the run folders.
-    #[arg(long)]
-    command: Option<String>,
-}
-
 fn main() -> ExitCode {
     crisscross::failure::own_up_to_panics();
     let done = match Arguments::parse().command {
-        Command::Run(arguments) => run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
         #[cfg(feature = "media")]
         Command::DataCheck(arguments) => data_check::check_data(&arguments),
         Command::DataLinks(arguments) => data_links::links(&arguments),
@@ -119,97 +90,11 @@ fn main() -> ExitCode {
     })
 }
 
-/// Makes the stages of a plan. Exit codes: 0 all is there; 1 something failed; 130, 138 and 143 after SIGINT, SIGUSR1 and SIGTERM.
-fn run(arguments: &Run) -> Result<ExitCode, Error> {
-    let (stop, signal) = watch_signals()?;
-    device::check_torch()?;
-    let plan: Plan = read_json(&arguments.plan)?;
-    let site = site(arguments.site.as_deref())?;
-    let device_name = arguments.device.as_deref().or(site.device.as_deref());
-    let options = stages::Options {
-        runs: &arguments.runs,
-        site: &site,
-        device: doctor::device_or_best(device_name)?,
-        loader_threads: threads(arguments.loader_threads, &site),
-        command: arguments.command.as_deref(),
-        gang: !arguments.no_gang,
-        stop: &stop,
-    };
-    match stages::run(&plan, &options) {
-        Ok(outcome) => {
-            if !outcome.finished.is_empty() {
-                let tables = report_of(&plan, &outcome.finished)?;
-                write_out(&tables.render(Format::Text));
-            }
-            Ok(summarise(&outcome))
-        }
-        Err(Error::Interrupted) => {
-            say("interrupted: the same command goes on from here");
-            Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8))
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// Threads that decode: as asked for, as the site file says, or one for each core.
 fn threads(asked: Option<usize>, site: &Site) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = asked.or(site.loader_threads).unwrap_or_else(cores);
     threads.max(1)
-}
-
-/// Says which stages failed or were left, after the tables. The reasons have been printed.
-fn summarise(outcome: &Outcome) -> ExitCode {
-    if outcome.failed.is_empty() && outcome.unfit.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    let quoted = |names: Vec<&str>| -> String {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        names.join(", ")
-    };
-    let done = outcome.finished.len();
-    let all = done + outcome.failed.len() + outcome.left;
-    let mut parts = vec![format!("{done} of {all} stages are done")];
-    if !outcome.unfit.is_empty() {
-        let names = outcome.unfit.iter().map(String::as_str).collect();
-        parts.push(format!("data sets to mend: {}", quoted(names)));
-    }
-    if !outcome.failed.is_empty() {
-        let labels = outcome.failed.iter().map(|(label, _)| label.as_str());
-        parts.push(format!("failed: {}", quoted(labels.collect())));
-    }
-    if outcome.left > 0 {
-        parts.push(format!(
-            "{} not tried, for want of these or of space",
-            outcome.left
-        ));
-    }
-    say(&format!("error: {}", parts.join("; ")));
-    ExitCode::FAILURE
-}
-
-/// A flag that the first SIGINT, SIGTERM or SIGUSR1 sets, and the number of that signal. The second one ends the process at once;
-/// what it leaves is not taken for finished, and the next run goes on from the last resume point.
-fn watch_signals() -> Result<(Arc<AtomicBool>, Arc<AtomicUsize>), Error> {
-    let (stop, number) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicUsize::new(0)),
-    );
-    for signal in [SIGINT, SIGTERM, SIGUSR1] {
-        let set_up = signal_hook::flag::register_conditional_shutdown(
-            signal,
-            128 + signal,
-            Arc::clone(&stop),
-        )
-        .and_then(|_| {
-            signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)
-        })
-        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)));
-        set_up.map_err(|cause| Error::Unsupported {
-            message: format!("cannot listen to signals: {cause}"),
-        })?;
-    }
-    Ok((stop, number))
 }
 
 /// What `crisscross` hands over beside the arguments.

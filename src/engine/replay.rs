@@ -1,5 +1,6 @@
 //! `replay`: one step of a pretraining again.
 
+use crate::signals::Signals;
 use crisscross::render::write_out;
 use runtime::error::Error;
 use runtime::progress::Progress;
@@ -31,7 +32,7 @@ pub struct Arguments {
 
 /// Prints what came of it. Exit codes: 0 reproduced; 1 not, or something failed; 130 and 143 after SIGINT and SIGTERM.
 pub fn replay(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let (stop, signal) = crate::watch_signals()?;
+    let Signals { stop, number } = Signals::watch()?;
     device::check_torch()?;
     let site = crate::site(arguments.site.as_deref())?;
     let name = arguments.device.as_deref().or(site.device.as_deref());
@@ -65,7 +66,7 @@ pub fn replay(arguments: &Arguments) -> Result<ExitCode, Error> {
                 false => ExitCode::FAILURE,
             })
         }
-        Err(Error::Interrupted) => Ok(ExitCode::from(128 + signal.load(Ordering::Relaxed) as u8)),
+        Err(Error::Interrupted) => Ok(ExitCode::from(128 + number.load(Ordering::Relaxed) as u8)),
         Err(error) => Err(error),
     }
 }

@@ -8,6 +8,7 @@ pub mod ffi;
 pub mod gradients;
 pub mod line;
 
+use crate::data::loader::Part;
 use crate::error::{Error, Result};
 use ffi::{Group, Reach, Store};
 use line::{Failed, Hello, Host, Line};
@@ -42,8 +43,6 @@ struct Several {
     count: usize,
     group: Group,
     line: Line,
-    /// All have agreed to stop.
-    stop: AtomicBool,
     // The store serves the start, and NCCL later on.
     _store: Store,
 }
@@ -118,6 +117,8 @@ impl Ranks {
             })?;
             Line::join(&hello(&token), &launch.host, port)?
         };
+        // Nobody begins before rank 0 has found that all run the same.
+        line.broadcast((rank == 0).then(|| true.into()))?;
         let group = group(&store, launch, device, &line);
         let group = match group {
             Ok(group) => group,
@@ -135,7 +136,6 @@ impl Ranks {
             count: ranks,
             group,
             line,
-            stop: AtomicBool::new(false),
             _store: store,
         }))))
     }
@@ -174,6 +174,14 @@ impl Ranks {
                 "a batch of {bs} cannot be cut into {count} equal parts: start as many ranks as divide it"
             ),
         })
+    }
+
+    /// The part of each batch that this rank reads.
+    pub fn part(&self) -> Part {
+        Part {
+            number: self.rank() as u64,
+            of: self.count() as u64,
+        }
     }
 
     /// What sends tensors; nothing for one process.
@@ -246,9 +254,39 @@ impl Ranks {
         running: [&Tensor; 2],
         numbers: (f64, f64),
     ) -> Option<Tensor> {
-        // Layers have no way to hand an error on. tch panics inside them as well, and the rank that fails says so.
         let normed = self.group()?.norm(x, learned, running, numbers);
-        Some(normed.unwrap_or_else(|cause| panic!("{}", self.reason(cause.into()))))
+        Some(normed.unwrap_or_else(|cause| {
+            // Layers have no way to hand an error on.
+            let error: Box<Error> = Box::new(self.reason(cause.into()));
+            std::panic::resume_unwind(error)
+        }))
+    }
+
+    /// What `work` gives, or the error that a layer inside of it could not hand on: see [`Ranks::norm`].
+    ///
+    /// # Errors
+    /// Those of `work`, and another rank's failure.
+    pub fn caught<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.is_alone() {
+            return work();
+        }
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        done.unwrap_or_else(|unwound| match unwound.downcast::<Error>() {
+            Ok(error) => Err(*error),
+            Err(other) => std::panic::resume_unwind(other),
+        })
+    }
+
+    /// Whether all ranks can go on, as far as is known.
+    ///
+    /// # Errors
+    /// The failure of this rank or of another.
+    pub fn check(&self) -> Result<()> {
+        let failed = |several: &Arc<Several>| several.line.failure(Duration::ZERO);
+        match self.0.as_ref().and_then(failed) {
+            None => Ok(()),
+            Some(failed) => Err(failed.into()),
+        }
     }
 
     /// The value that rank 0 makes, on every rank; only there it is made.
@@ -305,19 +343,16 @@ impl Ranks {
     /// # Errors
     /// As [`Ranks::broadcast`].
     pub fn stops(&self, asked: &AtomicBool) -> Result<bool> {
-        let stops = self.tell(|| asked.load(Ordering::Relaxed))?;
-        if let (true, Some(several)) = (stops, &self.0) {
-            several.stop.store(true, Ordering::Relaxed);
-        }
-        Ok(stops)
+        self.tell(|| asked.load(Ordering::Relaxed))
     }
 
-    /// What ends the waiting for data: `asked` of one process, else what all have agreed on, for none may go alone.
-    pub fn stopper<'a>(&'a self, asked: &'a AtomicBool) -> &'a AtomicBool {
-        self.0.as_ref().map_or(asked, |several| &several.stop)
+    /// What ends the waiting for data: `asked` of one process; nothing of several, for none may go alone.
+    pub fn stopper<'a>(&self, asked: &'a AtomicBool) -> &'a AtomicBool {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        if self.is_alone() { asked } else { &NEVER }
     }
 
-    /// Copies signals to rank 0 from where they come: `number` is that of the last one here, `asked` what [`Ranks::stops`] is asked
+    /// Brings signals to rank 0 from where they come: `number` is that of the last one here, `asked` what rank 0 calls [`Ranks::stops`]
     /// with. For as long as the ranks are connected.
     pub fn relay(&self, number: &Arc<AtomicUsize>, asked: &Arc<AtomicBool>) {
         let Some(several) = &self.0 else {
@@ -375,7 +410,8 @@ impl Ranks {
             several.line.fail(&Failed {
                 rank: several.rank,
                 what: format!("failed: {error}"),
-                is_said: true,
+                // The failing one prints it too; it may be another machine.
+                is_said: several.rank == 0,
             });
             let _ = several.group.abort();
         }

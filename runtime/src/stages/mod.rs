@@ -4,7 +4,10 @@
 //! fails does not stop those that do not need it, unless it failed because the disk is full or read-only. A run folder under
 //! its final name is complete; an interrupted training leaves one under another name, and the next run goes on in it.
 
+mod follow;
 mod pretrain;
+
+pub use follow::{dismiss, follow};
 
 use crate::data::index::{self, Wanted};
 use crate::data::loader;
@@ -16,6 +19,7 @@ use crate::eval::feature_set::FeatureSet;
 use crate::eval::features::{self, Trained};
 use crate::eval::score;
 use crate::progress::Progress;
+use crate::ranks::Ranks;
 use compiler::hir::{self, Data, Drawing};
 use compiler::plan::{self, Extract, Plan, ScoreWork, Stage, StageId, Work};
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
@@ -46,6 +50,8 @@ pub struct Options<'a> {
     pub command: Option<&'a str>,
     /// Trainings that differ in their loss alone step side by side, as far as memory allows.
     pub gang: bool,
+    /// The ranks that train together. Rank 0 walks the stages, the others [`follow`].
+    pub ranks: &'a Ranks,
     /// Set to end the run at the next step.
     pub stop: &'a AtomicBool,
 }
@@ -76,6 +82,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
             ),
         });
     }
+    follow::check_batches(plan, options.ranks)?;
     let mut walk = Walk {
         plan,
         options,
@@ -176,6 +183,8 @@ impl<'a> Walk<'a> {
                 Ok(finished) => drop(self.done.insert(stage.id.clone(), finished)),
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
+                    // What not all ranks have met ends all of them.
+                    self.options.ranks.check()?;
                     complain(&self.progress, &mut self.said, &stage.label, &error);
                     is_over = error.is_of_disk();
                     self.lost.insert(&stage.id);
@@ -349,14 +358,7 @@ impl<'a> Walk<'a> {
     }
 
     fn reading(&self) -> loader::Options {
-        loader::Options {
-            threads: self.options.loader_threads,
-            ahead: AHEAD,
-            max_bad_share: self.options.site.max_bad_share(),
-            first_step: 0,
-            part: loader::Part::WHOLE,
-            augment_on: Some(self.options.device).filter(|device| device.is_cuda()),
-        }
+        reading(self.options)
     }
 
     /// The data set, opened once.
@@ -384,6 +386,18 @@ impl<'a> Walk<'a> {
                 .to_hex()
                 .to_string(),
         }
+    }
+}
+
+/// How data sets are read here, from their beginning.
+fn reading(options: &Options) -> loader::Options {
+    loader::Options {
+        threads: options.loader_threads,
+        ahead: AHEAD,
+        max_bad_share: options.site.max_bad_share(),
+        first_step: 0,
+        part: loader::Part::WHOLE,
+        augment_on: Some(options.device).filter(|device| device.is_cuda()),
     }
 }
 

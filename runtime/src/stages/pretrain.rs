@@ -1,5 +1,6 @@
 //! The pretrainings of a plan: those that differ in their loss alone side by side, each from where it was left.
 
+use super::follow::{self, Order};
 use super::{Walk, complain};
 use crate::data::admission::Admission;
 use crate::data::batch::{Batch, Batches};
@@ -8,8 +9,9 @@ use crate::data::prefetch::Prefetch;
 use crate::error::{Error, Result};
 use crate::memory::Room;
 use crate::progress::Progress;
+use crate::ranks::Ranks;
 use crate::train::{self, Course, Observer, StepMetrics, TrainSummary};
-use compiler::plan::{self, Pretrain, Stage, Work};
+use compiler::plan::{self, Plan, Pretrain, Stage, StageId, Work};
 use records::folder::{Attempt, Finished};
 use records::record::{ClipCounts, PretrainResult};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,7 +123,8 @@ impl<'a> Walk<'a> {
             let attempt = self.runs.take_up(member.stage, &self.context, data)?;
             let mut watching = Watching::new(&mut self.progress, &mut self.said, &member);
             let name = (member.stage.label.as_str(), &member.stage.id);
-            match Course::take_up(name, member.work, device, attempt.path(), &mut watching) {
+            let on = (device, self.options.ranks);
+            match Course::take_up(name, member.work, on, attempt.path(), &mut watching) {
                 Ok(course) => {
                     courses.push(course);
                     ran.push((member, attempt));
@@ -147,35 +150,32 @@ impl<'a> Walk<'a> {
         else {
             return Ok(());
         };
+        // Without steps there is nothing to share.
+        let alone = Ranks::alone();
+        let ranks = match member.work.settings.ep {
+            0 => &alone,
+            _ => self.options.ranks,
+        };
+        let ids: Vec<StageId> = ran.iter().map(|(m, _)| m.stage.id.clone()).collect();
+        follow::call(ranks, &Order::Train(ids.clone()))?;
+        follow::share(courses, ranks)?;
         let batches: &mut dyn Batches = match member.work.settings.ep {
             0 => &mut NoBatches,
-            _ => made.insert(match self.shared(ran) {
-                Some(shared) => self.loader(&shared, first)?,
-                None => self.loader(member.work, first)?,
-            }),
+            _ => {
+                let work = shared(self.plan, &ids);
+                let loader = self.loader(work.as_ref().unwrap_or(member.work), first);
+                made.insert(ranks.agree(loader)?)
+            }
         };
         let minutes = self.options.site.save_minutes.unwrap_or(SAVE_MINUTES);
         let options = train::Options {
             device: self.options.device,
             save_every: Duration::from_secs_f64(60.0 * minutes),
             stop: self.options.stop,
+            ranks,
         };
         let mut watching = Watching::new(&mut self.progress, &mut self.said, member);
         train::pretrain(courses, batches, &options, &mut watching)
-    }
-
-    /// A pretraining whose step makes every view that one of several reads; `None` for one alone, which has its own.
-    fn shared(&self, ran: &[(Member<'a>, Attempt)]) -> Option<Pretrain> {
-        let [(first, _), _, ..] = ran else {
-            return None;
-        };
-        let mut gangs = self.plan.gangs.iter();
-        let gang = gangs.find(|gang| gang.members.contains(&first.stage.id))?;
-        Some(Pretrain {
-            settings: first.work.settings.clone(),
-            steps: gang.data.clone(),
-            keep: vec![],
-        })
     }
 
     /// The batches of a pretraining from `first_step` on; what was left out of its data is said.
@@ -183,11 +183,13 @@ impl<'a> Walk<'a> {
         let source = self.source(&work.settings.data)?;
         let mut options = self.reading();
         options.first_step = first_step;
+        options.part = self.options.ranks.part();
         let loader = Loader::new(source, work, &options)?;
         for note in loader.admission().notes() {
             self.progress.print(&format!("  {note}"));
         }
-        Ok(Prefetch::new(loader, first_step, self.options.stop))
+        let stop = self.options.ranks.stopper(self.options.stop);
+        Ok(Prefetch::new(loader, first_step, stop))
     }
 
     /// Makes the folder of a training that has taken all its steps visible.
@@ -237,21 +239,47 @@ impl<'a> Walk<'a> {
         ));
         // What is not proved yet lies in a folder that goes with this attempt.
         let attempt = self.runs.begin(stage, &self.context)?;
-        let mut loader = self.loader(work, 0)?;
-        let (device, stop) = (self.options.device, self.options.stop);
+        let ranks = self.options.ranks;
+        follow::call(ranks, &Order::Repeat(stage.id.clone(), missing.to_vec()))?;
+        let loader = self.loader(work, 0);
+        let mut loader = ranks.agree(loader)?;
+        let options = train::Options {
+            device: self.options.device,
+            save_every: Duration::MAX,
+            stop: self.options.stop,
+            ranks,
+        };
         let bs = work.settings.bs;
         train::repeat(
             work,
             missing,
             &mut loader,
-            device,
-            [attempt.path(), &finished.path],
+            &options,
+            Some([attempt.path(), &finished.path]),
             &mut |line, steps| self.progress.step(std::slice::from_ref(line), steps, bs),
-            stop,
         )?;
         self.progress.end("the same course, kept");
         Ok(())
     }
+}
+
+/// A pretraining whose step makes every view that one of these trainings reads; `None` for one alone, which has its own.
+pub(super) fn shared(plan: &Plan, trainings: &[StageId]) -> Option<Pretrain> {
+    let [first, _, ..] = trainings else {
+        return None;
+    };
+    let gang = plan
+        .gangs
+        .iter()
+        .find(|gang| gang.members.contains(first))?;
+    let Work::Pretrain(work) = &plan.stage(first)?.work else {
+        return None;
+    };
+    Some(Pretrain {
+        settings: work.settings.clone(),
+        steps: gang.data.clone(),
+        keep: vec![],
+    })
 }
 
 /// What became of the clips of a training.

@@ -2,7 +2,7 @@
 
 use super::metrics::{Metrics, StepMetrics};
 use super::training::Training;
-use super::{Observer, TrainSummary};
+use super::{Data, Observer, TrainSummary};
 use crate::checkpoint;
 use crate::data::batch::{Batch, Batches};
 use crate::error::{Error, Result};
@@ -41,13 +41,35 @@ struct Position {
     replaced: BTreeMap<String, String>,
 }
 
+impl Position {
+    /// Before the first step.
+    fn first(stage: &StageId) -> Self {
+        Self {
+            format: FORMAT,
+            stage: stage.clone(),
+            step: 0,
+            loss: None,
+            seconds: 0.0,
+            data_wait: 0.0,
+            data_cpu: 0.0,
+            replaced: BTreeMap::new(),
+        }
+    }
+}
+
+/// The files of a training.
+struct Files<'w> {
+    metrics: Metrics<'w>,
+    folder: PathBuf,
+}
+
 /// A pretraining that steps, alone or beside others.
 pub struct Course<'w> {
     name: String,
     work: &'w Pretrain,
     training: Training<'w>,
-    metrics: Metrics<'w>,
-    folder: PathBuf,
+    /// What it leaves; nothing on a rank that follows.
+    files: Option<Files<'w>>,
     position: Position,
     /// Where this process took it up.
     begun: Position,
@@ -65,21 +87,12 @@ impl<'w> Course<'w> {
     pub fn take_up(
         (name, stage): (&str, &StageId),
         work: &'w Pretrain,
-        device: Device,
+        (device, ranks): (Device, &Ranks),
         folder: &Path,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        let training = Training::new(work, device, &Ranks::alone())?;
-        let mut position = Position {
-            format: FORMAT,
-            stage: stage.clone(),
-            step: 0,
-            loss: None,
-            seconds: 0.0,
-            data_wait: 0.0,
-            data_cpu: 0.0,
-            replaced: BTreeMap::new(),
-        };
+        let training = Training::new(work, device, ranks)?;
+        let mut position = Position::first(stage);
         let mut passed_over = None;
         let points = points(folder)?;
         let has_points = !points.is_empty();
@@ -113,13 +126,51 @@ impl<'w> Course<'w> {
             name: name.to_owned(),
             work,
             training,
-            metrics,
-            folder: folder.to_owned(),
+            files: Some(Files {
+                metrics,
+                folder: folder.to_owned(),
+            }),
             begun: position.clone(),
             saved: if has_points { position.step } else { 0 },
             position,
             failed: None,
         })
+    }
+
+    /// The training as a rank has it that follows rank 0: it leaves no files. [`Course::share`] brings it to where rank 0 is.
+    ///
+    /// Errors: what libtorch says.
+    pub fn follow(
+        (name, stage): (&str, &StageId),
+        work: &'w Pretrain,
+        device: Device,
+        ranks: &Ranks,
+    ) -> Result<Self> {
+        let position = Position::first(stage);
+        Ok(Self {
+            name: name.to_owned(),
+            work,
+            training: Training::new(work, device, ranks)?,
+            files: None,
+            begun: position.clone(),
+            saved: 0,
+            position,
+            failed: None,
+        })
+    }
+
+    /// Gives the state of rank 0 to all ranks. They call it for the same courses in the same order.
+    ///
+    /// Errors: another rank has failed.
+    pub fn share(&mut self) -> Result<()> {
+        let ranks = self.training.model.ranks();
+        self.position = ranks.tell(|| self.position.clone())?;
+        let state = self.training.state();
+        let state: Vec<_> = state
+            .iter()
+            .map(|entry| entry.tensor.shallow_clone())
+            .collect();
+        ranks.broadcast(&state)
     }
 
     /// The number of the step that comes next.
@@ -150,58 +201,85 @@ impl<'w> Course<'w> {
 
     /// Ends it; the others go on. What was kept of it stays.
     pub(super) fn fail(&mut self, error: Error, observer: &mut dyn Observer) {
-        observer.failed(&self.name, &error);
+        // Another rank's failure ends the run, which says so.
+        if !matches!(error, Error::Rank { .. }) {
+            observer.failed(&self.name, &error);
+        }
         self.failed = Some(error);
+    }
+
+    /// Ends it here because rank 0 could not go on with it, and has said why.
+    pub(super) fn end_as_rank_0_does(&mut self, goes_on: bool) {
+        if !goes_on && self.failed.is_none() {
+            self.failed = Some(Error::Rank {
+                rank: 0,
+                what: "could not go on with this training".to_owned(),
+                is_said: true,
+            });
+        }
     }
 
     /// Keeps the state before `step` if it is one of those that are asked for.
     pub(super) fn keep(&self, step: u64) -> Result<()> {
-        match self.training.epoch_before(step, &self.work.keep) {
-            Some(epoch) => checkpoint::save(
-                &self.folder.join(checkpoint_after(epoch)),
+        let epoch = self.training.epoch_before(step, &self.work.keep);
+        match (epoch, &self.files) {
+            (Some(epoch), Some(files)) => checkpoint::save(
+                &files.folder.join(checkpoint_after(epoch)),
                 self.training.model.entries(),
             ),
-            None => Ok(()),
+            (Some(_) | None, _) => Ok(()),
         }
     }
 
     /// One step on this batch.
     pub(super) fn step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
-        self.metrics.show(step, batch)?;
+        if let Some(files) = &mut self.files {
+            files.metrics.show(step, batch)?;
+        }
         let line = match self.training.step(step, batch) {
             Ok(line) => line,
             Err(error) => {
                 let (state, device) = (self.training.state(), self.training.device);
                 let ranks = self.training.model.ranks();
-                return Err(kept(error, &self.folder, &state, batch, device, ranks));
+                // Only rank 0, which has a folder, keeps it.
+                let folder = self.files.as_ref().map(|files| files.folder.as_path());
+                let folder = folder.unwrap_or(Path::new(""));
+                return Err(kept(error, folder, &state, batch, device, ranks));
             }
         };
-        self.metrics.write(&line)?;
+        if let Some(files) = &mut self.files {
+            files.metrics.write(&line)?;
+        }
         self.position.step = step + 1;
         self.position.loss = Some(line.loss);
         self.position.data_wait += line.data_wait;
         Ok(line)
     }
 
-    /// Notes what this process has spent and seen: `elapsed` since it began to step.
-    pub(super) fn note(&mut self, elapsed: Duration, batches: &dyn Batches) {
+    /// Notes what its processes have spent and seen: `elapsed` since they began to step.
+    pub(super) fn note(&mut self, elapsed: Duration, data: &Data) {
         self.position.seconds = self.begun.seconds + elapsed.as_secs_f64();
-        let cpu = batches.cpu().map_or(0.0, |cpu| cpu.as_secs_f64());
-        self.position.data_cpu = self.begun.data_cpu + cpu;
-        self.position.replaced.extend(batches.replaced());
+        self.position.data_cpu = self.begun.data_cpu + data.cpu;
+        let replaced = data.replaced.iter();
+        self.position
+            .replaced
+            .extend(replaced.map(|(name, cause)| (name.clone(), cause.clone())));
     }
 
     /// Leaves a resume point, unless there is one of this step.
     pub(super) fn save(&mut self) -> Result<()> {
+        let Some(files) = &self.files else {
+            return Ok(());
+        };
         if self.position.step == self.saved {
             return Ok(());
         }
         // The point stands for the lines before it.
-        self.metrics.sync()?;
+        files.metrics.sync()?;
         let note = serde_json::to_string(&self.position).expect("a position is plain data");
         let state = self.training.state();
-        let bytes = checkpoint::serialise(&self.folder, &state, (NOTE, &note))?;
-        points::keep(&self.folder, self.position.step, &bytes)?;
+        let bytes = checkpoint::serialise(&files.folder, &state, (NOTE, &note))?;
+        points::keep(&files.folder, self.position.step, &bytes)?;
         self.saved = self.position.step;
         Ok(())
     }
@@ -211,11 +289,13 @@ impl<'w> Course<'w> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        self.metrics.finish()?;
-        checkpoint::save(
-            &self.folder.join(checkpoint::FILE),
-            self.training.model.entries(),
-        )?;
+        if let Some(files) = self.files {
+            files.metrics.finish()?;
+            checkpoint::save(
+                &files.folder.join(checkpoint::FILE),
+                self.training.model.entries(),
+            )?;
+        }
         Ok(TrainSummary {
             steps: self.training.steps,
             last_loss: self.position.loss,

@@ -11,6 +11,7 @@ mod training;
 
 use crate::data::batch::Batches;
 use crate::error::{Error, Result};
+use crate::ranks::Ranks;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,8 +63,40 @@ pub struct Options<'a> {
     pub device: Device,
     /// Time between two resume points; 0 leaves one after each step.
     pub save_every: Duration,
-    /// Set to end the trainings at the next step, each with a resume point.
+    /// Set to end the trainings at the next step, each with a resume point. Of several ranks that of rank 0 counts.
     pub stop: &'a AtomicBool,
+    /// The ranks that train together; each calls [`pretrain`] with the same courses, which have been shared.
+    pub ranks: &'a Ranks,
+}
+
+/// What making the batches has taken and met so far, on all ranks.
+#[derive(Debug, Default)]
+struct Data {
+    /// Seconds of processor time.
+    cpu: f64,
+    /// Files that were replaced, and why.
+    replaced: BTreeMap<String, String>,
+}
+
+impl Data {
+    /// Of this rank alone.
+    fn own(batches: &dyn Batches) -> Self {
+        Self {
+            cpu: batches.cpu().map_or(0.0, |cpu| cpu.as_secs_f64()),
+            replaced: batches.replaced(),
+        }
+    }
+
+    /// Of all ranks together.
+    fn of_all(batches: &dyn Batches, ranks: &Ranks) -> Result<Self> {
+        let own = Self::own(batches);
+        let mut all = Self::default();
+        for (cpu, replaced) in ranks.collect((own.cpu, own.replaced))? {
+            all.cpu += cpu;
+            all.replaced.extend(replaced);
+        }
+        Ok(all)
+    }
 }
 
 /// Takes all steps of the courses, side by side: each batch is asked for once. A course that was taken up farther on than the
@@ -83,6 +116,7 @@ pub fn pretrain(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<()> {
+    let ranks = options.ranks;
     let start = Instant::now();
     let first = courses.iter().map(Course::next_step).min().unwrap_or(0);
     let steps = courses.iter().map(Course::steps).max().unwrap_or(0);
@@ -92,17 +126,28 @@ pub fn pretrain(
             true => course.keep(step),
             false => Ok(()),
         });
+        // Rank 0 alone writes files and is asked to stop.
+        let (is_alive, stops) = ranks.tell(|| {
+            let is_alive: Vec<bool> = courses.iter().map(Course::is_alive).collect();
+            (is_alive, options.stop.load(Ordering::Relaxed))
+        })?;
+        for (course, is_alive) in courses.iter_mut().zip(is_alive) {
+            course.end_as_rank_0_does(is_alive);
+        }
         if !courses.iter().any(Course::is_alive) {
             break;
         }
-        let batch = match options.stop.load(Ordering::Relaxed) {
-            true => Err(Error::Interrupted),
-            false => batches.next(step),
-        };
+        if stops {
+            let data = Data::of_all(batches, ranks)?;
+            save(courses, observer, start.elapsed(), &data);
+            return Err(Error::Interrupted);
+        }
+        let batch = batches.next(step);
         let batch = match batch.and_then(|batch| on_device(batch, options.device)) {
             Ok(batch) => batch,
             Err(error) => {
-                save(courses, observer, start.elapsed(), batches);
+                save(courses, observer, start.elapsed(), &Data::own(batches));
+                ranks.fail(&error);
                 return Err(error);
             }
         };
@@ -113,27 +158,26 @@ pub fn pretrain(
             }
             Ok(())
         });
-        if saved.elapsed() >= options.save_every {
-            save(courses, observer, start.elapsed(), batches);
+        // One that has failed alone has told the others.
+        ranks.check()?;
+        if ranks.tell(|| saved.elapsed() >= options.save_every)? {
+            let data = Data::of_all(batches, ranks)?;
+            save(courses, observer, start.elapsed(), &data);
             saved = Instant::now();
         }
         observer.step(&lines, steps);
     }
+    let data = Data::of_all(batches, ranks)?;
     for course in courses {
-        course.note(start.elapsed(), batches);
+        course.note(start.elapsed(), &data);
     }
     Ok(())
 }
 
 /// Leaves a resume point of each course that has not failed; `elapsed` since the first step of this process.
-fn save(
-    courses: &mut [Course<'_>],
-    observer: &mut dyn Observer,
-    elapsed: Duration,
-    batches: &dyn Batches,
-) {
+fn save(courses: &mut [Course<'_>], observer: &mut dyn Observer, elapsed: Duration, data: &Data) {
     each(courses, observer, |course| {
-        course.note(elapsed, batches);
+        course.note(elapsed, data);
         course.save()
     });
 }

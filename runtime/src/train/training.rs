@@ -88,7 +88,8 @@ impl<'w> Training<'w> {
 
     /// One forward pass.
     pub fn forward(&self, batch: &Batch) -> Result<Outputs> {
-        self.program.forward(&self.model, batch, self.device)
+        let forward = || self.program.forward(&self.model, batch, self.device);
+        self.model.ranks().caught(forward)
     }
 
     /// The gradient of the objective in the parameters of all groups.
@@ -107,8 +108,19 @@ impl<'w> Training<'w> {
         )
     }
 
-    /// One step down the gradient of its batch. One that is not finite is not taken: the state is then that before it.
+    /// One step down the gradient of its batch. One that is not finite is not taken: the state is then that before it. An error that
+    /// not all ranks meet ends all of them.
     pub fn step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
+        let stepped = self.try_step(step, batch);
+        if let Err(error) = &stepped
+            && !matches!(error, Error::NotFinite { .. })
+        {
+            self.model.ranks().fail(error);
+        }
+        stepped
+    }
+
+    fn try_step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
         let settings = &self.work.settings;
         let start = Instant::now();
         // A forward pass moves the running statistics, whatever comes of it.

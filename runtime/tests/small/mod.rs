@@ -13,6 +13,7 @@ use compiler::{passes, plan};
 use runtime::augment::Key;
 use runtime::data::batch::{Batch, Batches};
 use runtime::error::{Error, Result};
+use runtime::ranks::Ranks;
 use runtime::train::{Course, Observer, Options, StepMetrics, TrainSummary, pretrain};
 use std::path::Path;
 use std::sync::Arc;
@@ -170,7 +171,13 @@ pub fn train_until(
         ..Watching::default()
     };
     let id = StageId("0".repeat(64));
-    let course = Course::take_up(("small", &id), work, Device::Cpu, out, &mut watching)?;
+    let course = Course::take_up(
+        ("small", &id),
+        work,
+        (Device::Cpu, &Ranks::alone()),
+        out,
+        &mut watching,
+    )?;
     let mut courses = [course];
     go_on(&mut courses, batches, &mut watching)?;
     let [course] = courses;
@@ -188,6 +195,7 @@ pub fn go_on(
         device: Device::Cpu,
         save_every: Duration::ZERO,
         stop: &stop,
+        ranks: &Ranks::alone(),
     };
     pretrain(courses, batches, &options, watching)
 }

@@ -1,0 +1,204 @@
+//! `crisscross-engine run`: makes the stages of a plan, as one process or as one of several ranks.
+
+use crate::signals::Signals;
+use crate::{local, site, threads};
+use compiler::plan::Plan;
+use crisscross::render::write_out;
+use records::folder::{plan_hash, read_json};
+use records::launch::Launch;
+use records::report::{Format, report_of};
+use records::say;
+use runtime::error::Error;
+use runtime::ranks::Ranks;
+use runtime::stages::{self, Outcome};
+use runtime::{device, doctor};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The plan, as `crisscross plan --format json` prints it.
+    #[arg(long)]
+    plan: PathBuf,
+    /// The folder of run folders.
+    #[arg(long)]
+    runs: PathBuf,
+    /// `cpu`, `cuda` or `cuda:N`.
+    #[arg(long)]
+    device: Option<String>,
+    /// Processes on this machine that train together.
+    #[arg(long)]
+    ranks: Option<u16>,
+    /// One of those processes.
+    #[arg(long, hide = true)]
+    is_child: bool,
+    /// Threads that decode and augment.
+    #[arg(long)]
+    loader_threads: Option<usize>,
+    /// Trainings one after another.
+    #[arg(long)]
+    no_gang: bool,
+    /// The site file.
+    #[arg(long)]
+    site: Option<PathBuf>,
+    /// What was typed, for people who read the run folders.
+    #[arg(long)]
+    command: Option<String>,
+}
+
+/// Makes the stages of a plan. Exit codes: 0 all is there; 1 something failed; 130, 138 and 143 after SIGINT, SIGUSR1 and SIGTERM.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let signals = Signals::watch()?;
+    let launch = match arguments.ranks {
+        None => Launch::of_this_process().map_err(|misfit| Error::Unsupported {
+            message: format!("{}; {}", misfit.message, misfit.help),
+        })?,
+        Some(1) => None,
+        Some(ranks) => return local::start(ranks, &signals.number),
+    };
+    device::check_torch()?;
+    let Some(launch) = launch else {
+        return Ok(make(arguments, None, &signals)?.into());
+    };
+    let rank = launch.rank;
+    let code = make(arguments, Some(&launch), &signals).unwrap_or_else(|error| {
+        if error.is_for(rank) {
+            // An error of its own; those of others name their rank.
+            let is_own = !matches!(error, Error::Rank { .. });
+            let of = if is_own && rank > 0 {
+                format!("rank {rank}: ")
+            } else {
+                String::new()
+            };
+            say(&format!("error: {of}{}", error.in_full()));
+        }
+        1
+    });
+    Ok(code.into())
+}
+
+/// The exit code of the stages, as this process makes them or has a part in them.
+fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Result<u8, Error> {
+    let plan: Plan = read_json(&arguments.plan)?;
+    let site = site(arguments.site.as_deref())?;
+    let name = arguments.device.as_deref().or(site.device.as_deref());
+    let device = match launch {
+        None => doctor::device_or_best(name)?,
+        Some(launch) => doctor::device_of(launch, name)?,
+    };
+    let mut loader_threads = threads(arguments.loader_threads, &site);
+    let ranks = match launch {
+        None => Ranks::alone(),
+        Some(launch) => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let share = launch.share_of(cores);
+            tch::set_num_threads(i32::try_from(share).unwrap_or(i32::MAX));
+            if arguments.loader_threads.or(site.loader_threads).is_none() {
+                loader_threads = share;
+            }
+            let equal = BTreeMap::from([
+                ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+                ("plan".to_owned(), plan_hash(&plan)),
+                ("gang".to_owned(), (!arguments.no_gang).to_string()),
+                ("device".to_owned(), doctor::kind_of(device).to_owned()),
+            ]);
+            Ranks::join(launch, device, equal)?
+        }
+    };
+    // Of several ranks, rank 0 is asked to stop by the signals of all; the others wait for what it says.
+    let asked = Arc::new(AtomicBool::new(false));
+    ranks.relay(&signals.number, &asked);
+    ranks.end_with_others(|message| say(&format!("error: {message}")));
+    if arguments.is_child {
+        let stop = Arc::clone(&signals.stop);
+        local::stop_with_parent(&signals.number, move || stop.store(true, Ordering::Relaxed));
+    }
+    let options = stages::Options {
+        runs: &arguments.runs,
+        site: &site,
+        device,
+        loader_threads,
+        command: arguments.command.as_deref(),
+        gang: !arguments.no_gang,
+        ranks: &ranks,
+        stop: if ranks.is_alone() {
+            &signals.stop
+        } else {
+            &asked
+        },
+    };
+    let work = || match ranks.is_first() {
+        true => lead(&plan, &options, signals),
+        false => stages::follow(&plan, &options),
+    };
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(code)) => {
+            ranks.finish()?;
+            Ok(code)
+        }
+        Ok(Err(error)) => {
+            ranks.fail(&error);
+            Err(error)
+        }
+        Err(panic) => {
+            ranks.fail(&Error::Unsupported {
+                message: "it met a bug in crisscross".to_owned(),
+            });
+            resume_unwind(panic)
+        }
+    }
+}
+
+/// Makes the stages, prints their tables, and tells the other ranks how they came out.
+fn lead(plan: &Plan, options: &stages::Options, signals: &Signals) -> Result<u8, Error> {
+    let code = match stages::run(plan, options) {
+        Ok(outcome) => {
+            if !outcome.finished.is_empty() {
+                let tables = report_of(plan, &outcome.finished)?;
+                write_out(&tables.render(Format::Text));
+            }
+            summarise(&outcome)
+        }
+        Err(Error::Interrupted) => {
+            say("interrupted: the same command goes on from here");
+            128 + signals.number.load(Ordering::Relaxed) as u8
+        }
+        Err(error) => return Err(error),
+    };
+    stages::dismiss(options.ranks, code)?;
+    Ok(code)
+}
+
+/// Says which stages failed or were left, after the tables. The reasons have been printed.
+fn summarise(outcome: &Outcome) -> u8 {
+    if outcome.failed.is_empty() && outcome.unfit.is_empty() {
+        return 0;
+    }
+    let quoted = |names: Vec<&str>| -> String {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let done = outcome.finished.len();
+    let all = done + outcome.failed.len() + outcome.left;
+    let mut parts = vec![format!("{done} of {all} stages are done")];
+    if !outcome.unfit.is_empty() {
+        let names = outcome.unfit.iter().map(String::as_str).collect();
+        parts.push(format!("data sets to mend: {}", quoted(names)));
+    }
+    if !outcome.failed.is_empty() {
+        let labels = outcome.failed.iter().map(|(label, _)| label.as_str());
+        parts.push(format!("failed: {}", quoted(labels.collect())));
+    }
+    if outcome.left > 0 {
+        parts.push(format!(
+            "{} not tried, for want of these or of space",
+            outcome.left
+        ));
+    }
+    say(&format!("error: {}", parts.join("; ")));
+    1
+}

@@ -1,0 +1,361 @@
+//! Runs of several processes: what they come to, how they stop, what is said where one of them cannot go on.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+mod lab;
+
+use compiler::plan::Work;
+use lab::{FILES, Lab, clips, complaint, folders, program, said};
+use records::folder::METRICS;
+use safetensors::{Dtype, SafeTensors};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Two rows side by side, one of them with a state after its first epoch, in float64.
+const ROWS: &str = "
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+eval hear = linear2s with { train = random(2)   test = uniform(2) }
+table numbers {
+  of     = tiny
+  scores = [hear on toy]
+  row loss = intra,   precision = fp64
+  row loss = intra + sync + async,   precision = fp64,   checkpoint = 1ep
+}
+";
+
+/// One long training.
+const LONG: &str = "
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+eval hear = linear2s with { train = random(2)   test = uniform(2) }
+table numbers {
+  of     = tiny
+  scores = [hear on toy]
+  row ep = 30,   precision = fp64
+}
+";
+
+/// Of each number, or of 1 where it is smaller.
+const BOUND: f64 = 1e-9;
+
+/// The losses of each training, in the order of the plan.
+fn losses(lab: &Lab, runs: &str) -> Vec<Vec<f64>> {
+    let trained = lab.plan.stages.iter();
+    let trained = trained.filter(|stage| matches!(stage.work, Work::Pretrain(_)));
+    let of = |stage| {
+        let file = lab.finished(runs, stage).unwrap().path.join(METRICS);
+        let text = std::fs::read_to_string(file).unwrap();
+        let loss = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["loss"].as_f64().unwrap()
+        };
+        text.lines().map(loss).collect()
+    };
+    trained.map(of).collect()
+}
+
+/// The float64 tensors of all checkpoints, by file and name.
+fn weights(lab: &Lab, runs: &str) -> BTreeMap<String, Vec<f64>> {
+    let mut all = BTreeMap::new();
+    for stage in &lab.plan.stages {
+        let Work::Pretrain(_) = stage.work else {
+            continue;
+        };
+        let folder = lab.finished(runs, stage).unwrap().path;
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|of| of != "safetensors") {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            for (name, tensor) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
+                if tensor.dtype() == Dtype::F64 {
+                    let value = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().unwrap());
+                    let values = tensor.data().chunks(8).map(value).collect();
+                    all.insert(format!("{}/{name}", path.display()), values);
+                }
+            }
+        }
+    }
+    let strip = |(name, values): (String, Vec<f64>)| {
+        let kept = name.split('/').rev().take(3).collect::<Vec<_>>().join("/");
+        (kept, values)
+    };
+    all.into_iter().map(strip).collect()
+}
+
+fn assert_same_course(lab: &Lab, runs: [&str; 2]) {
+    let near = |a: f64, b: f64| (a - b).abs() <= BOUND * b.abs().max(1.0);
+    let [a, b] = runs.map(|runs| losses(lab, runs).concat());
+    assert_eq!(a.len(), b.len());
+    assert!(a.iter().zip(&b).all(|(a, b)| near(*a, *b)), "{a:?} {b:?}");
+    let [a, b] = runs.map(|runs| weights(lab, runs));
+    assert!(a.keys().eq(b.keys()) && !a.is_empty());
+    for (name, values) in a {
+        let pairs = values.iter().zip(&b[&name]);
+        for (a, b) in pairs {
+            assert!(near(*a, *b), "{name}: {a} is not {b}");
+        }
+    }
+}
+
+/// A run of several ranks on its way; what it prints to stderr goes into a file.
+struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    fn start(lab: &Lab, runs: &str, ranks: usize) -> Self {
+        let log = lab.path("log");
+        let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");
+        let child = Command::new(engine)
+            .args(lab.arguments(runs))
+            .args(["--ranks", &ranks.to_string()])
+            .current_dir(lab.folder.path())
+            .env("XDG_CACHE_HOME", lab.path("cache"))
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    /// Waits until a training in `runs` has written a step.
+    fn wait_for_a_step(&mut self, runs: &Path) {
+        let start = Instant::now();
+        let has_stepped = |runs: &Path| {
+            let files = folders(runs).into_iter();
+            let mut files = files.map(|name| runs.join(name).join(METRICS));
+            files.any(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 0))
+        };
+        while !has_stepped(runs) {
+            assert!(start.elapsed() < Duration::from_secs(240));
+            assert!(self.child.try_wait().unwrap().is_none(), "{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The process of a rank.
+    fn rank(&self, rank: usize) -> u32 {
+        let parent = self.child.id();
+        let children = format!("/proc/{parent}/task/{parent}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        let is_rank = |pid: &u32| {
+            let variables = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+            let wanted = format!("RANK={rank}");
+            variables
+                .split(|byte| *byte == 0)
+                .any(|of| of == wanted.as_bytes())
+        };
+        let mut children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+        children.find(is_rank).unwrap()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn send(signal: &str, pid: u32) {
+    let sent = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+#[test]
+fn two_and_four_processes_come_to_what_one_comes_to() {
+    let lab = Lab::new(ROWS);
+    let (table, log) = said(&mut lab.engine("one"));
+    for ranks in ["2", "4"] {
+        let (again, of_ranks) = said(lab.engine(ranks).args(["--ranks", ranks]));
+        assert_eq!(again, table);
+        // One rank speaks, and says what one process says.
+        let stages = |log: &str| {
+            let lines = log.lines().filter(|line| line.contains(']'));
+            lines.filter(|line| !line.contains(" left")).count()
+        };
+        assert_eq!(stages(&of_ranks), stages(&log), "{of_ranks}");
+        assert_same_course(&lab, [ranks, "one"]);
+    }
+    // What is there is not made again.
+    let (again, log) = said(lab.engine("2").args(["--ranks", "2"]));
+    assert!(again == table && !log.contains("pretrain"), "{log}");
+}
+
+#[test]
+fn a_killed_rank_ends_the_others_and_is_named() {
+    let lab = Lab::new(LONG);
+    for rank in [0, 1] {
+        let runs = format!("runs {rank}");
+        let mut running = Running::start(&lab, &runs, 2);
+        running.wait_for_a_step(&lab.path(&runs));
+        let others = [running.rank(0), running.rank(1)];
+        send("-KILL", running.rank(rank));
+        let killed = Instant::now();
+        assert_eq!(running.child.wait().unwrap().code(), Some(1));
+        assert!(killed.elapsed() < Duration::from_secs(10));
+        let log = running.log();
+        assert!(
+            log.contains(&format!("error: rank {rank} ended without a word")),
+            "{log}"
+        );
+        let name = format!(
+            "error: rank {rank} (process {}) died of signal 9",
+            others[rank]
+        );
+        assert!(log.contains(&name) && !log.contains("a bug"), "{log}");
+        let is_there = |pid: &u32| Path::new(&format!("/proc/{pid}")).exists();
+        assert!(!others.iter().any(is_there));
+    }
+}
+
+#[test]
+fn a_stopped_run_goes_on_with_another_number_of_ranks() {
+    let lab = Lab::new(&LONG.replace("ep = 30", "ep = 4"));
+    said(&mut lab.engine("whole"));
+    for (first, then) in [(2, "1"), (1, "2")] {
+        let runs = format!("from {first}");
+        let mut running = Running::start(&lab, &runs, first);
+        running.wait_for_a_step(&lab.path(&runs));
+        // Any rank may be the one that is told.
+        let told = if first == 1 {
+            running.child.id()
+        } else {
+            running.rank(1)
+        };
+        send("-TERM", told);
+        assert_eq!(
+            running.child.wait().unwrap().code(),
+            Some(143),
+            "{}",
+            running.log()
+        );
+        assert!(running.log().contains("interrupted"));
+        let (_, log) = said(lab.engine(&runs).args(["--ranks", then]));
+        assert!(log.contains("goes on after step"), "{log}");
+        assert_same_course(&lab, [&runs, "whole"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_shared_is_refused_before_anything_starts() {
+    let lab = Lab::new(ROWS);
+    let error = complaint(lab.engine("runs").args(["--ranks", "3"]), 1);
+    assert!(
+        error.contains("a batch of 4 cannot be cut into 3 equal parts"),
+        "{error}"
+    );
+    assert!(folders(&lab.path("runs")).is_empty());
+
+    let error = complaint(lab.engine("runs").env("RANK", "0"), 1);
+    let missing = "not LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT";
+    assert!(error.contains(missing), "{error}");
+
+    // The command that people type says the same, and does not start ranks inside of a rank.
+    std::fs::write(lab.path("tiny.cc"), format!("{}{ROWS}", lab::TINY)).unwrap();
+    let typed = |arguments: &[&str]| {
+        let mut command = program("crisscross", lab.folder.path());
+        command.args(arguments);
+        command
+    };
+    let error = complaint(typed(&["run", "tiny.cc"]).env("RANK", "0"), 1);
+    assert!(error.contains(missing), "{error}");
+    let variables = [
+        ("RANK", "0"),
+        ("LOCAL_RANK", "0"),
+        ("WORLD_SIZE", "2"),
+        ("MASTER_ADDR", "127.0.0.1"),
+        ("MASTER_PORT", "1"),
+    ];
+    let error = complaint(
+        typed(&["run", "--ranks", "2", "tiny.cc"]).envs(variables),
+        2,
+    );
+    assert!(error.contains("started as rank 0 of 2"), "{error}");
+}
+
+/// A port that nobody listens at: it was free a moment ago.
+fn port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
+/// What two ranks print to stderr that are started one by one, as by another starter, and how they end.
+fn started(ranks: [std::process::Command; 2]) -> [(Option<i32>, String); 2] {
+    let port = port();
+    let mut rank = 0;
+    let children = ranks.map(|mut command| {
+        let number = rank.to_string();
+        rank += 1;
+        command
+            .env("RANK", &number)
+            .env("LOCAL_RANK", &number)
+            .env("WORLD_SIZE", "2")
+            .env("MASTER_ADDR", "127.0.0.1")
+            .env("MASTER_PORT", &port)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    });
+    children.map(|child| {
+        let output = child.wait_with_output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    })
+}
+
+fn engine(lab: &Lab) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
+    command
+        .args(lab.arguments("runs"))
+        .current_dir(lab.folder.path())
+        .env("XDG_CACHE_HOME", lab.path("cache"));
+    command
+}
+
+#[test]
+fn ranks_of_different_plans_do_not_train_together() {
+    let (lab, other) = (Lab::new(ROWS), Lab::new(LONG));
+    for (code, log) in started([engine(&lab), engine(&other)]) {
+        assert_eq!(code, Some(1));
+        assert!(
+            log.is_empty() || log.contains("error: rank 1 (") && log.contains("has plan `"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_rank_that_cannot_read_the_data_stops_the_training_and_says_why() {
+    let lab = Lab::new(FILES);
+    lab.write_site(&clips());
+    let mut without = engine(&lab);
+    let site = lab.path("other.toml");
+    std::fs::write(&site, "[data.toy]\nroot = \"nowhere\"\n").unwrap();
+    without.args(["--site", site.to_str().unwrap()]);
+    let [(first, log), (second, _)] = started([engine(&lab), without]);
+    assert_eq!((first, second), (Some(1), Some(1)));
+    assert!(
+        log.contains("rank 1 failed: ") && log.contains("nowhere"),
+        "{log}"
+    );
+    // Nothing that looks finished is left of it.
+    assert!(
+        folders(&lab.path("runs"))
+            .iter()
+            .all(|name| !name.starts_with("pretrain"))
+    );
+}

@@ -244,6 +244,28 @@ fn a_failed_stage_leaves_the_others_their_turn() {
     assert!(message.contains("; 2 not tried"), "{message}");
 }
 
+/// The networks are the same, so only its hash tells one checkpoint from another.
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let lab = Lab::new(RENDERED);
+    said(&mut lab.engine("runs"));
+    let pretrained = pretrainings(&lab.plan);
+    let [random, trained] = pretrained[..] else {
+        panic!("two rows")
+    };
+    let checkpoint = |stage| lab.finished("runs", stage).unwrap().checkpoint();
+    std::fs::copy(checkpoint(random), checkpoint(trained)).unwrap();
+    for stage in &lab.plan.stages[6..] {
+        std::fs::remove_dir_all(lab.finished("runs", stage).unwrap().path).unwrap();
+    }
+    let message = complaint(&mut lab.engine("runs"), 1);
+    assert!(
+        message.contains("cannot be used: its bytes are not those that its run wrote"),
+        "{message}"
+    );
+    assert!(message.contains("= help: remove the folder"), "{message}");
+}
+
 #[test]
 fn what_is_wrong_with_the_machine_is_said_in_one_message() {
     let lab = Lab::new(RENDERED);

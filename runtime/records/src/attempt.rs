@@ -2,13 +2,14 @@
 
 use crate::folder::{
     CHECKPOINT, Context, FEATURES, Finished, METRICS, PART, PLAN, RESULT, RUN, Runs, flush,
-    read_json, shared, write_json,
+    hash_of, read_json, shared, write_json,
 };
 use crate::points::{self, points};
 use crate::record::{FORMAT, Kind, Run, Status};
 use crate::{Error, Result};
 use compiler::plan::{Stage, StageId};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -183,6 +184,20 @@ fn tidy(path: &Path) -> Result<()> {
     fs::remove_file(&alive).map_err(Error::io("remove", &alive))
 }
 
+/// The hashes of the files of a run that other stages read.
+fn sums(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let mut sums = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let path = entry.map_err(Error::io("read", folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let is_read = |name: &&str| name.starts_with("checkpoint") || *name == FEATURES;
+        if let Some(name) = name.filter(is_read) {
+            sums.insert(name.to_owned(), hash_of(&path)?);
+        }
+    }
+    Ok(sums)
+}
+
 /// What a stage is at its beginning.
 fn begun(stage: &Stage, context: &Context) -> Run {
     let started = SystemTime::now()
@@ -202,6 +217,8 @@ fn begun(stage: &Stage, context: &Context) -> Run {
         environment: context.environment.clone(),
         status: Status::Running,
         started,
+        order: 0,
+        sums: BTreeMap::new(),
         seconds: 0.0,
     }
 }
@@ -232,14 +249,16 @@ impl Attempt {
         for file in [CHECKPOINT, FEATURES, METRICS] {
             flush(&self.path.join(file))?;
         }
-        self.run.status = Status::Complete;
-        self.run.seconds += self.clock.elapsed().as_secs_f64();
-        write_json(&self.path.join(RUN), &self.run)?;
+        self.run.sums = sums(&self.path)?;
         let _lock = self.runs.lock()?;
         if let Some(first) = self.runs.find_made_of(&self.run.stage, &self.run.data)? {
             points::clear(&self.path)?;
             return Ok(first);
         }
+        self.run.order = self.runs.last()? + 1;
+        self.run.status = Status::Complete;
+        self.run.seconds += self.clock.elapsed().as_secs_f64();
+        write_json(&self.path.join(RUN), &self.run)?;
         let target = self.names.iter().find(|path| !path.exists()).cloned();
         let target = target.ok_or_else(|| Error::Content {
             path: self.runs.dir().to_owned(),
@@ -377,5 +396,40 @@ mod tests {
             1.0
         );
         assert_eq!(runs.folders().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_newer_run_is_the_one_that_finished_later_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let stage = stage(id(1, 1), "x");
+        for (data, value) in [("one", 1.0), ("two", 2.0)] {
+            let attempt = runs.take_up(&stage, &context(), data).unwrap();
+            let finished = attempt.finish(&result(&[value])).unwrap();
+            // The clock is set back by a day after each.
+            let mut run = finished.run;
+            run.started -= 86_400 * run.order;
+            write_json(&finished.path.join(RUN), &run).unwrap();
+        }
+        let newest = runs.find(&stage.id).unwrap().unwrap();
+        assert_eq!((newest.run.data.as_str(), newest.run.order), ("two", 2));
+    }
+
+    #[test]
+    fn a_run_knows_the_files_that_it_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let attempt = runs.begin(&stage(id(1, 1), "x"), &context()).unwrap();
+        for name in [CHECKPOINT, "checkpoint-3.safetensors"] {
+            fs::write(attempt.path().join(name), name).unwrap();
+        }
+        let finished = attempt.finish(&result(&[1.0])).unwrap();
+        let wrote = |name: &str| finished.wrote(&finished.path.join(name)).unwrap();
+        assert!(wrote(CHECKPOINT) && wrote("checkpoint-3.safetensors"));
+        fs::write(finished.path.join(CHECKPOINT), "checkpoint of another").unwrap();
+        assert!(!wrote(CHECKPOINT));
+        // One that came later, from a repetition, has no hash.
+        fs::write(finished.path.join("checkpoint-4.safetensors"), "later").unwrap();
+        assert!(wrote("checkpoint-4.safetensors"));
     }
 }

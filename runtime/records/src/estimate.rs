@@ -23,7 +23,7 @@ pub fn estimate<'p>(
     finished: &'p [(&Finished, Stage)],
 ) -> Estimate {
     let mut estimate = Estimate::default();
-    let newest = finished.iter().max_by_key(|(of, _)| of.run.started);
+    let newest = finished.iter().max_by_key(|(of, _)| of.run.age());
     let device = newest.map(|(of, _)| of.run.environment.device.clone());
     estimate.device = device.unwrap_or_default();
     let mut works: HashMap<&StageId, &Work> = HashMap::new();

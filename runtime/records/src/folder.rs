@@ -125,11 +125,17 @@ impl Runs {
         let mut found: BTreeMap<StageId, Finished> = BTreeMap::new();
         for finished in self.finished()? {
             let known = found.get(&finished.run.stage);
-            if known.is_none_or(|known| known.run.started < finished.run.started) {
+            if known.is_none_or(|known| known.run.age() < finished.run.age()) {
                 found.insert(finished.run.stage.clone(), finished);
             }
         }
         Ok(found)
+    }
+
+    /// The place of the run that finished last; 0 where there is none.
+    pub(crate) fn last(&self) -> Result<u64> {
+        let all = self.finished()?.into_iter().map(|f| f.run.order);
+        Ok(all.max().unwrap_or(0))
     }
 
     /// The stages that are finished several times, for several versions of their data.
@@ -225,6 +231,16 @@ impl Finished {
         let kept = work.keep.iter().copied();
         kept.filter(|epoch| !self.state(Some(*epoch)).is_file())
             .collect()
+    }
+
+    /// Whether this file of the run is the one that it wrote, bit for bit. A file whose hash was not noted, as by older versions, is
+    /// taken as it is.
+    pub fn wrote(&self, path: &Path) -> Result<bool> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        match name.and_then(|name| self.run.sums.get(name)) {
+            Some(sum) => Ok(*sum == hash_of(path)?),
+            None => Ok(true),
+        }
     }
 
     /// Where its features are.
@@ -343,6 +359,14 @@ fn holds(mut file: File, bytes: &[u8]) -> std::io::Result<bool> {
 
 /// Bytes that are read back at once.
 const PIECE: usize = 1 << 20;
+
+/// The BLAKE3 hash of a file, 64 hexadecimal digits.
+pub(crate) fn hash_of(path: &Path) -> Result<String> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut hasher = blake3::Hasher::new();
+    std::io::copy(&mut file, &mut hasher).map_err(Error::io("read", path))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
 
 /// Makes temporary files and folders with these permissions less the user's `umask`, not for the user alone.
 pub(crate) fn shared(mode: u32) -> tempfile::Builder<'static, 'static> {

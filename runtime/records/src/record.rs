@@ -39,10 +39,24 @@ pub struct Run {
     pub environment: Environment,
     /// Whether it is finished.
     pub status: Status,
-    /// Seconds since 1970 at its start.
+    /// Seconds since 1970 at its start, by a clock that may have been wrong.
     pub started: u64,
+    /// Its place among the finished runs of its folder, from 1 in the order in which they finished: which one is newer does not depend
+    /// on a clock. 0 while it runs, and in runs of older versions.
+    #[serde(default)]
+    pub order: u64,
+    /// The BLAKE3 hashes of the files that other stages read, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sums: BTreeMap<String, String>,
     /// Seconds from start to end; 0 while it runs.
     pub seconds: f64,
+}
+
+impl Run {
+    /// What is greater of the newer one of two runs.
+    pub fn age(&self) -> (u64, u64) {
+        (self.order, self.started)
+    }
 }
 
 /// The kinds of stage.

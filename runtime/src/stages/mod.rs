@@ -26,7 +26,7 @@ use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
 use records::record::{ExtractResult, ScoreResult};
 use records::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -310,9 +310,10 @@ impl<'a> Walk<'a> {
         let source = self.source(&work.eval.data)?;
         let options = self.reading();
         let Options { device, stop, .. } = *self.options;
+        let trained = &self.done[&work.model];
         let model = Trained {
             settings: settings_of(self.plan, &work.model),
-            weights: &self.done[&work.model].state(work.checkpoint),
+            weights: &as_written(trained, trained.state(work.checkpoint))?,
         };
         let (set, clips) = features::extract(
             work,
@@ -340,7 +341,7 @@ impl<'a> Walk<'a> {
     fn score(&mut self, work: &ScoreWork, attempt: Attempt) -> Result<Finished> {
         let start = Instant::now();
         let features = &self.done[&work.features];
-        let set = FeatureSet::load(&features.features())?;
+        let set = FeatureSet::load(&as_written(features, features.features())?)?;
         let clips = features.result::<ExtractResult>()?.clips;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let scores = score::score(
@@ -406,6 +407,18 @@ fn complain(progress: &Progress, said: &mut BTreeSet<String>, label: &str, error
     let text = error.in_full();
     if said.insert(text.clone()) {
         progress.print(&format!("error: {label}: {text}"));
+    }
+}
+
+/// This file of a finished run, if it is the one that the run wrote.
+fn as_written(finished: &Finished, path: PathBuf) -> Result<PathBuf> {
+    match finished.wrote(&path)? {
+        true => Ok(path),
+        false => Err(Error::Checkpoint {
+            path,
+            message: "its bytes are not those that its run wrote: it is damaged, or another run's"
+                .to_owned(),
+        }),
     }
 }
 

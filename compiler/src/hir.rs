@@ -753,6 +753,8 @@ pub enum Precision {
     Fp32,
     /// bfloat16 autocast.
     Bf16,
+    /// float16 autocast, with the loss scaled so that gradients stay in range.
+    Fp16,
     /// float64.
     Fp64,
 }

@@ -465,6 +465,7 @@ pub fn precision(precision: Precision) -> &'static str {
         Precision::Amp => "amp",
         Precision::Fp32 => "fp32",
         Precision::Bf16 => "bf16",
+        Precision::Fp16 => "fp16",
         Precision::Fp64 => "fp64",
     }
 }

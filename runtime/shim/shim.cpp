@@ -10,6 +10,7 @@
 #include <torch/version.h>
 
 #include <dlfcn.h>
+#include <optional>
 #include <string>
 
 #include "guarded.h"
@@ -60,13 +61,13 @@ char* shim_load_cuda() {
   return dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) ? nullptr : text(dlerror());
 }
 
-// Switches autocast for a device (CUDA or CPU) to bfloat16, or off, and hands back what was set before.
-char* shim_autocast_push(bool cuda, bool enabled, AutocastState** before) {
+// Switches autocast for a device (CUDA or CPU) to float16 or bfloat16, or off, and hands back what was set before.
+char* shim_autocast_push(bool cuda, bool enabled, bool half, AutocastState** before) {
   return guarded([&] {
     const auto device = cuda ? at::kCUDA : at::kCPU;
     *before = new AutocastState{device, at::autocast::is_autocast_enabled(device), at::autocast::get_autocast_dtype(device)};
     at::autocast::set_autocast_enabled(device, enabled);
-    at::autocast::set_autocast_dtype(device, at::kBFloat16);
+    at::autocast::set_autocast_dtype(device, half ? at::kHalf : at::kBFloat16);
     at::autocast::increment_nesting();
   });
 }
@@ -79,25 +80,62 @@ void shim_autocast_pop(AutocastState* before) {
   delete before;
 }
 
-// One step of Adam with L2 decay in the gradient; `steps` are float32 scalars, counted up here.
+// One step of Adam with L2 decay in the gradient; `steps` are float32 scalars, counted up here. Where `skip` holds 1, nothing changes.
 char* shim_adam(Tensor* const* parameters, Tensor* const* gradients, Tensor* const* means, Tensor* const* squares,
-                Tensor* const* steps, size_t n, double rate, double beta1, double beta2, double decay, double eps) {
+                Tensor* const* steps, size_t n, double rate, double beta1, double beta2, double decay, double eps, Tensor* skip) {
   return guarded([&] {
     at::NoGradGuard no_grad;
     auto p = list(parameters, n), g = list(gradients, n), m = list(means, n), v = list(squares, n), k = list(steps, n);
-    at::_foreach_add_(k, 1.0);
-    at::_fused_adam_(p, g, m, v, {}, k, rate, beta1, beta2, decay, eps, /*amsgrad=*/false, /*maximize=*/false);
+    if (skip) {
+      at::_foreach_add_(k, at::rsub(*skip, 1.0).squeeze());
+    } else {
+      at::_foreach_add_(k, 1.0);
+    }
+    const auto found = skip ? std::optional<Tensor>(*skip) : std::nullopt;
+    at::_fused_adam_(p, g, m, v, {}, k, rate, beta1, beta2, decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, found);
   });
 }
 
-// One step of SGD with momentum and L2 decay in the gradient. Momenta that start at 0 make the first one the gradient.
+// One step of SGD with momentum and L2 decay in the gradient. Momenta that start at 0 make the first one the gradient. Where `skip`
+// holds 1, nothing changes.
 char* shim_sgd(Tensor* const* parameters, Tensor* const* gradients, Tensor* const* momenta, size_t n, double rate,
-               double momentum, double decay) {
+               double momentum, double decay, Tensor* skip) {
   return guarded([&] {
     at::NoGradGuard no_grad;
-    auto p = list(parameters, n), g = list(gradients, n), m = list(momenta, n);
+    auto p = list(parameters, n), g = list(gradients, n), m = momentum == 0.0 ? std::vector<Tensor>() : list(momenta, n);
+    const auto found = skip ? std::optional<Tensor>(*skip) : std::nullopt;
     at::_fused_sgd_(p, g, m, decay, momentum, rate, /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false,
-                    /*is_first_step=*/false);
+                    /*is_first_step=*/false, {}, found);
+  });
+}
+
+// `g := (g + decay p) m` in place, with a factor of its own for each tensor: `decays` and `factors` are `[n]`.
+char* shim_scale_with_decay(Tensor* const* parameters, Tensor* const* gradients, size_t n, Tensor* decays, Tensor* factors) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    auto p = list(parameters, n), g = list(gradients, n);
+    auto decayed = at::_foreach_mul(p, decays->unbind());
+    at::_foreach_add_(g, decayed);
+    at::_foreach_mul_(g, factors->unbind());
+  });
+}
+
+// Divides the tensors by `scale`, in place, and sets `found` to 1 where one of their numbers is not finite. `[1]` each.
+char* shim_unscale(Tensor* const* tensors, size_t n, Tensor* scale, Tensor* found) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    auto all = list(tensors, n);
+    at::_amp_foreach_non_finite_check_and_unscale_(all, *found, scale->to(at::kDouble).reciprocal().to(at::kFloat));
+  });
+}
+
+// The next scale: backed off where `found` holds 1, grown after so many steps without. `clean` counts these, as an int64.
+char* shim_update_scale(Tensor* scale, Tensor* clean, Tensor* found, double growth, double backoff, int interval) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    auto count = clean->to(at::kInt);
+    at::_amp_update_scale_(*scale, count, *found, growth, backoff, interval);
+    clean->copy_(count);
   });
 }
 

@@ -149,13 +149,11 @@ impl Program {
     /// On several ranks the batch is this rank's part of it; objective and terms are those of the whole batch on each of them.
     pub fn forward(&self, model: &Model, batch: &Batch, device: Device) -> Result<Outputs> {
         let is_cuda = device.is_cuda();
-        let half = match self.precision {
-            Precision::Fp32 | Precision::Fp64 => false,
-            Precision::Bf16 => true,
-            Precision::Amp => is_cuda,
-        };
+        let half = nn::half(self.precision, device);
         // One guard for the whole pass, so that weights are cast once.
-        let _half = half.then(|| Autocast::new(is_cuda, true)).transpose()?;
+        let _half = half
+            .map(|half| Autocast::new(is_cuda, Some(half)))
+            .transpose()?;
         let mut values: Vec<Option<Tensor>> = self.steps.iter().map(|_| None).collect();
         let ranks = model.ranks();
         // Terms of this rank's samples alone, whose mean over the ranks is still to be taken, and embeddings with the rows of all.
@@ -197,7 +195,7 @@ impl Program {
                     link,
                     ..
                 } => {
-                    let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
+                    let _full = half.map(|_| Autocast::new(is_cuda, None)).transpose()?;
                     let at = format!("{modality}/{view}");
                     let keys: Vec<_> = batch.keys.iter().map(|key| key.child(&at)).collect();
                     let batch = read(self.steps[call[0]].inputs[0])?;
@@ -210,7 +208,7 @@ impl Program {
                     )]
                 }
                 Node::Convert { modality, .. } => {
-                    let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
+                    let _full = half.map(|_| Autocast::new(is_cuda, None)).transpose()?;
                     let batch = read(self.steps[call[0]].inputs[0])?;
                     vec![augment::convert(self.modality(modality)?, batch)]
                 }
@@ -251,7 +249,7 @@ impl Program {
                     });
                 }
                 Node::Term { term } => {
-                    let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
+                    let _full = half.map(|_| Autocast::new(is_cuda, None)).transpose()?;
                     let looks_across = term.scope() == Scope::Batch;
                     let argument = |&input: &usize| match whole.get(&input) {
                         Some(of_all) if looks_across => Ok(of_all),
@@ -264,7 +262,7 @@ impl Program {
                     vec![loss::term(*term, &arguments.collect::<Result<Vec<_>>>()?)]
                 }
                 Node::Cosines { firsts, pairs } => {
-                    let _full = half.then(|| Autocast::new(is_cuda, false)).transpose()?;
+                    let _full = half.map(|_| Autocast::new(is_cuda, None)).transpose()?;
                     let arguments = self.steps[call[0]].inputs.iter().map(|&input| read(input));
                     let arguments = arguments.collect::<Result<Vec<_>>>()?;
                     let (firsts, seconds) = arguments.split_at(*firsts as usize);

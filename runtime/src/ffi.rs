@@ -28,6 +28,7 @@ unsafe extern "C" {
     fn shim_autocast_push(
         cuda: bool,
         enabled: bool,
+        half: bool,
         before: *mut *mut AutocastState,
     ) -> *mut c_char;
     fn shim_autocast_pop(before: *mut AutocastState);
@@ -59,6 +60,7 @@ unsafe extern "C" {
         beta2: f64,
         decay: f64,
         eps: f64,
+        skip: *mut C_tensor,
     ) -> *mut c_char;
     fn shim_sgd(
         parameters: *const *mut C_tensor,
@@ -68,6 +70,28 @@ unsafe extern "C" {
         rate: f64,
         momentum: f64,
         decay: f64,
+        skip: *mut C_tensor,
+    ) -> *mut c_char;
+    fn shim_scale_with_decay(
+        parameters: *const *mut C_tensor,
+        gradients: *const *mut C_tensor,
+        n: usize,
+        decays: *mut C_tensor,
+        factors: *mut C_tensor,
+    ) -> *mut c_char;
+    fn shim_unscale(
+        tensors: *const *mut C_tensor,
+        n: usize,
+        scale: *mut C_tensor,
+        found: *mut C_tensor,
+    ) -> *mut c_char;
+    fn shim_update_scale(
+        scale: *mut C_tensor,
+        clean: *mut C_tensor,
+        found: *mut C_tensor,
+        growth: f64,
+        backoff: f64,
+        interval: c_int,
     ) -> *mut c_char;
 }
 
@@ -122,6 +146,15 @@ pub fn filled<const N: usize>(shape: [i64; N], fill: impl FnOnce(&mut [f32])) ->
     tensor
 }
 
+/// Numbers of 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The range of float32 and 8 bits of its digits.
+    Bfloat16,
+    /// 11 bits of digits and a range from 6e-8 to 65504.
+    Float16,
+}
+
 /// Autocast of this thread, switched until it is dropped. Guards are dropped in reverse order of their making.
 pub struct Autocast {
     before: *mut AutocastState,
@@ -130,11 +163,12 @@ pub struct Autocast {
 }
 
 impl Autocast {
-    /// Switches autocast of CUDA or of the CPU to bfloat16, or off.
-    pub fn new(is_cuda: bool, is_enabled: bool) -> Result<Autocast, TchError> {
+    /// Switches autocast of CUDA or of the CPU to these numbers, or off.
+    pub fn new(is_cuda: bool, to: Option<Half>) -> Result<Autocast, TchError> {
         let mut before = ptr::null_mut();
+        let is_float16 = to == Some(Half::Float16);
         // SAFETY: `before` is written before the shim returns null.
-        checked(unsafe { shim_autocast_push(is_cuda, is_enabled, &mut before) })?;
+        checked(unsafe { shim_autocast_push(is_cuda, to.is_some(), is_float16, &mut before) })?;
         Ok(Autocast {
             before,
             thread: PhantomData,
@@ -287,7 +321,8 @@ pub struct AdamStep {
     pub eps: f64,
 }
 
-/// One fused step of Adam, in place. All lists have one entry for each parameter; `steps` are float32 scalars that count up.
+/// One fused step of Adam, in place. All lists have one entry for each parameter; `steps` are float32 scalars that count up. Where
+/// `skip`, float32 `[1]`, is 1, nothing changes; nobody waits for it.
 pub fn adam(
     parameters: &[Tensor],
     gradients: &[Tensor],
@@ -295,6 +330,7 @@ pub fn adam(
     squares: &[Tensor],
     steps: &[Tensor],
     step: AdamStep,
+    skip: Option<&Tensor>,
 ) -> Result<(), TchError> {
     let n = parameters.len();
     assert!(
@@ -330,6 +366,7 @@ pub fn adam(
             betas.1,
             decay,
             eps,
+            or_null(skip),
         )
     })
 }
@@ -342,12 +379,76 @@ pub fn sgd(
     rate: f64,
     momentum: f64,
     decay: f64,
+    skip: Option<&Tensor>,
 ) -> Result<(), TchError> {
     let n = parameters.len();
     assert!(gradients.len() == n && momenta.len() == n, "one state each");
     let (p, g, m) = (pointers(parameters), pointers(gradients), pointers(momenta));
     // SAFETY: three lists of `n` live tensors.
-    checked(unsafe { shim_sgd(p.as_ptr(), g.as_ptr(), m.as_ptr(), n, rate, momentum, decay) })
+    checked(unsafe {
+        shim_sgd(
+            p.as_ptr(),
+            g.as_ptr(),
+            m.as_ptr(),
+            n,
+            rate,
+            momentum,
+            decay,
+            or_null(skip),
+        )
+    })
+}
+
+/// The tensor as the shim wants it where there may be none.
+fn or_null(tensor: Option<&Tensor>) -> *mut C_tensor {
+    tensor.map_or(ptr::null_mut(), |tensor| tensor.as_ptr().cast_mut())
+}
+
+/// `g := (g + decay p) factor` for each gradient and its parameter, in place: `decays` and `factors` are `[n]`.
+pub fn scale_with_decay(
+    parameters: &[Tensor],
+    gradients: &[Tensor],
+    decays: &Tensor,
+    factors: &Tensor,
+) -> Result<(), TchError> {
+    let n = parameters.len();
+    assert!(gradients.len() == n, "one gradient each");
+    let (p, g) = (pointers(parameters), pointers(gradients));
+    let (decays, factors) = (or_null(Some(decays)), or_null(Some(factors)));
+    // SAFETY: two lists of `n` live tensors, and two more.
+    checked(unsafe { shim_scale_with_decay(p.as_ptr(), g.as_ptr(), n, decays, factors) })
+}
+
+/// Divides the tensors by `scale`, in place, and sets `found` to 1 where one of their numbers is not finite; both float32 `[1]`.
+pub fn unscale(tensors: &[Tensor], scale: &Tensor, found: &Tensor) -> Result<(), TchError> {
+    let all = pointers(tensors);
+    let (scale, found) = (or_null(Some(scale)), or_null(Some(found)));
+    // SAFETY: a list of live tensors, and two more.
+    checked(unsafe { shim_unscale(all.as_ptr(), all.len(), scale, found) })
+}
+
+/// How a scale of losses moves.
+#[derive(Clone, Copy, Debug)]
+pub struct Scaling {
+    /// Factor after so many steps whose gradients were finite.
+    pub growth: f64,
+    /// Factor after a step whose gradient was not.
+    pub backoff: f64,
+    /// The number of those steps.
+    pub interval: i32,
+}
+
+/// Moves `scale`, float32 `[1]`, after a step that `found` something: grown after enough steps without, which `clean` counts, int64
+/// `[1]`.
+pub fn update_scale(
+    scale: &Tensor,
+    clean: &Tensor,
+    found: &Tensor,
+    by: Scaling,
+) -> Result<(), TchError> {
+    let [scale, clean, found] = [scale, clean, found].map(|tensor| or_null(Some(tensor)));
+    // SAFETY: three live tensors.
+    checked(unsafe { shim_update_scale(scale, clean, found, by.growth, by.backoff, by.interval) })
 }
 
 /// A file in memory, paged in where it is read.

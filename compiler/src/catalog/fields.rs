@@ -59,7 +59,7 @@ pub const PRETRAIN: &[Parameter] = &[
     needs("lr_p", Type::Schedule, "the learning rate of predictors").from("Table S10"),
     needs(
         "precision",
-        Type::Word(&["amp", "fp32", "bf16", "fp64"]),
+        Type::Word(&["amp", "fp32", "bf16", "fp16", "fp64"]),
         "the arithmetic of the networks",
     )
     .from("App. G.1"),

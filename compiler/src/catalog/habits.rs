@@ -32,9 +32,8 @@ pub const HABITS: &[(&str, &[&str])] = &[
     ("batchnorm", &["bn"]),
     ("num_classes", &["classes"]),
     ("C", &["cost"]),
-    ("fp16", &["amp"]),
-    ("float16", &["amp"]),
-    ("half", &["amp"]),
+    ("float16", &["fp16"]),
+    ("half", &["fp16"]),
     ("bfloat16", &["bf16"]),
     ("float32", &["fp32"]),
     ("float64", &["fp64"]),
@@ -66,7 +65,7 @@ pub const HABITS: &[(&str, &[&str])] = &[
 ];
 
 /// Words of other tools that mean something close to a word of this language, and not the same: it is named, never put in.
-pub const CLOSE: &[&str] = &["adamw", "AdamW", "fp16", "float16", "half"];
+pub const CLOSE: &[&str] = &["adamw", "AdamW"];
 
 /// Fields that other tools have and this language says in another way.
 pub const ELSEWHERE: &[(&str, &str)] = &[

@@ -114,6 +114,11 @@ pub const WORDS: &[(&str, &str, &str)] = &[
     ),
     ("precision", "fp32", "float32"),
     ("precision", "bf16", "bfloat16 where it is safe"),
+    (
+        "precision",
+        "fp16",
+        "float16 where it is safe, with loss scaling",
+    ),
     ("precision", "fp64", "float64"),
     ("tune", "all", "the whole backbone"),
     ("pool", "adaptive_max", "the maximum of each channel"),

@@ -61,6 +61,7 @@ impl<'a> Checker<'a> {
             "amp" => Precision::Amp,
             "fp32" => Precision::Fp32,
             "bf16" => Precision::Bf16,
+            "fp16" => Precision::Fp16,
             _ => Precision::Fp64,
         });
         let weights = word(self, "weights");

@@ -183,7 +183,7 @@ pub fn width(graph: &Graph, pretrain: &Pretrain, id: Id) -> Option<u32> {
 pub fn shape(graph: &Graph, pretrain: &Pretrain, id: Id) -> Option<Shape> {
     let float = match pretrain.precision {
         Precision::Fp64 => "f64",
-        Precision::Amp | Precision::Fp32 | Precision::Bf16 => "f32",
+        Precision::Amp | Precision::Fp32 | Precision::Bf16 | Precision::Fp16 => "f32",
     };
     let node = graph.node(id);
     match node {

@@ -6,6 +6,7 @@ use crate::augment::Key;
 use crate::data::batch::Batch;
 use crate::error::Result;
 use crate::execute::Program;
+use crate::ffi::Half;
 use crate::memory;
 use crate::nn::{self, Model};
 use crate::ranks::Ranks;
@@ -92,7 +93,7 @@ pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figur
         drop(outputs);
         wait(device);
         let backward = start.elapsed();
-        follow(&gradients, &mut groups, |group| {
+        follow(&gradients, &mut groups, None, |group| {
             let last = group.rates.len().saturating_sub(1);
             group
                 .rates
@@ -180,11 +181,9 @@ pub fn noise(work: &Pretrain, device: Device) -> Result<Batch> {
 
 /// The numbers that the networks compute with on this device.
 fn arithmetic(precision: Precision, device: Device) -> Kind {
-    match precision {
-        Precision::Fp32 => Kind::Float,
-        Precision::Fp64 => Kind::Double,
-        Precision::Bf16 => Kind::BFloat16,
-        Precision::Amp if device.is_cuda() => Kind::BFloat16,
-        Precision::Amp => Kind::Float,
+    match nn::half(precision, device) {
+        Some(Half::Bfloat16) => Kind::BFloat16,
+        Some(Half::Float16) => Kind::Half,
+        None => nn::kind(precision),
     }
 }

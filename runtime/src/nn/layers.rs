@@ -249,7 +249,7 @@ impl Linear {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ffi::Autocast;
+    use crate::ffi::{Autocast, Half};
     use tch::Kind;
 
     /// Value and gradients, wherever channels lie, against the kernel for three axes.
@@ -309,7 +309,7 @@ mod tests {
         let gradient = |half: bool| {
             conv.weight.shallow_clone().zero_grad();
             let y = {
-                let _half = half.then(|| Autocast::new(false, true).unwrap());
+                let _half = half.then(|| Autocast::new(false, Some(Half::Bfloat16)).unwrap());
                 conv.forward(&x)
             };
             y.to_kind(Kind::Float).square().mean(Kind::Float).backward();

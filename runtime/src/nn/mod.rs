@@ -11,6 +11,7 @@ pub mod stages;
 mod tests;
 
 use crate::error::{Error, Result};
+use crate::ffi::Half;
 use crate::ranks::Ranks;
 use compiler::hir::{self, Layer, Precision};
 use heads::Head;
@@ -24,8 +25,18 @@ use tch::{Device, Kind, Tensor, no_grad};
 /// Parameters and running statistics of this precision. Under mixed precision they are float32; the arithmetic alone is not.
 pub fn kind(precision: Precision) -> Kind {
     match precision {
-        Precision::Amp | Precision::Fp32 | Precision::Bf16 => Kind::Float,
+        Precision::Amp | Precision::Fp32 | Precision::Bf16 | Precision::Fp16 => Kind::Float,
         Precision::Fp64 => Kind::Double,
+    }
+}
+
+/// The numbers of 16 bits that the networks compute in on this device, where they do.
+pub fn half(precision: Precision, device: Device) -> Option<Half> {
+    match precision {
+        Precision::Fp32 | Precision::Fp64 => None,
+        Precision::Bf16 => Some(Half::Bfloat16),
+        Precision::Fp16 => Some(Half::Float16),
+        Precision::Amp => device.is_cuda().then_some(Half::Bfloat16),
     }
 }
 

@@ -52,8 +52,8 @@ impl Adam {
             .collect()
     }
 
-    /// One step at this rate.
-    pub fn step(&mut self, gradients: &[Tensor], rate: f64) -> Result<()> {
+    /// One step at this rate, unless `skip` is 1.
+    pub fn step(&mut self, gradients: &[Tensor], rate: f64, skip: Option<&Tensor>) -> Result<()> {
         let of = |tensors: &[Tensor]| with_gradient(tensors, gradients);
         let step = AdamStep {
             rate,
@@ -70,6 +70,7 @@ impl Adam {
             &squares,
             &of(&self.steps),
             step,
+            skip,
         )?)
     }
 }
@@ -105,7 +106,8 @@ mod tests {
         let w = Tensor::from_slice(&first).to_device(Device::Cpu);
         let mut adam = Adam::new(vec![w.shallow_clone()], betas, decay);
         for gradient in &gradients {
-            adam.step(&[Tensor::from_slice(gradient)], rate).unwrap();
+            adam.step(&[Tensor::from_slice(gradient)], rate, None)
+                .unwrap();
         }
         for (i, start) in (0..).zip(first) {
             let of_one: Vec<f64> = gradients.iter().map(|g| g[i as usize]).collect();

@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod larc;
+pub mod scaler;
 pub mod schedule;
 pub mod sgd;
 
@@ -58,8 +59,19 @@ impl Optimiser {
         }
     }
 
-    /// One step at this rate. `gradients` has one for each parameter; an undefined one leaves its parameter alone.
+    /// One step at this rate. `gradients` has one for each parameter; an undefined one leaves its parameter alone. They are used up:
+    /// what they hold afterwards means nothing.
     pub fn step(&mut self, gradients: &[Tensor], rate: f64) -> Result<()> {
+        self.step_unless(gradients, rate, None)
+    }
+
+    /// The same, but nothing changes where `skip`, float32 `[1]` beside the parameters, is 1: the device knows, and nobody waits for it.
+    pub fn step_unless(
+        &mut self,
+        gradients: &[Tensor],
+        rate: f64,
+        skip: Option<&Tensor>,
+    ) -> Result<()> {
         // A loss may leave a whole group alone, such as a predictor that it never calls.
         if !gradients.iter().any(Tensor::defined) {
             return Ok(());
@@ -71,9 +83,9 @@ impl Optimiser {
         };
         let gradients = &gradients.iter().map(in_rows).collect::<Vec<_>>()[..];
         match self {
-            Self::Adam(adam) => adam.step(gradients, rate),
-            Self::Sgd(sgd) => sgd.step(gradients, rate),
-            Self::Larc(larc) => larc.step(gradients, rate),
+            Self::Adam(adam) => adam.step(gradients, rate, skip),
+            Self::Sgd(sgd) => sgd.step(gradients, rate, skip),
+            Self::Larc(larc) => larc.step(gradients, rate, skip),
         }
     }
 }
@@ -195,10 +207,40 @@ mod tests {
             let after = |gradient: &Tensor| {
                 let p = rows.copy();
                 let mut optimiser = Optimiser::new(&settings, vec![p.shallow_clone()]).unwrap();
-                optimiser.step(&[gradient.shallow_clone()], 0.1).unwrap();
+                optimiser.step(&[gradient + 0.0], 0.1).unwrap();
                 p
             };
             assert_eq!(after(&rows), after(&columns), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_is_skipped_leaves_parameters_and_state_alone() {
+        for settings in all() {
+            let p = Tensor::from_slice(&[2.0f32, -1.0]);
+            let mut optimiser = Optimiser::new(&settings, vec![p.shallow_clone()]).unwrap();
+            let mut step = |gradient: f32, skip: Option<f32>| {
+                let gradient = Tensor::from_slice(&[gradient, 0.5]);
+                let skip = skip.map(|skip| Tensor::from_slice(&[skip]));
+                optimiser
+                    .step_unless(&[gradient], 0.1, skip.as_ref())
+                    .unwrap();
+                let state = optimiser.entries("");
+                let state = state.iter().map(|entry| entry.tensor.copy());
+                state.chain([p.copy()]).collect::<Vec<_>>()
+            };
+            let before = step(0.3, None);
+            assert_eq!(before, step(f32::INFINITY, Some(1.0)), "{settings:?}");
+            let after = step(0.7, Some(0.0));
+            assert_ne!(before, after, "{settings:?}");
+            let q = Tensor::from_slice(&[2.0f32, -1.0]);
+            let mut whole = Optimiser::new(&settings, vec![q.shallow_clone()]).unwrap();
+            for gradient in [0.3f32, 0.7] {
+                whole
+                    .step(&[Tensor::from_slice(&[gradient, 0.5])], 0.1)
+                    .unwrap();
+            }
+            assert_eq!(q, p, "{settings:?}");
         }
     }
 

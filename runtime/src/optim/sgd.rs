@@ -32,8 +32,8 @@ impl Sgd {
         state(prefix, "momentum", &self.momenta).collect()
     }
 
-    /// One step at this rate.
-    pub fn step(&mut self, gradients: &[Tensor], rate: f64) -> Result<()> {
+    /// One step at this rate, unless `skip` is 1.
+    pub fn step(&mut self, gradients: &[Tensor], rate: f64, skip: Option<&Tensor>) -> Result<()> {
         let of = |tensors: &[Tensor]| with_gradient(tensors, gradients);
         let (parameters, momenta) = (of(&self.parameters), of(&self.momenta));
         Ok(ffi::sgd(
@@ -43,6 +43,7 @@ impl Sgd {
             rate,
             self.momentum,
             self.decay,
+            skip,
         )?)
     }
 }
@@ -51,13 +52,23 @@ impl Sgd {
 mod tests {
     use super::*;
 
+    #[test]
+    fn without_momentum_the_step_is_the_gradient() {
+        let p = Tensor::from_slice(&[1.0f64]);
+        let mut sgd = Sgd::new(vec![p.shallow_clone()], 0.0, 0.0);
+        sgd.step(&[Tensor::from_slice(&[2.0f64])], 0.25, None)
+            .unwrap();
+        assert_eq!(p.double_value(&[0]), 0.5);
+    }
+
     /// p = 1, g = 1 twice at rate 0.1, momentum 0.5, decay 0.1, by hand: m = 1.1, p = 0.89; m = 0.55 + 1.089, p = 0.7261.
     #[test]
     fn two_steps_agree_with_pytorchs_formula() {
         let p = Tensor::from_slice(&[1.0f64]).set_requires_grad(true);
         let mut sgd = Sgd::new(vec![p.shallow_clone()], 0.5, 0.1);
         for expected in [0.89, 0.7261] {
-            sgd.step(&[Tensor::from_slice(&[1.0f64])], 0.1).unwrap();
+            sgd.step(&[Tensor::from_slice(&[1.0f64])], 0.1, None)
+                .unwrap();
             assert!((p.double_value(&[0]) - expected).abs() < 1e-12);
         }
     }

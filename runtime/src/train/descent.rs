@@ -63,7 +63,7 @@ pub fn descend(
     rate: impl Fn(&Group) -> f64,
 ) -> Result<()> {
     let gradients = gradients(objective, groups)?;
-    follow(&gradients, groups, rate)
+    follow(&gradients, groups, None, rate)
 }
 
 /// The gradient of `objective` in the parameters of all groups, one after the other. For one process.
@@ -77,16 +77,17 @@ pub fn gradients_on(groups: &[Group], ranks: &Ranks) -> Result<Gradients> {
     Gradients::new(parameters.map(Tensor::shallow_clone).collect(), ranks)
 }
 
-/// One step of every group's optimiser down these [`gradients`].
+/// One step of every group's optimiser down these [`gradients`], which are used up; nothing changes where `skip` is 1.
 pub fn follow(
     gradients: &[Tensor],
     groups: &mut [Group],
+    skip: Option<&Tensor>,
     rate: impl Fn(&Group) -> f64,
 ) -> Result<()> {
     let mut rest = gradients;
     for group in groups {
         let (own, others) = rest.split_at(group.parameters.len());
-        group.optimiser.step(own, rate(group))?;
+        group.optimiser.step_unless(own, rate(group), skip)?;
         rest = others;
     }
     Ok(())

@@ -26,8 +26,12 @@ pub struct StepMetrics {
     pub terms: BTreeMap<String, f64>,
     /// The learning rate of each parameter group.
     pub rates: BTreeMap<String, f64>,
-    /// The Euclidean norm of the gradient of the objective.
+    /// The Euclidean norm of the gradient of the objective. `null` in the file where it was not finite, which in float16 is a step that
+    /// was not taken.
     pub gradient: f64,
+    /// What the loss was multiplied by before its gradient was taken, in float16.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
     /// The same of each parameter group.
     pub gradients: BTreeMap<String, f64>,
     /// How widely the embeddings of each modality are spread over their sphere: 1 is healthy, 0 a collapse. None where the batch has

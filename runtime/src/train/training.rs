@@ -5,10 +5,11 @@ use super::metrics::StepMetrics;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::execute::{Outputs, Program};
-use crate::ffi;
+use crate::ffi::{self, Half};
 use crate::memory;
 use crate::nn::parameters::Entry;
 use crate::nn::{self, Model};
+use crate::optim::scaler::Scaler;
 use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
 use crate::watch::gauges::Gauges;
@@ -23,6 +24,10 @@ pub(crate) struct Training<'w> {
     pub model: Model,
     groups: Vec<Group>,
     gradients: Gradients,
+    /// Where the networks compute in float16.
+    scaler: Option<Scaler>,
+    /// 1 where the scaler found that the last gradients are no numbers to step on.
+    skip: Option<Tensor>,
     pub device: Device,
     /// Running statistics, sharing their storage with the model, and what they were before the last step.
     statistics: Vec<Tensor>,
@@ -49,6 +54,9 @@ impl<'w> Training<'w> {
             model,
             groups,
             gradients,
+            scaler: (nn::half(settings.precision, device) == Some(Half::Float16))
+                .then(|| Scaler::new(device)),
+            skip: None,
             device,
             kept: statistics.iter().map(Tensor::copy).collect(),
             statistics,
@@ -72,7 +80,11 @@ impl<'w> Training<'w> {
                 .optimiser
                 .entries(&format!("optimiser.{}", group.name))
         });
-        model.chain(optimisers).collect()
+        let scaler = self
+            .scaler
+            .iter()
+            .flat_map(|scaler| scaler.entries("scaler"));
+        model.chain(optimisers).chain(scaler).collect()
     }
 
     /// How many numbers are trained.
@@ -94,7 +106,12 @@ impl<'w> Training<'w> {
 
     /// The gradient of the objective in the parameters of all groups.
     pub fn gradients(&mut self, outputs: &Outputs) -> Result<Vec<Tensor>> {
-        self.gradients.of(&outputs.objective)
+        let Some(scaler) = &self.scaler else {
+            return self.gradients.of(&outputs.objective);
+        };
+        let gradients = self.gradients.of(&scaler.scaled(&outputs.objective))?;
+        self.skip = Some(scaler.unscale(&gradients)?);
+        Ok(gradients)
     }
 
     /// What is watched of a step.
@@ -108,8 +125,8 @@ impl<'w> Training<'w> {
         )
     }
 
-    /// One step down the gradient of its batch. One that is not finite is not taken: the state is then that before it. An error that
-    /// not all ranks meet ends all of them.
+    /// One step down the gradient of its batch. One that is not finite is not taken: the state is then that before it. In float16 that
+    /// is no error as long as a smaller scale of the loss can help. An error that not all ranks meet ends all of them.
     pub fn step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
         let stepped = self.try_step(step, batch);
         if let Err(error) = &stepped
@@ -128,8 +145,12 @@ impl<'w> Training<'w> {
         let outputs = self.forward(batch)?;
         let gradients = self.gradients(&outputs)?;
         let read = self.gauges(&outputs, &gradients)?.read()?;
+        let can_scale = |scaler: &Scaler| read.loss.is_finite() && !scaler.is_exhausted();
+        let is_skipped = !read.is_finite() && self.scaler.as_ref().is_some_and(can_scale);
         if !read.is_finite() {
             ffi::copy(&self.statistics, &self.kept)?;
+        }
+        if !read.is_finite() && !is_skipped {
             return Err(Error::NotFinite {
                 step,
                 value: read.loss,
@@ -138,15 +159,20 @@ impl<'w> Training<'w> {
                 replay: None,
             });
         }
-        follow(&gradients, &mut self.groups, |group| {
+        let scale = self.scaler.as_ref().map(Scaler::scale);
+        follow(&gradients, &mut self.groups, self.skip.as_ref(), |group| {
             group.rates[step as usize]
         })?;
+        if let (Some(scaler), Some(found)) = (&self.scaler, &self.skip) {
+            scaler.update(found)?;
+        }
         let rate = |group: &Group| (group.name.clone(), group.rates[step as usize]);
         Ok(StepMetrics {
             step,
             epoch: step / settings.steps_per_epoch(),
             loss: read.loss,
             gradient: read.gradient(),
+            scale,
             terms: read.terms.into_iter().collect(),
             gradients: read.gradients.into_iter().collect(),
             spread: read.spread,

@@ -65,7 +65,7 @@ fn course(settings: &Pretrain, rate: f64, ranks: &Ranks) -> Course {
             let defined = gradients.iter().enumerate().filter(|(_, of)| of.defined());
             tensors.extend(defined.map(|(at, of)| (format!("grad/{at}"), values(of))));
         }
-        follow(&gradients, &mut groups, |group| {
+        follow(&gradients, &mut groups, None, |group| {
             if group.name.ends_with('f') {
                 rate
             } else {

@@ -3,7 +3,7 @@ use paper
 data d = videos(train: 5000, classes: 10)
 pretrain one   = crisscross with { relax = overlap(0.5)   lr_b = cosine(0.0002 -> 0, warmup: 10%) }
 pretrain two   = crisscross with { v.h = fc(512)-bn-relu }
-pretrain three = crisscross with { v.augment = consistent(MSC-VJ)   precision = fp16   optim = adamw(wd: 0) }
+pretrain three = crisscross with { v.augment = consistent(MSC-VJ)   precision = half   optim = adamw(wd: 0) }
 pretrain crisscross = crisscross with { bs = 64 }
 eval linear = linear8 with { head = svm(C: 1) }
 table four {

@@ -21,6 +21,7 @@ pub fn environment(device: Device) -> Result<Environment> {
         torch: Some(ffi::torch_version()?).filter(|version| !version.is_empty()),
         cuda: None,
         ffmpeg: ffmpeg(),
+        ranks: None,
     })
 }
 

@@ -119,10 +119,13 @@ pub struct Environment {
     pub cuda: Option<String>,
     /// The version of FFmpeg's libraries.
     pub ffmpeg: Option<String>,
+    /// Processes that trained together; none where one did alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<u32>,
 }
 
 impl Environment {
-    /// What could change a number: device kind and libraries, without the host's name and the threads.
+    /// What could change a number: device kind and libraries, without the host's name, the threads and the ranks.
     pub fn numeric(&self) -> String {
         let version =
             |name: &str, value: &Option<String>| value.as_ref().map(|v| format!("{name} {v}"));

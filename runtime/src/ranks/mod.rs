@@ -150,6 +150,12 @@ impl Ranks {
         self.0.as_ref().map_or(1, |several| several.count)
     }
 
+    /// How many there are as records say it: nothing for one process.
+    pub fn recorded(&self) -> Option<u32> {
+        let count = || u32::try_from(self.count()).unwrap_or(u32::MAX);
+        (!self.is_alone()).then(count)
+    }
+
     /// Whether this is rank 0, which writes and decides.
     pub fn is_first(&self) -> bool {
         self.rank() == 0

@@ -91,7 +91,10 @@ pub fn kept(
             term: term.clone(),
             group: group.clone(),
             code: env!("CARGO_PKG_VERSION").to_owned(),
-            environment: doctor::environment(device)?,
+            environment: Environment {
+                ranks: ranks.recorded(),
+                ..doctor::environment(device)?
+            },
             command: None,
             keys: batch.keys.clone(),
         };

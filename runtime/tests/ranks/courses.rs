@@ -1,0 +1,140 @@
+//! Trainings on two ranks: what one of them meets, and what all of them meet.
+
+use super::small::{Watching, Waves, settings, work};
+use super::together::together;
+use compiler::plan::StageId;
+use records::points::points;
+use runtime::data::batch::{Batch, Batches};
+use runtime::error::{Error, Result};
+use runtime::ranks::Ranks;
+use runtime::train::{Course, METRICS, Options, pretrain};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use tch::Device;
+
+/// The parts of a rank; what else happens at `at`.
+struct Parts<'r> {
+    ranks: &'r Ranks,
+    at: u64,
+    what: What,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Nothing,
+    /// The batch of this rank cannot be made.
+    FailsOn(usize),
+    /// A view is not a number, in the part of rank 0.
+    Spoilt,
+}
+
+impl Batches for Parts<'_> {
+    fn next(&mut self, step: u64) -> Result<Batch> {
+        let is_now = step == self.at;
+        if let What::FailsOn(rank) = self.what
+            && is_now
+            && rank == self.ranks.rank()
+        {
+            return Err(Error::Unsupported {
+                message: "the disk is gone".to_owned(),
+            });
+        }
+        let spoilt = matches!(self.what, What::Spoilt) && is_now;
+        let mut waves = Waves {
+            spoilt: spoilt.then_some(step),
+        };
+        let batch = waves.next(step)?;
+        let views = batch.views.iter();
+        let views = views.map(|(key, view)| (key.clone(), self.ranks.own_rows(view)));
+        let count = batch.keys.len() / self.ranks.count();
+        Ok(Batch {
+            views: views.collect(),
+            keys: batch.keys[count * self.ranks.rank()..][..count].to_vec(),
+            ..batch
+        })
+    }
+
+    fn replaced(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([(format!("file {}", self.ranks.rank()), "broken".to_owned())])
+    }
+}
+
+/// A training of two ranks in `folder`, and what it says of itself on each; `until` is the step after which rank 0 is asked to stop.
+fn train(
+    folder: &Path,
+    (at, what): (u64, What),
+    until: Option<u64>,
+) -> Vec<(Result<u64>, Vec<String>)> {
+    together(2, |ranks| {
+        let work = work(settings());
+        let id = StageId("0".repeat(64));
+        let name = ("small", &id);
+        let mut watching = Watching {
+            until: until.filter(|_| ranks.is_first()),
+            ..Watching::default()
+        };
+        let course = match ranks.is_first() {
+            true => Course::take_up(name, &work, (Device::Cpu, ranks), folder, &mut watching),
+            false => Course::follow(name, &work, Device::Cpu, ranks),
+        };
+        let mut courses = [course.unwrap()];
+        courses[0].share().unwrap();
+        let stop = watching.stop.clone();
+        let options = Options {
+            device: Device::Cpu,
+            save_every: Duration::MAX,
+            stop: &stop,
+            ranks,
+        };
+        let mut parts = Parts { ranks, at, what };
+        let done = pretrain(&mut courses, &mut parts, &options, &mut watching);
+        let [course] = courses;
+        let stands_at = course.next_step();
+        let done = done.and_then(|()| course.finish(None));
+        (
+            done.map(|summary| {
+                assert!(!ranks.is_first() || summary.replaced.len() == 2);
+                stands_at
+            }),
+            watching.said,
+        )
+    })
+}
+
+#[test]
+fn what_one_rank_meets_ends_all_of_them_with_its_reason() {
+    for rank in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut outcomes = train(folder.path(), (2, What::FailsOn(rank)), None);
+        let own = outcomes.remove(rank).0.unwrap_err().to_string();
+        assert_eq!(own, "the disk is gone");
+        let other = outcomes.remove(0).0.unwrap_err().to_string();
+        assert_eq!(other, format!("rank {rank} failed: the disk is gone"));
+    }
+}
+
+#[test]
+fn what_all_ranks_meet_is_said_by_each_as_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for (outcome, _) in train(folder.path(), (2, What::Spoilt), None) {
+        assert!(
+            matches!(outcome, Err(Error::NotFinite { step: 2, .. })),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn ranks_stop_at_one_step_and_go_on_from_the_point_of_rank_0() {
+    let folder = tempfile::tempdir().unwrap();
+    for (outcome, _) in train(folder.path(), (0, What::Nothing), Some(2)) {
+        assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
+    }
+    assert_eq!(points(folder.path()).unwrap()[0].step, 3);
+    let outcomes = train(folder.path(), (0, What::Nothing), None);
+    assert!(outcomes[0].1[0].contains("goes on after step 3 of 6"));
+    assert!(outcomes.iter().all(|(outcome, _)| matches!(outcome, Ok(6))));
+    let lines = std::fs::read_to_string(folder.path().join(METRICS)).unwrap();
+    assert_eq!(lines.lines().count(), 6);
+}

@@ -9,6 +9,7 @@ use compiler::plan::Work;
 use compiler::units::Exact;
 use lab::{Lab, RENDERED, complaint, folders, program, said};
 use records::folder::write_json;
+use safetensors::SafeTensors;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,16 +34,17 @@ fn a_step_that_diverges_is_kept_and_replayed() {
         modality.lr_b = Schedule::Constant(Exact::whole(10i128.pow(30)));
     }
     write_json(&lab.path("plan.json"), &lab.plan).unwrap();
-    let fails = || {
-        let message = complaint(&mut lab.engine("runs"), 1);
-        let kept: Vec<String> = folders(&lab.path("runs"))
+    let fails = |ranks: &str| {
+        let runs = format!("runs-{ranks}");
+        let message = complaint(lab.engine(&runs).args(["--ranks", ranks]), 1);
+        let kept: Vec<String> = folders(&lab.path(&runs))
             .into_iter()
             .filter(|name| name.starts_with("failed-numbers-2-"))
             .collect();
         let [kept] = &kept[..] else {
             panic!("{kept:?}")
         };
-        let kept = lab.path("runs").join(kept);
+        let kept = lab.path(&runs).join(kept);
         let command = format!(
             "`crisscross replay {}` shows where it began",
             kept.display()
@@ -50,10 +52,10 @@ fn a_step_that_diverges_is_kept_and_replayed() {
         assert!(message.contains(&command), "{message}");
         kept
     };
-    let kept = fails();
+    let kept = fails("1");
     let bytes = std::fs::read(kept.join("step.safetensors")).unwrap();
     // The same command fails in the same way, and removes nothing.
-    assert_eq!(fails(), kept);
+    assert_eq!(fails("1"), kept);
     assert!(std::fs::read(kept.join("step.safetensors")).unwrap() == bytes);
 
     let (out, _) = said(&mut replay(&lab, &kept, &[]));
@@ -68,6 +70,20 @@ fn a_step_that_diverges_is_kept_and_replayed() {
     }
     let (out, _) = said(&mut replay(&lab, &kept, &["--anomaly"]));
     assert!(out.contains("  backwards "), "{out}");
+
+    // What several processes were at is the whole batch, for one to replay.
+    let of_two = fails("2");
+    let file = std::fs::read(of_two.join("step.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    assert_eq!(
+        tensors.tensor("view.v1").unwrap().shape(),
+        [4, 3, 8, 112, 112]
+    );
+    let (out, _) = said(&mut replay(&lab, &of_two, &[]));
+    assert!(
+        out.contains("reproduced: the same loss, the same first term and group\n"),
+        "{out}"
+    );
 
     std::fs::write(kept.join("step.safetensors"), &bytes[..1000]).unwrap();
     let message = complaint(&mut replay(&lab, &kept, &[]), 1);

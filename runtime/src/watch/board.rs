@@ -90,6 +90,7 @@ fn scalars(line: &StepMetrics) -> Vec<(String, f64)> {
         one("speed/data_wait_s", line.data_wait),
         one("speed/data_queue", line.data_queue as f64),
     ]);
+    values.extend(line.scale.map(|scale| one("scale", scale)));
     let peak = line.peak_memory.map(|bytes| bytes as f64);
     values.extend(peak.map(|bytes| one("memory/peak_bytes", bytes)));
     values

@@ -104,6 +104,14 @@ pub enum Error {
     /// Stopped by a signal; nothing that looks finished is left.
     #[error("interrupted")]
     Interrupted,
+    /// A step does not fit in the memory of its device.
+    #[error("out of memory: a step of {samples} samples does not fit on this device")]
+    OutOfMemory {
+        /// Samples of a batch.
+        samples: u32,
+        /// The largest batch that was tried and fits; none where none did or none was tried.
+        fits: Option<u32>,
+    },
     /// libtorch refused.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
@@ -180,6 +188,12 @@ impl Error {
                 run.display()
             )),
             Error::Records(error) => Some(error.help()),
+            Error::OutOfMemory { fits, .. } => Some(match fits {
+                Some(fits) => format!(
+                    "a batch of {fits} fits: train on more ranks, each takes a part of the batch, or set `bs`, which is another experiment"
+                ),
+                None => "train on more ranks, each takes a part of the batch, or set a smaller `bs`, which is another experiment".to_owned(),
+            }),
             Error::Rank { .. } => Some(
                 "mend that and start the same command again: finished stages are kept".to_owned(),
             ),

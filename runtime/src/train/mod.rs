@@ -7,6 +7,7 @@ mod course;
 mod descent;
 mod metrics;
 mod repeat;
+mod room;
 mod training;
 
 use crate::data::batch::Batches;

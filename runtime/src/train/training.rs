@@ -2,6 +2,7 @@
 
 use super::descent::{Group, follow, gradients_on, groups};
 use super::metrics::StepMetrics;
+use super::room::{is_out_of_memory, largest};
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::execute::{Outputs, Program};
@@ -128,13 +129,40 @@ impl<'w> Training<'w> {
     /// One step down the gradient of its batch. One that is not finite is not taken: the state is then that before it. In float16 that
     /// is no error as long as a smaller scale of the loss can help. An error that not all ranks meet ends all of them.
     pub fn step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
-        let stepped = self.try_step(step, batch);
+        let mut stepped = self.try_step(step, batch);
+        if let Err(error) = &stepped
+            && is_out_of_memory(error)
+        {
+            stepped = Err(self.out_of_memory(batch)?);
+        }
         if let Err(error) = &stepped
             && !matches!(error, Error::NotFinite { .. })
         {
             self.model.ranks().fail(error);
         }
         stepped
+    }
+
+    /// What there is room for on this device, tried on the front of the batch. One of several ranks does not try: the others wait for
+    /// what it would send.
+    fn out_of_memory(&mut self, batch: &Batch) -> Result<Error> {
+        let samples = self.work.settings.bs;
+        let fits = match self.model.ranks().count() {
+            1 => largest(samples, |rows| {
+                let part = front(batch, i64::from(rows));
+                let tried = self
+                    .forward(&part)
+                    .and_then(|outputs| self.gradients(&outputs));
+                match tried {
+                    Ok(_) => Ok(true),
+                    Err(error) if is_out_of_memory(&error) => Ok(false),
+                    Err(error) => Err(error),
+                }
+            })?,
+            _ => None,
+        };
+        ffi::copy(&self.statistics, &self.kept)?;
+        Ok(Error::OutOfMemory { samples, fits })
     }
 
     fn try_step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
@@ -185,6 +213,17 @@ impl<'w> Training<'w> {
     }
 }
 
+/// The first samples of a batch.
+fn front(batch: &Batch, rows: i64) -> Batch {
+    let view = |(key, view): (&(String, u32), &Tensor)| (key.clone(), view.narrow(0, 0, rows));
+    Batch {
+        views: batch.views.iter().map(view).collect(),
+        keys: batch.keys.iter().take(rows as usize).cloned().collect(),
+        waited: batch.waited,
+        queued: batch.queued,
+    }
+}
+
 /// The batch where the networks are.
 pub(crate) fn on_device(batch: Batch, device: Device) -> Result<Batch> {
     let view = |(key, view): (_, Tensor)| Ok((key, view.f_to_device(device)?));
@@ -194,4 +233,26 @@ pub(crate) fn on_device(batch: Batch, device: Device) -> Result<Batch> {
         waited: batch.waited,
         queued: batch.queued,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_front_of_a_batch_has_its_first_samples() {
+        let view = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([4, 3]);
+        let batch = Batch {
+            views: [(("v".to_owned(), 1), view.shallow_clone())].into(),
+            keys: (0..4)
+                .map(|at| crate::augment::Key::new(0, at, 0))
+                .collect(),
+            waited: Duration::ZERO,
+            queued: 4,
+        };
+        let part = front(&batch, 2);
+        assert_eq!(part.views[&("v".to_owned(), 1)], view.narrow(0, 0, 2));
+        assert_eq!(part.keys.len(), 2);
+    }
 }

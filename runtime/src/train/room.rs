@@ -1,0 +1,96 @@
+//! A step that does not fit in the memory of its device: how large a batch would.
+
+use crate::error::{Error, Result};
+use tch::TchError;
+
+/// Whether libtorch says that memory is used up, of a GPU or of the machine.
+pub(super) fn is_out_of_memory(error: &Error) -> bool {
+    let Error::Torch(TchError::Torch(message)) = error else {
+        return false;
+    };
+    [
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+    ]
+    .iter()
+    .any(|said| message.contains(said))
+}
+
+/// The largest batch below `failed` that fits, to a sixteenth of it; none where not even two samples do, of which BatchNorm needs as many.
+/// `fits` tries a batch.
+///
+/// # Errors
+/// The first of `fits`.
+pub(super) fn largest(
+    failed: u32,
+    mut fits: impl FnMut(u32) -> Result<bool>,
+) -> Result<Option<u32>> {
+    let (mut good, mut bad) = (0, failed);
+    while bad > 2 && good == 0 {
+        let half = bad.div_ceil(2);
+        match fits(half)? {
+            true => good = half,
+            false => bad = half,
+        }
+    }
+    let grain = (failed / 16).max(1);
+    while good > 0 && bad - good > grain {
+        let middle = good + (bad - good) / 2;
+        match fits(middle)? {
+            true => good = middle,
+            false => bad = middle,
+        }
+    }
+    Ok((good > 0).then_some(good))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_batch_is_found_in_few_tries() {
+        for (failed, room) in [
+            (512, 300),
+            (512, 511),
+            (512, 2),
+            (512, 1),
+            (8, 5),
+            (3, 2),
+            (2, 1),
+        ] {
+            let mut tries = 0;
+            let found = largest(failed, |batch| {
+                tries += 1;
+                Ok(batch <= room)
+            });
+            let found = found.unwrap();
+            assert_eq!(
+                found.is_some(),
+                (2..failed).contains(&room),
+                "{failed} {room}"
+            );
+            let grain = (failed / 16).max(1);
+            assert!(
+                found.is_none_or(|found| found <= room && room - found <= grain),
+                "{found:?}"
+            );
+            assert!(tries <= 14, "{tries}");
+        }
+        let broken = largest(8, |_| Err(Error::Interrupted));
+        assert!(matches!(broken, Err(Error::Interrupted)));
+    }
+
+    #[test]
+    fn what_libtorch_says_of_memory_is_understood() {
+        let said =
+            |message: &str| is_out_of_memory(&Error::Torch(TchError::Torch(message.to_owned())));
+        assert!(said("CUDA out of memory. Tried to allocate 2.00 GiB."));
+        assert!(said(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+        ));
+        assert!(!said("Expected all tensors to be on the same device"));
+        assert!(!is_out_of_memory(&Error::Interrupted));
+    }
+}

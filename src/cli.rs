@@ -264,6 +264,10 @@ pub struct Run {
     /// Train rows one after another that could train side by side on the same batches. It never changes a result
     #[arg(long)]
     pub no_gang: bool,
+    /// Try it first: two steps of each training, interrupted and taken up in between, few clips of each evaluation, the tables. Nothing of
+    /// it is kept
+    #[arg(long)]
+    pub smoke: bool,
     /// Synthetic data and narrow networks under the same names: minutes on a laptop
     #[arg(long)]
     pub toy: bool,

@@ -261,3 +261,26 @@ fn rows_side_by_side_are_what_they_are_alone_and_share_their_batches() {
     assert!(beside[0] > 0.0 && beside[0] == beside[1] && beside[0] == beside[2]);
     assert!(alone[0] != alone[1]);
 }
+
+#[test]
+fn a_try_runs_every_stage_interrupts_each_training_and_leaves_nothing() {
+    let lab = Lab::new(ROWS);
+    let (table, log) = said(lab.engine("runs").arg("--smoke"));
+    assert!(table.contains("hear on toy"), "{table}");
+    assert!(
+        log.starts_with("a try: two steps of each training"),
+        "{log}"
+    );
+    let again = log.matches("goes on after step 1 of 2").count();
+    assert_eq!(again, 4, "{log}");
+    assert!(log.contains("pretrain  2 steps, loss"), "{log}");
+    // One of each of the three classes that trains, and one that is tested.
+    assert!(log.contains("  6 samples, "), "{log}");
+    for line in [
+        "at the pace of their second steps the trainings (4) take ",
+        "the try has come to its end: every stage ran, and each training was interrupted and taken up",
+    ] {
+        assert!(log.contains(line), "{log}");
+    }
+    assert_eq!(folders(&lab.path("runs")), Vec::<String>::new());
+}

@@ -1,6 +1,7 @@
 //! Weights and running statistics as a safetensors file, by the names of the released code.
 
 use crate::error::{Error, Result};
+use crate::ffi;
 use crate::nn::parameters::Entry;
 use records::folder::write_whole;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -37,6 +38,7 @@ pub fn serialise<'a>(
     let views: Vec<_> = entries
         .iter()
         .map(|(name, (dtype, shape, bytes))| {
+            let bytes = ffi::read_bytes(bytes);
             Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?))
         })
         .collect::<std::result::Result<_, safetensors::SafeTensorError>>()
@@ -147,17 +149,10 @@ pub fn tensors(path: &Path, file: &[u8], prefix: &str) -> Result<BTreeMap<String
     Ok(found)
 }
 
-/// Type, shape and bytes of a tensor.
-fn bytes(entry: &Entry) -> Result<(Dtype, Vec<usize>, Vec<u8>)> {
+/// Type and shape of a tensor, and its bytes as a tensor on the CPU: its own memory where that is there already.
+fn bytes(entry: &Entry) -> Result<(Dtype, Vec<usize>, Tensor)> {
     let tensor = entry.tensor.detach().to_device(Device::Cpu).contiguous();
-    let kinds = [
-        Dtype::F32,
-        Dtype::F64,
-        Dtype::I64,
-        Dtype::F16,
-        Dtype::BF16,
-        Dtype::U8,
-    ];
+    let kinds = [Dtype::F32, Dtype::F64, Dtype::I64, Dtype::F16, Dtype::BF16];
     let dtype = kinds
         .into_iter()
         .find(|&dtype| kind(dtype) == Some(tensor.kind()));
@@ -168,13 +163,12 @@ fn bytes(entry: &Entry) -> Result<(Dtype, Vec<usize>, Vec<u8>)> {
             tensor.kind()
         ),
     })?;
-    let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
-    tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
     let shape = tensor
         .size()
         .into_iter()
         .map(|n| usize::try_from(n).unwrap_or(0))
         .collect();
+    let bytes = tensor.f_view([-1])?.f_view_dtype(Kind::Uint8)?;
     Ok((dtype, shape, bytes))
 }
 

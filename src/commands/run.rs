@@ -49,7 +49,8 @@ pub fn run(arguments: &Run) -> Result<()> {
     // Files may have changed since; only the engine looks at them.
     let needs_files = plan.stages.iter().any(|stage| reads_files(&stage.work));
     // Ranks go on together or not at all; they may see the folder at different moments.
-    if launch.is_none() && !needs_files && plan.stages.iter().all(|stage| is_done(&stage.id)) {
+    let is_known = launch.is_none() && !needs_files && !arguments.smoke;
+    if is_known && plan.stages.iter().all(|stage| is_done(&stage.id)) {
         say(&format!(
             "all stages ({}) are done in `{}`",
             plan.stages.len(),
@@ -76,9 +77,12 @@ pub fn run(arguments: &Run) -> Result<()> {
     if let Some(threads) = arguments.loader_threads {
         command.extend(["--loader-threads".into(), threads.to_string().into()]);
     }
-    if arguments.no_gang {
-        command.push("--no-gang".into());
-    }
+    let switches = [
+        ("--no-gang", arguments.no_gang),
+        ("--smoke", arguments.smoke),
+    ];
+    let set = switches.iter().filter(|(_, is_set)| *is_set);
+    command.extend(set.map(|(name, _)| (*name).into()));
     if let Some(file) = site.file {
         command.extend(["--site".into(), file.into()]);
     }

@@ -15,6 +15,7 @@ mod local;
 mod replay;
 mod run;
 mod signals;
+mod smoke;
 
 use clap::{Parser, Subcommand};
 use crisscross::render::write_out;

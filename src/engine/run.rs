@@ -1,10 +1,10 @@
 //! `crisscross-engine run`: makes the stages of a plan, as one process or as one of several ranks.
 
 use crate::signals::Signals;
-use crate::{local, site, threads};
-use compiler::plan::Plan;
+use crate::{local, site, smoke, threads};
+use compiler::plan::{self, Plan};
 use crisscross::render::write_out;
-use records::folder::{plan_hash, read_json};
+use records::folder::{Runs, plan_hash, read_json};
 use records::launch::Launch;
 use records::report::{Format, report_of};
 use records::say;
@@ -42,6 +42,9 @@ pub struct Arguments {
     /// Trainings one after another.
     #[arg(long)]
     no_gang: bool,
+    /// Two steps of each training, in a folder that goes.
+    #[arg(long)]
+    smoke: bool,
     /// The site file.
     #[arg(long)]
     site: Option<PathBuf>,
@@ -83,7 +86,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 
 /// The exit code of the stages, as this process makes them or has a part in them.
 fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Result<u8, Error> {
-    let plan: Plan = read_json(&arguments.plan)?;
+    let whole: Plan = read_json(&arguments.plan)?;
+    let plan = match arguments.smoke {
+        true => plan::smoke(whole.clone()),
+        false => whole.clone(),
+    };
     let site = site(arguments.site.as_deref())?;
     let name = arguments.device.as_deref().or(site.device.as_deref());
     let device = match launch {
@@ -104,6 +111,7 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
                 ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
                 ("plan".to_owned(), plan_hash(&plan)),
                 ("gang".to_owned(), (!arguments.no_gang).to_string()),
+                ("smoke".to_owned(), arguments.smoke.to_string()),
                 ("device".to_owned(), doctor::kind_of(device).to_owned()),
             ]);
             Ranks::join(launch, device, equal)?
@@ -124,6 +132,7 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
         loader_threads,
         command: arguments.command.as_deref(),
         gang: !arguments.no_gang,
+        smoke: arguments.smoke,
         ranks: &ranks,
         stop: if ranks.is_alone() {
             &signals.stop
@@ -132,6 +141,7 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
         },
     };
     let work = || match ranks.is_first() {
+        true if arguments.smoke => try_out(&whole, &plan, &options, signals),
         true => lead(&plan, &options, signals),
         false => stages::follow(&plan, &options),
     };
@@ -170,6 +180,34 @@ fn lead(plan: &Plan, options: &stages::Options, signals: &Signals) -> Result<u8,
         Err(error) => return Err(error),
     };
     stages::dismiss(options.ranks, code)?;
+    Ok(code)
+}
+
+/// Makes the stages of `plan`, which is `whole` in short, in a folder beside the runs that goes at the end, and says what the trainings
+/// of `whole` would take.
+fn try_out(
+    whole: &Plan,
+    plan: &Plan,
+    options: &stages::Options,
+    signals: &Signals,
+) -> Result<u8, Error> {
+    let scratch = Runs::open(options.runs)?.scratch()?;
+    let inside = stages::Options {
+        runs: scratch.path(),
+        ..*options
+    };
+    say(
+        "a try: two steps of each training, few clips of each evaluation; the numbers mean nothing, and nothing of it is kept",
+    );
+    let code = lead(plan, &inside, signals)?;
+    let pace = smoke::pace(whole, scratch.path())?;
+    pace.iter().for_each(|line| say(line));
+    say(match code {
+        0 => {
+            "the try has come to its end: every stage ran, and each training was interrupted and taken up"
+        }
+        _ => "the try has not come to its end",
+    });
     Ok(code)
 }
 

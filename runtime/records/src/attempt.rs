@@ -40,6 +40,26 @@ pub struct Left {
     pub step: u64,
 }
 
+/// A folder of run folders that goes when it is dropped, or at the next start where its process has died.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    _alive: File,
+}
+
+impl Scratch {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
 impl Left {
     /// Bytes of the files in its folder.
     pub fn bytes(&self) -> u64 {
@@ -58,14 +78,30 @@ impl Runs {
         self.begin_locked(stage, context)
     }
 
-    fn begin_locked(&self, stage: &Stage, context: &Context) -> Result<Attempt> {
+    /// A folder in this one for runs that nobody keeps: on the same disk, and seen by no report.
+    pub fn scratch(&self) -> Result<Scratch> {
+        let _lock = self.lock()?;
+        let (folder, alive) = self.part("scratch")?;
+        Ok(Scratch {
+            path: folder.keep(),
+            _alive: alive,
+        })
+    }
+
+    /// A new folder of an attempt, with its lock. The folders are locked meanwhile.
+    fn part(&self, name: &str) -> Result<(tempfile::TempDir, File)> {
         let folder = shared(0o777)
-            .prefix(&format!("{PART}{}-", self.name(stage, 8)))
+            .prefix(&format!("{PART}{name}-"))
             .tempdir_in(self.dir())
             .map_err(Error::io("create", self.dir()))?;
         let alive_path = folder.path().join(ALIVE);
         let alive = File::create(&alive_path).map_err(Error::io("create", &alive_path))?;
         alive.lock().map_err(Error::io("lock", &alive_path))?;
+        Ok((folder, alive))
+    }
+
+    fn begin_locked(&self, stage: &Stage, context: &Context) -> Result<Attempt> {
+        let (folder, alive) = self.part(&self.name(stage, 8))?;
         let run = begun(stage, context);
         write_json(&folder.path().join(RUN), &run)?;
         write_json(&folder.path().join(PLAN), stage)?;
@@ -363,6 +399,26 @@ mod tests {
         Runs::open(folder.path()).unwrap();
         assert!(points::points(&finished.path).unwrap().is_empty());
         assert!(!finished.path.join(ALIVE).exists());
+    }
+
+    #[test]
+    fn a_scratch_folder_lives_as_long_as_it_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let scratch = runs.scratch().unwrap();
+        let inner = Runs::open(scratch.path()).unwrap();
+        let attempt = inner.begin(&stage(id(1, 1), "x"), &context()).unwrap();
+        attempt.finish(&result(&[1.0])).unwrap();
+        assert!(
+            Runs::open(folder.path())
+                .unwrap()
+                .index()
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(inner.index().unwrap().len(), 1);
+        drop(scratch);
+        assert_eq!(parts(&runs), 0);
     }
 
     #[test]

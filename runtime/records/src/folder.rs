@@ -55,7 +55,7 @@ pub const RESULT: &str = "result.json";
 pub(crate) const PART: &str = ".part-";
 const LOCK: &str = ".lock";
 
-pub use crate::attempt::{Attempt, Left};
+pub use crate::attempt::{Attempt, Left, Scratch};
 
 /// The folder that holds all run folders.
 #[derive(Clone, Debug)]

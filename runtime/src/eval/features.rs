@@ -33,14 +33,14 @@ pub struct Trained<'a> {
     pub weights: &'a Path,
 }
 
-/// Extracts the features that `work` describes from `source`, with the backbone of `model`. `progress` is called with the
-/// numbers of samples read and of all to be read.
+/// Extracts the features that `work` describes from `source`, with the backbone of `model`; of a `few` alone the first sample of
+/// each class in each fold is read. `progress` is called with the numbers of samples read and of all to be read.
 pub fn extract(
     work: &Extract,
     model: Trained,
     source: &Arc<dyn ClipSource>,
     device: Device,
-    options: &Options,
+    (options, few): (&Options, bool),
     progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<(FeatureSet, ClipCounts)> {
@@ -51,9 +51,12 @@ pub fn extract(
     let trains = |fold: u32| splits::trains(fold, count);
     let tests = |fold: u32| splits::tests(fold, count);
     let of_folds = |wanted: &dyn Fn(u32) -> bool| -> Vec<u32> {
-        let folds = (0..).zip(&set.folds);
-        folds
-            .filter(|(_, fold)| wanted(**fold))
+        let places = set.folds.iter().zip(&set.labels);
+        let mut seen = BTreeSet::new();
+        (0..)
+            .zip(places)
+            .filter(|(_, (fold, _))| wanted(**fold))
+            .filter(|(_, place)| !few || seen.insert(*place))
             .map(|(clip, _)| clip)
             .collect()
     };

@@ -131,6 +131,7 @@ fn train_options<'a>(options: &Options<'a>) -> train::Options<'a> {
         save_every: Duration::MAX,
         stop: options.stop,
         ranks: options.ranks,
+        pause_before: None,
     }
 }
 

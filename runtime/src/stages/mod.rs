@@ -52,6 +52,8 @@ pub struct Options<'a> {
     pub gang: bool,
     /// The ranks that train together. Rank 0 walks the stages, the others [`follow`].
     pub ranks: &'a Ranks,
+    /// A try: each training is interrupted once, and few clips are evaluated.
+    pub smoke: bool,
     /// Set to end the run at the next step.
     pub stop: &'a AtomicBool,
 }
@@ -323,14 +325,16 @@ impl<'a> Walk<'a> {
             model,
             &source,
             device,
-            &options,
+            (&options, self.options.smoke),
             &mut |done, all| self.progress.count(done, all, "samples"),
             stop,
         )?;
         set.save(&attempt.path().join(records::folder::FEATURES))?;
+        let owners = set.train.samples.iter().chain(&set.test.samples);
+        let read: BTreeSet<_> = owners.collect();
         self.progress.end(&format!(
             "{} samples, {} values a clip",
-            set.samples.len(),
+            read.len(),
             set.width
         ));
         Ok(attempt.finish(&ExtractResult {

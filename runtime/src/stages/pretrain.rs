@@ -15,12 +15,14 @@ use compiler::plan::{self, Plan, Pretrain, Stage, StageId, Work};
 use records::folder::{Attempt, Finished};
 use records::record::{ClipCounts, PretrainResult};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Minutes between two resume points where the site file does not say.
 const SAVE_MINUTES: f64 = 10.0;
 
 /// A pretraining that is to be made.
+#[derive(Clone, Copy)]
 struct Member<'a> {
     /// Its place in the plan, from 1.
     number: usize,
@@ -42,9 +44,12 @@ impl<'a> Walk<'a> {
         let members = self.beside(number, stage, data)?;
         let labels: Vec<&str> = members.iter().map(|m| m.stage.label.as_str()).collect();
         self.progress.begin_beside(number, &labels);
-        let (ran, mut courses) = self.take_up(members, data)?;
+        if self.options.smoke {
+            self.interrupt(&members, data)?;
+        }
+        let (ran, mut courses) = self.take_up(&members, data)?;
         let mut loader = None;
-        let trained = self.train(&ran, &mut courses, &mut loader);
+        let trained = self.train(&ran, &mut courses, &mut loader, None);
         if let Err(error) = trained {
             // What ended one ended all of them: their data, or the one who runs them.
             let others = ran.iter().map(|(member, _)| &member.stage.id);
@@ -68,6 +73,15 @@ impl<'a> Walk<'a> {
             let error = self.failed.remove(&stage.id);
             error.expect("what is not finished has failed")
         })
+    }
+
+    /// Takes one step, and leaves it as an interruption does: what follows takes it up.
+    fn interrupt(&mut self, members: &[Member<'a>], data: &str) -> Result<()> {
+        let (ran, mut courses) = self.take_up(members, data)?;
+        match self.train(&ran, &mut courses, &mut None, Some(1)) {
+            Err(Error::Interrupted) if !self.options.stop.load(Ordering::Relaxed) => Ok(()),
+            other => other,
+        }
     }
 
     /// The stage, and those behind it that can train beside it and are not finished.
@@ -101,14 +115,14 @@ impl<'a> Walk<'a> {
     #[allow(clippy::type_complexity)] // two lists that go together, the courses apart so that they can step
     fn take_up(
         &mut self,
-        members: Vec<Member<'a>>,
+        members: &[Member<'a>],
         data: &str,
     ) -> Result<(Vec<(Member<'a>, Attempt)>, Vec<Course<'a>>)> {
         let device = self.options.device;
         let mut room = Room::of(device);
         let (mut ran, mut courses) = (vec![], vec![]);
         let all = members.len();
-        for member in members {
+        for &member in members {
             if courses
                 .last()
                 .is_some_and(|last: &Course<'_>| !room.take(last.bytes()))
@@ -138,12 +152,13 @@ impl<'a> Walk<'a> {
         Ok((ran, courses))
     }
 
-    /// Takes the steps of the courses on batches that are made once; the loader comes out in `made`.
+    /// Takes the steps of the courses, down to `pause_before`, on batches that are made once; the loader comes out in `made`.
     fn train(
         &mut self,
         ran: &[(Member<'a>, Attempt)],
         courses: &mut [Course<'a>],
         made: &mut Option<Prefetch<'a>>,
+        pause_before: Option<u64>,
     ) -> Result<()> {
         let Some(((member, _), first)) =
             ran.first().zip(courses.iter().map(Course::next_step).min())
@@ -173,6 +188,7 @@ impl<'a> Walk<'a> {
             save_every: Duration::from_secs_f64(60.0 * minutes),
             stop: self.options.stop,
             ranks,
+            pause_before,
         };
         let mut watching = Watching::new(&mut self.progress, &mut self.said, member);
         train::pretrain(courses, batches, &options, &mut watching)
@@ -248,6 +264,7 @@ impl<'a> Walk<'a> {
             save_every: Duration::MAX,
             stop: self.options.stop,
             ranks,
+            pause_before: None,
         };
         let bs = work.settings.bs;
         train::repeat(

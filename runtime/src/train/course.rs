@@ -15,7 +15,7 @@ use records::points::{self, Point, points};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::Instant;
 use tch::Device;
 
 /// The version of [`Position`].
@@ -33,7 +33,7 @@ struct Position {
     step: u64,
     /// The objective of the last of them.
     loss: Option<f64>,
-    /// Seconds that they took, over all processes.
+    /// Seconds that they took, over all processes, and the share of them in which batches were waited for.
     seconds: f64,
     data_wait: f64,
     data_cpu: f64,
@@ -231,8 +231,9 @@ impl<'w> Course<'w> {
         }
     }
 
-    /// One step on this batch.
-    pub(super) fn step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
+    /// One step on this batch, on which so many step.
+    pub(super) fn step(&mut self, step: u64, batch: &Batch, beside: usize) -> Result<StepMetrics> {
+        let start = Instant::now();
         if let Some(files) = &mut self.files {
             files.metrics.show(step, batch)?;
         }
@@ -252,18 +253,19 @@ impl<'w> Course<'w> {
         }
         self.position.step = step + 1;
         self.position.loss = Some(line.loss);
-        self.position.data_wait += line.data_wait;
+        // What they wait for together is shared out, so that their times add up to that of the process.
+        let waited = line.data_wait / beside as f64;
+        self.position.data_wait += waited;
+        self.position.seconds += waited + start.elapsed().as_secs_f64();
         Ok(line)
     }
 
-    /// Notes what its processes have spent and seen: `elapsed` since they began to step.
-    pub(super) fn note(&mut self, elapsed: Duration, data: &Data) {
-        self.position.seconds = self.begun.seconds + elapsed.as_secs_f64();
+    /// Notes what making the batches has taken and met, on all ranks.
+    pub(super) fn note(&mut self, data: &Data) {
         self.position.data_cpu = self.begun.data_cpu + data.cpu;
-        let replaced = data.replaced.iter();
         self.position
             .replaced
-            .extend(replaced.map(|(name, cause)| (name.clone(), cause.clone())));
+            .extend(data.replaced.iter().map(|(n, c)| (n.clone(), c.clone())));
     }
 
     /// Leaves a resume point, unless there is one of this step.

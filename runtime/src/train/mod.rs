@@ -35,9 +35,9 @@ pub struct TrainSummary {
     pub last_loss: Option<f64>,
     /// Trained parameters.
     pub parameters: u64,
-    /// Seconds from the first step to the end of the last, over all processes that had a part in it.
+    /// Seconds that its steps took, over all processes that had a part in it.
     pub seconds: f64,
-    /// Seconds of them spent waiting for data.
+    /// Seconds of them spent waiting for data, shared out among those that stepped on them.
     pub data_wait: f64,
     /// Seconds of processor time that making the batches took, for all that stepped on them together.
     pub data_cpu: f64,
@@ -68,6 +68,8 @@ pub struct Options<'a> {
     pub stop: &'a AtomicBool,
     /// The ranks that train together; each calls [`pretrain`] with the same courses, which have been shared.
     pub ranks: &'a Ranks,
+    /// The step before which they end as if it were set.
+    pub pause_before: Option<u64>,
 }
 
 /// What making the batches has taken and met so far, on all ranks.
@@ -118,10 +120,9 @@ pub fn pretrain(
     observer: &mut dyn Observer,
 ) -> Result<()> {
     let ranks = options.ranks;
-    let start = Instant::now();
     let first = courses.iter().map(Course::next_step).min().unwrap_or(0);
     let steps = courses.iter().map(Course::steps).max().unwrap_or(0);
-    let mut saved = start;
+    let mut saved = Instant::now();
     for step in first..steps {
         each(courses, observer, |course| match course.takes(step) {
             true => course.keep(step),
@@ -130,7 +131,8 @@ pub fn pretrain(
         // Rank 0 alone writes files and is asked to stop.
         let (is_alive, stops) = ranks.tell(|| {
             let is_alive: Vec<bool> = courses.iter().map(Course::is_alive).collect();
-            (is_alive, options.stop.load(Ordering::Relaxed))
+            let is_over = options.pause_before == Some(step);
+            (is_alive, is_over || options.stop.load(Ordering::Relaxed))
         })?;
         for (course, is_alive) in courses.iter_mut().zip(is_alive) {
             course.end_as_rank_0_does(is_alive);
@@ -140,22 +142,23 @@ pub fn pretrain(
         }
         if stops {
             let data = Data::of_all(batches, ranks)?;
-            save(courses, observer, start.elapsed(), &data);
+            save(courses, observer, &data);
             return Err(Error::Interrupted);
         }
         let batch = batches.next(step);
         let batch = match batch.and_then(|batch| on_device(batch, options.device)) {
             Ok(batch) => batch,
             Err(error) => {
-                save(courses, observer, start.elapsed(), &Data::own(batches));
+                save(courses, observer, &Data::own(batches));
                 ranks.fail(&error);
                 return Err(error);
             }
         };
+        let beside = courses.iter().filter(|course| course.takes(step)).count();
         let mut lines = vec![];
         each(courses, observer, |course| {
             if course.takes(step) {
-                lines.push(course.step(step, &batch)?);
+                lines.push(course.step(step, &batch, beside)?);
             }
             Ok(())
         });
@@ -163,22 +166,22 @@ pub fn pretrain(
         ranks.check()?;
         if ranks.tell(|| saved.elapsed() >= options.save_every)? {
             let data = Data::of_all(batches, ranks)?;
-            save(courses, observer, start.elapsed(), &data);
+            save(courses, observer, &data);
             saved = Instant::now();
         }
         observer.step(&lines, steps);
     }
     let data = Data::of_all(batches, ranks)?;
     for course in courses {
-        course.note(start.elapsed(), &data);
+        course.note(&data);
     }
     Ok(())
 }
 
-/// Leaves a resume point of each course that has not failed; `elapsed` since the first step of this process.
-fn save(courses: &mut [Course<'_>], observer: &mut dyn Observer, elapsed: Duration, data: &Data) {
+/// Leaves a resume point of each course that has not failed.
+fn save(courses: &mut [Course<'_>], observer: &mut dyn Observer, data: &Data) {
     each(courses, observer, |course| {
-        course.note(elapsed, data);
+        course.note(data);
         course.save()
     });
 }

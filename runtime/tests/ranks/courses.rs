@@ -86,6 +86,7 @@ fn train(
             save_every: Duration::MAX,
             stop: &stop,
             ranks,
+            pause_before: None,
         };
         let mut parts = Parts { ranks, at, what };
         let done = pretrain(&mut courses, &mut parts, &options, &mut watching);

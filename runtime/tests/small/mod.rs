@@ -196,6 +196,7 @@ pub fn go_on(
         save_every: Duration::ZERO,
         stop: &stop,
         ranks: &Ranks::alone(),
+        pause_before: None,
     };
     pretrain(courses, batches, &options, watching)
 }

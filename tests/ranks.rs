@@ -115,6 +115,7 @@ impl Running {
             .args(["--ranks", &ranks.to_string()])
             .current_dir(lab.folder.path())
             .env("XDG_CACHE_HOME", lab.path("cache"))
+            .env("OMP_WAIT_POLICY", "passive")
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
@@ -322,7 +323,8 @@ fn engine(lab: &Lab) -> Command {
     command
         .args(lab.arguments("runs"))
         .current_dir(lab.folder.path())
-        .env("XDG_CACHE_HOME", lab.path("cache"));
+        .env("XDG_CACHE_HOME", lab.path("cache"))
+        .env("OMP_WAIT_POLICY", "passive");
     command
 }
 

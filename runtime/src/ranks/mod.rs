@@ -41,6 +41,7 @@ pub struct Ranks(Option<Arc<Several>>);
 struct Several {
     rank: usize,
     count: usize,
+    local: usize,
     group: Group,
     line: Line,
     // The store serves the start, and NCCL later on.
@@ -134,6 +135,7 @@ impl Ranks {
         Ok(Self(Some(Arc::new(Several {
             rank,
             count: ranks,
+            local: launch.local_ranks,
             group,
             line,
             _store: store,
@@ -148,6 +150,14 @@ impl Ranks {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.as_ref().map_or(1, |several| several.count)
+    }
+
+    /// How many of them keep what they hold in the memory of this device: those of the machine, or one on a GPU.
+    pub fn sharing(&self, device: Device) -> u64 {
+        match (device, &self.0) {
+            (Device::Cuda(_), _) | (_, None) => 1,
+            (_, Some(several)) => several.local as u64,
+        }
     }
 
     /// How many there are as records say it: nothing for one process.

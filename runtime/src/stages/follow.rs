@@ -7,6 +7,8 @@ use crate::data::prefetch::Prefetch;
 use crate::error::{Error, Result};
 use crate::ranks::Ranks;
 use crate::train::{self, Course, Observer, StepMetrics};
+use compiler::graph::Node;
+use compiler::loss::EmbeddingOp;
 use compiler::plan::{Plan, Pretrain, Stage, StageId, Work};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -43,13 +45,29 @@ pub(super) fn share(courses: &mut [Course<'_>], ranks: &Ranks) -> Result<()> {
     courses.iter_mut().try_for_each(Course::share)
 }
 
-/// Refuses batches that the ranks cannot share, before anything is begun.
-pub(super) fn check_batches(plan: &Plan, ranks: &Ranks) -> Result<()> {
+/// Refuses trainings that the ranks cannot share, before anything is begun: batches that they do not divide, and operators that
+/// remember or weigh samples of the whole batch, which no rank has.
+pub(super) fn check(plan: &Plan, ranks: &Ranks) -> Result<()> {
     for stage in &plan.stages {
-        if let Work::Pretrain(work) = &stage.work
-            && work.settings.ep > 0
-        {
-            ranks.part_of(work.settings.bs)?;
+        let Work::Pretrain(work) = &stage.work else {
+            continue;
+        };
+        if work.settings.ep == 0 || ranks.is_alone() {
+            continue;
+        }
+        ranks.part_of(work.settings.bs)?;
+        for step in work.steps.iter() {
+            if let Node::Operator {
+                operator: EmbeddingOp::Sinkhorn { .. } | EmbeddingOp::Memory { .. },
+            } = step.node
+            {
+                return Err(Error::Unsupported {
+                    message: format!(
+                        "{}: `{}` cannot be trained on several ranks; run it as one process",
+                        stage.label, step.name
+                    ),
+                });
+            }
         }
     }
     Ok(())

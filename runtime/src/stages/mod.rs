@@ -84,7 +84,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
             ),
         });
     }
-    follow::check_batches(plan, options.ranks)?;
+    follow::check(plan, options.ranks)?;
     let mut walk = Walk {
         plan,
         options,

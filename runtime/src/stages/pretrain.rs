@@ -118,14 +118,14 @@ impl<'a> Walk<'a> {
         members: &[Member<'a>],
         data: &str,
     ) -> Result<(Vec<(Member<'a>, Attempt)>, Vec<Course<'a>>)> {
-        let device = self.options.device;
+        let (device, ranks) = (self.options.device, self.options.ranks);
         let mut room = Room::of(device);
         let (mut ran, mut courses) = (vec![], vec![]);
         let all = members.len();
         for &member in members {
             if courses
                 .last()
-                .is_some_and(|last: &Course<'_>| !room.take(last.bytes()))
+                .is_some_and(|last: &Course<'_>| !room.take(last.bytes() * ranks.sharing(device)))
             {
                 // The others have their turn when the walk comes to them.
                 self.progress.print(&format!(
@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
             let attempt = self.runs.take_up(member.stage, &self.context, data)?;
             let mut watching = Watching::new(&mut self.progress, &mut self.said, &member);
             let name = (member.stage.label.as_str(), &member.stage.id);
-            let on = (device, self.options.ranks);
+            let on = (device, ranks);
             match Course::take_up(name, member.work, on, attempt.path(), &mut watching) {
                 Ok(course) => {
                     courses.push(course);

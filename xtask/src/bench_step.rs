@@ -32,12 +32,12 @@ pub fn bench(root: &Path, program: &Path, arguments: &[String]) -> Result<()> {
     let folder = target_dir(root).join("bench/step");
     std::fs::create_dir_all(&folder).context("cannot make a folder for the experiment")?;
     let text = format!(
-        "use paper\n\npretrain bench = crisscross with {{ bs = {} }}\n",
+        "use paper\n\npretrain bench = crisscross_k400 with {{ bs = {} }}\n",
         asked.batch
     );
     std::fs::write(folder.join("bench.cc"), text)?;
     say(&format!(
-        "{} rounds, {} threads, the paper's networks and views, batches of {}",
+        "{} rounds, {} threads, the paper's networks, views and LARC over Adam, batches of {}",
         asked.rounds, asked.threads, asked.batch
     ));
     let mut peer = vec![];

@@ -99,7 +99,9 @@ fn an_interrupted_run_leaves_nothing_that_looks_finished_and_goes_on() {
         let before = written(&lab.path("runs"));
         let mut running = Running::start(&lab, "runs");
         wait_for_a_step(&lab.path("runs"), before, &mut running);
+        // As a terminal and a starter of processes send it: twice.
         running.send(signal);
+        running.send("-TERM");
         assert_eq!(running.0.wait().unwrap().code(), Some(code));
         let left = folders(&lab.path("runs"));
         assert!(

@@ -2,9 +2,16 @@
 
 use runtime::error::Error;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::flag::{register, register_conditional_shutdown, register_usize};
+use signal_hook::iterator::Signals as Incoming;
+use signal_hook::low_level::exit;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A signal so soon after the first is the same request on another way: a terminal's Ctrl-C reaches a starter of processes and those
+/// it started, and then the starter hands it on.
+const SAME: Duration = Duration::from_secs(1);
 
 /// What the signals of this process have set.
 #[derive(Default)]
@@ -16,18 +23,29 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens to SIGINT, SIGTERM and SIGUSR1. The second one ends the process at once; what it leaves is not taken for finished, and
-    /// the next run goes on from the last resume point.
+    /// Listens to SIGINT, SIGTERM and SIGUSR1. One that comes a second after the first or later ends the process at once; what it
+    /// leaves is not taken for finished, and the next run goes on from the last resume point.
     pub fn watch() -> Result<Self, Error> {
-        let Self { stop, number } = Self::default();
-        for signal in [SIGINT, SIGTERM, SIGUSR1] {
-            let set_up = register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))
-                .and_then(|_| register_usize(signal, Arc::clone(&number), signal as usize))
-                .and_then(|_| register(signal, Arc::clone(&stop)));
-            set_up.map_err(|cause| Error::Unsupported {
+        let mut incoming =
+            Incoming::new([SIGINT, SIGTERM, SIGUSR1]).map_err(|cause| Error::Unsupported {
                 message: format!("cannot listen to signals: {cause}"),
             })?;
-        }
-        Ok(Self { stop, number })
+        let watched = Self::default();
+        let (stop, number) = (Arc::clone(&watched.stop), Arc::clone(&watched.number));
+        thread::spawn(move || {
+            let mut first: Option<Instant> = None;
+            for signal in incoming.forever() {
+                match first {
+                    None => {
+                        number.store(signal as usize, Ordering::Relaxed);
+                        stop.store(true, Ordering::Relaxed);
+                        first = Some(Instant::now());
+                    }
+                    Some(first) if first.elapsed() >= SAME => exit(128 + signal),
+                    Some(_) => {}
+                }
+            }
+        });
+        Ok(watched)
     }
 }

@@ -52,12 +52,12 @@ pub fn exec_with(arguments: Vec<OsString>, value: &impl Serialize) -> Failure {
     Failure::new(format!("cannot start `{}`: {cause}", engine.display())).help(SETUP)
 }
 
-/// The engine's command. Threads of libtorch that wait for one another sleep, unless the user has said otherwise: those that wait
-/// busily take the cores from the threads that decode.
+/// The engine's command. Threads of libtorch that wait for one another soon sleep, unless the user has said otherwise: those that wait
+/// busily for long take the cores from the threads that decode.
 fn command(engine: &Path) -> Command {
     let mut command = Command::new(engine);
     if WAITING.iter().all(|name| std::env::var_os(name).is_none()) {
-        command.env(WAITING[0], "passive");
+        command.env(WAITING[0], SPINS);
     }
     if std::env::var_os(LOG_LEVEL).is_none() {
         command.env(LOG_LEVEL, "ERROR");
@@ -66,7 +66,9 @@ fn command(engine: &Path) -> Command {
 }
 
 /// What says how threads of OpenMP wait.
-const WAITING: [&str; 2] = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];
+const WAITING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
+/// Looks before a thread sleeps: some microseconds, in which what it waits for is mostly done.
+const SPINS: &str = "1000";
 
 /// The engine beside this binary, with all its libraries in reach.
 pub fn find() -> Result<PathBuf> {

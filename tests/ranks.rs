@@ -115,7 +115,7 @@ impl Running {
             .args(["--ranks", &ranks.to_string()])
             .current_dir(lab.folder.path())
             .env("XDG_CACHE_HOME", lab.path("cache"))
-            .env("OMP_WAIT_POLICY", "passive")
+            .env("GOMP_SPINCOUNT", "1000")
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
@@ -324,7 +324,7 @@ fn engine(lab: &Lab) -> Command {
         .args(lab.arguments("runs"))
         .current_dir(lab.folder.path())
         .env("XDG_CACHE_HOME", lab.path("cache"))
-        .env("OMP_WAIT_POLICY", "passive");
+        .env("GOMP_SPINCOUNT", "1000");
     command
 }
 

@@ -40,7 +40,7 @@ impl Running {
             .args(lab.arguments(runs))
             .current_dir(lab.folder.path())
             .env("XDG_CACHE_HOME", lab.path("cache"))
-            .env("OMP_WAIT_POLICY", "passive")
+            .env("GOMP_SPINCOUNT", "1000")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();

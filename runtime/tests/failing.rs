@@ -5,11 +5,14 @@
 
 mod small;
 
+use compiler::plan::StageId;
 use records::folder::CHECKPOINT;
 use records::points::points;
-use runtime::train::METRICS;
-use small::{Waves, settings, train_until, work};
+use runtime::ranks::Ranks;
+use runtime::train::{Course, METRICS};
+use small::{Watching, Waves, go_on, settings, train_until, work};
 use std::os::unix::fs::symlink;
+use tch::Device;
 
 #[test]
 fn a_full_disk_ends_a_training_and_names_the_file() {
@@ -45,4 +48,25 @@ fn what_was_trained_is_not_lost_where_the_end_cannot_be_written() {
     train_until(&work, &mut Waves { spoilt: None }, whole.path(), None).unwrap();
     let end = |folder: &std::path::Path| std::fs::read(folder.join(CHECKPOINT)).unwrap();
     assert!(end(out.path()) == end(whole.path()));
+}
+
+/// The same where no resume point was left on the way.
+#[test]
+fn what_was_trained_in_minutes_is_not_lost_either() {
+    let out = tempfile::tempdir().unwrap();
+    let (work, id) = (work(settings()), StageId("0".repeat(64)));
+    std::fs::create_dir(out.path().join(CHECKPOINT)).unwrap();
+    let mut watching = Watching {
+        is_short: true,
+        ..Watching::default()
+    };
+    let alone = Ranks::alone();
+    let on = (Device::Cpu, &alone);
+    let course = Course::take_up(("small", &id), &work, on, out.path(), &mut watching);
+    let mut courses = [course.unwrap()];
+    go_on(&mut courses, &mut Waves { spoilt: None }, &mut watching).unwrap();
+    assert!(points(out.path()).unwrap().is_empty());
+    let [course] = courses;
+    course.finish(None).unwrap_err();
+    assert_eq!(points(out.path()).unwrap()[0].step, 6);
 }

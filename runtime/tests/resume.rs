@@ -160,7 +160,12 @@ fn a_damaged_point_is_passed_over_and_without_a_good_one_nothing_is_begun() {
         &mut watching,
     );
     let error = taken.map(drop).unwrap_err();
-    assert!(error.to_string().contains("damaged"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("belongs to stage 00000000, not to 11111111"),
+        "{error}"
+    );
     let last = watching.said.last().unwrap();
     assert!(
         last.contains("belongs to stage 00000000, not to 11111111"),

@@ -9,6 +9,7 @@ use std::path::Path;
 #[derive(serde::Deserialize)]
 struct Line {
     samples_per_s: f64,
+    data_wait: f64,
     #[serde(default)]
     peak_memory: Option<u64>,
 }
@@ -30,7 +31,12 @@ pub fn pace(plan: &Plan, runs: &Path) -> Result<Vec<String>, Error> {
             continue;
         };
         let steps = settings.steps_per_epoch() * u64::from(settings.ep);
-        seconds += steps as f64 * f64::from(settings.bs) / line.samples_per_s;
+        // Rows side by side wait for a batch together.
+        let mut gangs = plan.gangs.iter().map(|gang| &gang.members);
+        let beside = gangs.find(|members| members.contains(&stage.id));
+        let beside = beside.map_or(1, Vec::len) as f64;
+        let step = f64::from(settings.bs) / line.samples_per_s - line.data_wait;
+        seconds += steps as f64 * (step + line.data_wait / beside);
         trainings += 1;
         peak = peak.max(line.peak_memory);
     }

@@ -56,7 +56,7 @@ pub fn program(name: &str, folder: &Path) -> Command {
     command
         .current_dir(folder)
         .env("XDG_CACHE_HOME", cache)
-        .env("OMP_WAIT_POLICY", "passive");
+        .env("GOMP_SPINCOUNT", "1000");
     command
 }
 

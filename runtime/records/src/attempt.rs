@@ -52,6 +52,16 @@ impl Scratch {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Keeps it under this name, in the place of what has it.
+    pub fn keep(self, target: &Path) -> Result<()> {
+        if target.exists() {
+            fs::remove_dir_all(target).map_err(Error::io("remove", target))?;
+        }
+        fs::rename(&self.path, target).map_err(Error::io("create", target))?;
+        let alive = target.join(ALIVE);
+        fs::remove_file(&alive).map_err(Error::io("remove", &alive))
+    }
 }
 
 impl Drop for Scratch {
@@ -182,7 +192,11 @@ impl Runs {
                 None => lock_of_dead(&path).is_none() && path.join(ALIVE).exists(),
             };
             if !is_needed {
-                fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+                match fs::remove_dir_all(&path) {
+                    // Its process may end in the same moment and remove it, too.
+                    Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
+                    done => done.map_err(Error::io("remove", &path))?,
+                }
             }
         }
         // A process may have died between the renaming of a folder and this.

@@ -86,7 +86,8 @@ pub fn clear(folder: &Path) -> Result<()> {
     points(folder)?.iter().try_for_each(remove)
 }
 
-fn remove(point: &Point) -> Result<()> {
+/// Removes one.
+pub fn remove(point: &Point) -> Result<()> {
     fs::remove_file(&point.path).map_err(Error::io("remove", &point.path))
 }
 

@@ -75,6 +75,8 @@ pub struct Course<'w> {
     begun: Position,
     /// Steps before the newest resume point.
     saved: u64,
+    /// The state is that of the position: no step is half done, or done and not written down.
+    stands: bool,
     failed: Option<Error>,
 }
 
@@ -94,31 +96,41 @@ impl<'w> Course<'w> {
         let training = Training::new(work, device, ranks)?;
         let mut position = Position::first(stage);
         let mut passed_over = None;
-        let points = points(folder)?;
-        let has_points = !points.is_empty();
+        let mut damaged = vec![];
+        let found = points(folder)?;
+        let has_points = !found.is_empty();
         let mut metrics = None;
-        for point in points {
+        for point in found {
             let restored = restore(&training, &point, stage).and_then(|found| {
                 Ok((Metrics::take_up(folder, &work.settings, found.step)?, found))
             });
             match restored {
-                Ok((file, found)) => {
+                Ok((file, at)) => {
                     observer.say(&format!(
                         "  {name} goes on after step {} of {}",
-                        found.step, training.steps
+                        at.step, training.steps
                     ));
                     metrics = Some(file);
-                    position = found;
+                    position = at;
                     break;
                 }
                 Err(error) => {
                     observer.say(&format!("  {name}: {error}; an older state is looked for"));
+                    let is_damage = matches!(
+                        error,
+                        Error::Checkpoint { .. } | Error::Records(records::Error::Content { .. })
+                    );
                     passed_over.get_or_insert(error);
+                    damaged.extend(Some(point).filter(|_| is_damage));
                 }
             }
         }
         let metrics = match (metrics, passed_over) {
-            (Some(metrics), _) => metrics,
+            // One that nobody can use must not stand for one of those that are kept.
+            (Some(metrics), _) => {
+                damaged.iter().try_for_each(points::remove)?;
+                metrics
+            }
             (None, Some(error)) => return Err(error),
             (None, None) => Metrics::create(folder, &work.settings)?,
         };
@@ -132,6 +144,7 @@ impl<'w> Course<'w> {
             }),
             begun: position.clone(),
             saved: if has_points { position.step } else { 0 },
+            stands: true,
             position,
             failed: None,
         })
@@ -154,6 +167,7 @@ impl<'w> Course<'w> {
             files: None,
             begun: position.clone(),
             saved: 0,
+            stands: true,
             position,
             failed: None,
         })
@@ -234,12 +248,11 @@ impl<'w> Course<'w> {
     /// One step on this batch, on which so many step.
     pub(super) fn step(&mut self, step: u64, batch: &Batch, beside: usize) -> Result<StepMetrics> {
         let start = Instant::now();
-        if let Some(files) = &mut self.files {
-            files.metrics.show(step, batch)?;
-        }
+        self.stands = false;
         let line = match self.training.step(step, batch) {
             Ok(line) => line,
             Err(error) => {
+                self.stands = self.training.is_whole;
                 let (state, device) = (self.training.state(), self.training.device);
                 let ranks = self.training.model.ranks();
                 // Only rank 0, which has a folder, keeps it.
@@ -248,7 +261,9 @@ impl<'w> Course<'w> {
                 return Err(kept(error, folder, &state, batch, device, ranks));
             }
         };
+        // Only behind the step, which all ranks take together: what fails here fails on rank 0 alone.
         if let Some(files) = &mut self.files {
+            files.metrics.show(step, batch)?;
             files.metrics.write(&line)?;
         }
         self.position.step = step + 1;
@@ -257,6 +272,7 @@ impl<'w> Course<'w> {
         let waited = line.data_wait / beside as f64;
         self.position.data_wait += waited;
         self.position.seconds += waited + start.elapsed().as_secs_f64();
+        self.stands = true;
         Ok(line)
     }
 
@@ -286,17 +302,29 @@ impl<'w> Course<'w> {
         Ok(())
     }
 
+    /// Leaves a resume point where the state stands for one, as far as that can be done: what ended the training is what counts.
+    pub(super) fn save_what_stands(&mut self) {
+        if self.stands {
+            let _ = self.save();
+        }
+    }
+
     /// Leaves the weights as [`checkpoint::FILE`], or says what ended the training.
-    pub fn finish(self, batches: Option<&dyn Batches>) -> Result<TrainSummary> {
+    pub fn finish(mut self, batches: Option<&dyn Batches>) -> Result<TrainSummary> {
         if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let written = self.files.as_ref().map_or(Ok(()), |files| {
+            let end = files.folder.join(checkpoint::FILE);
+            files.metrics.sync()?;
+            checkpoint::save(&end, self.training.model.entries())
+        });
+        if let Err(error) = written {
+            self.save_what_stands();
             return Err(error);
         }
         if let Some(files) = self.files {
             files.metrics.finish()?;
-            checkpoint::save(
-                &files.folder.join(checkpoint::FILE),
-                self.training.model.entries(),
-            )?;
         }
         Ok(TrainSummary {
             steps: self.training.steps,

@@ -111,9 +111,26 @@ impl Data {
 /// On the CPU the outcome is a function of the plan, the batches and the number of libtorch's threads, wherever it was interrupted
 /// and whoever trains beside it.
 ///
-/// Errors: of the batches; [`Error::Interrupted`] before the next step once the stop is set. Each course that has not failed has
-/// a resume point then.
+/// Errors: of the batches, of another rank; [`Error::Interrupted`] before the next step once the stop is set. Each course that has
+/// not failed by itself has a resume point then.
 pub fn pretrain(
+    courses: &mut [Course<'_>],
+    batches: &mut dyn Batches,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<()> {
+    let done = take_steps(courses, batches, options, observer);
+    if matches!(done, Err(Error::Rank { .. })) {
+        let data = Data::own(batches);
+        for course in courses {
+            course.note(&data);
+            course.save_what_stands();
+        }
+    }
+    done
+}
+
+fn take_steps(
     courses: &mut [Course<'_>],
     batches: &mut dyn Batches,
     options: &Options<'_>,

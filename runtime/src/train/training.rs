@@ -35,6 +35,8 @@ pub(crate) struct Training<'w> {
     kept: Vec<Tensor>,
     /// Of the whole run.
     pub steps: u64,
+    /// The state is that before a step or behind it, and not of half a step.
+    pub is_whole: bool,
 }
 
 impl<'w> Training<'w> {
@@ -62,6 +64,7 @@ impl<'w> Training<'w> {
             kept: statistics.iter().map(Tensor::copy).collect(),
             statistics,
             steps: settings.steps_per_epoch() * u64::from(settings.ep),
+            is_whole: true,
         })
     }
 
@@ -130,6 +133,9 @@ impl<'w> Training<'w> {
     /// is no error as long as a smaller scale of the loss can help. An error that not all ranks meet ends all of them.
     pub fn step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
         let mut stepped = self.try_step(step, batch);
+        if stepped.is_err() && self.is_whole {
+            ffi::copy(&self.statistics, &self.kept)?;
+        }
         if let Err(error) = &stepped
             && is_out_of_memory(error)
         {
@@ -188,12 +194,14 @@ impl<'w> Training<'w> {
             });
         }
         let scale = self.scaler.as_ref().map(Scaler::scale);
+        self.is_whole = false;
         follow(&gradients, &mut self.groups, self.skip.as_ref(), |group| {
             group.rates[step as usize]
         })?;
         if let (Some(scaler), Some(found)) = (&self.scaler, &self.skip) {
             scaler.update(found)?;
         }
+        self.is_whole = true;
         let rate = |group: &Group| (group.name.clone(), group.rates[step as usize]);
         Ok(StepMetrics {
             step,

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
 use crate::ranks::Ranks;
 use compiler::plan::Stage;
-use records::folder::{PLAN, RUN, failed_name, read_json, write_json, write_whole};
+use records::folder::{PLAN, RUN, Runs, failed_name, read_json, write_json, write_whole};
 use records::record::{Environment, Run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -147,11 +147,8 @@ fn keep(
     let stage: Stage = read_json(&run.join(PLAN))?;
     failure.command = read_json::<Run>(&run.join(RUN))?.command;
     let target = runs.join(failed_name(&stage, failure.step));
-    // A name that the next run removes, should this process die meanwhile.
-    let part = tempfile::Builder::new()
-        .prefix(".part-failed-")
-        .tempdir_in(runs)
-        .map_err(Error::io("create", &target))?;
+    // The next run removes it, should this process die meanwhile.
+    let part = Runs::at(runs).scratch()?;
     write_json(&part.path().join(PLAN), &stage)?;
     write_json(&part.path().join(FAILURE), &failure)?;
     let views = batch.views.iter().map(|((modality, view), tensor)| Entry {
@@ -163,10 +160,7 @@ fn keep(
     let file = part.path().join(STEP);
     let bytes = checkpoint::serialise(&target.join(STEP), &entries, ("format", "pt"))?;
     write_whole(&file, &bytes)?;
-    if target.exists() {
-        fs::remove_dir_all(&target).map_err(Error::io("remove", &target))?;
-    }
-    fs::rename(part.keep(), &target).map_err(Error::io("create", &target))?;
+    part.keep(&target)?;
     Ok(Some(target))
 }
 

@@ -112,6 +112,8 @@ fn what_one_rank_meets_ends_all_of_them_with_its_reason() {
         assert_eq!(own, "the disk is gone");
         let other = outcomes.remove(0).0.unwrap_err().to_string();
         assert_eq!(other, format!("rank {rank} failed: the disk is gone"));
+        // What was trained until then is not lost.
+        assert_eq!(points(folder.path()).unwrap()[0].step, 2);
     }
 }
 

@@ -193,7 +193,10 @@ pub fn go_on(
     let stop = Arc::clone(&watching.stop);
     let options = Options {
         device: Device::Cpu,
-        save_every: Duration::ZERO,
+        save_every: match watching.is_short {
+            true => Duration::MAX,
+            false => Duration::ZERO,
+        },
         stop: &stop,
         ranks: &Ranks::alone(),
         pause_before: None,
@@ -206,6 +209,8 @@ pub fn go_on(
 pub struct Watching {
     pub stop: Arc<AtomicBool>,
     pub until: Option<u64>,
+    /// No resume points on the way.
+    pub is_short: bool,
     pub said: Vec<String>,
 }
 

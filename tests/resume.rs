@@ -203,14 +203,15 @@ fn killed_runs_come_to_the_same() {
     assert_eq!(whole.len(), lab.plan.stages.len());
     let took = start.elapsed();
 
-    let (mut killed, mut runs) = (0, 0);
+    let (mut killed, mut runs, mut starts) = (0, 0, 0);
     while killed < kills {
         runs += 1;
         let name = format!("killed {runs}");
         loop {
             let mut running = Running::start(&lab, &name);
-            // Moments spread evenly over the time that a whole run takes, the same in each run of this test.
-            let share = f64::from(killed * 61 % 100) / 100.0;
+            // Moments spread evenly over the time that a whole run takes: another for each start, for a run may be faster than that.
+            let share = f64::from(starts * 61 % 100) / 100.0;
+            starts += 1;
             std::thread::sleep(took.mul_f64(share));
             if running.is_over() || killed == kills {
                 break;

@@ -4,14 +4,9 @@
 
 mod lab;
 
-use compiler::hir::Schedule;
-use compiler::plan::Work;
-use compiler::units::Exact;
 use lab::{Lab, RENDERED, complaint, folders, program, said};
-use records::folder::write_json;
 use safetensors::SafeTensors;
 use std::path::Path;
-use std::sync::Arc;
 
 /// `crisscross replay` in the lab's folder.
 fn replay(lab: &Lab, folder: &Path, arguments: &[&str]) -> assert_cmd::Command {
@@ -26,14 +21,7 @@ fn replay(lab: &Lab, folder: &Path, arguments: &[&str]) -> assert_cmd::Command {
 #[test]
 fn a_step_that_diverges_is_kept_and_replayed() {
     let mut lab = Lab::new(RENDERED);
-    // No file can ask for such a rate, so the plan is made to.
-    let Work::Pretrain(work) = &mut lab.plan.stages[5].work else {
-        panic!("the second row begins here")
-    };
-    for modality in &mut Arc::make_mut(&mut work.settings).modalities {
-        modality.lr_b = Schedule::Constant(Exact::whole(10i128.pow(30)));
-    }
-    write_json(&lab.path("plan.json"), &lab.plan).unwrap();
+    lab.diverge();
     let fails = |ranks: &str| {
         let runs = format!("runs-{ranks}");
         let message = complaint(lab.engine(&runs).args(["--ranks", ranks]), 1);

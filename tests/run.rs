@@ -4,14 +4,11 @@
 
 mod lab;
 
-use compiler::hir::Schedule;
 use compiler::plan::{Plan, Stage, Work};
-use compiler::units::Exact;
 use lab::{FILES, Lab, RENDERED, TINY, clips, complaint, folders, program, said};
 use records::folder::{Finished, METRICS, Runs, read_json, write_json};
 use records::record::{ExtractResult, PretrainResult, Run, ScoreResult};
 use std::path::Path;
-use std::sync::Arc;
 
 #[test]
 fn a_plan_becomes_a_table_once_and_threads_change_nothing() {
@@ -296,14 +293,7 @@ fn what_is_wrong_with_the_machine_is_said_in_one_message() {
 #[test]
 fn a_loss_that_is_no_number_ends_its_training() {
     let mut lab = Lab::new(RENDERED);
-    // No file can ask for such a rate, so the plan is made to.
-    let Work::Pretrain(work) = &mut lab.plan.stages[5].work else {
-        panic!("the second row begins here")
-    };
-    for modality in &mut Arc::make_mut(&mut work.settings).modalities {
-        modality.lr_b = Schedule::Constant(Exact::whole(10i128.pow(30)));
-    }
-    write_json(&lab.path("plan.json"), &lab.plan).unwrap();
+    lab.diverge();
     let message = complaint(&mut lab.engine("runs"), 1);
     assert!(message.contains("the loss became NaN at step"), "{message}");
     assert!(message.contains("5 of 10 stages are done"), "{message}");

@@ -4,9 +4,12 @@
 
 use assert_cmd::Command;
 use compiler::Profile;
+use compiler::hir::Schedule;
 use compiler::plan::{Plan, Stage, Work};
+use compiler::units::Exact;
 use records::folder::{Finished, Runs, write_json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Networks as small as they can be with all parts of the real ones.
@@ -76,6 +79,17 @@ impl Lab {
         let folder = tempfile::tempdir().unwrap();
         write_json(&folder.path().join("plan.json"), &plan).unwrap();
         Self { folder, plan }
+    }
+
+    /// Its second row at a rate that no training survives. No file can ask for one, so the plan is made to.
+    pub fn diverge(&mut self) {
+        let Work::Pretrain(work) = &mut self.plan.stages[5].work else {
+            panic!("the second row begins here")
+        };
+        for modality in &mut Arc::make_mut(&mut work.settings).modalities {
+            modality.lr_b = Schedule::Constant(Exact::whole(10i128.pow(30)));
+        }
+        write_json(&self.path("plan.json"), &self.plan).unwrap();
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

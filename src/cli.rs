@@ -1,5 +1,6 @@
 //! What may be typed. The comments here are the help text.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -239,6 +240,54 @@ pub struct Plan {
     pub above: Above,
 }
 
+/// What computes, and how: what it says goes before `crisscross.toml`. Nothing of it changes a result beyond rounding.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Machine {
+    /// `cpu`, `cuda` or `cuda:1`; by default as the site file says, else the first GPU, else the CPU
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Whether a GPU may round the factors of float32 products to TF32; by default as the site file says, else it may not
+    #[arg(long, value_enum)]
+    pub tf32: Option<Switch>,
+}
+
+impl Machine {
+    /// The same as arguments.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let switch = |switch: Switch| match switch {
+            Switch::On => "on",
+            Switch::Off => "off",
+        };
+        let given = [
+            ("--device", self.device.as_deref()),
+            ("--tf32", self.tf32.map(switch)),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(name, value)| Some([name, value?]));
+        given.flatten().map(OsString::from).collect()
+    }
+}
+
+/// Something that is done or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Do it.
+    On,
+    /// Leave it.
+    Off,
+}
+
+impl Switch {
+    /// Whether it is on.
+    pub fn is_on(self) -> bool {
+        match self {
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
+}
+
 /// `crisscross run`.
 #[derive(Debug, Args)]
 pub struct Run {
@@ -248,9 +297,9 @@ pub struct Run {
     /// Only this row, `TABLE:ROW` with a number or label, only this table, or only the rows of this pretraining; may be repeated
     #[arg(long, value_name = "TABLE:ROW")]
     pub only: Vec<String>,
-    /// `cpu`, `cuda` or `cuda:1`; by default CUDA where there is one
-    #[arg(long)]
-    pub device: Option<String>,
+    /// What computes, and how.
+    #[command(flatten)]
+    pub machine: Machine,
     /// Train with so many processes on this machine, each on its part of every batch and on a GPU of its own where there are some
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub ranks: Option<u16>,
@@ -325,9 +374,9 @@ pub struct Replay {
     /// Name the operation of the backward pass that gives the first NaN
     #[arg(long)]
     pub anomaly: bool,
-    /// `cpu`, `cuda` or `cuda:N`; by default as the site file says, else the first GPU, else the CPU
-    #[arg(long)]
-    pub device: Option<String>,
+    /// What computes, and how.
+    #[command(flatten)]
+    pub machine: Machine,
     /// The site file; by default the nearest `crisscross.toml` here or above
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,
@@ -598,9 +647,9 @@ pub struct BenchStep {
     /// Steps before them
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub warm_up: u32,
-    /// `cpu`, `cuda` or `cuda:1`; by default CUDA where there is one
-    #[arg(long)]
-    pub device: Option<String>,
+    /// What computes, and how.
+    #[command(flatten)]
+    pub machine: Machine,
     /// Threads of libtorch; by default one for each core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

@@ -792,6 +792,8 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
         "t:all",
         "--device",
         "cpu",
+        "--tf32",
+        "off",
         "--loader-threads",
         "2",
         "--toy",
@@ -814,6 +816,7 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
     for pair in [
         ["--runs", "mine"],
         ["--device", "cpu"],
+        ["--tf32", "off"],
         ["--loader-threads", "2"],
         ["--site", "crisscross.toml"],
     ] {

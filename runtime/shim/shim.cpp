@@ -7,6 +7,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/version.h>
 
 #include <dlfcn.h>
@@ -19,8 +20,24 @@
 static_assert(TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR == 11, "tch 0.24 needs the headers of PyTorch 2.11.0");
 
 using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
 namespace {
+
+// The product of two matrices whose factors keep all digits of float32, forwards and backwards, whatever else may use TF32.
+struct FullProduct : torch::autograd::Function<FullProduct> {
+  static Tensor forward(AutogradContext* context, const Tensor& a, const Tensor& b) {
+    at::NoTF32Guard full;
+    context->save_for_backward({a, b});
+    return a.matmul(b);
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradient) {
+    at::NoTF32Guard full;
+    const auto factors = context->get_saved_variables();
+    return {gradient[0].matmul(factors[1].t()), factors[0].t().matmul(gradient[0])};
+  }
+};
 
 struct AutocastState {
   at::DeviceType device;
@@ -59,6 +76,27 @@ char* shim_torch_version(char** version) {
 // Loads the CUDA half of libtorch. Must come before any question about CUDA: the answer is remembered.
 char* shim_load_cuda() {
   return dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) ? nullptr : text(dlerror());
+}
+
+// Whether float32 products and convolutions on a GPU may use TF32.
+char* shim_set_tf32(bool allowed) {
+  return guarded([&] {
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+    at::globalContext().setAllowTF32CuDNN(allowed);
+  });
+}
+
+// What is set: of products, of convolutions.
+char* shim_tf32(bool* products, bool* convolutions) {
+  return guarded([&] {
+    *products = at::globalContext().allowTF32CuBLAS();
+    *convolutions = at::globalContext().allowTF32CuDNN(at::Float32Op::CONV);
+  });
+}
+
+// `FullProduct` of `[n, k]` and `[k, m]`.
+char* shim_full_product(Tensor* a, Tensor* b, Tensor** product) {
+  return guarded([&] { *product = new Tensor(FullProduct::apply(*a, *b)); });
 }
 
 // Switches autocast for a device (CUDA or CPU) to float16 or bfloat16, or off, and hands back what was set before.

@@ -26,6 +26,26 @@ pub fn check_torch() -> Result<()> {
     })
 }
 
+/// How this machine computes beside its device: nothing here changes a result beyond rounding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// A GPU may round the factors of float32 products and convolutions to TF32, 10 bits instead of 23. PyTorch does so for convolutions
+    /// unless it is told otherwise; here neither does.
+    pub tf32: bool,
+}
+
+/// Sets how this process computes on its device, before it does. Convolutions of a GPU take the fastest of cuDNN's ways, which it
+/// tries at the first of each shape: shapes stay the same from step to step.
+///
+/// Errors: what libtorch says.
+pub fn settle(device: Device, settings: Settings) -> Result<()> {
+    if device.is_cuda() {
+        ffi::set_tf32(settings.tf32)?;
+        Cuda::cudnn_set_benchmark(true);
+    }
+    Ok(())
+}
+
 /// The device of this name: `cpu`, `cuda` (the first GPU) or `cuda:N`. CUDA's half of libtorch is loaded only when it is asked for.
 pub fn device(name: &str) -> Result<Device> {
     let unavailable = |message: String| Error::Device {
@@ -64,6 +84,19 @@ mod tests {
     #[test]
     fn the_loaded_libtorch_is_the_one_tch_binds() {
         check_torch().unwrap();
+    }
+
+    #[test]
+    fn tf32_is_one_switch_for_products_and_convolutions() {
+        let before = ffi::tf32().unwrap();
+        for allowed in [true, false] {
+            ffi::set_tf32(allowed).unwrap();
+            assert_eq!(ffi::tf32().unwrap(), (allowed, allowed));
+        }
+        // A processor is left as it is.
+        settle(Device::Cpu, Settings { tf32: true }).unwrap();
+        assert_eq!(ffi::tf32().unwrap(), (false, false));
+        println!("before anything was set: {before:?}");
     }
 
     #[test]

@@ -21,8 +21,28 @@ pub fn environment(device: Device) -> Result<Environment> {
         torch: Some(ffi::torch_version()?).filter(|version| !version.is_empty()),
         cuda: None,
         ffmpeg: ffmpeg(),
+        tf32: tf32(device)?,
         ranks: None,
     })
+}
+
+/// Whether this GPU rounds factors of float32 to TF32 as libtorch is set now; none of a processor.
+fn tf32(device: Device) -> Result<Option<bool>> {
+    if !device.is_cuda() {
+        return Ok(None);
+    }
+    let (products, convolutions) = ffi::tf32()?;
+    Ok(Some(products || convolutions))
+}
+
+/// How it computes, in lines as those of [`report`].
+pub fn arithmetic(device: Device) -> Result<Vec<String>> {
+    let tf32 = match tf32(device)? {
+        None => "not on a processor: float32 is float32",
+        Some(false) => "off: float32 is float32 (`tf32 = true` in `crisscross.toml` allows it)",
+        Some(true) => "on: factors of float32 products are rounded to 10 bits, distances are not",
+    };
+    Ok(vec![format!("{:<13}{tf32}", "TF32")])
 }
 
 /// The device of this name, or without one the first GPU where a driver is loaded, the CPU elsewhere.

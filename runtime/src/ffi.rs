@@ -33,6 +33,13 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn shim_autocast_pop(before: *mut AutocastState);
     fn shim_anomaly(is_enabled: bool);
+    fn shim_set_tf32(allowed: bool) -> *mut c_char;
+    fn shim_tf32(products: *mut bool, convolutions: *mut bool) -> *mut c_char;
+    fn shim_full_product(
+        a: *mut C_tensor,
+        b: *mut C_tensor,
+        product: *mut *mut C_tensor,
+    ) -> *mut c_char;
     fn shim_one_thread() -> *mut c_char;
     fn shim_stream_enter(index: c_int, entered: *mut *mut StreamState) -> *mut c_char;
     fn shim_stream_mark(of: *mut StreamState) -> *mut c_char;
@@ -201,6 +208,31 @@ impl Drop for Anomaly {
         // SAFETY: as above.
         unsafe { shim_anomaly(false) }
     }
+}
+
+/// Sets whether products and convolutions of float32 on a GPU may round their factors to TF32, for the whole process.
+pub fn set_tf32(allowed: bool) -> Result<(), TchError> {
+    // SAFETY: sets flags that libtorch reads.
+    checked(unsafe { shim_set_tf32(allowed) })
+}
+
+/// What libtorch would do now: whether products may use TF32, and whether convolutions may.
+pub fn tf32() -> Result<(bool, bool), TchError> {
+    let (mut products, mut convolutions) = (false, false);
+    // SAFETY: both are written before the shim returns null.
+    checked(unsafe { shim_tf32(&mut products, &mut convolutions) })?;
+    Ok((products, convolutions))
+}
+
+/// The product of `[n, k]` and `[k, m]` without TF32, forwards and backwards, whatever [`set_tf32`] says.
+pub fn full_product(a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
+    let mut product = ptr::null_mut();
+    // SAFETY: two live tensors; `product` is a new tensor of ours where the shim returns null.
+    checked(unsafe {
+        shim_full_product(a.as_ptr().cast_mut(), b.as_ptr().cast_mut(), &mut product)
+    })?;
+    // SAFETY: as above.
+    Ok(unsafe { Tensor::from_ptr(product) })
 }
 
 /// Keeps libtorch's work for this thread on this thread, for good. Other threads stay as they are.

@@ -1,7 +1,8 @@
 //! Terms of a loss: equation 1 and its relatives, from embeddings `[B, D]` to a scalar.
 //!
-//! All of them are computed in float32 at least, with autocast off: near -1 bfloat16 moves in steps of 4e-3.
+//! All of them are computed in float32 at least, with autocast off and without TF32: near -1 bfloat16 moves in steps of 4e-3.
 
+use crate::ffi;
 use compiler::loss::TermOp;
 use tch::{Kind, Tensor};
 
@@ -38,6 +39,15 @@ pub fn at_least_f32(x: &Tensor) -> Tensor {
     }
 }
 
+/// The product of two matrices with all digits, also where the networks' products may use TF32.
+fn product(a: &Tensor, b: &Tensor) -> Tensor {
+    match (a.device().is_cuda(), ffi::tf32()) {
+        (false, _) | (true, Ok((false, _))) => a.matmul(b),
+        // What libtorch refuses here it refuses there, and says why.
+        (true, _) => ffi::full_product(a, b).unwrap_or_else(|_| a.matmul(b)),
+    }
+}
+
 /// Rows divided by their Euclidean norm (floored at 1e-8), in float32 at least.
 pub fn l2(x: &Tensor) -> Tensor {
     let x = at_least_f32(x);
@@ -69,7 +79,7 @@ pub fn cosines(firsts: &[&Tensor], seconds: &[&Tensor], pairs: &[(u32, u32)]) ->
         let rows: Vec<_> = of.iter().map(|x| l2(x).flatten(0, -1)).collect();
         Tensor::stack(&rows, 0) // [n, B D]
     };
-    let matrix = side(firsts).matmul(&side(seconds).tr()) / rows;
+    let matrix = product(&side(firsts), &side(seconds).tr()) / rows;
     let columns = seconds.len() as i64;
     let places: Vec<i64> = pairs
         .iter()
@@ -96,7 +106,7 @@ pub fn xent(x: &Tensor, target: &Tensor) -> Tensor {
 
 /// Cross-entropy of each row's own pair among all pairs of the batch, similarities `<x_i, y_j> / t`.
 pub fn info_nce(x: &Tensor, y: &Tensor, t: f64) -> Tensor {
-    let similarities = x.matmul(&y.tr()) / t; // [B, B]
+    let similarities = product(x, &y.tr()) / t; // [B, B]
     -similarities
         .log_softmax(-1, None)
         .diagonal(0, 0, 1)
@@ -113,7 +123,7 @@ pub fn hinge_std(x: &Tensor) -> Tensor {
 pub fn cov(x: &Tensor) -> Tensor {
     let (rows, width) = (x.size()[0] as f64, x.size()[1] as f64);
     let centred = x - x.mean_dim(0, true, None);
-    let covariance = centred.tr().matmul(&centred) / (rows - 1.0); // [D, D]
+    let covariance = product(&centred.tr(), &centred) / (rows - 1.0); // [D, D]
     let all = covariance.square().sum(None);
     (all - covariance.diagonal(0, 0, 1).square().sum(None)) / width
 }
@@ -179,6 +189,23 @@ mod tests {
             assert!((found - wanted).abs() < 1e-12, "{found} is not {wanted}");
         }
         assert!((wanted[0] - 0.48).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_product_with_all_digits_is_a_product_with_its_gradients() {
+        let of = |shape: [i64; 2]| Tensor::randn(shape, (Kind::Double, tch::Device::Cpu));
+        let (a, b, weights) = (of([3, 5]), of([5, 4]), of([3, 4]));
+        let [a, b] = [a, b].map(|x| x.set_requires_grad(true));
+        let gradients = |product: Tensor| {
+            let sum = (&product * &weights).sum(None);
+            let mut all = Tensor::run_backward(&[sum], &[&a, &b], false, false);
+            all.push(product);
+            all
+        };
+        let full = gradients(ffi::full_product(&a, &b).unwrap());
+        for (full, plain) in full.iter().zip(gradients(a.matmul(&b))) {
+            assert!((full - plain).abs().max().double_value(&[]) < 1e-14);
+        }
     }
 
     #[test]

@@ -89,9 +89,7 @@ fn step(arguments: &BenchStep) -> Result<()> {
         "--warm-up".into(),
         arguments.warm_up.to_string().into(),
     ];
-    if let Some(device) = &arguments.device {
-        command.extend(["--device".into(), device.into()]);
-    }
+    command.extend(arguments.machine.arguments());
     if let Some(threads) = arguments.threads {
         command.extend(["--threads".into(), threads.to_string().into()]);
     }

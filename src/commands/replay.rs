@@ -38,9 +38,7 @@ pub fn replay(arguments: &Replay) -> Result<()> {
     if arguments.anomaly {
         command.push("--anomaly".into());
     }
-    if let Some(device) = &arguments.device {
-        command.extend(["--device".into(), device.into()]);
-    }
+    command.extend(arguments.machine.arguments());
     if let Some(file) = site.file {
         command.extend(["--site".into(), file.into()]);
     }

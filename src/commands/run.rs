@@ -68,9 +68,7 @@ pub fn run(arguments: &Run) -> Result<()> {
         "--runs".into(),
         runs.into(),
     ];
-    if let Some(device) = &arguments.device {
-        command.extend(["--device".into(), device.into()]);
-    }
+    command.extend(arguments.machine.arguments());
     if let Some(ranks) = arguments.ranks {
         command.extend(["--ranks".into(), ranks.to_string().into()]);
     }

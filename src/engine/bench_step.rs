@@ -1,11 +1,13 @@
 //! `bench-step`: takes training steps of a pretraining on noise and says what they cost.
 
+use crate::machine;
 use compiler::plan::Pretrain;
+use crisscross::cli::Machine;
 use crisscross::render::write_out;
 use runtime::bench::Spread;
 use runtime::bench::step::{self, Figures};
+use runtime::device;
 use runtime::error::Error;
-use runtime::{device, doctor};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,9 +23,9 @@ pub struct Arguments {
     /// Steps before them.
     #[arg(long)]
     warm_up: u32,
-    /// `cpu`, `cuda` or `cuda:N`.
-    #[arg(long)]
-    device: Option<String>,
+    /// What computes, and how.
+    #[command(flatten)]
+    machine: Machine,
     /// Threads of libtorch.
     #[arg(long)]
     threads: Option<i32>,
@@ -46,8 +48,7 @@ pub fn bench_step(arguments: &Arguments) -> Result<ExitCode, Error> {
     if let Some(threads) = arguments.threads {
         tch::set_num_threads(threads);
     }
-    let name = arguments.device.as_deref().or(site.device.as_deref());
-    let device = doctor::device_or_best(name)?;
+    let device = machine::settle(&arguments.machine, &site, None)?;
     let options = step::Options {
         steps: arguments.steps,
         warm_up: arguments.warm_up,

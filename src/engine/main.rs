@@ -12,12 +12,14 @@ mod data_pack;
 mod data_show;
 mod data_stats;
 mod local;
+mod machine;
 mod replay;
 mod run;
 mod signals;
 mod smoke;
 
 use clap::{Parser, Subcommand};
+use crisscross::cli::Machine;
 use crisscross::render::write_out;
 use records::say;
 use records::site::Site;
@@ -115,13 +117,13 @@ fn site(file: Option<&Path>) -> Result<Site, Error> {
 /// Prints what the engine finds; the data roots are printed by `crisscross`.
 fn examine(site_file: Option<&Path>) -> Result<ExitCode, Error> {
     let mut lines = doctor::report();
-    let name = site(site_file)?.device;
-    let device = doctor::device_or_best(name.as_deref())?;
+    let device = machine::settle(&Machine::default(), &site(site_file)?, None)?;
     lines.push(format!(
         "{:<13}{}",
         "device",
         doctor::environment(device)?.device
     ));
+    lines.extend(doctor::arithmetic(device)?);
     write_out(&(lines.join("\n") + "\n"));
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,13 @@
 //! `replay`: one step of a pretraining again.
 
+use crate::machine;
 use crate::signals::Signals;
+use crisscross::cli::Machine;
 use crisscross::render::write_out;
+use runtime::device;
 use runtime::error::Error;
 use runtime::progress::Progress;
 use runtime::watch::replay::{self, Data, Options};
-use runtime::{device, doctor};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -22,9 +24,9 @@ pub struct Arguments {
     /// Name the operation that gives the first NaN backwards.
     #[arg(long)]
     anomaly: bool,
-    /// `cpu`, `cuda` or `cuda:N`.
-    #[arg(long)]
-    device: Option<String>,
+    /// What computes, and how.
+    #[command(flatten)]
+    machine: Machine,
     /// The site file.
     #[arg(long)]
     site: Option<PathBuf>,
@@ -35,9 +37,8 @@ pub fn replay(arguments: &Arguments) -> Result<ExitCode, Error> {
     let Signals { stop, number } = Signals::watch()?;
     device::check_torch()?;
     let site = crate::site(arguments.site.as_deref())?;
-    let name = arguments.device.as_deref().or(site.device.as_deref());
     let options = Options {
-        device: doctor::device_or_best(name)?,
+        device: machine::settle(&arguments.machine, &site, None)?,
         anomaly: arguments.anomaly,
     };
     let replayed = match arguments.step {

@@ -1,8 +1,9 @@
 //! `crisscross-engine run`: makes the stages of a plan, as one process or as one of several ranks.
 
 use crate::signals::Signals;
-use crate::{local, site, smoke, threads};
+use crate::{local, machine, site, smoke, threads};
 use compiler::plan::{self, Plan};
+use crisscross::cli::Machine;
 use crisscross::render::write_out;
 use records::folder::{Runs, plan_hash, read_json};
 use records::launch::Launch;
@@ -27,9 +28,9 @@ pub struct Arguments {
     /// The folder of run folders.
     #[arg(long)]
     runs: PathBuf,
-    /// `cpu`, `cuda` or `cuda:N`.
-    #[arg(long)]
-    device: Option<String>,
+    /// What computes, and how.
+    #[command(flatten)]
+    machine: Machine,
     /// Processes on this machine that train together.
     #[arg(long)]
     ranks: Option<u16>,
@@ -92,11 +93,7 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
         false => whole.clone(),
     };
     let site = site(arguments.site.as_deref())?;
-    let name = arguments.device.as_deref().or(site.device.as_deref());
-    let device = match launch {
-        None => doctor::device_or_best(name)?,
-        Some(launch) => doctor::device_of(launch, name)?,
-    };
+    let device = machine::settle(&arguments.machine, &site, launch)?;
     let mut loader_threads = threads(arguments.loader_threads, &site);
     let ranks = match launch {
         None => Ranks::alone(),

@@ -119,6 +119,9 @@ pub struct Environment {
     pub cuda: Option<String>,
     /// The version of FFmpeg's libraries.
     pub ffmpeg: Option<String>,
+    /// Whether a GPU rounded the factors of float32 products to TF32; none on a processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tf32: Option<bool>,
     /// Processes that trained together; none where one did alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranks: Option<u32>,
@@ -133,6 +136,7 @@ impl Environment {
             version("torch", &self.torch),
             version("CUDA", &self.cuda),
             version("FFmpeg", &self.ffmpeg),
+            self.tf32.filter(|tf32| *tf32).map(|_| "TF32".to_owned()),
         ];
         [Some(self.device.clone())]
             .into_iter()

@@ -19,6 +19,8 @@ pub struct Site {
     pub data: BTreeMap<String, DataRoot>,
     /// `cpu`, `cuda`, `cuda:1`; without it CUDA where there is one.
     pub device: Option<String>,
+    /// Whether a GPU may round the factors of float32 products to TF32; without it no.
+    pub tf32: Option<bool>,
     /// Threads that decode; without it one for each core.
     pub loader_threads: Option<usize>,
     /// Where run folders are kept; `runs` beside the site file by default.
@@ -318,7 +320,7 @@ mod tests {
         );
         assert_eq!(
             help,
-            "settings here are: data, device, loader_threads, runs, cache, max_bad_share, save_minutes"
+            "settings here are: data, device, tf32, loader_threads, runs, cache, max_bad_share, save_minutes"
         );
         let (message, help) = refused("[data.KS]\nroot = \"x\"\n  csvv = \"y\"\n");
         assert_eq!(

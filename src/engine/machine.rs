@@ -1,0 +1,49 @@
+//! What computes, and how: as the command line says, else as the site file does.
+
+use crisscross::cli::{Machine, Switch};
+use records::launch::Launch;
+use records::site::Site;
+use runtime::device::{self, Settings};
+use runtime::doctor;
+use runtime::error::Error;
+use tch::Device;
+
+/// The device of this process, or of one of several ranks, set up.
+pub fn settle(asked: &Machine, site: &Site, launch: Option<&Launch>) -> Result<Device, Error> {
+    let name = asked.device.as_deref().or(site.device.as_deref());
+    let device = match launch {
+        None => doctor::device_or_best(name)?,
+        Some(launch) => doctor::device_of(launch, name)?,
+    };
+    device::settle(device, settings(asked, site))?;
+    Ok(device)
+}
+
+/// What the command line says, else the site file.
+fn settings(asked: &Machine, site: &Site) -> Settings {
+    Settings {
+        tf32: asked.tf32.map(Switch::is_on).or(site.tf32).unwrap_or(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_goes_before_the_site_file() {
+        let of = |asked, site| {
+            let machine = Machine {
+                tf32: asked,
+                ..Machine::default()
+            };
+            let site = Site {
+                tf32: site,
+                ..Site::default()
+            };
+            settings(&machine, &site).tf32
+        };
+        assert!(!of(None, None) && of(None, Some(true)) && of(Some(Switch::On), Some(false)));
+        assert!(!of(Some(Switch::Off), Some(true)));
+    }
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::render::Format;
+use records::site::MemoryFormat;
 
 /// Declarative experiments in audio-visual self-supervision: one `.cc` file in, the paper's kind of table out
 #[derive(Debug, Parser)]
@@ -249,6 +250,9 @@ pub struct Machine {
     /// Whether a GPU may round the factors of float32 products to TF32; by default as the site file says, else it may not
     #[arg(long, value_enum)]
     pub tf32: Option<Switch>,
+    /// How maps lie in a GPU's memory in training steps; by default as the site file says, else `auto`
+    #[arg(long, value_name = "FORMAT", value_parser = MemoryFormat::ALL.map(MemoryFormat::name))]
+    pub memory_format: Option<String>,
 }
 
 impl Machine {
@@ -261,6 +265,7 @@ impl Machine {
         let given = [
             ("--device", self.device.as_deref()),
             ("--tf32", self.tf32.map(switch)),
+            ("--memory-format", self.memory_format.as_deref()),
         ];
         let given = given
             .into_iter()

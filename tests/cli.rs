@@ -794,6 +794,8 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
         "cpu",
         "--tf32",
         "off",
+        "--memory-format",
+        "pictures",
         "--loader-threads",
         "2",
         "--toy",
@@ -817,6 +819,7 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
         ["--runs", "mine"],
         ["--device", "cpu"],
         ["--tf32", "off"],
+        ["--memory-format", "pictures"],
         ["--loader-threads", "2"],
         ["--site", "crisscross.toml"],
     ] {

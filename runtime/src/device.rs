@@ -2,6 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::ffi;
+use records::site::MemoryFormat;
+use std::sync::OnceLock;
 use tch::{Cuda, Device};
 
 /// The PyTorch that tch 0.24 binds. Pairs are exact: tch calls generated functions of this version.
@@ -32,6 +34,16 @@ pub struct Settings {
     /// A GPU may round the factors of float32 products and convolutions to TF32, 10 bits instead of 23. PyTorch does so for convolutions
     /// unless it is told otherwise; here neither does.
     pub tf32: bool,
+    /// How maps lie in the memory of a GPU.
+    pub memory_format: MemoryFormat,
+}
+
+/// What [`settle`] was told first.
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+/// What this process was told of its device.
+pub fn settings() -> Settings {
+    SETTINGS.get().copied().unwrap_or_default()
 }
 
 /// Sets how this process computes on its device, before it does. Convolutions of a GPU take the fastest of cuDNN's ways, which it
@@ -39,6 +51,7 @@ pub struct Settings {
 ///
 /// Errors: what libtorch says.
 pub fn settle(device: Device, settings: Settings) -> Result<()> {
+    let settings = *SETTINGS.get_or_init(|| settings);
     if device.is_cuda() {
         ffi::set_tf32(settings.tf32)?;
         Cuda::cudnn_set_benchmark(true);
@@ -94,7 +107,11 @@ mod tests {
             assert_eq!(ffi::tf32().unwrap(), (allowed, allowed));
         }
         // A processor is left as it is.
-        settle(Device::Cpu, Settings { tf32: true }).unwrap();
+        let asked = Settings {
+            tf32: true,
+            ..Settings::default()
+        };
+        settle(Device::Cpu, asked).unwrap();
         assert_eq!(ffi::tf32().unwrap(), (false, false));
         println!("before anything was set: {before:?}");
     }

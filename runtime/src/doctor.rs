@@ -1,10 +1,11 @@
 //! What this engine was built with and what it finds on the machine.
 
-use crate::device::{TORCH_VERSION, device};
+use crate::device::{TORCH_VERSION, device, settings};
 use crate::error::{Error, Result};
 use crate::ffi;
 use records::launch::Launch;
 use records::record::Environment;
+use records::site::MemoryFormat;
 use std::path::Path;
 use tch::{Cuda, Device};
 
@@ -22,6 +23,7 @@ pub fn environment(device: Device) -> Result<Environment> {
         cuda: None,
         ffmpeg: ffmpeg(),
         tf32: tf32(device)?,
+        memory_format: asked_format(device),
         ranks: None,
     })
 }
@@ -35,6 +37,13 @@ fn tf32(device: Device) -> Result<Option<bool>> {
     Ok(Some(products || convolutions))
 }
 
+/// How maps lie on this GPU, where it is not left to us.
+fn asked_format(device: Device) -> Option<String> {
+    let format = settings().memory_format;
+    let is_asked = device.is_cuda() && format != MemoryFormat::Auto;
+    is_asked.then(|| format.name().to_owned())
+}
+
 /// How it computes, in lines as those of [`report`].
 pub fn arithmetic(device: Device) -> Result<Vec<String>> {
     let tf32 = match tf32(device)? {
@@ -42,7 +51,13 @@ pub fn arithmetic(device: Device) -> Result<Vec<String>> {
         Some(false) => "off: float32 is float32 (`tf32 = true` in `crisscross.toml` allows it)",
         Some(true) => "on: factors of float32 products are rounded to 10 bits, distances are not",
     };
-    Ok(vec![format!("{:<13}{tf32}", "TF32")])
+    let format = match (device.is_cuda(), settings().memory_format) {
+        (false, _) => "clips as pictures, channels last",
+        (true, MemoryFormat::Auto) => "auto: channels_last in 16 bits, contiguous otherwise",
+        (true, format) => format.name(),
+    };
+    let lines = [("TF32", tf32), ("maps", format)];
+    Ok(lines.map(|(what, how)| format!("{what:<13}{how}")).into())
 }
 
 /// The device of this name, or without one the first GPU where a driver is loaded, the CPU elsewhere.

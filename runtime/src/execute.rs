@@ -9,9 +9,11 @@
 
 use crate::augment;
 use crate::data::batch::Batch;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::ffi::Autocast;
 use crate::loss;
+use crate::nn::lie::laid;
 use crate::nn::{self, Mode, Model};
 use crate::ranks::Ranks;
 use compiler::graph::Node;
@@ -226,8 +228,9 @@ impl Program {
                     // Views come as float32, whatever the networks compute in.
                     let is_data = matches!(node, Node::Encode { .. });
                     let kind = nn::kind(self.precision);
+                    let format = device::settings().memory_format;
                     let as_is = |view: &Tensor| match is_data {
-                        true => view.to_kind(kind),
+                        true => laid(&view.to_kind(kind), half.is_some(), format),
                         false => view.shallow_clone(),
                     };
                     let views: Vec<_> = views.into_iter().map(as_is).collect();

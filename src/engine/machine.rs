@@ -2,7 +2,7 @@
 
 use crisscross::cli::{Machine, Switch};
 use records::launch::Launch;
-use records::site::Site;
+use records::site::{MemoryFormat, Site};
 use runtime::device::{self, Settings};
 use runtime::doctor;
 use runtime::error::Error;
@@ -21,8 +21,18 @@ pub fn settle(asked: &Machine, site: &Site, launch: Option<&Launch>) -> Result<D
 
 /// What the command line says, else the site file.
 fn settings(asked: &Machine, site: &Site) -> Settings {
+    let format = asked.memory_format.as_deref();
+    let named = |name: &str| {
+        MemoryFormat::ALL
+            .into_iter()
+            .find(|format| format.name() == name)
+    };
     Settings {
         tf32: asked.tf32.map(Switch::is_on).or(site.tf32).unwrap_or(false),
+        memory_format: format
+            .and_then(named)
+            .or(site.memory_format)
+            .unwrap_or_default(),
     }
 }
 
@@ -45,5 +55,23 @@ mod tests {
         };
         assert!(!of(None, None) && of(None, Some(true)) && of(Some(Switch::On), Some(false)));
         assert!(!of(Some(Switch::Off), Some(true)));
+        let format = |asked: Option<&str>, site| {
+            let machine = Machine {
+                memory_format: asked.map(str::to_owned),
+                ..Machine::default()
+            };
+            let site = Site {
+                memory_format: site,
+                ..Site::default()
+            };
+            settings(&machine, &site).memory_format
+        };
+        assert_eq!(format(None, None), MemoryFormat::Auto);
+        assert_eq!(
+            format(None, Some(MemoryFormat::Pictures)),
+            MemoryFormat::Pictures
+        );
+        let both = format(Some("channels_last"), Some(MemoryFormat::Pictures));
+        assert_eq!(both, MemoryFormat::ChannelsLast);
     }
 }

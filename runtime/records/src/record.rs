@@ -122,6 +122,9 @@ pub struct Environment {
     /// Whether a GPU rounded the factors of float32 products to TF32; none on a processor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tf32: Option<bool>,
+    /// How maps lay on a GPU, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_format: Option<String>,
     /// Processes that trained together; none where one did alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranks: Option<u32>,

@@ -21,6 +21,8 @@ pub struct Site {
     pub device: Option<String>,
     /// Whether a GPU may round the factors of float32 products to TF32; without it no.
     pub tf32: Option<bool>,
+    /// How maps lie in a GPU's memory in training steps; without it `auto`.
+    pub memory_format: Option<MemoryFormat>,
     /// Threads that decode; without it one for each core.
     pub loader_threads: Option<usize>,
     /// Where run folders are kept; `runs` beside the site file by default.
@@ -54,6 +56,41 @@ pub struct DataRoot {
     /// The lists of the layout, relative to the root; without it those with the usual names.
     #[serde(default)]
     pub lists: Vec<PathBuf>,
+}
+
+/// How the maps of networks lie in a GPU's memory in training steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemoryFormat {
+    /// Channels last in 16 bits, contiguous otherwise.
+    #[default]
+    Auto,
+    /// Channel by channel.
+    Contiguous,
+    /// All channels of a place beside each other.
+    ChannelsLast,
+    /// Channels last, and convolutions of clips as those of pictures.
+    Pictures,
+}
+
+impl MemoryFormat {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Auto,
+        Self::Contiguous,
+        Self::ChannelsLast,
+        Self::Pictures,
+    ];
+
+    /// As it is written in the site file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Contiguous => "contiguous",
+            Self::ChannelsLast => "channels_last",
+            Self::Pictures => "pictures",
+        }
+    }
 }
 
 /// The layouts of data sets that are read.
@@ -253,6 +290,8 @@ fn explain(path: &Path, text: &str, cause: &toml::de::Error) -> Error {
     let (message, help) = match quoted.next().zip(unknown) {
         Some((key, (_, kind))) => {
             let known: Vec<&str> = quoted.collect();
+            let is_format = known.contains(&MemoryFormat::Contiguous.name());
+            let kind = if is_format { "memory format" } else { kind };
             let message = match nearest(key, known.iter().copied()) {
                 Some(near) => format!("there is no {kind} `{key}`; did you mean `{near}`?"),
                 None => format!("there is no {kind} `{key}`"),
@@ -320,7 +359,7 @@ mod tests {
         );
         assert_eq!(
             help,
-            "settings here are: data, device, tf32, loader_threads, runs, cache, max_bad_share, save_minutes"
+            "settings here are: data, device, tf32, memory_format, loader_threads, runs, cache, max_bad_share, save_minutes"
         );
         let (message, help) = refused("[data.KS]\nroot = \"x\"\n  csvv = \"y\"\n");
         assert_eq!(
@@ -343,6 +382,17 @@ mod tests {
                 "line 3, column 10: there is no layout `kinetix`; did you mean `kinetics`?"
             ),
             "{message}"
+        );
+        let (message, help) = refused("memory_format = \"channel_last\"\n");
+        assert!(
+            message.ends_with(
+                "there is no memory format `channel_last`; did you mean `channels_last`?"
+            ),
+            "{message}"
+        );
+        assert_eq!(
+            help,
+            "memory formats here are: auto, contiguous, channels_last, pictures"
         );
         let (message, _) = refused("[data]\nKS = 3\n");
         assert_eq!(

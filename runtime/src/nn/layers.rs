@@ -1,8 +1,10 @@
 //! The three layers with tensors of their own: convolution, BatchNorm, linear.
 
+use super::lie;
 use super::parameters::{Init, Parameters};
+use crate::device;
 use crate::ranks::Ranks;
-use tch::{Device, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 /// A convolution without bias over two or three axes.
 #[derive(Debug)]
@@ -48,8 +50,8 @@ impl Conv {
 
     /// `[B, inputs, ...]` to `[B, outputs, ...]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        match (self.stride.len(), x.device()) {
-            (3, Device::Cpu) => self.forward_pictures(x),
+        match (self.stride.len(), as_pictures(x)) {
+            (3, true) => self.forward_pictures(x),
             (3, _) => x.conv3d(
                 &self.weight,
                 None::<&Tensor>,
@@ -121,7 +123,7 @@ impl Conv {
 /// A maximum over `kernel` by `kernel` pixels of every frame of `[B, C, T, H, W]`, halving both sides.
 pub fn pool_frames(x: &Tensor, kernel: i64) -> Tensor {
     let (kernel, padding) = ([kernel; 2], [kernel / 2; 2]);
-    if x.device() != Device::Cpu {
+    if !as_pictures(x) {
         let flat = |sides: [i64; 2], time| [time, sides[0], sides[1]];
         return x.max_pool3d(
             flat(kernel, 1),
@@ -137,6 +139,11 @@ pub fn pool_frames(x: &Tensor, kernel: i64) -> Tensor {
         .permute([0, 2, 3, 1])
         .unflatten(0, [x.size()[0], -1])
         .permute([0, 4, 1, 2, 3])
+}
+
+/// Whether volumes are treated as pictures where this one is.
+fn as_pictures(x: &Tensor) -> bool {
+    lie::as_pictures(x.device(), device::settings().memory_format)
 }
 
 /// `[B, C, T, H, W]` as `[B, T, H, W, C]`.
@@ -250,7 +257,7 @@ impl Linear {
 mod tests {
     use super::*;
     use crate::ffi::{Autocast, Half};
-    use tch::Kind;
+    use tch::{Device, Kind};
 
     /// Value and gradients, wherever channels lie, against the kernel for three axes.
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod heads;
 pub mod layers;
+pub mod lie;
 pub mod parameters;
 pub mod r2plus1d;
 pub mod resnet;

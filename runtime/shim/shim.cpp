@@ -50,12 +50,23 @@ struct Silent : c10::WarningHandler {
   void process(const c10::Warning&) override {}
 };
 
-// A stream of its own that is the current one of a thread, the one before it, and a mark in it.
+// A stream of its own that is the current one of a thread, and the one before it.
 struct SideStream {
   const c10::impl::DeviceGuardImplInterface* device;
-  c10::Stream stream, before;
+  c10::Stream before;
+};
+
+// A place in a stream of a GPU; no event for the CPU.
+struct Mark {
+  const c10::impl::DeviceGuardImplInterface* device;
+  c10::DeviceIndex index;
   void* event;
 };
+
+// The GPU of this number, or the CPU where it is negative.
+c10::Device device_of(int index) {
+  return index < 0 ? c10::Device(at::kCPU) : c10::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
 
 }  // namespace
 
@@ -198,34 +209,44 @@ char* shim_one_thread() {
 // Makes a stream of the pool the current one of this thread; `index` is that of a GPU, or negative for the CPU, which has one stream.
 char* shim_stream_enter(int index, SideStream** entered) {
   return guarded([&] {
-    const auto on = index < 0 ? c10::Device(at::kCPU) : c10::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+    const auto on = device_of(index);
     const auto* device = c10::impl::getDeviceGuardImpl(on.type());
     const auto stream = index < 0 ? device->getStream(on) : device->getStreamFromGlobalPool(on, /*isHighPriority=*/false);
-    *entered = new SideStream{device, stream, device->exchangeStream(stream), nullptr};
+    *entered = new SideStream{device, device->exchangeStream(stream)};
   });
-}
-
-// Marks the place that the stream has come to when all is done that it was given so far. The CPU is there at once.
-char* shim_stream_mark(SideStream* of) {
-  return guarded([&] {
-    if (of->stream.device_type() == at::kCPU) return;
-    of->device->record(&of->event, of->stream, of->stream.device_index(), c10::EventFlag::PYTORCH_DEFAULT);
-  });
-}
-
-// Has the stream come to its mark?
-char* shim_stream_passed(SideStream* of, bool* passed) {
-  return guarded([&] { *passed = of->event == nullptr || of->device->queryEvent(of->event); });
 }
 
 // Makes the stream before it the current one again.
 void shim_stream_leave(SideStream* of) {
   try {
     of->device->exchangeStream(of->before);
-    if (of->event) of->device->destroyEvent(of->event, of->stream.device_index());
   } catch (...) {  // the device is lost; there is nobody to be told
   }
   delete of;
+}
+
+// Marks the place that the current stream of this thread has come to when all is done that it was given so far. The CPU is there at once.
+char* shim_mark_set(int index, Mark** mark) {
+  return guarded([&] {
+    const auto on = device_of(index);
+    const auto* device = c10::impl::getDeviceGuardImpl(on.type());
+    void* event = nullptr;
+    if (index >= 0) device->record(&event, device->getStream(on), on.index(), c10::EventFlag::PYTORCH_DEFAULT);
+    *mark = new Mark{device, on.index(), event};
+  });
+}
+
+// Has the stream come to the mark?
+char* shim_mark_passed(Mark* mark, bool* passed) {
+  return guarded([&] { *passed = mark->event == nullptr || mark->device->queryEvent(mark->event); });
+}
+
+void shim_mark_drop(Mark* mark) {
+  try {
+    if (mark->event) mark->device->destroyEvent(mark->event, mark->index);
+  } catch (...) {  // as above
+  }
+  delete mark;
 }
 
 // Says that the current stream of this thread reads a tensor that another stream has made: its memory is not used again before.
@@ -241,15 +262,6 @@ char* shim_norms(Tensor* const* tensors, size_t n, Tensor** norms) {
   return guarded([&] {
     at::NoGradGuard no_grad;
     *norms = new Tensor(at::stack(at::_foreach_norm(list(tensors, n), 2)));
-  });
-}
-
-// Overwrites each tensor of a list with that of the other.
-char* shim_copy(Tensor* const* to, Tensor* const* from, size_t n) {
-  return guarded([&] {
-    at::NoGradGuard no_grad;
-    auto t = list(to, n), f = list(from, n);
-    if (n > 0) at::_foreach_copy_(t, f);
   });
 }
 

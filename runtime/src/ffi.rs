@@ -15,6 +15,12 @@ struct AutocastState {
     opaque: [u8; 0],
 }
 
+/// A place in a stream, as the shim keeps it.
+#[repr(C)]
+struct MarkState {
+    opaque: [u8; 0],
+}
+
 /// A stream and the one before it, as the shim keeps them.
 #[repr(C)]
 struct StreamState {
@@ -42,8 +48,9 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn shim_one_thread() -> *mut c_char;
     fn shim_stream_enter(index: c_int, entered: *mut *mut StreamState) -> *mut c_char;
-    fn shim_stream_mark(of: *mut StreamState) -> *mut c_char;
-    fn shim_stream_passed(of: *mut StreamState, passed: *mut bool) -> *mut c_char;
+    fn shim_mark_set(index: c_int, mark: *mut *mut MarkState) -> *mut c_char;
+    fn shim_mark_passed(mark: *mut MarkState, passed: *mut bool) -> *mut c_char;
+    fn shim_mark_drop(mark: *mut MarkState);
     fn shim_stream_leave(of: *mut StreamState);
     fn shim_stream_reads(tensor: *mut C_tensor) -> *mut c_char;
     fn shim_norms(
@@ -51,7 +58,6 @@ unsafe extern "C" {
         n: usize,
         norms: *mut *mut C_tensor,
     ) -> *mut c_char;
-    fn shim_copy(to: *const *mut C_tensor, from: *const *mut C_tensor, n: usize) -> *mut c_char;
     fn shim_peak_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
     fn shim_free_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
     fn shim_is_held_once(tensor: *mut C_tensor, is_held_once: *mut bool) -> *mut c_char;
@@ -245,6 +251,7 @@ pub fn one_thread() -> Result<(), TchError> {
 /// device goes on beside what others do. The CPU has one stream, where everything is done when it returns.
 pub struct SideStream {
     state: *mut StreamState,
+    device: Device,
     /// The current stream is a state of the thread.
     thread: PhantomData<*const ()>,
 }
@@ -252,27 +259,49 @@ pub struct SideStream {
 impl SideStream {
     /// Takes a stream of the device's pool.
     pub fn enter(device: Device) -> Result<Self, TchError> {
-        let index = match device {
-            Device::Cuda(index) => c_int::try_from(index).unwrap_or(c_int::MAX),
-            Device::Cpu | Device::Mps | Device::Vulkan => -1,
-        };
         let mut state = ptr::null_mut();
         // SAFETY: `state` is written before the shim returns null.
-        checked(unsafe { shim_stream_enter(index, &mut state) })?;
+        checked(unsafe { shim_stream_enter(index(device), &mut state) })?;
         Ok(Self {
             state,
+            device,
             thread: PhantomData,
         })
     }
 
     /// Waits until all is done that the stream was given so far. The thread sleeps meanwhile; no other stream waits.
     pub fn finish(&mut self) -> Result<(), TchError> {
-        // SAFETY: `state` comes from `shim_stream_enter` and is live until the drop.
-        checked(unsafe { shim_stream_mark(self.state) })?;
+        // It is the current one of this thread.
+        Mark::set(self.device)?.wait()
+    }
+}
+
+impl Drop for SideStream {
+    fn drop(&mut self) {
+        // SAFETY: `state` comes from `shim_stream_enter` and is given back once.
+        unsafe { shim_stream_leave(self.state) }
+    }
+}
+
+/// The place that a stream has come to when all is done that it had been given.
+#[derive(Debug)]
+pub struct Mark(*mut MarkState);
+
+impl Mark {
+    /// Marks it in the stream of this device that is current in this thread. The CPU is there at once.
+    pub fn set(device: Device) -> Result<Self, TchError> {
+        let mut state = ptr::null_mut();
+        // SAFETY: `state` is written before the shim returns null.
+        checked(unsafe { shim_mark_set(index(device), &mut state) })?;
+        Ok(Self(state))
+    }
+
+    /// Waits until the stream is there. The thread sleeps meanwhile.
+    pub fn wait(&self) -> Result<(), TchError> {
         loop {
             let mut passed = false;
-            // SAFETY: as above; `passed` is written before the shim returns null.
-            checked(unsafe { shim_stream_passed(self.state, &mut passed) })?;
+            // SAFETY: the mark comes from `shim_mark_set` and is live until the drop; `passed` is written before the shim returns null.
+            checked(unsafe { shim_mark_passed(self.0, &mut passed) })?;
             if passed {
                 return Ok(());
             }
@@ -281,13 +310,21 @@ impl SideStream {
     }
 }
 
+impl Drop for Mark {
+    fn drop(&mut self) {
+        // SAFETY: it comes from `shim_mark_set` and is given back once.
+        unsafe { shim_mark_drop(self.0) }
+    }
+}
+
 /// Time between two looks at a stream.
 const LOOK: Duration = Duration::from_micros(200);
 
-impl Drop for SideStream {
-    fn drop(&mut self) {
-        // SAFETY: `state` comes from `shim_stream_enter` and is given back once.
-        unsafe { shim_stream_leave(self.state) }
+/// The number of a GPU as the shim wants it; negative for the CPU.
+fn index(device: Device) -> c_int {
+    match device {
+        Device::Cuda(index) => c_int::try_from(index).unwrap_or(c_int::MAX),
+        Device::Cpu | Device::Mps | Device::Vulkan => -1,
     }
 }
 
@@ -305,14 +342,6 @@ pub fn norms(tensors: &[Tensor]) -> Result<Tensor, TchError> {
     checked(unsafe { shim_norms(pointers.as_ptr(), pointers.len(), &mut norms) })?;
     // SAFETY: as above.
     Ok(unsafe { Tensor::from_ptr(norms) })
-}
-
-/// Overwrites each tensor with the one at its place in `from`, of the same shape and kind, in few kernels.
-pub fn copy(to: &[Tensor], from: &[Tensor]) -> Result<(), TchError> {
-    assert!(to.len() == from.len(), "one for each");
-    let (to, from) = (pointers(to), pointers(from));
-    // SAFETY: two lists of as many live tensors.
-    checked(unsafe { shim_copy(to.as_ptr(), from.as_ptr(), to.len()) })
 }
 
 /// The most bytes that tensors of this process have taken on this GPU at once.

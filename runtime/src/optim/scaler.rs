@@ -19,7 +19,7 @@ const SCALING: Scaling = Scaling {
 };
 
 /// Below this scale gradients are too large for float16 by themselves.
-const LEAST: f64 = 1.0 / 16.0;
+pub const LEAST: f64 = 1.0 / 16.0;
 
 /// The scale of a training's losses.
 #[derive(Debug)]
@@ -55,33 +55,39 @@ impl Scaler {
         objective * self.scale.squeeze()
     }
 
-    /// Divides the gradients by the scale, in place. Returns float32 `[1]`: 1 where one of their numbers is not finite, else 0. Nobody
-    /// waits for it.
-    pub fn unscale(&self, gradients: &[Tensor]) -> Result<Tensor> {
-        let found = self.scale.zeros_like();
-        let defined: Vec<_> = gradients.iter().filter(|g| g.defined()).collect();
-        let defined: Vec<_> = defined.into_iter().map(Tensor::shallow_clone).collect();
+    /// Divides the gradients by the scale, in place. Those that are not finite stay so.
+    pub fn unscale(&self, gradients: &[Tensor]) -> Result<()> {
+        let defined = gradients.iter().filter(|gradient| gradient.defined());
+        let defined: Vec<_> = defined.map(Tensor::shallow_clone).collect();
         if !defined.is_empty() {
-            ffi::unscale(&defined, &self.scale, &found)?;
+            ffi::unscale(&defined, &self.scale, &self.scale.zeros_like())?;
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// Moves the scale after a step that [`Scaler::unscale`] `found` this about.
+    /// Moves the scale after a step of which this was `found`.
     pub fn update(&self, found: &Tensor) -> Result<()> {
         Ok(no_grad(|| {
             ffi::update_scale(&self.scale, &self.clean, found, SCALING)
         })?)
     }
 
-    /// The scale, read from the device.
-    pub fn scale(&self) -> f64 {
-        self.scale.double_value(&[0])
+    /// The same, but nothing changes where `skip`, float32 `[1]`, is 1. Nobody waits for it.
+    pub fn update_unless(&self, found: &Tensor, skip: &Tensor) -> Result<()> {
+        let state = [&self.scale, &self.clean];
+        let before = state.map(Tensor::copy);
+        self.update(found)?;
+        let skips = skip.f_not_equal(0)?;
+        for (now, before) in state.into_iter().zip(&before) {
+            now.shallow_clone()
+                .f_copy_(&before.f_where_self(&skips, now)?)?;
+        }
+        Ok(())
     }
 
-    /// Whether the scale has fallen so low that it is not the scale that makes gradients too large.
-    pub fn is_exhausted(&self) -> bool {
-        self.scale() < LEAST
+    /// The scale, float32 `[1]`, as the device has it now.
+    pub fn scale(&self) -> Tensor {
+        self.scale.copy()
     }
 }
 
@@ -89,31 +95,20 @@ impl Scaler {
 mod tests {
     use super::*;
 
-    fn gradients(values: [f32; 2]) -> [Tensor; 2] {
-        [
-            Tensor::from_slice(&values[..1]),
-            Tensor::from_slice(&values[1..]),
-        ]
-    }
-
     #[test]
-    fn a_gradient_comes_back_unscaled_and_is_found_out() {
+    fn a_gradient_comes_back_unscaled() {
         let scaler = Scaler::new(Device::Cpu);
         let x = Tensor::from_slice(&[3.0f32]).set_requires_grad(true);
         let loss = scaler.scaled(&x.square().sum(None));
         assert_eq!(loss.double_value(&[]), 9.0 * 65536.0);
         let gradient = Tensor::run_backward(&[loss], &[&x], false, false);
-        let found = scaler
-            .unscale(&[gradient[0].shallow_clone(), Tensor::new()])
-            .unwrap();
-        assert_eq!(
-            (gradient[0].double_value(&[0]), found.double_value(&[0])),
-            (6.0, 0.0)
-        );
-        for bad in [f32::INFINITY, f32::NAN] {
-            let found = scaler.unscale(&gradients([1.0, bad])).unwrap();
-            assert_eq!(found.double_value(&[0]), 1.0, "{bad}");
-        }
+        let rest = Tensor::from_slice(&[65536.0f32, f32::INFINITY, f32::NAN]);
+        let all = [gradient[0].shallow_clone(), Tensor::new(), rest];
+        scaler.unscale(&all).unwrap();
+        assert_eq!(gradient[0].double_value(&[0]), 6.0);
+        let rest = Vec::<f32>::try_from(&all[2]).unwrap();
+        assert_eq!((rest[0], rest[1]), (1.0, f32::INFINITY));
+        assert!(rest[2].is_nan());
     }
 
     #[test]
@@ -121,24 +116,43 @@ mod tests {
         let scaler = Scaler::new(Device::Cpu);
         let [fine, bad] = [0.0f32, 1.0].map(|found| Tensor::from_slice(&[found]));
         scaler.update(&bad).unwrap();
-        assert_eq!(scaler.scale(), 32768.0);
+        assert_eq!(scaler.scale().double_value(&[0]), 32768.0);
         for _ in 0..1999 {
             scaler.update(&fine).unwrap();
         }
-        assert_eq!(scaler.scale(), 32768.0);
+        assert_eq!(scaler.scale().double_value(&[0]), 32768.0);
         scaler.update(&fine).unwrap();
-        assert_eq!(scaler.scale(), 65536.0);
+        assert_eq!(scaler.scale().double_value(&[0]), 65536.0);
         // A step that is not taken begins the count anew.
         for _ in 0..1500 {
             scaler.update(&fine).unwrap();
         }
         scaler.update(&bad).unwrap();
         assert_eq!(scaler.entries("s")[1].tensor.int64_value(&[0]), 0);
-        assert!(!scaler.is_exhausted());
+        assert!(scaler.scale().double_value(&[0]) >= LEAST);
         for _ in 0..20 {
             scaler.update(&bad).unwrap();
         }
-        assert!(scaler.is_exhausted());
+        assert!(scaler.scale().double_value(&[0]) < LEAST);
+    }
+
+    #[test]
+    fn a_scaler_that_is_told_to_stays_as_it_is() {
+        let scaler = Scaler::new(Device::Cpu);
+        let [no, yes] = [0.0f32, 1.0].map(|flag| Tensor::from_slice(&[flag]));
+        let state = || {
+            (
+                scaler.scale().double_value(&[0]),
+                scaler.clean.int64_value(&[0]),
+            )
+        };
+        scaler.update_unless(&no, &no).unwrap();
+        assert_eq!(state(), (65536.0, 1));
+        scaler.update_unless(&yes, &yes).unwrap();
+        scaler.update_unless(&no, &yes).unwrap();
+        assert_eq!(state(), (65536.0, 1));
+        scaler.update_unless(&yes, &no).unwrap();
+        assert_eq!(state(), (32768.0, 0));
     }
 
     #[test]
@@ -151,7 +165,10 @@ mod tests {
             to.set(&from.tensor).unwrap();
         }
         assert_eq!(
-            (second.scale(), second.clean.int64_value(&[0])),
+            (
+                second.scale().double_value(&[0]),
+                second.clean.int64_value(&[0])
+            ),
             (32768.0, 1)
         );
     }

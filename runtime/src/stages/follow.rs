@@ -150,6 +150,7 @@ fn train_options<'a>(options: &Options<'a>) -> train::Options<'a> {
         stop: options.stop,
         ranks: options.ranks,
         pause_before: None,
+        reads_late: train::reads_late(options.device),
     }
 }
 

@@ -189,6 +189,7 @@ impl<'a> Walk<'a> {
             stop: self.options.stop,
             ranks,
             pause_before,
+            reads_late: train::reads_late(self.options.device),
         };
         let mut watching = Watching::new(&mut self.progress, &mut self.said, member);
         train::pretrain(courses, batches, &options, &mut watching)
@@ -265,6 +266,7 @@ impl<'a> Walk<'a> {
             stop: self.options.stop,
             ranks,
             pause_before: None,
+            reads_late: false,
         };
         let bs = work.settings.bs;
         train::repeat(

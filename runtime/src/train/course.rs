@@ -15,6 +15,7 @@ use records::points::{self, Point, points};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 use tch::Device;
 
@@ -189,7 +190,7 @@ impl<'w> Course<'w> {
 
     /// The number of the step that comes next.
     pub fn next_step(&self) -> u64 {
-        self.position.step
+        self.position.step + u64::from(self.training.is_pending())
     }
 
     /// Steps of the whole training.
@@ -205,7 +206,17 @@ impl<'w> Course<'w> {
 
     /// Whether it takes this step.
     pub(super) fn takes(&self, step: u64) -> bool {
-        self.failed.is_none() && self.position.step == step
+        self.failed.is_none() && self.next_step() == step
+    }
+
+    /// The numbers of each step are read while the device is at the next one, or at once.
+    pub(super) fn read_late(&mut self, reads_late: bool) {
+        self.training.reads_late = reads_late;
+    }
+
+    /// Whether the state before `step` is one of those that are asked for.
+    pub(super) fn keeps(&self, step: u64) -> bool {
+        self.training.epoch_before(step, &self.work.keep).is_some()
     }
 
     /// Whether it goes on.
@@ -233,7 +244,7 @@ impl<'w> Course<'w> {
         }
     }
 
-    /// Keeps the state before `step` if it is one of those that are asked for.
+    /// Keeps the state before `step`, which has been settled, if it is one of those that are asked for.
     pub(super) fn keep(&self, step: u64) -> Result<()> {
         let epoch = self.training.epoch_before(step, &self.work.keep);
         match (epoch, &self.files) {
@@ -245,35 +256,79 @@ impl<'w> Course<'w> {
         }
     }
 
-    /// One step on this batch, on which so many step.
-    pub(super) fn step(&mut self, step: u64, batch: &Batch, beside: usize) -> Result<StepMetrics> {
+    /// One step on this batch, on which so many step, and the numbers of the step that was read.
+    pub(super) fn step(
+        &mut self,
+        step: u64,
+        batch: &Rc<Batch>,
+        beside: usize,
+    ) -> Result<Option<StepMetrics>> {
         let start = Instant::now();
         self.stands = false;
         let line = match self.training.step(step, batch) {
             Ok(line) => line,
             Err(error) => {
-                self.stands = self.training.is_whole;
-                let (state, device) = (self.training.state(), self.training.device);
-                let ranks = self.training.model.ranks();
-                // Only rank 0, which has a folder, keeps it.
-                let folder = self.files.as_ref().map(|files| files.folder.as_path());
-                let folder = folder.unwrap_or(Path::new(""));
-                return Err(kept(error, folder, &state, batch, device, ranks));
+                // What came before is settled first: if it was not finite, that is what ended the training.
+                let error = match self.training.settle() {
+                    Ok(line) => self.write(line).err().unwrap_or(error),
+                    Err(earlier) => earlier,
+                };
+                return Err(self.kept(error));
             }
         };
         // Only behind the step, which all ranks take together: what fails here fails on rank 0 alone.
         if let Some(files) = &mut self.files {
             files.metrics.show(step, batch)?;
-            files.metrics.write(&line)?;
         }
-        self.position.step = step + 1;
-        self.position.loss = Some(line.loss);
+        let line = self.write(line)?;
         // What they wait for together is shared out, so that their times add up to that of the process.
-        let waited = line.data_wait / beside as f64;
+        let waited = batch.waited.as_secs_f64() / beside as f64;
         self.position.data_wait += waited;
         self.position.seconds += waited + start.elapsed().as_secs_f64();
-        self.stands = true;
         Ok(line)
+    }
+
+    /// Reads what has not been read of the last step: the state stands for a resume point then. Either all ranks do so, or one that is
+    /// about to end keeps no step that is not finite.
+    pub(super) fn settle(&mut self, do_all: bool) -> Result<Option<StepMetrics>> {
+        let start = Instant::now();
+        let line = match self.training.settle() {
+            Ok(line) => line,
+            Err(error) if do_all || self.training.model.ranks().is_alone() => {
+                return Err(self.kept(error));
+            }
+            Err(error) => return Err(error),
+        };
+        let line = self.write(line)?;
+        self.position.seconds += start.elapsed().as_secs_f64();
+        Ok(line)
+    }
+
+    /// Writes the numbers of a step down.
+    fn write(&mut self, line: Option<StepMetrics>) -> Result<Option<StepMetrics>> {
+        if let Some(line) = &line {
+            if let Some(files) = &mut self.files {
+                files.metrics.write(line)?;
+            }
+            self.position.step = line.step + 1;
+            self.position.loss = Some(line.loss);
+        }
+        self.stands = self.training.is_whole && !self.training.is_pending();
+        Ok(line)
+    }
+
+    /// What ended the training, with the way to look at a step that was not finite.
+    fn kept(&mut self, error: Error) -> Error {
+        self.stands = self.training.is_whole && !self.training.is_pending();
+        let Some(batch) = self.training.take_failed() else {
+            return error;
+        };
+        let (state, device) = (self.training.state(), self.training.device);
+        let ranks = self.training.model.ranks();
+        // Only rank 0, which has a folder, keeps it.
+        let folder = self.files.as_ref().map(|files| files.folder.as_path());
+        let folder = folder.unwrap_or(Path::new(""));
+        kept(error, folder, &state, &batch, device, ranks)
     }
 
     /// Notes what making the batches has taken and met, on all ranks.
@@ -304,6 +359,9 @@ impl<'w> Course<'w> {
 
     /// Leaves a resume point where the state stands for one, as far as that can be done: what ended the training is what counts.
     pub(super) fn save_what_stands(&mut self) {
+        if self.failed.is_none() && self.training.is_whole {
+            let _ = self.settle(false);
+        }
         if self.stands {
             let _ = self.save();
         }

@@ -5,9 +5,11 @@
 
 mod course;
 mod descent;
+mod guard;
 mod metrics;
 mod repeat;
 mod room;
+mod statistics;
 mod training;
 
 use crate::data::batch::Batches;
@@ -15,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::ranks::Ranks;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tch::Device;
@@ -49,7 +52,7 @@ pub struct TrainSummary {
 
 /// Who is told how trainings go.
 pub trait Observer {
-    /// A step is done: the numbers of each training that took it, and the number of all steps.
+    /// A step is done and read: the numbers of each training that took it, and the number of all steps.
     fn step(&mut self, lines: &[StepMetrics], steps: u64);
     /// Something that stays to be read.
     fn say(&mut self, line: &str);
@@ -70,6 +73,14 @@ pub struct Options<'a> {
     pub ranks: &'a Ranks,
     /// The step before which they end as if it were set.
     pub pause_before: Option<u64>,
+    /// The numbers of a step are read once the next one has been given to the device: see [`reads_late`]. [`repeat`], which
+    /// compares each, reads them at once.
+    pub reads_late: bool,
+}
+
+/// Whether numbers are read late on this device: a GPU computes beside the host, which has the next step ready for it that way.
+pub fn reads_late(device: Device) -> bool {
+    device.is_cuda()
 }
 
 /// What making the batches has taken and met so far, on all ranks.
@@ -137,35 +148,41 @@ fn take_steps(
     observer: &mut dyn Observer,
 ) -> Result<()> {
     let ranks = options.ranks;
+    for course in courses.iter_mut() {
+        course.read_late(options.reads_late);
+    }
     let first = courses.iter().map(Course::next_step).min().unwrap_or(0);
     let steps = courses.iter().map(Course::steps).max().unwrap_or(0);
     let mut saved = Instant::now();
     for step in first..steps {
+        if courses
+            .iter()
+            .any(|course| course.is_alive() && course.keeps(step))
+        {
+            settle(courses, observer, steps, true);
+        }
         each(courses, observer, |course| match course.takes(step) {
             true => course.keep(step),
             false => Ok(()),
         });
         // Rank 0 alone writes files and is asked to stop.
-        let (is_alive, stops) = ranks.tell(|| {
-            let is_alive: Vec<bool> = courses.iter().map(Course::is_alive).collect();
-            let is_over = options.pause_before == Some(step);
-            (is_alive, is_over || options.stop.load(Ordering::Relaxed))
-        })?;
-        for (course, is_alive) in courses.iter_mut().zip(is_alive) {
-            course.end_as_rank_0_does(is_alive);
-        }
+        let is_over = options.pause_before == Some(step);
+        let stops = || is_over || options.stop.load(Ordering::Relaxed);
+        let stops = as_rank_0_says(courses, ranks, stops)?;
         if !courses.iter().any(Course::is_alive) {
             break;
         }
         if stops {
+            settle(courses, observer, steps, true);
             let data = Data::of_all(batches, ranks)?;
             save(courses, observer, &data);
             return Err(Error::Interrupted);
         }
         let batch = batches.next(step);
         let batch = match batch.and_then(|batch| on_device(batch, options.device)) {
-            Ok(batch) => batch,
+            Ok(batch) => Rc::new(batch),
             Err(error) => {
+                settle(courses, observer, steps, false);
                 save(courses, observer, &Data::own(batches));
                 ranks.fail(&error);
                 return Err(error);
@@ -175,19 +192,26 @@ fn take_steps(
         let mut lines = vec![];
         each(courses, observer, |course| {
             if course.takes(step) {
-                lines.push(course.step(step, &batch, beside)?);
+                lines.extend(course.step(step, &batch, beside)?);
             }
             Ok(())
         });
         // One that has failed alone has told the others.
         ranks.check()?;
-        if ranks.tell(|| saved.elapsed() >= options.save_every)? {
+        let is_due = || saved.elapsed() >= options.save_every;
+        let is_due = as_rank_0_says(courses, ranks, is_due)?;
+        if is_due && options.reads_late {
+            show(observer, &mut lines, steps);
+            settle(courses, observer, steps, true);
+        }
+        if is_due {
             let data = Data::of_all(batches, ranks)?;
             save(courses, observer, &data);
             saved = Instant::now();
         }
-        observer.step(&lines, steps);
+        show(observer, &mut lines, steps);
     }
+    settle(courses, observer, steps, true);
     let data = Data::of_all(batches, ranks)?;
     for course in courses {
         course.note(&data);
@@ -195,7 +219,41 @@ fn take_steps(
     Ok(())
 }
 
-/// Leaves a resume point of each course that has not failed.
+/// What rank 0 says, on all ranks, which end the courses that have failed there.
+fn as_rank_0_says(
+    courses: &mut [Course<'_>],
+    ranks: &Ranks,
+    what: impl FnOnce() -> bool,
+) -> Result<bool> {
+    let (is_alive, said) = ranks.tell(|| {
+        let is_alive: Vec<bool> = courses.iter().map(Course::is_alive).collect();
+        (is_alive, what())
+    })?;
+    for (course, is_alive) in courses.iter_mut().zip(is_alive) {
+        course.end_as_rank_0_does(is_alive);
+    }
+    Ok(said)
+}
+
+/// Reads what has not been read of the last step of each course. All ranks do so, or this one alone, about to end.
+fn settle(courses: &mut [Course<'_>], observer: &mut dyn Observer, steps: u64, do_all: bool) {
+    let mut lines = vec![];
+    each(courses, observer, |course| {
+        lines.extend(course.settle(do_all)?);
+        Ok(())
+    });
+    show(observer, &mut lines, steps);
+}
+
+/// Tells of a step, if there is one to tell of.
+fn show(observer: &mut dyn Observer, lines: &mut Vec<StepMetrics>, steps: u64) {
+    if !lines.is_empty() {
+        observer.step(lines, steps);
+        lines.clear();
+    }
+}
+
+/// Leaves a resume point of each course that has not failed and is settled.
 fn save(courses: &mut [Course<'_>], observer: &mut dyn Observer, data: &Data) {
     each(courses, observer, |course| {
         course.note(data);

@@ -49,7 +49,7 @@ pub fn repeat(
         let batch = batches.next(step);
         let batch = batch.and_then(|batch| on_device(batch, options.device));
         let batch = batch.inspect_err(|error| ranks.fail(error))?;
-        let line = training.step(step, &batch)?;
+        let line = training.step_and_read(step, batch)?;
         ranks.agree(folders.map_or(Ok(()), |[scratch, run]| {
             let now = number(line.loss);
             let then = usize::try_from(step).ok().and_then(|at| recorded.get(at));

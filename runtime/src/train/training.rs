@@ -1,21 +1,24 @@
 //! One pretraining between two of its steps.
 
 use super::descent::{Group, follow, gradients_on, groups};
+use super::guard::{self, Guard};
 use super::metrics::StepMetrics;
 use super::room::{is_out_of_memory, largest};
+use super::statistics::Statistics;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::execute::{Outputs, Program};
-use crate::ffi::{self, Half};
+use crate::ffi::Half;
 use crate::memory;
 use crate::nn::parameters::Entry;
 use crate::nn::{self, Model};
 use crate::optim::scaler::Scaler;
 use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
-use crate::watch::gauges::Gauges;
+use crate::watch::gauges::{Gauges, Sent};
 use compiler::plan::Pretrain;
-use std::time::Instant;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 /// A training between two steps.
@@ -27,44 +30,52 @@ pub(crate) struct Training<'w> {
     gradients: Gradients,
     /// Where the networks compute in float16.
     scaler: Option<Scaler>,
-    /// 1 where the scaler found that the last gradients are no numbers to step on.
-    skip: Option<Tensor>,
+    statistics: Statistics,
+    guard: Guard,
     pub device: Device,
-    /// Running statistics, sharing their storage with the model, and what they were before the last step.
-    statistics: Vec<Tensor>,
-    kept: Vec<Tensor>,
     /// Of the whole run.
     pub steps: u64,
     /// The state is that before a step or behind it, and not of half a step.
     pub is_whole: bool,
+    /// The numbers of a step are read once the next one has been given to the device, which thus never waits for the host.
+    pub reads_late: bool,
+    pending: Option<Pending>,
+    /// The batch of the step that ended the training.
+    failed: Option<Rc<Batch>>,
+}
+
+/// A step that the device was given and whose numbers have not been read.
+struct Pending {
+    step: u64,
+    batch: Rc<Batch>,
+    sent: Sent,
+    /// How long it took to give it to the device.
+    given: Duration,
 }
 
 impl<'w> Training<'w> {
-    /// Before the first step, as each of these ranks has it.
+    /// Before the first step, as each of these ranks has it. Numbers are read at once.
     pub fn new(work: &'w Pretrain, device: Device, ranks: &Ranks) -> Result<Self> {
         let settings = &work.settings;
         let program = Program::new(work)?;
         let model = Model::on_ranks(settings, program.groups(), device, ranks)?;
         let groups = groups(settings, &model)?;
-        let gradients = gradients_on(&groups, ranks)?;
-        let statistics = model.entries().filter(|entry| !entry.is_learned);
-        let statistics: Vec<_> = statistics
-            .map(|entry| entry.tensor.shallow_clone())
-            .collect();
         Ok(Self {
             work,
             program,
+            gradients: gradients_on(&groups, ranks)?,
+            statistics: Statistics::of(&model)?,
             model,
             groups,
-            gradients,
             scaler: (nn::half(settings.precision, device) == Some(Half::Float16))
                 .then(|| Scaler::new(device)),
-            skip: None,
+            guard: Guard::new(device),
             device,
-            kept: statistics.iter().map(Tensor::copy).collect(),
-            statistics,
             steps: settings.steps_per_epoch() * u64::from(settings.ep),
             is_whole: true,
+            reads_late: false,
+            pending: None,
+            failed: None,
         })
     }
 
@@ -114,39 +125,70 @@ impl<'w> Training<'w> {
             return self.gradients.of(&outputs.objective);
         };
         let gradients = self.gradients.of(&scaler.scaled(&outputs.objective))?;
-        self.skip = Some(scaler.unscale(&gradients)?);
+        scaler.unscale(&gradients)?;
         Ok(gradients)
     }
 
     /// What is watched of a step.
     pub fn gauges(&self, outputs: &Outputs, gradients: &[Tensor]) -> Result<Gauges> {
-        Gauges::of(
+        let gauges = Gauges::of(
             &self.program,
             outputs,
             &self.groups,
             gradients,
             self.model.ranks(),
-        )
+        )?;
+        match &self.scaler {
+            Some(scaler) => gauges.with_scale(&scaler.scale()),
+            None => Ok(gauges),
+        }
     }
 
-    /// One step down the gradient of its batch. One that is not finite is not taken: the state is then that before it. In float16 that
-    /// is no error as long as a smaller scale of the loss can help. An error that not all ranks meet ends all of them.
-    pub fn step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
-        let mut stepped = self.try_step(step, batch);
-        if stepped.is_err() && self.is_whole {
-            ffi::copy(&self.statistics, &self.kept)?;
-        }
-        if let Err(error) = &stepped
-            && is_out_of_memory(error)
-        {
-            stepped = Err(self.out_of_memory(batch)?);
-        }
-        if let Err(error) = &stepped
+    /// One step down the gradient of its batch, and the numbers of a step that were read: of this one, or where they are read late of
+    /// the one before, if it has not been settled.
+    ///
+    /// A step that is not finite is not taken, nor is any behind it: the state is then that before it, and the batch that of
+    /// [`Training::take_failed`]. In float16 that is no error as long as a smaller scale of the loss can help. An error that not all ranks
+    /// meet ends all of them. Where another error comes of this step, the one before may still have to be settled.
+    pub fn step(&mut self, step: u64, batch: &Rc<Batch>) -> Result<Option<StepMetrics>> {
+        let begun = self.begin(step, batch)?;
+        let read = match self.reads_late {
+            true => self.pending.replace(begun),
+            false => Some(begun),
+        };
+        read.map(|begun| self.read(begun)).transpose()
+    }
+
+    /// The same, and its own numbers in any case. Nothing may have to be settled.
+    pub fn step_and_read(&mut self, step: u64, batch: Batch) -> Result<StepMetrics> {
+        let begun = self.begin(step, &Rc::new(batch))?;
+        self.read(begun)
+    }
+
+    /// Waits for the numbers of the step that has not been settled, if there is one. Its errors are those of [`Training::step`].
+    pub fn settle(&mut self) -> Result<Option<StepMetrics>> {
+        let pending = self.pending.take();
+        pending.map(|pending| self.read(pending)).transpose()
+    }
+
+    /// Whether there is a step that has not been settled.
+    pub fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// The batch of the step that was not finite.
+    pub fn take_failed(&mut self) -> Option<Rc<Batch>> {
+        self.failed.take()
+    }
+
+    /// Tells the other ranks of an error that they do not meet.
+    fn told<T>(&self, outcome: Result<T>) -> Result<T> {
+        if let Err(error) = &outcome
             && !matches!(error, Error::NotFinite { .. })
         {
             self.model.ranks().fail(error);
         }
-        stepped
+        outcome
     }
 
     /// What there is room for on this device, tried on the front of the batch. One of several ranks does not try: the others wait for
@@ -167,55 +209,90 @@ impl<'w> Training<'w> {
             })?,
             _ => None,
         };
-        ffi::copy(&self.statistics, &self.kept)?;
+        self.statistics.restore()?;
         Ok(Error::OutOfMemory { samples, fits })
     }
 
-    fn try_step(&mut self, step: u64, batch: &Batch) -> Result<StepMetrics> {
-        let settings = &self.work.settings;
+    /// Gives a step to the device. One that fails leaves the state before it, or half of it where it failed on its way down.
+    fn begin(&mut self, step: u64, batch: &Rc<Batch>) -> Result<Pending> {
         let start = Instant::now();
-        // A forward pass moves the running statistics, whatever comes of it.
-        ffi::copy(&self.kept, &self.statistics)?;
+        match self.give(step, batch) {
+            Ok(sent) => Ok(Pending {
+                step,
+                batch: Rc::clone(batch),
+                sent,
+                given: start.elapsed(),
+            }),
+            Err(error) => {
+                if self.is_whole {
+                    self.statistics.restore()?;
+                }
+                let error = match is_out_of_memory(&error) {
+                    true => self.out_of_memory(batch)?,
+                    false => error,
+                };
+                self.told(Err(error))
+            }
+        }
+    }
+
+    /// The step itself, its numbers sent. Nothing here waits for a GPU.
+    fn give(&mut self, step: u64, batch: &Batch) -> Result<Sent> {
+        self.statistics.keep()?;
         let outputs = self.forward(batch)?;
         let gradients = self.gradients(&outputs)?;
-        let read = self.gauges(&outputs, &gradients)?.read()?;
-        let can_scale = |scaler: &Scaler| read.loss.is_finite() && !scaler.is_exhausted();
-        let is_skipped = !read.is_finite() && self.scaler.as_ref().is_some_and(can_scale);
-        if !read.is_finite() {
-            ffi::copy(&self.statistics, &self.kept)?;
+        let gauges = self.gauges(&outputs, &gradients)?;
+        let skip = self.guard.judge(&gauges)?;
+        self.statistics.restore_where(&skip)?;
+        let sent = gauges.send()?;
+        self.is_whole = false;
+        self.descend(step, &gradients, &skip)?;
+        self.is_whole = true;
+        Ok(sent)
+    }
+
+    /// The way down a gradient, unless `skip` is 1.
+    fn descend(&mut self, step: u64, gradients: &[Tensor], skip: &Tensor) -> Result<()> {
+        let rate = |group: &Group| group.rates[step as usize];
+        follow(gradients, &mut self.groups, Some(skip), rate)?;
+        match &self.scaler {
+            Some(scaler) => self.guard.scale(scaler, skip),
+            None => Ok(()),
         }
-        if !read.is_finite() && !is_skipped {
+    }
+
+    /// Waits for the numbers of a step.
+    fn read(&mut self, of: Pending) -> Result<StepMetrics> {
+        let start = Instant::now();
+        let read = self.told(of.sent.read())?;
+        if guard::ends(&read) {
+            // Those behind it have changed nothing.
+            self.pending = None;
+            self.failed = Some(of.batch);
             return Err(Error::NotFinite {
-                step,
+                step: of.step,
                 value: read.loss,
                 term: read.bad_term().map(str::to_owned),
                 group: read.bad_group().map(str::to_owned),
                 replay: None,
             });
         }
-        let scale = self.scaler.as_ref().map(Scaler::scale);
-        self.is_whole = false;
-        follow(&gradients, &mut self.groups, self.skip.as_ref(), |group| {
-            group.rates[step as usize]
-        })?;
-        if let (Some(scaler), Some(found)) = (&self.scaler, &self.skip) {
-            scaler.update(found)?;
-        }
-        self.is_whole = true;
-        let rate = |group: &Group| (group.name.clone(), group.rates[step as usize]);
+        let settings = &self.work.settings;
+        let rate = |group: &Group| (group.name.clone(), group.rates[of.step as usize]);
+        let took = of.batch.waited + of.given + start.elapsed();
         Ok(StepMetrics {
-            step,
-            epoch: step / settings.steps_per_epoch(),
+            step: of.step,
+            epoch: of.step / settings.steps_per_epoch(),
             loss: read.loss,
             gradient: read.gradient(),
-            scale,
+            scale: read.scale,
             terms: read.terms.into_iter().collect(),
             gradients: read.gradients.into_iter().collect(),
             spread: read.spread,
             rates: self.groups.iter().map(rate).collect(),
-            samples_per_s: f64::from(settings.bs) / (batch.waited + start.elapsed()).as_secs_f64(),
-            data_wait: batch.waited.as_secs_f64(),
-            data_queue: batch.queued,
+            samples_per_s: f64::from(settings.bs) / took.as_secs_f64(),
+            data_wait: of.batch.waited.as_secs_f64(),
+            data_queue: of.batch.queued,
             peak_memory: memory::peak(self.device),
         })
     }
@@ -246,7 +323,6 @@ pub(crate) fn on_device(batch: Batch, device: Device) -> Result<Batch> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn the_front_of_a_batch_has_its_first_samples() {

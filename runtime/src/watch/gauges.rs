@@ -1,9 +1,9 @@
-//! The numbers of a step that are watched: taken on its device, read in one transfer.
+//! The numbers of a step that are watched: taken on its device, sent in one transfer, read when they are there.
 
 use super::spread;
 use crate::error::Result;
 use crate::execute::{Outputs, Program};
-use crate::ffi;
+use crate::ffi::{self, Mark};
 use crate::ranks::Ranks;
 use crate::train::Group;
 use std::collections::BTreeMap;
@@ -12,9 +12,19 @@ use tch::{Device, Kind, Tensor};
 /// The numbers of a step where they were computed.
 #[derive(Debug)]
 pub struct Gauges {
+    /// The loss, the gradients, then the others.
     names: Vec<Name>,
     /// `[names]`, float64.
     values: Tensor,
+}
+
+/// The numbers of a step on their way to the host.
+#[derive(Debug)]
+pub struct Sent {
+    names: Vec<Name>,
+    /// On the CPU, to be read behind the mark.
+    values: Tensor,
+    mark: Mark,
 }
 
 /// What a number is.
@@ -26,6 +36,8 @@ enum Name {
     Gradient(String),
     /// Of a modality.
     Spread(String),
+    /// Of the loss, in float16.
+    Scale,
 }
 
 /// The numbers of a step, read.
@@ -39,6 +51,8 @@ pub struct Readings {
     pub gradients: Vec<(String, f64)>,
     /// The spread of the embeddings of each modality; none where a batch has one sample.
     pub spread: BTreeMap<String, f64>,
+    /// What the loss was multiplied by before its gradient was taken, in float16.
+    pub scale: Option<f64>,
 }
 
 impl Gauges {
@@ -53,10 +67,6 @@ impl Gauges {
     ) -> Result<Self> {
         let mut names = vec![Name::Loss];
         let mut values = vec![outputs.objective.detach().view(1)];
-        for (own, value) in program.term_values(outputs) {
-            names.extend(own.into_iter().map(Name::Term));
-            values.push(value.detach());
-        }
         let mut rest = gradients;
         let mut of_groups = vec![];
         for group in groups {
@@ -66,6 +76,10 @@ impl Gauges {
             names.push(Name::Gradient(group.name.clone()));
         }
         values.push(norms(&of_groups, outputs.objective.device())?);
+        for (own, value) in program.term_values(outputs) {
+            names.extend(own.into_iter().map(Name::Term));
+            values.push(value.detach());
+        }
         for (modality, views) in program.embeddings(outputs) {
             if let Some(spread) = spread::of(&views, ranks)? {
                 names.push(Name::Spread(modality));
@@ -75,13 +89,77 @@ impl Gauges {
         let values: Vec<_> = values.iter().map(|x| x.to_kind(Kind::Double)).collect();
         Ok(Self {
             names,
-            values: Tensor::cat(&values, 0),
+            values: Tensor::f_cat(&values, 0)?,
         })
     }
 
-    /// Waits for the device and reads.
+    /// The same with the scale of the loss, `[1]`.
+    pub fn with_scale(mut self, scale: &Tensor) -> Result<Self> {
+        self.names.push(Name::Scale);
+        self.values = Tensor::f_cat(&[&self.values, &scale.to_kind(Kind::Double)], 0)?;
+        Ok(self)
+    }
+
+    /// Whether loss and gradients are numbers that one can step on, `[1]` on the device: [`Readings::is_finite`] before it is read.
+    pub fn is_finite(&self) -> Result<Tensor> {
+        let is_checked = |name: &&Name| matches!(name, Name::Loss | Name::Gradient(_));
+        let checked = self.names.iter().take_while(is_checked).count();
+        let finite = self.values.f_narrow(0, 0, checked as i64)?.f_isfinite()?;
+        Ok(finite.f_all()?.f_view(1)?)
+    }
+
+    /// Whether the loss is, `[1]` on the device.
+    pub fn is_loss_finite(&self) -> Result<Tensor> {
+        Ok(self.values.f_narrow(0, 0, 1)?.f_isfinite()?)
+    }
+
+    /// The scale of the loss, `[1]` on the device.
+    pub fn scale(&self) -> Result<Option<Tensor>> {
+        let at = self
+            .names
+            .iter()
+            .position(|name| matches!(name, Name::Scale));
+        Ok(at
+            .map(|at| self.values.f_narrow(0, at as i64, 1))
+            .transpose()?)
+    }
+
+    /// Sends them to the host. Nobody waits for them: of a GPU they arrive in page-locked memory, behind what it was given before.
+    pub fn send(self) -> Result<Sent> {
+        let device = self.values.device();
+        let values = self
+            .values
+            .f_to_device_(Device::Cpu, Kind::Double, true, false)?;
+        Ok(Sent {
+            names: self.names,
+            values,
+            mark: Mark::set(device)?,
+        })
+    }
+
+    /// Sends and reads them.
     pub fn read(self) -> Result<Readings> {
-        let values = Vec::<f64>::try_from(self.values.f_to_device(Device::Cpu)?)?;
+        self.send()?.read()
+    }
+
+    /// The loss and the norm of one gradient, in float16 with a scale.
+    #[cfg(test)]
+    pub(crate) fn told(loss: f64, norm: f64, scale: Option<f64>) -> Self {
+        let names = vec![Name::Loss, Name::Gradient("v.f".to_owned())];
+        let values = Tensor::from_slice(&[loss, norm]);
+        let told = Self { names, values };
+        match scale {
+            Some(scale) => told.with_scale(&Tensor::from_slice(&[scale])).unwrap(),
+            None => told,
+        }
+    }
+}
+
+impl Sent {
+    /// Waits until they are there and reads them.
+    pub fn read(self) -> Result<Readings> {
+        self.mark.wait()?;
+        let values = Vec::<f64>::try_from(self.values)?;
         let mut readings = Readings::default();
         for (name, value) in self.names.into_iter().zip(values) {
             match name {
@@ -89,6 +167,7 @@ impl Gauges {
                 Name::Term(name) => readings.terms.push((name, value)),
                 Name::Gradient(group) => readings.gradients.push((group, value)),
                 Name::Spread(modality) => drop(readings.spread.insert(modality, value)),
+                Name::Scale => readings.scale = Some(value),
             }
         }
         Ok(readings)
@@ -176,7 +255,7 @@ mod tests {
             loss: 1.0,
             terms: named([1.0, 2.0, 3.0]),
             gradients: named([2.0, 3.0, 6.0]),
-            spread: BTreeMap::new(),
+            ..Readings::default()
         };
         assert!(readings.is_finite());
         assert_eq!(readings.gradient(), 7.0);

@@ -173,7 +173,7 @@ pub fn run(
             return Err(Error::Interrupted);
         }
         let batch = on_device(batches.next(before)?, options.device)?;
-        training.step(before, &batch)?;
+        training.step_and_read(before, batch)?;
         progress(before + 1 - first, step - first);
     }
     let batch = on_device(batches.next(step)?, options.device)?;

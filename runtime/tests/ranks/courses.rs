@@ -65,6 +65,7 @@ fn train(
     folder: &Path,
     (at, what): (u64, What),
     until: Option<u64>,
+    reads_late: bool,
 ) -> Vec<(Result<u64>, Vec<String>)> {
     together(2, |ranks| {
         let work = work(settings());
@@ -87,6 +88,7 @@ fn train(
             stop: &stop,
             ranks,
             pause_before: None,
+            reads_late,
         };
         let mut parts = Parts { ranks, at, what };
         let done = pretrain(&mut courses, &mut parts, &options, &mut watching);
@@ -105,9 +107,9 @@ fn train(
 
 #[test]
 fn what_one_rank_meets_ends_all_of_them_with_its_reason() {
-    for rank in [0, 1] {
+    for (rank, reads_late) in [(0, false), (1, false), (0, true), (1, true)] {
         let folder = tempfile::tempdir().unwrap();
-        let mut outcomes = train(folder.path(), (2, What::FailsOn(rank)), None);
+        let mut outcomes = train(folder.path(), (2, What::FailsOn(rank)), None, reads_late);
         let own = outcomes.remove(rank).0.unwrap_err().to_string();
         assert_eq!(own, "the disk is gone");
         let other = outcomes.remove(0).0.unwrap_err().to_string();
@@ -119,25 +121,30 @@ fn what_one_rank_meets_ends_all_of_them_with_its_reason() {
 
 #[test]
 fn what_all_ranks_meet_is_said_by_each_as_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    for (outcome, _) in train(folder.path(), (2, What::Spoilt), None) {
-        assert!(
-            matches!(outcome, Err(Error::NotFinite { step: 2, .. })),
-            "{outcome:?}"
-        );
+    for reads_late in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        for (outcome, _) in train(folder.path(), (2, What::Spoilt), None, reads_late) {
+            assert!(
+                matches!(outcome, Err(Error::NotFinite { step: 2, .. })),
+                "{outcome:?}"
+            );
+        }
     }
 }
 
 #[test]
 fn ranks_stop_at_one_step_and_go_on_from_the_point_of_rank_0() {
-    let folder = tempfile::tempdir().unwrap();
-    for (outcome, _) in train(folder.path(), (0, What::Nothing), Some(2)) {
-        assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
+    // Where numbers are read late, rank 0 is asked behind the step after.
+    for (reads_late, stopped) in [(false, 3), (true, 4)] {
+        let folder = tempfile::tempdir().unwrap();
+        for (outcome, _) in train(folder.path(), (0, What::Nothing), Some(2), reads_late) {
+            assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
+        }
+        assert_eq!(points(folder.path()).unwrap()[0].step, stopped);
+        let outcomes = train(folder.path(), (0, What::Nothing), None, reads_late);
+        assert!(outcomes[0].1[0].contains(&format!("goes on after step {stopped} of 6")));
+        assert!(outcomes.iter().all(|(outcome, _)| matches!(outcome, Ok(6))));
+        let lines = std::fs::read_to_string(folder.path().join(METRICS)).unwrap();
+        assert_eq!(lines.lines().count(), 6);
     }
-    assert_eq!(points(folder.path()).unwrap()[0].step, 3);
-    let outcomes = train(folder.path(), (0, What::Nothing), None);
-    assert!(outcomes[0].1[0].contains("goes on after step 3 of 6"));
-    assert!(outcomes.iter().all(|(outcome, _)| matches!(outcome, Ok(6))));
-    let lines = std::fs::read_to_string(folder.path().join(METRICS)).unwrap();
-    assert_eq!(lines.lines().count(), 6);
 }

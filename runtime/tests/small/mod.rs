@@ -170,16 +170,20 @@ pub fn train_until(
         until,
         ..Watching::default()
     };
+    train_watched(work, batches, out, &mut watching)
+}
+
+/// A training alone from where `out` has it.
+pub fn train_watched(
+    work: &plan::Pretrain,
+    batches: &mut dyn Batches,
+    out: &Path,
+    watching: &mut Watching,
+) -> Result<TrainSummary> {
     let id = StageId("0".repeat(64));
-    let course = Course::take_up(
-        ("small", &id),
-        work,
-        (Device::Cpu, &Ranks::alone()),
-        out,
-        &mut watching,
-    )?;
-    let mut courses = [course];
-    go_on(&mut courses, batches, &mut watching)?;
+    let on = (Device::Cpu, &Ranks::alone());
+    let mut courses = [Course::take_up(("small", &id), work, on, out, watching)?];
+    go_on(&mut courses, batches, watching)?;
     let [course] = courses;
     course.finish(Some(batches))
 }
@@ -199,7 +203,8 @@ pub fn go_on(
         },
         stop: &stop,
         ranks: &Ranks::alone(),
-        pause_before: None,
+        pause_before: watching.pause_before,
+        reads_late: watching.reads_late,
     };
     pretrain(courses, batches, &options, watching)
 }
@@ -209,8 +214,12 @@ pub fn go_on(
 pub struct Watching {
     pub stop: Arc<AtomicBool>,
     pub until: Option<u64>,
+    /// The step before which they stop.
+    pub pause_before: Option<u64>,
     /// No resume points on the way.
     pub is_short: bool,
+    /// The numbers of a step are read once the next one is on its way.
+    pub reads_late: bool,
     pub said: Vec<String>,
 }
 

@@ -185,6 +185,17 @@ impl Node {
         }
     }
 
+    /// What kind of network it calls and whose: as [`Node::network`], and 2 for the moving average of a group.
+    pub fn call(&self) -> Option<(u8, &str)> {
+        if let Node::Operator {
+            operator: EmbeddingOp::Ema { group, .. },
+        } = self
+        {
+            return Some((2, group));
+        }
+        self.network()
+    }
+
     /// Which samples it compares: what looks across the batch is gathered first where several ranks share one.
     pub fn scope(&self) -> Scope {
         match self {
@@ -205,6 +216,27 @@ impl Node {
             | Node::Scale { .. }
             | Node::Cosines { .. }
             | Node::Sum { .. } => Scope::Sample,
+        }
+    }
+
+    /// Whether it makes of each row of an embedding one of its own, whatever the other rows are, and remembers nothing.
+    pub fn is_of_row(&self) -> bool {
+        match self {
+            Node::StopGradient | Node::L2 | Node::Scale { .. } => true,
+            Node::Operator { operator } => matches!(operator, EmbeddingOp::Linear(_)),
+            Node::Source
+            | Node::Sample
+            | Node::Decode { .. }
+            | Node::Slice { .. }
+            | Node::Augment { .. }
+            | Node::Convert { .. }
+            | Node::Batch { .. }
+            | Node::Encode { .. }
+            | Node::Predict { .. }
+            | Node::Part { .. }
+            | Node::Term { .. }
+            | Node::Cosines { .. }
+            | Node::Sum { .. } => false,
         }
     }
 

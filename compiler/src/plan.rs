@@ -26,6 +26,7 @@ pub use why::{
 
 use crate::graph::Node;
 use crate::hir;
+use crate::loss::EmbeddingOp;
 use crate::passes::{Pass, build_with, selection};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -155,6 +156,21 @@ pub struct Pretrain {
     /// are no part of the run's identity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<u32>,
+}
+
+impl Pretrain {
+    /// Whether its loss remembers something of each clip of the data set.
+    pub fn remembers_clips(&self) -> bool {
+        let is_memory = |step: &Step| {
+            matches!(
+                step.node,
+                Node::Operator {
+                    operator: EmbeddingOp::Memory { .. }
+                }
+            )
+        };
+        self.steps.iter().any(is_memory)
+    }
 }
 
 /// A group of pretrainings that differ in their loss alone, and can train side by side in one process: each batch is decoded and

@@ -265,6 +265,17 @@ char* shim_norms(Tensor* const* tensors, size_t n, Tensor** norms) {
   });
 }
 
+// Moves each tensor of a list towards that of the other by this share of the way, a tensor of one number.
+char* shim_lerp(Tensor* const* moved, Tensor* const* to, size_t n, Tensor* share) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    auto m = list(moved, n);
+    auto way = at::_foreach_sub(list(to, n), m);
+    at::_foreach_mul_(way, share->squeeze());
+    at::_foreach_add_(m, way);
+  });
+}
+
 // The most bytes that tensors have taken on this GPU at once.
 char* shim_peak_memory(int index, size_t* bytes) {
   return guarded([&] {

@@ -7,6 +7,8 @@
 //! On several ranks each has a part of the batch. What looks across the batch (`Node::scope`) gets the embeddings of all samples; of
 //! what is a mean over samples the mean over the ranks is taken, once, before the first sum reads it.
 
+mod remembers;
+
 use crate::augment;
 use crate::data::batch::Batch;
 use crate::device;
@@ -18,8 +20,9 @@ use crate::nn::{self, Mode, Model};
 use crate::ranks::Ranks;
 use compiler::graph::Node;
 use compiler::hir::{BatchNorm, Modality, Precision};
-use compiler::loss::Scope;
+use compiler::loss::{EmbeddingOp, Scope};
 use compiler::plan::{Pretrain, Step};
+use remembers::Remembers;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, Tensor};
 
@@ -33,6 +36,7 @@ pub struct Program {
     precision: Precision,
     bn: BatchNorm,
     modalities: Vec<Modality>,
+    remembers: Remembers,
 }
 
 /// What one forward pass gives.
@@ -111,14 +115,14 @@ impl Program {
             (
                 depths[step],
                 matches!(steps[step].node, Node::Part { .. }),
-                steps[step].node.network(),
+                steps[step].node.call(),
                 origins[step].clone(),
                 step,
             )
         });
         let is_joint = work.settings.bn == BatchNorm::Joint;
         let call = |step: usize| {
-            let group = steps[step].node.network().filter(|_| is_joint);
+            let group = steps[step].node.call().filter(|_| is_joint);
             (
                 depths[step],
                 group,
@@ -128,6 +132,7 @@ impl Program {
         let joins = |a: &usize, b: &usize| call(*a).1.is_some() && call(*a) == call(*b);
         let calls = order.chunk_by(joins).map(<[usize]>::to_vec).collect();
         Ok(Self {
+            remembers: Remembers::new(work, &steps)?,
             steps,
             calls,
             objective,
@@ -137,13 +142,37 @@ impl Program {
         })
     }
 
-    /// The parameter groups that the step uses.
-    pub fn groups(&self) -> BTreeSet<&str> {
-        self.steps
-            .iter()
-            .filter_map(|step| step.node.network())
-            .map(|(_, group)| group)
-            .collect()
+    /// The parameter groups that the step uses: those of the modalities, and linear layers of the loss.
+    pub fn groups(&self) -> BTreeSet<String> {
+        let own = self.steps.iter().filter_map(|step| {
+            if let Node::Operator {
+                operator: EmbeddingOp::Linear(width),
+            } = step.node
+            {
+                return Some(nn::linear(width));
+            }
+            step.node.network().map(|(_, group)| group.to_owned())
+        });
+        own.chain(self.remembers.followed()).collect()
+    }
+
+    /// The model before the first step: the networks of `work`, and what its loss remembers of so many `clips`.
+    pub fn model(&self, work: &Pretrain, place: (Device, &Ranks), clips: u64) -> Result<Model> {
+        let (device, ranks) = place;
+        let model = Model::on_ranks(&work.settings, self.groups(), device, ranks)?;
+        self.remembers.begin(work, model, device, clips)
+    }
+
+    /// Moves what the loss remembers, behind the optimiser's step for this batch, one of `steps`; not where `skip`, float32 `[1]`, is 1.
+    pub fn follow(
+        &self,
+        model: &Model,
+        outputs: &Outputs,
+        batch: &Batch,
+        steps: u64,
+        skip: Option<&Tensor>,
+    ) -> Result<()> {
+        self.remembers.follow(model, outputs, batch, steps, skip)
     }
 
     /// One forward pass in training mode. Batch and model are on `device`.
@@ -222,20 +251,18 @@ impl Program {
                     vec![view.shallow_clone()]
                 }
                 Node::Encode { group } | Node::Predict { group } => {
-                    let inputs: Vec<&[usize]> = inputs.collect();
-                    let views = inputs.iter().flat_map(|inputs| inputs.iter());
-                    let views: Vec<_> = views.map(|&input| read(input)).collect::<Result<_>>()?;
-                    // Views come as float32, whatever the networks compute in.
-                    let is_data = matches!(node, Node::Encode { .. });
-                    let kind = nn::kind(self.precision);
-                    let format = device::settings().memory_format;
-                    let as_is = |view: &Tensor| match is_data {
-                        true => laid(&view.to_kind(kind), half.is_some(), format),
-                        false => view.shallow_clone(),
-                    };
-                    let views: Vec<_> = views.into_iter().map(as_is).collect();
-                    let counts: Vec<_> = inputs.iter().map(|inputs| inputs.len()).collect();
-                    self.forward_views(model, group, &views, &counts)
+                    let views = self.views(inputs.clone().flatten(), read, half.is_some())?;
+                    let counts: Vec<_> = inputs.map(<[usize]>::len).collect();
+                    let network = |x: &Tensor, mode| model.forward(group, x, mode);
+                    self.forward_views(network, &views, &counts)
+                }
+                Node::Operator {
+                    operator: EmbeddingOp::Ema { .. },
+                } => {
+                    let average = self.remembers.average(model, call[0])?;
+                    let views = self.views(inputs.clone().flatten(), read, half.is_some())?;
+                    let counts: Vec<_> = inputs.map(<[usize]>::len).collect();
+                    self.forward_views(|x: &Tensor, mode| average.forward(x, mode), &views, &counts)
                 }
                 Node::Part { part } => {
                     let whole = read(self.steps[call[0]].inputs[0])?;
@@ -246,9 +273,31 @@ impl Program {
                 Node::StopGradient => vec![read(self.steps[call[0]].inputs[0])?.detach()],
                 Node::L2 => vec![loss::l2(read(self.steps[call[0]].inputs[0])?)],
                 Node::Scale { by } => vec![read(self.steps[call[0]].inputs[0])? * by.to_f64()],
+                Node::Operator {
+                    operator: EmbeddingOp::Linear(width),
+                } => {
+                    let group = nn::linear(*width);
+                    let x = read(self.steps[call[0]].inputs[0])?;
+                    vec![model.forward(&group, x, Mode::Training { parts: 1 })]
+                }
+                Node::Operator {
+                    operator: EmbeddingOp::Memory { .. },
+                } => vec![self.remembers.rows(model, call[0], batch)?],
+                Node::Operator {
+                    operator: EmbeddingOp::Sinkhorn { eps },
+                } => {
+                    let _full = half.map(|_| Autocast::new(is_cuda, None)).transpose()?;
+                    let input = self.steps[call[0]].inputs[0];
+                    vec![match whole.get(&input) {
+                        Some(of_all) => ranks.own_rows(&loss::sinkhorn(of_all, eps.to_f64())),
+                        None => loss::sinkhorn(read(input)?, eps.to_f64()),
+                    }]
+                }
                 Node::Operator { operator } => {
                     return Err(Error::Unsupported {
-                        message: format!("no training step can execute {operator:?} yet"),
+                        message: format!(
+                            "the plan has {operator:?} as an operator of the loss; make it anew with this version"
+                        ),
                     });
                 }
                 Node::Term { term } => {
@@ -262,7 +311,12 @@ impl Program {
                     if !looks_across && !ranks.is_alone() {
                         apart.push(call[0]);
                     }
-                    vec![loss::term(*term, &arguments.collect::<Result<Vec<_>>>()?)]
+                    let arguments = arguments.collect::<Result<Vec<_>>>()?;
+                    let memory = (model, batch);
+                    let against = self
+                        .remembers
+                        .term(&self.steps, call[0], &arguments, memory)?;
+                    vec![against.unwrap_or_else(|| loss::term(*term, &arguments))]
                 }
                 Node::Cosines { firsts, pairs } => {
                     let _full = half.map(|_| Autocast::new(is_cuda, None)).transpose()?;
@@ -419,12 +473,29 @@ impl Program {
         })
     }
 
-    /// The network of `group` on one view, or on several joined along the batch: what it makes of those of each step, `counts` of
-    /// them.
+    /// What a network takes of these steps. Views come as float32, whatever the networks compute in.
+    fn views<'v>(
+        &self,
+        inputs: impl Iterator<Item = &'v usize>,
+        read: impl Fn(usize) -> Result<&'v Tensor>,
+        is_half: bool,
+    ) -> Result<Vec<Tensor>> {
+        let kind = nn::kind(self.precision);
+        let format = device::settings().memory_format;
+        let as_is = |&input: &usize| {
+            let x = read(input)?;
+            Ok(match self.steps[input].node.is_data() {
+                true => laid(&x.to_kind(kind), is_half, format),
+                false => x.shallow_clone(),
+            })
+        };
+        inputs.map(as_is).collect()
+    }
+
+    /// A network on one view, or on several joined along the batch: what it makes of those of each step, `counts` of them.
     fn forward_views(
         &self,
-        model: &Model,
-        group: &str,
+        network: impl Fn(&Tensor, Mode) -> Tensor,
         views: &[Tensor],
         counts: &[usize],
     ) -> Vec<Tensor> {
@@ -434,13 +505,11 @@ impl Program {
         };
         let mode = Mode::Training { parts };
         if let [view] = views {
-            return vec![model.forward(group, view, mode)];
+            return vec![network(view, mode)];
         }
         let rows = views[0].size()[0];
         let sizes: Vec<_> = counts.iter().map(|&count| count as i64 * rows).collect();
-        model
-            .forward(group, &Tensor::cat(views, 0), mode)
-            .split_sizes(sizes, 0)
+        network(&Tensor::cat(views, 0), mode).split_sizes(sizes, 0)
     }
 }
 

@@ -58,6 +58,12 @@ unsafe extern "C" {
         n: usize,
         norms: *mut *mut C_tensor,
     ) -> *mut c_char;
+    fn shim_lerp(
+        moved: *const *mut C_tensor,
+        to: *const *mut C_tensor,
+        n: usize,
+        share: *mut C_tensor,
+    ) -> *mut c_char;
     fn shim_peak_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
     fn shim_free_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
     fn shim_is_held_once(tensor: *mut C_tensor, is_held_once: *mut bool) -> *mut c_char;
@@ -342,6 +348,16 @@ pub fn norms(tensors: &[Tensor]) -> Result<Tensor, TchError> {
     checked(unsafe { shim_norms(pointers.as_ptr(), pointers.len(), &mut norms) })?;
     // SAFETY: as above.
     Ok(unsafe { Tensor::from_ptr(norms) })
+}
+
+/// Moves each tensor towards the one at its place in `to`, of the same shape and kind, by `share` of the way, a tensor of one number
+/// beside them.
+pub fn lerp(moved: &[Tensor], to: &[Tensor], share: &Tensor) -> Result<(), TchError> {
+    assert!(moved.len() == to.len(), "one for each");
+    let (moved, to) = (pointers(moved), pointers(to));
+    let share = or_null(Some(share));
+    // SAFETY: two lists of as many live tensors, and one more.
+    checked(unsafe { shim_lerp(moved.as_ptr(), to.as_ptr(), moved.len(), share) })
 }
 
 /// The most bytes that tensors of this process have taken on this GPU at once.

@@ -12,6 +12,9 @@ const NORM_FLOOR: f64 = 1e-8;
 /// VICReg's constant under the root of the variance, where the root has no slope.
 const VARIANCE_FLOOR: f64 = 1e-4;
 
+/// Rounds of [`sinkhorn`].
+const SINKHORN_ROUNDS: usize = 3;
+
 /// The value of a term. The compiler has checked the number of arguments.
 pub fn term(op: TermOp, arguments: &[&Tensor]) -> Tensor {
     let arguments: Vec<_> = arguments.iter().map(|x| at_least_f32(x)).collect();
@@ -113,6 +116,37 @@ pub fn info_nce(x: &Tensor, y: &Tensor, t: f64) -> Tensor {
         .mean(None)
 }
 
+/// The same against rows of a memory bank: `y` has the own pair of each row of `x`, `negatives` `[K, D]` are compared with all of them,
+/// but where `is_own`, `[B, K]`.
+///
+/// Source: AVID, equation 1, with one draw of negatives for all samples of a batch.
+pub fn info_nce_against(
+    x: &Tensor,
+    y: &Tensor,
+    negatives: &Tensor,
+    is_own: &Tensor,
+    t: f64,
+) -> Tensor {
+    let [x, y, negatives] = [x, y, negatives].map(at_least_f32);
+    let own = (&x * &y).sum_dim_intlist(-1, true, None); // [B, 1]
+    let others = x.matmul(&negatives.tr()); // [B, K]
+    let others = others.masked_fill(is_own, f64::NEG_INFINITY);
+    let similarities = Tensor::cat(&[own, others], 1) / t;
+    -similarities.log_softmax(-1, None).select(1, 0).mean(None)
+}
+
+/// Scores `[B, K]` as distributions that share the batch about equally among the columns: three rounds in which each column is divided
+/// by its sum and then each row by its own, of `exp(x / eps)`. By logarithms, so that no score overflows.
+///
+/// Source: SwAV, section 3.1 and appendix A, with its three rounds.
+pub fn sinkhorn(x: &Tensor, eps: f64) -> Tensor {
+    let mut logs = at_least_f32(x) / eps;
+    for _ in 0..SINKHORN_ROUNDS {
+        logs = logs.log_softmax(0, None).log_softmax(1, None);
+    }
+    logs.exp()
+}
+
 /// Mean over the dimensions of `max(0, 1 - std)` with `std = sqrt(var + 1e-4)` over the batch, unbiased (VICReg, equation 1).
 pub fn hinge_std(x: &Tensor) -> Tensor {
     let std = (x.var_dim(0, true, false) + VARIANCE_FLOOR).sqrt();
@@ -189,6 +223,38 @@ mod tests {
             assert!((found - wanted).abs() < 1e-12, "{found} is not {wanted}");
         }
         assert!((wanted[0] - 0.48).abs() < 1e-12);
+    }
+
+    /// Scores of which the first column would take all: both columns share the batch in the end, and each row is a distribution.
+    #[test]
+    fn sinkhorn_shares_the_batch_among_the_columns() {
+        let scores = Tensor::from_slice(&[5.0, 1.0, 4.0, 1.0, 3.0, 1.5, 2.0, 1.0]).view([4, 2]);
+        let shares = sinkhorn(&scores, 0.5);
+        let rows = Vec::<f64>::try_from(shares.sum_dim_intlist(1, false, None)).unwrap();
+        assert!(rows.iter().all(|sum| (sum - 1.0).abs() < 1e-12), "{rows:?}");
+        let columns = Vec::<f64>::try_from(shares.sum_dim_intlist(0, false, None)).unwrap();
+        assert!(
+            columns.iter().all(|sum| (sum - 2.0).abs() < 0.3),
+            "{columns:?}"
+        );
+        // One round by hand: columns of exp(x / eps) are divided by their sums, then rows.
+        let mut wanted = (scores / 0.5).exp();
+        for _ in 0..3 {
+            wanted = &wanted / wanted.sum_dim_intlist(0, true, None);
+            wanted = &wanted / wanted.sum_dim_intlist(1, true, None);
+        }
+        assert!((shares - wanted).abs().max().double_value(&[]) < 1e-12);
+    }
+
+    /// Similarities of the own pairs are 24 and 2; those with [1, 1] and [0, 3] are 7, 12 and 2, 6, and the first is of the first row.
+    #[test]
+    fn negatives_of_a_bank_are_compared_with_every_row() {
+        let negatives = Tensor::from_slice(&[1.0, 1.0, 0.0, 3.0]).view([2, 2]);
+        let own = Tensor::from_slice(&[true, false, false, false]).view([2, 2]);
+        let y = Tensor::from_slice(&[4.0, 3.0, 1.0, 1.0]).view([2, 2]);
+        let loss = info_nce_against(&x(), &y, &negatives, &own, 2.0);
+        let rows = (1.0 + (-6f64).exp()).ln() + (1.0 + 1.0 + 2f64.exp()).ln();
+        assert!((loss.double_value(&[]) - rows / 2.0).abs() < 1e-12);
     }
 
     #[test]

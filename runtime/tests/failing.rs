@@ -10,9 +10,8 @@ use records::folder::CHECKPOINT;
 use records::points::points;
 use runtime::ranks::Ranks;
 use runtime::train::{Course, METRICS};
-use small::{Watching, Waves, go_on, settings, train_until, work};
+use small::{Watching, Waves, go_on, place, settings, train_until, work};
 use std::os::unix::fs::symlink;
-use tch::Device;
 
 #[test]
 fn a_full_disk_ends_a_training_and_names_the_file() {
@@ -61,7 +60,7 @@ fn what_was_trained_in_minutes_is_not_lost_either() {
         ..Watching::default()
     };
     let alone = Ranks::alone();
-    let on = (Device::Cpu, &alone);
+    let on = place(&alone);
     let course = Course::take_up(("small", &id), &work, on, out.path(), &mut watching);
     let mut courses = [course.unwrap()];
     go_on(&mut courses, &mut Waves { spoilt: None }, &mut watching).unwrap();

@@ -15,9 +15,8 @@ use runtime::data::batch::{Batch, Batches};
 use runtime::error::{Error, Result};
 use runtime::ranks::Ranks;
 use runtime::train::{Course, METRICS};
-use small::{Watching, Waves, go_on, settings, train_watched, work};
+use small::{Watching, Waves, go_on, place, remembering, settings, train_watched, work};
 use std::path::Path;
-use tch::Device;
 
 /// Another batch for each step.
 struct Changing {
@@ -83,7 +82,11 @@ fn lines_weights_and_kept_states_are_the_same() {
         *weight = Exact::new(-64, 12);
     }
     let fp32 = settings();
-    for settings in [fp32, scaled] {
+    let remembers = Pretrain {
+        loss: remembering(),
+        ..settings()
+    };
+    for settings in [fp32, scaled, remembers] {
         let skips = settings.precision == Precision::Fp16;
         let mut work = work(settings);
         work.keep = vec![1, 2];
@@ -207,7 +210,8 @@ fn one_that_fails_beside_another_is_found_out_and_the_other_goes_on() {
     let tame = both(|reads_late, out| {
         let wild = tempfile::tempdir().unwrap();
         let watching = &mut watching(reads_late, None);
-        let on = (Device::Cpu, &Ranks::alone());
+        let alone = Ranks::alone();
+        let on = place(&alone);
         let mut courses = [
             Course::take_up(("wild", &id), &works[0], on, wild.path(), watching).unwrap(),
             Course::take_up(("tame", &id), &works[1], on, out, watching).unwrap(),

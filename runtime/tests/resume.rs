@@ -15,7 +15,7 @@ use runtime::data::batch::{Batch, Batches};
 use runtime::error::{Error, Result};
 use runtime::ranks::Ranks;
 use runtime::train::{Course, METRICS};
-use small::{Watching, Waves, every_pair, go_on, settings, train_until, work};
+use small::{Watching, Waves, every_pair, go_on, place, remembering, settings, train_until, work};
 use std::path::Path;
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
@@ -76,11 +76,16 @@ fn optimisers() -> [Optimiser; 3] {
 
 #[test]
 fn a_training_that_is_interrupted_after_any_step_comes_to_the_same() {
-    for optim in optimisers() {
-        let mut work = work(Pretrain {
-            optim,
-            ..settings()
-        });
+    let with = |optim| Pretrain {
+        optim,
+        ..settings()
+    };
+    let remembers = Pretrain {
+        loss: remembering(),
+        ..settings()
+    };
+    for settings in optimisers().map(with).into_iter().chain([remembers]) {
+        let mut work = work(settings);
         work.keep = vec![1];
         let whole = tempfile::tempdir().unwrap();
         let summary = train_until(&work, &mut Changing::default(), whole.path(), None).unwrap();
@@ -143,7 +148,7 @@ fn a_damaged_point_is_passed_over_and_without_a_good_one_nothing_is_begun() {
     let taken = Course::take_up(
         ("small", &id),
         &work,
-        (Device::Cpu, &Ranks::alone()),
+        place(&Ranks::alone()),
         cut.path(),
         &mut watching,
     );
@@ -155,7 +160,7 @@ fn a_damaged_point_is_passed_over_and_without_a_good_one_nothing_is_begun() {
     let taken = Course::take_up(
         ("small", &of_other),
         &work,
-        (Device::Cpu, &Ranks::alone()),
+        place(&Ranks::alone()),
         cut.path(),
         &mut watching,
     );
@@ -210,7 +215,7 @@ fn side_by_side(
             Course::take_up(
                 (name, &id),
                 work,
-                (Device::Cpu, &Ranks::alone()),
+                place(&Ranks::alone()),
                 folder.path(),
                 &mut watching,
             )

@@ -11,8 +11,10 @@ use runtime::data::batch::{Batch, Batches};
 use runtime::error::{Error, Result};
 use runtime::execute::Program;
 use runtime::nn::{Backbone, Model};
-use runtime::train::{METRICS, TrainSummary};
-use small::{Waves, every_pair, settings, train_until, work};
+use runtime::ranks::Ranks;
+use runtime::train::{METRICS, TrainSummary, descend, groups};
+use small::{Waves, every_pair, remembering, settings, train_until, work};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
@@ -345,4 +347,69 @@ fn a_plan_that_does_not_fit_together_is_refused() {
             .to_string()
             .contains("no sum of terms")
     );
+}
+
+/// What a loss remembers is that of before the step, and moves behind it: a copy by its share towards the parameters that it
+/// follows, rows of a bank towards the mean of what their views have become.
+#[test]
+fn what_a_loss_remembers_moves_behind_the_step() {
+    for bn in [BatchNorm::PerView, BatchNorm::Joint] {
+        let work = work(Pretrain {
+            loss: remembering(),
+            bn,
+            ..settings()
+        });
+        let program = Program::new(&work).unwrap();
+        let place = (Device::Cpu, &Ranks::alone());
+        let model = program.model(&work, place, 12).unwrap();
+        let mut groups = groups(&work.settings, &model).unwrap();
+        let named: Vec<&str> = groups.iter().map(|group| &group.name[..]).collect();
+        assert_eq!(named, ["a.f", "linear12", "v.f", "v.h"]);
+        // A linear layer goes at the rate of the network whose embeddings it takes.
+        assert_eq!(groups[0].rates, groups[1].rates);
+        let all = || -> BTreeMap<String, Tensor> {
+            let entries = model.entries().chain(model.bank_entries());
+            entries
+                .map(|entry| (entry.name.clone(), entry.tensor.copy()))
+                .collect()
+        };
+        let first = all();
+        let weight = "video_backbone.conv1.0.weight";
+        let copy = format!("ema.{weight}");
+        assert_eq!(first[weight], first[&copy]);
+        let batch = Waves { spoilt: None }.next(2).unwrap();
+        let outputs = program.forward(&model, &batch, Device::Cpu).unwrap();
+        assert!(outputs.objective.double_value(&[]).is_finite());
+        descend(&outputs.objective, &mut groups, |_| 1e-3).unwrap();
+        let stepped = all();
+        assert_ne!(stepped["linear12.weight"], first["linear12.weight"]);
+        assert_eq!(stepped[&copy], first[&copy]);
+        let skip = Tensor::from_slice(&[1.0f32]);
+        program
+            .follow(&model, &outputs, &batch, 6, Some(&skip))
+            .unwrap();
+        assert_eq!(all(), stepped);
+        program.follow(&model, &outputs, &batch, 6, None).unwrap();
+        let moved = all();
+        // Step 2 of 6: a third of the way from 1/2 to 1 by half a cosine.
+        let share = 1.0 - 0.5 * (1.5 / 2.0);
+        let wanted = &first[weight] * share + &stepped[weight] * (1.0 - share);
+        let apart = (&moved[&copy] - wanted).abs().max().double_value(&[]);
+        assert!(apart < 1e-7, "{apart}");
+
+        let bank = "memory.0.25/v.f/v";
+        let z = |view| {
+            program
+                .value(&outputs, &format!("z.v{view}"))
+                .unwrap()
+                .detach()
+        };
+        // The batch of step 2 begins with clip 2; clips 0 and 1 are not in it.
+        let mean = (z(1) + z(2)) / 2.0;
+        let rows = |of: &BTreeMap<String, Tensor>| of[bank].narrow(0, 2, 8);
+        let wanted = rows(&first) * 0.25 + mean * 0.75;
+        let apart = (rows(&moved) - wanted).abs().max().double_value(&[]);
+        assert!(apart < 1e-6, "{apart}");
+        assert_eq!(moved[bank].narrow(0, 0, 2), first[bank].narrow(0, 0, 2));
+    }
 }

@@ -8,7 +8,7 @@ use compiler::hir::{
 use compiler::loss::{Embedding, EmbeddingOp, Loss, Term, TermOp};
 use compiler::units::Exact;
 use compiler::{passes, plan};
-use runtime::data::batch::Batch;
+use runtime::data::batch::{Batch, Clips};
 use runtime::execute::{Outputs, Program};
 use runtime::nn::Model;
 use runtime::nn::parameters::Entry;
@@ -290,6 +290,8 @@ fn batch(recipe: &Recipe) -> Batch {
     Batch {
         views: views.into(),
         keys: vec![],
+        clips: Clips::default(),
+        step: 0,
         waited: Duration::ZERO,
         queued: 0,
     }

@@ -126,7 +126,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     op(
         "linear",
         Family::Tensor,
-        "a linear layer without bias that belongs to the loss, such as prototypes",
+        "a linear layer without bias that belongs to the loss, such as prototypes, and learns at the rate of the `f` that it takes from",
         "SwAV",
         &[needs(
             "width",
@@ -137,7 +137,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     op(
         "ema",
         Family::Tensor,
-        "a copy of a network that follows it by a moving average",
+        "a copy of a network, without gradient, that follows it by a moving average",
         "BYOL",
         &[
             needs("of", Type::Function, "the function that is followed"),
@@ -151,7 +151,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     op(
         "memory",
         Family::Tensor,
-        "a bank with one row for each sample, moved towards its newest embedding",
+        "a bank with one row for each clip, moved towards the mean of its newest embeddings",
         "AVID",
         &[
             needs("of", Type::Function, "the function whose values it holds"),

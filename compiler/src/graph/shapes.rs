@@ -1,8 +1,8 @@
 //! Shapes and number types of what the nodes make.
 
 use super::{Graph, Id, Node, networks};
-use crate::hir::{self, Clip, Network, Precision, Pretrain};
-use crate::loss::EmbeddingOp;
+use crate::hir::{self, Clip, Modality, Network, Precision, Pretrain};
+use crate::loss::{Embedding, EmbeddingOp};
 use serde::Serialize;
 use std::fmt;
 
@@ -53,6 +53,44 @@ pub fn network<'a>(pretrain: &'a Pretrain, group: &str) -> Option<&'a Network> {
         Some(other) if other != group => self::network(pretrain, other),
         Some(_) | None => network,
     }
+}
+
+/// The width of what the operators make of a view; `None` for a view.
+fn embedding_width(pretrain: &Pretrain, of: &Embedding) -> Option<u32> {
+    let Embedding::Apply(op, inner) = of else {
+        return None;
+    };
+    match op {
+        EmbeddingOp::Encode(group)
+        | EmbeddingOp::Predict(group)
+        | EmbeddingOp::Ema { group, .. } => network(pretrain, group)?
+            .width()
+            .or_else(|| embedding_width(pretrain, inner)),
+        EmbeddingOp::Linear(width) => Some(*width),
+        EmbeddingOp::StopGradient
+        | EmbeddingOp::L2
+        | EmbeddingOp::Scale(_)
+        | EmbeddingOp::Sinkhorn { .. }
+        | EmbeddingOp::Memory { .. } => embedding_width(pretrain, inner),
+    }
+}
+
+/// The linear layer of this width that the loss owns: how many values it takes, and the first modality of the experiment whose
+/// views it reads. `None` where the loss has none.
+pub fn linear(pretrain: &Pretrain, width: u32) -> Option<(u32, &Modality)> {
+    let mut inputs: Vec<&Embedding> = vec![];
+    for mut at in pretrain.loss.terms.iter().flat_map(|(term, _)| &term.args) {
+        while let Embedding::Apply(op, inner) = at {
+            if *op == EmbeddingOp::Linear(width) {
+                inputs.push(inner);
+            }
+            at = inner;
+        }
+    }
+    let takes = embedding_width(pretrain, inputs.first()?)?;
+    let mut modalities = pretrain.modalities.iter();
+    let reads = |m: &&Modality| inputs.iter().any(|input| input.view().0 == m.name);
+    Some((takes, modalities.find(reads)?))
 }
 
 /// What a node makes, and so what an edge from it carries.

@@ -61,21 +61,14 @@ fn products(pretrain: &Pretrain, node: &Node, width: u32) -> Option<(u64, u64)> 
         let all = u64::from(width) * u64::from(*outputs);
         return Some((all, all));
     }
-    let group = if let Node::Operator {
-        operator: EmbeddingOp::Ema { group, .. },
-    } = node
-    {
-        group
-    } else {
-        node.network()?.1
-    };
+    let (_, group) = node.call()?;
     let rows = networks::of_group(pretrain, group)?;
     let first = rows.iter().map(|row| row.products).find(|&n| n > 0)?;
     Some((first, rows.iter().map(|row| row.products).sum()))
 }
 
 /// By step: the width of the embedding that it makes, 0 where it makes none.
-fn widths(pretrain: &Pretrain, steps: &[Step]) -> Vec<u32> {
+pub fn widths(pretrain: &Pretrain, steps: &[Step]) -> Vec<u32> {
     let mut widths: Vec<u32> = vec![];
     for step in steps {
         let of_group = |group: &str| network(pretrain, group)?.width();

@@ -153,7 +153,25 @@ struct Interpreter<'a> {
     joined: BTreeMap<Joint, BTreeMap<Embedding, Value>>,
     values: BTreeMap<Id, Made>,
     calls: Vec<Call>,
-    banks: BTreeMap<String, Vec<f64>>,
+    banks: BTreeMap<String, Bank>,
+}
+
+/// The rows of a memory bank that a step reads, and what it makes of them.
+struct Bank {
+    momentum: f64,
+    old: Vec<f64>,
+    /// By what goes in: one for each view.
+    new: BTreeMap<Embedding, Vec<f64>>,
+}
+
+impl Bank {
+    /// The rows after the step: moved towards the mean over the views.
+    fn moved(&self) -> Vec<f64> {
+        let views = self.new.len() as f64;
+        let mean = |at: usize| self.new.values().map(|new| new[at]).sum::<f64>() / views;
+        let move_ = |(at, old)| self.momentum * old + (1.0 - self.momentum) * mean(at);
+        self.old.iter().enumerate().map(move_).collect()
+    }
 }
 
 impl Interpreter<'_> {
@@ -286,16 +304,20 @@ impl Interpreter<'_> {
             // The copy has weights of its own that no gradient moves; it follows after the step, however often it is read.
             EmbeddingOp::Ema { group, .. } => self.call(id, group, 2, &[input]),
             EmbeddingOp::Memory { momentum } => {
+                // One bank for all views: what the step makes of a sample counts by its mean.
                 let (rows, cols) = (self.tape.of(x).rows, self.tape.of(x).cols);
-                let kept = format!("memory({})", without_member(&self.embeddings[&input]));
+                let of = without_member(&self.embeddings[&input]).without_view();
+                let kept = format!("memory({of}, {})", momentum.decimal());
                 let name = self.member(input).named(&kept);
-                let bank = self.world.matrix(&kept, rows, cols, 1.0);
-                let share = momentum.to_f64();
-                let now = self.banks.entry(name).or_insert_with(|| bank.data.clone());
-                for (old, new) in now.iter_mut().zip(&self.tape.of(x).data) {
-                    *old = share * *old + (1.0 - share) * new;
-                }
-                self.tape.constant(bank)
+                let old = self.world.matrix(&kept, rows, cols, 1.0);
+                let bank = self.banks.entry(name).or_insert_with(|| Bank {
+                    momentum: momentum.to_f64(),
+                    old: old.data.clone(),
+                    new: BTreeMap::new(),
+                });
+                let new = self.tape.of(x).data.clone();
+                bank.new.insert(self.embeddings[&input].clone(), new);
+                self.tape.constant(old)
             }
             EmbeddingOp::Encode(_)
             | EmbeddingOp::Predict(_)
@@ -434,7 +456,10 @@ impl Interpreter<'_> {
 
     /// Running statistics after all calls, in the order in which a step makes them, and memory banks.
     fn state(&self) -> BTreeMap<String, Vec<f64>> {
-        let mut state = self.banks.clone();
+        let banks = self.banks.iter();
+        let mut state: BTreeMap<_, _> = banks
+            .map(|(name, bank)| (name.clone(), bank.moved()))
+            .collect();
         let mut calls: Vec<&Call> = self.calls.iter().collect();
         calls.sort_by_key(|call| &call.place);
         let seen = calls.into_iter().flat_map(|call| &call.seen);
@@ -492,11 +517,5 @@ impl Interpreter<'_> {
 
 /// Whether `node` calls `group` as a `kind` of network.
 fn is_call(node: &Node, wanted: &str, kind: u8) -> bool {
-    if let Node::Operator {
-        operator: EmbeddingOp::Ema { group, .. },
-    } = node
-    {
-        return kind == 2 && group == wanted;
-    }
-    node.network() == Some((kind, wanted))
+    node.call() == Some((kind, wanted))
 }

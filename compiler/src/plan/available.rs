@@ -1,10 +1,10 @@
 //! What a plan asks for and no run can execute yet.
 
 use super::passes::{shared_data, states};
-use super::{CellPlan, Plan, RowPlan, StageId, Work};
+use super::{CellPlan, Plan, RowPlan, StageId, Step, Work};
 use crate::graph::Node;
 use crate::hir::{Clip, Data, Drawing, Head, Pretrain, Words};
-use crate::loss::EmbeddingOp;
+use crate::loss::{EmbeddingOp, TermOp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan without what cannot be executed.
@@ -159,14 +159,7 @@ fn refuse(
 /// What of a stage cannot be executed.
 pub fn refusal(work: &Work) -> Option<&'static str> {
     match work {
-        Work::Pretrain(work) => unread(work).or_else(|| {
-            work.steps.iter().find_map(|step| {
-                let Node::Operator { operator } = &step.node else {
-                    return None;
-                };
-                Some(operator_loss(operator))
-            })
-        }),
+        Work::Pretrain(work) => unread(work).or_else(|| negatives(&work.steps)),
         Work::Extract(work) => clip(&work.eval.clip),
         Work::Finetune(_) => Some("full finetuning"),
         Work::Score(work) if !work.beside.is_empty() => Some("late fusion"),
@@ -213,19 +206,38 @@ fn captions(data: &Data) -> Option<&'static str> {
     is_asked.then_some("a data set that requires captions")
 }
 
-/// A loss with an operator that no step can execute.
-fn operator_loss(operator: &EmbeddingOp) -> &'static str {
-    match operator {
-        EmbeddingOp::Linear(_) => "a loss with `linear`",
-        EmbeddingOp::Sinkhorn { .. } => "a loss with `sinkhorn`",
-        EmbeddingOp::Ema { .. } => "a loss with `ema`",
-        EmbeddingOp::Memory { .. } => "a loss with `memory`",
-        EmbeddingOp::Encode(_)
-        | EmbeddingOp::Predict(_)
-        | EmbeddingOp::StopGradient
-        | EmbeddingOp::L2
-        | EmbeddingOp::Scale(_) => unreachable!("graph: `{operator:?}` has a node of its own"),
-    }
+/// Rows of a memory bank that pass a network on their way to a term: no run sends those of other samples through it.
+fn negatives(steps: &[Step]) -> Option<&'static str> {
+    let passes = |step: &Step| {
+        let Node::Term {
+            term: TermOp::InfoNce {
+                negatives: Some(_), ..
+            },
+        } = step.node
+        else {
+            return false;
+        };
+        let mut at = step.inputs.get(1);
+        while let Some(here) = at.and_then(|&at| steps.get(at)) {
+            if matches!(
+                here.node,
+                Node::Operator {
+                    operator: EmbeddingOp::Memory { .. }
+                }
+            ) {
+                return false;
+            }
+            if !here.node.is_of_row() {
+                return true;
+            }
+            at = here.inputs.first();
+        }
+        true
+    };
+    steps
+        .iter()
+        .any(passes)
+        .then_some("negatives of a memory bank that pass a network")
 }
 
 /// The stages that the rows of a plan need, directly or through others.

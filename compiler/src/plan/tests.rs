@@ -167,24 +167,18 @@ fn a_dropped_network_has_no_score_and_random_weights_have_all() {
 #[test]
 fn a_loss_that_no_step_can_execute_is_planned_and_left_out_of_a_run() {
     let mut related = with_loss(&ALL);
-    let term = related.loss.terms[0].clone();
-    let mut args = term.0.args.clone();
-    args[0] = crate::loss::Embedding::Apply(
-        EmbeddingOp::Ema {
-            group: "v.f".to_owned(),
-            decay: (Exact::new(99, 100), Exact::whole(1)),
-        },
-        Box::new(crate::fixture::view("v1")),
-    );
-    args.sort();
+    let wrapped = |op, inner| crate::loss::Embedding::Apply(op, Box::new(inner));
+    let z = crate::fixture::encoded("v1");
+    let momentum = Exact::new(1, 2);
+    let bank = wrapped(EmbeddingOp::Memory { momentum }, z.clone());
+    let predicted = wrapped(EmbeddingOp::Predict("v.h".to_owned()), bank);
+    let op = crate::loss::TermOp::InfoNce {
+        t: Exact::new(7, 100),
+        negatives: Some(16),
+    };
+    let term = crate::loss::Term::new(op, vec![z, crate::fixture::l2(predicted)]);
     related.loss = Loss {
-        terms: vec![(
-            crate::loss::Term {
-                op: term.0.op,
-                args,
-            },
-            term.1,
-        )],
+        terms: vec![(term, Exact::whole(1))],
     };
     let whole = plan(&[("t.cc", &table("t", vec![with_loss(&ALL), related]))]).unwrap();
     assert_eq!(whole.tables[0].rows.len(), 2);
@@ -192,7 +186,7 @@ fn a_loss_that_no_step_can_execute_is_planned_and_left_out_of_a_run() {
     assert_eq!(left.rows, ["t:2"]);
     assert_eq!(
         left.refused.into_iter().collect::<Vec<_>>(),
-        [("a loss with `ema`", 3)]
+        [("negatives of a memory bank that pass a network", 3)]
     );
     assert_eq!(
         left.plan,

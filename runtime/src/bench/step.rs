@@ -3,12 +3,12 @@
 use super::Spread;
 use super::peak::{Peak, peak, wait};
 use crate::augment::Key;
-use crate::data::batch::Batch;
+use crate::data::batch::{Batch, Clips};
 use crate::error::Result;
 use crate::execute::Program;
 use crate::ffi::Half;
 use crate::memory;
-use crate::nn::{self, Model};
+use crate::nn;
 use crate::ranks::Ranks;
 use crate::train::{follow, gradients_on, groups};
 use compiler::graph::Node;
@@ -77,9 +77,10 @@ pub struct Figures {
 pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figures> {
     let settings = &work.settings;
     let program = Program::new(work)?;
-    let model = Model::new(settings, program.groups(), device)?;
+    let alone = Ranks::alone();
+    let model = program.model(work, (device, &alone), settings.bs.into())?;
     let mut groups = groups(settings, &model)?;
-    let mut way = gradients_on(&groups, &Ranks::alone())?;
+    let mut way = gradients_on(&groups, &alone)?;
     let batch = noise(work, device)?;
     let mut taken = vec![];
     let mut loss = 0.0;
@@ -90,7 +91,6 @@ pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figur
         loss = outputs.objective.double_value(&[]);
         let forward = start.elapsed();
         let gradients = way.of(&outputs.objective)?;
-        drop(outputs);
         wait(device);
         let backward = start.elapsed();
         follow(&gradients, &mut groups, None, |group| {
@@ -101,7 +101,9 @@ pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figur
                 .copied()
                 .unwrap_or(0.0)
         })?;
-        drop(gradients);
+        let steps = options.warm_up + options.steps.max(1);
+        program.follow(&model, &outputs, &batch, steps.into(), None)?;
+        drop((gradients, outputs));
         wait(device);
         if step >= options.warm_up {
             taken.push([
@@ -174,6 +176,11 @@ pub fn noise(work: &Pretrain, device: Device) -> Result<Batch> {
         keys: (0..u64::from(settings.bs))
             .map(|sample| Key::new(0, sample, 0))
             .collect(),
+        clips: Clips {
+            own: (0..settings.bs).collect(),
+            all: (0..settings.bs).collect(),
+        },
+        step: 0,
         waited: Duration::ZERO,
         queued: 0,
     })

@@ -3,6 +3,7 @@
 use crate::augment::Key;
 use crate::error::Result;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tch::Tensor;
 
@@ -15,10 +16,23 @@ pub struct Batch {
     pub views: BTreeMap<(String, u32), Tensor>,
     /// The place of each sample's random numbers, for links behind the batch.
     pub keys: Vec<Key>,
+    /// Which clips the samples are of.
+    pub clips: Clips,
+    /// The step that it is for, counted from 0 over all epochs.
+    pub step: u64,
     /// How long the training loop had to wait for it.
     pub waited: Duration,
     /// Samples that were ready when it was asked for, those of its own batch among them.
     pub queued: u64,
+}
+
+/// The clips of a batch, as positions in their data set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Clips {
+    /// That of each sample.
+    pub own: Vec<u32>,
+    /// All that the training goes through, ascending.
+    pub all: Arc<[u32]>,
 }
 
 /// Where batches come from: decoded and augmented clips, or the closed-form input of a test.
@@ -26,6 +40,11 @@ pub trait Batches {
     /// The batch of this optimiser step, counted from 0 over all epochs. Steps are asked for in order, from
     /// 0 on or from where a training is taken up.
     fn next(&mut self, step: u64) -> Result<Batch>;
+
+    /// Clips of the data set, whether the training goes through them or not; 0 where there is none.
+    fn clips(&self) -> u64 {
+        0
+    }
 
     /// Samples per second that can be made where no step holds up the making; `None` where nobody counts.
     fn pace(&self) -> Option<f64> {

@@ -14,6 +14,8 @@ pub struct Decoded {
     pub spans: Vec<Spans>,
     /// The place of each sample's random numbers.
     pub keys: Vec<Key>,
+    /// Its clip.
+    pub clips: Vec<u32>,
     /// How long the one who asked had to wait for it.
     pub waited: Duration,
 }

@@ -6,7 +6,7 @@
 //! parameters of the augmentations are the same wherever they are applied.
 
 use super::admission::{Admission, Tally, cause, name_of, short_of};
-use super::batch::{Batch, Batches};
+use super::batch::{Batch, Batches, Clips};
 use super::decoded::{Decoded, Spans};
 use super::joined::Memory;
 use super::order::Order;
@@ -66,6 +66,10 @@ pub struct Loader {
     samples: Ordered<Result<Sample>>,
     reading: Reading,
     admission: Admission,
+    /// Clips of the data set.
+    count: u64,
+    /// Those that are admitted, shared with each batch.
+    clips: Arc<[u32]>,
     tally: Tally,
     /// Files that were replaced and not yet told of, and why.
     failed: BTreeMap<String, String>,
@@ -98,6 +102,16 @@ pub(super) enum Made {
     Views(BTreeMap<(String, u32), Tensor>),
 }
 
+/// The samples of a batch.
+#[derive(Default)]
+struct Taken {
+    made: Vec<Made>,
+    keys: Vec<Key>,
+    clips: Vec<u32>,
+    /// How long they were waited for.
+    waited: Duration,
+}
+
 impl Loader {
     /// Starts the threads on the first batches.
     ///
@@ -110,6 +124,7 @@ impl Loader {
     ) -> Result<Self> {
         let settings = &pretrain.settings;
         let augments = options.augment_on.is_none();
+        let count = source.len() as u64;
         let (work, admission) = Work::new(source, pretrain, options.max_bad_share, augments)?;
         let tally = Tally::new(
             name_of(&settings.data),
@@ -131,6 +146,8 @@ impl Loader {
         Ok(Self {
             samples,
             reading,
+            count,
+            clips: admission.clips.as_slice().into(),
             admission,
             tally,
             failed: BTreeMap::new(),
@@ -199,14 +216,13 @@ impl Loader {
         self.samples.set_ahead(ahead * self.batch);
     }
 
-    /// The samples of the next batch, and how long they were waited for.
-    fn take(&mut self) -> Result<(Vec<Made>, Vec<Key>, Duration)> {
-        let (mut made, mut keys) = (Vec::new(), Vec::new());
-        let mut waited = Duration::ZERO;
+    /// The samples of the next batch.
+    fn take(&mut self) -> Result<Taken> {
+        let mut taken = Taken::default();
         for _ in 0..self.batch {
             let asked = Instant::now();
             let sample = self.samples.next();
-            waited += asked.elapsed();
+            taken.waited += asked.elapsed();
             let sample = match sample {
                 Some(sample) => sample?,
                 None if self.samples.stopper().load(Ordering::Relaxed) => {
@@ -214,14 +230,16 @@ impl Loader {
                 }
                 None => panic!("the plan has no further step"),
             };
+            // The last one that was tried is the one that was read.
+            taken.clips.extend(sample.tried.last());
             self.tally.tried.extend(sample.tried);
             self.failed.extend(sample.failed.iter().cloned());
             self.tally.failed.extend(sample.failed);
-            keys.push(sample.key);
-            made.push(sample.made);
+            taken.keys.push(sample.key);
+            taken.made.push(sample.made);
         }
         self.tally.check()?;
-        Ok((made, keys, waited))
+        Ok(taken)
     }
 
     /// The next batch as it was decoded, on the CPU. Only of a loader whose threads do not augment.
@@ -229,9 +247,9 @@ impl Loader {
     /// # Errors
     /// [`Error::TooManyFailures`] where too many files cannot be read.
     pub fn decoded(&mut self) -> Result<Decoded> {
-        let (made, keys, waited) = self.take()?;
+        let taken = self.take()?;
         let mut by_span: Vec<Vec<Ticks>> = Vec::new();
-        for made in made {
+        for made in taken.made {
             let Made::Ticks(ticks) = made else {
                 unreachable!("Loader: threads that augment have no spans left")
             };
@@ -247,9 +265,16 @@ impl Loader {
         self.fit(spans.iter().map(Spans::bytes).sum());
         Ok(Decoded {
             spans,
-            keys,
-            waited,
+            keys: taken.keys,
+            clips: taken.clips,
+            waited: taken.waited,
         })
+    }
+
+    /// The clips of a batch whose samples are of `own`.
+    fn clips_of(&self, own: Vec<u32>) -> Clips {
+        let all = Arc::clone(&self.clips);
+        Clips { own, all }
     }
 
     /// The next batch, thrown away: with its views, or as it was decoded.
@@ -265,7 +290,7 @@ impl Loader {
 }
 
 impl Batches for Loader {
-    fn next(&mut self, _step: u64) -> Result<Batch> {
+    fn next(&mut self, step: u64) -> Result<Batch> {
         let queued = self.samples.gauge().ready();
         if let Some(device) = self.augment_on {
             let decoded = self.decoded()?;
@@ -276,13 +301,15 @@ impl Batches for Loader {
             return Ok(Batch {
                 views,
                 keys: decoded.keys,
+                clips: self.clips_of(decoded.clips),
+                step,
                 waited: decoded.waited,
                 queued,
             });
         }
-        let (made, keys, waited) = self.take()?;
+        let taken = self.take()?;
         let mut views: BTreeMap<(String, u32), Vec<Tensor>> = BTreeMap::new();
-        for made in made {
+        for made in taken.made {
             let Made::Views(sample) = made else {
                 unreachable!("Loader: threads that augment give views")
             };
@@ -298,10 +325,16 @@ impl Batches for Loader {
         self.fit(views.values().map(bytes).sum());
         Ok(Batch {
             views,
-            keys,
-            waited,
+            keys: taken.keys,
+            clips: self.clips_of(taken.clips),
+            step,
+            waited: taken.waited,
             queued,
         })
+    }
+
+    fn clips(&self) -> u64 {
+        self.count
     }
 
     fn pace(&self) -> Option<f64> {

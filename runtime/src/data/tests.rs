@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 
 use super::admission::Admission;
-use super::batch::Batches;
+use super::batch::{Batch, Batches};
 use super::files::Files;
 use super::fixtures::{audio, clips, files, mild, site, video};
 use super::index::Wanted;
@@ -502,10 +502,17 @@ fn a_clip_that_cannot_be_read_is_replaced_counted_and_named() {
         ..OPTIONS
     };
     let mut loader = Loader::new(source(5), &pretrain, &options).unwrap();
-    let sizes: BTreeSet<i64> = (0..4)
-        .map(|step| loader.next(step).unwrap().views[&("a".to_owned(), 1)].size()[0])
-        .collect();
-    assert_eq!(sizes, [5].into());
+    let made: Vec<Batch> = (0..4).map(|step| loader.next(step).unwrap()).collect();
+    let mut seen = BTreeSet::new();
+    for (step, batch) in (0..).zip(&made) {
+        assert_eq!(batch.views[&("a".to_owned(), 1)].size()[0], 5);
+        assert_eq!((batch.step, batch.clips.own.len()), (step, 5));
+        assert_eq!(*batch.clips.all, (0..20).collect::<Vec<_>>()[..]);
+        seen.extend(batch.clips.own.iter().copied());
+    }
+    // The epoch goes through all clips; in the place of those that are broken stand others.
+    assert_eq!(seen, (5..20).collect());
+    assert_eq!(loader.clips(), 20);
     assert_eq!(loader.failed().len(), 5);
     assert_eq!(loader.failed()["clip 3"], "scratched");
     let one = batches(

@@ -1,6 +1,8 @@
 //! The networks of an experiment: backbones (Tables S5, S6), projectors and predictors (S7, S8), built from the layers that
 //! the file names and called as the released code calls them, so that its checkpoints and ours have the same names.
 
+pub mod averages;
+pub mod banks;
 pub mod heads;
 pub mod layers;
 pub mod lie;
@@ -14,10 +16,13 @@ mod tests;
 use crate::error::{Error, Result};
 use crate::ffi::Half;
 use crate::ranks::Ranks;
+use averages::Average;
+use banks::Bank;
+use compiler::graph::shapes;
 use compiler::hir::{self, Layer, Precision};
 use heads::Head;
 pub use layers::Mode;
-use parameters::{Entry, Parameters};
+use parameters::{Entry, Init, Parameters};
 use r2plus1d::R2plus1d;
 use resnet::Resnet;
 use std::collections::BTreeMap;
@@ -147,7 +152,7 @@ impl Backbone {
     }
 }
 
-/// One parameter group: `v.f` or `v.h`.
+/// One parameter group: `v.f`, `v.h` or `linear300`.
 #[derive(Debug)]
 struct Group {
     network: Network,
@@ -161,6 +166,30 @@ enum Network {
     Encoder(Backbone, Head),
     /// `h`.
     Predictor(Head),
+    /// A linear layer without bias that the loss owns: `[outputs, inputs]`.
+    Linear(Tensor),
+}
+
+impl Network {
+    /// What it makes of `x`; a call in training moves the running statistics.
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        match self {
+            Network::Encoder(backbone, projector) => {
+                projector.forward(&backbone.pooled(x, mode), mode)
+            }
+            Network::Predictor(predictor) => predictor.forward(x, mode),
+            Network::Linear(weight) => x.linear(weight, None::<&Tensor>),
+        }
+    }
+}
+
+/// What a loss remembers between steps, beside the networks.
+#[derive(Debug, Default)]
+pub struct Memories {
+    /// Copies that follow a group by a moving average.
+    pub averages: Vec<Average>,
+    /// Rows for each sample.
+    pub banks: Vec<Bank>,
 }
 
 /// The networks that one pretraining trains.
@@ -168,33 +197,34 @@ enum Network {
 pub struct Model {
     /// By group name; a group that is `same` as another is not here.
     groups: BTreeMap<String, Group>,
+    memories: Memories,
     ranks: Ranks,
 }
 
 impl Model {
     /// The groups that the training step uses, with their first values. A group that is `same` as another has its parameters.
-    pub fn new<'a>(
+    pub fn new(
         settings: &hir::Pretrain,
-        groups: impl IntoIterator<Item = &'a str>,
+        groups: impl IntoIterator<Item = impl Into<String>>,
         device: Device,
     ) -> Result<Self> {
         Self::on_ranks(settings, groups, device, &Ranks::alone())
     }
 
     /// The same as one of several ranks has them.
-    pub fn on_ranks<'a>(
+    pub fn on_ranks(
         settings: &hir::Pretrain,
-        groups: impl IntoIterator<Item = &'a str>,
+        groups: impl IntoIterator<Item = impl Into<String>>,
         device: Device,
         ranks: &Ranks,
     ) -> Result<Self> {
         let mut built = BTreeMap::new();
-        for name in groups {
+        for name in groups.into_iter().map(Into::<String>::into) {
             let parameters = Parameters::new(settings.seed, kind(settings.precision), device);
             let mut parameters = parameters.on(ranks);
-            let network = network(settings, name, &mut parameters)?;
+            let network = network(settings, &name, &mut parameters)?;
             built.insert(
-                name.to_owned(),
+                name,
                 Group {
                     network,
                     parameters,
@@ -203,8 +233,19 @@ impl Model {
         }
         Ok(Self {
             groups: built,
+            memories: Memories::default(),
             ranks: ranks.clone(),
         })
+    }
+
+    /// The same with what its loss remembers.
+    pub fn with(self, memories: Memories) -> Self {
+        Self { memories, ..self }
+    }
+
+    /// What its loss remembers.
+    pub fn memories(&self) -> &Memories {
+        &self.memories
     }
 
     /// The ranks that train it.
@@ -214,12 +255,7 @@ impl Model {
 
     /// `z = f(x)` or `p = h(z)` with the network of `group`; a call in training moves the running statistics.
     pub fn forward(&self, group: &str, x: &Tensor, mode: Mode) -> Tensor {
-        match &self.groups[group].network {
-            Network::Encoder(backbone, projector) => {
-                projector.forward(&backbone.pooled(x, mode), mode)
-            }
-            Network::Predictor(predictor) => predictor.forward(x, mode),
-        }
+        self.groups[group].network.forward(x, mode)
     }
 
     /// Names of the groups, sorted, with their learned tensors.
@@ -233,23 +269,54 @@ impl Model {
     pub fn backbone(&self, group: &str) -> Option<&Backbone> {
         match &self.groups.get(group)?.network {
             Network::Encoder(backbone, _) => Some(backbone),
-            Network::Predictor(_) => None,
+            Network::Predictor(_) | Network::Linear(_) => None,
         }
     }
 
-    /// All parameters and buffers.
+    /// All parameters and buffers of the networks and of the copies that follow them.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.groups
-            .values()
+        let groups = self.groups.values();
+        let copies = self.memories.averages.iter();
+        groups
             .flat_map(|group| group.parameters.entries())
+            .chain(copies.flat_map(Average::entries))
     }
 }
 
-/// Builds the network of `group` (`v.f`, `v.h`).
+impl Model {
+    /// The rows that its loss remembers of clips.
+    pub fn bank_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.memories.banks.iter().flat_map(Bank::entries)
+    }
+}
+
+/// The name of the linear layer of this width that a loss owns.
+pub fn linear(width: u32) -> String {
+    format!("linear{width}")
+}
+
+/// The linear layer of the loss that is called so: its outputs and inputs, and the first modality whose embeddings it takes.
+pub fn linear_of<'s>(
+    settings: &'s hir::Pretrain,
+    name: &str,
+) -> Option<([u32; 2], &'s hir::Modality)> {
+    let outputs = name.strip_prefix("linear")?.parse().ok()?;
+    let (inputs, modality) = shapes::linear(settings, outputs)?;
+    Some(([outputs, inputs], modality))
+}
+
+/// Builds the network of `group` (`v.f`, `v.h`, `linear300`).
 fn network(settings: &hir::Pretrain, group: &str, parameters: &mut Parameters) -> Result<Network> {
     let unknown = || Error::Unsupported {
         message: format!("no modality of this experiment has a network `{group}`"),
     };
+    if !group.contains('.') {
+        let ([outputs, inputs], _) = linear_of(settings, group).ok_or_else(unknown)?;
+        let init = Init::Uniform(1.0 / f64::from(inputs).sqrt());
+        let shape = [i64::from(outputs), i64::from(inputs)];
+        let weight = parameters.learn(format!("{group}.weight"), &shape, init);
+        return Ok(Network::Linear(weight));
+    }
     let (name, part) = group.rsplit_once('.').ok_or_else(unknown)?;
     let modality = settings.modality(name).ok_or_else(unknown)?;
     let named = |part: &str| format!("{}_{part}", prefix(name));

@@ -25,7 +25,7 @@ pub struct Entry {
     pub name: String,
     /// The tensor; the network's layers hold the same storage.
     pub tensor: Tensor,
-    /// Learned by the optimiser; otherwise a statistic of BatchNorm.
+    /// A parameter, learned by the optimiser or following one that is; otherwise a statistic of BatchNorm.
     pub is_learned: bool,
 }
 
@@ -80,19 +80,37 @@ impl Parameters {
 
     /// A new parameter.
     pub fn learn(&mut self, name: String, shape: &[i64], init: Init) -> Tensor {
+        let tensor = self.first_values(&name, shape, init);
+        self.add(name, tensor.set_requires_grad(true), true)
+    }
+
+    fn first_values(&self, name: &str, shape: &[i64], init: Init) -> Tensor {
         let count = usize::try_from(shape.iter().product::<i64>()).unwrap_or(0);
-        let values = draws(self.seed, &name, count, init);
-        let tensor = Tensor::from_slice(&values)
+        let values = draws(self.seed, name, count, init);
+        Tensor::from_slice(&values)
             .view(shape)
             .to_kind(self.kind)
-            .to_device(self.device);
-        self.add(name, tensor.set_requires_grad(true), true)
+            .to_device(self.device)
     }
 
     /// A new buffer, all `value`.
     pub fn buffer(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
         let tensor = Tensor::full(shape, value, (self.kind, self.device));
         self.add(name, tensor, false)
+    }
+
+    /// A new buffer with first values of its own, as a parameter has them.
+    pub fn drawn(&mut self, name: String, shape: &[i64], init: Init) -> Tensor {
+        let tensor = self.first_values(&name, shape, init);
+        self.add(name, tensor, false)
+    }
+
+    /// The same tensors, their names behind `prefix`.
+    pub fn behind(mut self, prefix: &str) -> Self {
+        for entry in &mut self.entries {
+            entry.name.insert_str(0, prefix);
+        }
+        self
     }
 
     /// A new counter: a 64-bit integer, 0.

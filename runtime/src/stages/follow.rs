@@ -7,8 +7,6 @@ use crate::data::prefetch::Prefetch;
 use crate::error::{Error, Result};
 use crate::ranks::Ranks;
 use crate::train::{self, Course, Observer, StepMetrics};
-use compiler::graph::Node;
-use compiler::loss::EmbeddingOp;
 use compiler::plan::{Plan, Pretrain, Stage, StageId, Work};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -45,29 +43,14 @@ pub(super) fn share(courses: &mut [Course<'_>], ranks: &Ranks) -> Result<()> {
     courses.iter_mut().try_for_each(Course::share)
 }
 
-/// Refuses trainings that the ranks cannot share, before anything is begun: batches that they do not divide, and operators that
-/// remember or weigh samples of the whole batch, which no rank has.
+/// Refuses trainings that the ranks cannot share, before anything is begun: batches that they do not divide.
 pub(super) fn check(plan: &Plan, ranks: &Ranks) -> Result<()> {
     for stage in &plan.stages {
         let Work::Pretrain(work) = &stage.work else {
             continue;
         };
-        if work.settings.ep == 0 || ranks.is_alone() {
-            continue;
-        }
-        ranks.part_of(work.settings.bs)?;
-        for step in work.steps.iter() {
-            if let Node::Operator {
-                operator: EmbeddingOp::Sinkhorn { .. } | EmbeddingOp::Memory { .. },
-            } = step.node
-            {
-                return Err(Error::Unsupported {
-                    message: format!(
-                        "{}: `{}` cannot be trained on several ranks; run it as one process",
-                        stage.label, step.name
-                    ),
-                });
-            }
+        if work.settings.ep > 0 && !ranks.is_alone() {
+            ranks.part_of(work.settings.bs)?;
         }
     }
     Ok(())
@@ -106,7 +89,12 @@ fn train_beside(plan: &Plan, ids: &[StageId], options: &Options) -> Result<()> {
         .iter()
         .map(|id| {
             let (stage, work) = pretraining(plan, id)?;
-            Course::follow((&stage.label, id), work, options.device, ranks)
+            let place = train::Place {
+                device: options.device,
+                ranks,
+                clips: clips(work, options)?,
+            };
+            Course::follow((&stage.label, id), work, place)
         })
         .collect();
     let mut courses = ranks.agree(made)?;
@@ -126,6 +114,15 @@ fn repeat(plan: &Plan, id: &StageId, missing: &[u32], options: &Options) -> Resu
     let mut loader = options.ranks.agree(loader(work, 0, options))?;
     let options = train_options(options);
     train::repeat(work, missing, &mut loader, &options, None, &mut |_, _| {})
+}
+
+/// Clips of the data set where the loss remembers something of each.
+fn clips(work: &Pretrain, options: &Options) -> Result<u64> {
+    if !work.remembers_clips() {
+        return Ok(0);
+    }
+    let source = crate::data::open(&work.settings.data, options.site, options.loader_threads)?;
+    Ok(source.len() as u64)
 }
 
 /// The batches of this rank.

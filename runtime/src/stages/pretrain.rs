@@ -119,6 +119,16 @@ impl<'a> Walk<'a> {
         data: &str,
     ) -> Result<(Vec<(Member<'a>, Attempt)>, Vec<Course<'a>>)> {
         let (device, ranks) = (self.options.device, self.options.ranks);
+        // Members of a group share their data.
+        let clips = match members.iter().any(|member| member.work.remembers_clips()) {
+            true => self.source(&members[0].work.settings.data)?.len() as u64,
+            false => 0,
+        };
+        let place = train::Place {
+            device,
+            ranks,
+            clips,
+        };
         let mut room = Room::of(device);
         let (mut ran, mut courses) = (vec![], vec![]);
         let all = members.len();
@@ -137,8 +147,7 @@ impl<'a> Walk<'a> {
             let attempt = self.runs.take_up(member.stage, &self.context, data)?;
             let mut watching = Watching::new(&mut self.progress, &mut self.said, &member);
             let name = (member.stage.label.as_str(), &member.stage.id);
-            let on = (device, ranks);
-            match Course::take_up(name, member.work, on, attempt.path(), &mut watching) {
+            match Course::take_up(name, member.work, place, attempt.path(), &mut watching) {
                 Ok(course) => {
                     courses.push(course);
                     ran.push((member, attempt));

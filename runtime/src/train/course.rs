@@ -2,12 +2,11 @@
 
 use super::metrics::{Metrics, StepMetrics};
 use super::training::Training;
-use super::{Data, Observer, TrainSummary};
+use super::{Data, Observer, Place, TrainSummary};
 use crate::checkpoint;
 use crate::data::batch::{Batch, Batches};
 use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
-use crate::ranks::Ranks;
 use crate::watch::failure::kept;
 use compiler::plan::{Pretrain, StageId};
 use records::folder::checkpoint_after;
@@ -17,7 +16,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
-use tch::Device;
 
 /// The version of [`Position`].
 const FORMAT: u32 = 1;
@@ -90,11 +88,11 @@ impl<'w> Course<'w> {
     pub fn take_up(
         (name, stage): (&str, &StageId),
         work: &'w Pretrain,
-        (device, ranks): (Device, &Ranks),
+        place: Place<'_>,
         folder: &Path,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        let training = Training::new(work, device, ranks)?;
+        let training = Training::new(work, place)?;
         let mut position = Position::first(stage);
         let mut passed_over = None;
         let mut damaged = vec![];
@@ -157,14 +155,13 @@ impl<'w> Course<'w> {
     pub fn follow(
         (name, stage): (&str, &StageId),
         work: &'w Pretrain,
-        device: Device,
-        ranks: &Ranks,
+        place: Place<'_>,
     ) -> Result<Self> {
         let position = Position::first(stage);
         Ok(Self {
             name: name.to_owned(),
             work,
-            training: Training::new(work, device, ranks)?,
+            training: Training::new(work, place)?,
             files: None,
             begun: position.clone(),
             saved: 0,

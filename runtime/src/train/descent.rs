@@ -1,8 +1,8 @@
 //! The parameter groups of a training and their way down a gradient.
 
 use crate::error::Result;
-use crate::nn::Model;
 use crate::nn::parameters::Entry;
+use crate::nn::{self, Model};
 use crate::optim::{Optimiser, schedule};
 use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
@@ -32,11 +32,14 @@ impl Group {
     }
 }
 
-/// The groups of the model: `lr_b` is the rate of an `f`, `lr_p` that of an `h`.
+/// The groups of the model: `lr_b` is the rate of an `f` and of a linear layer of the loss, `lr_p` that of an `h`.
 pub fn groups(settings: &hir::Pretrain, model: &Model) -> Result<Vec<Group>> {
     let group = |(name, parameters): (&str, Vec<Tensor>)| {
-        let parts = name.split_once('.');
-        let owner = parts.and_then(|(modality, part)| Some((settings.modality(modality)?, part)));
+        let owner = match name.split_once('.') {
+            Some((modality, part)) => settings.modality(modality).zip(Some(part)),
+            // A linear layer of the loss goes at the rate of the first network whose embeddings it takes.
+            None => nn::linear_of(settings, name).map(|(_, modality)| (modality, "f")),
+        };
         let (modality, part) = owner.expect("the model has built this group from its modality");
         let schedule = if part == "f" {
             &modality.lr_b

@@ -60,6 +60,17 @@ pub trait Observer {
     fn failed(&mut self, name: &str, error: &Error);
 }
 
+/// Where a training is done, and on how much.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Where the networks are.
+    pub device: Device,
+    /// The ranks that train it.
+    pub ranks: &'a Ranks,
+    /// Clips of the data set, for a loss that remembers something of each.
+    pub clips: u64,
+}
+
 /// How trainings are run on this machine: nothing here changes what they come to, up to the device's arithmetic.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {

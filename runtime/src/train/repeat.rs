@@ -1,8 +1,8 @@
 //! Training a finished run again for states that were asked for later.
 
-use super::Options;
 use super::metrics::{METRICS, StepMetrics};
 use super::training::{Training, on_device};
+use super::{Options, Place};
 use crate::checkpoint;
 use crate::data::batch::Batches;
 use crate::error::{Error, Result};
@@ -27,7 +27,12 @@ pub fn repeat(
     progress: &mut dyn FnMut(&StepMetrics, u64),
 ) -> Result<()> {
     let ranks = options.ranks;
-    let mut training = Training::new(work, options.device, ranks)?;
+    let place = Place {
+        device: options.device,
+        ranks,
+        clips: batches.clips(),
+    };
+    let mut training = Training::new(work, place)?;
     let Some(last) = missing.iter().max() else {
         return Ok(());
     };

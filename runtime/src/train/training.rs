@@ -1,11 +1,12 @@
 //! One pretraining between two of its steps.
 
+use super::Place;
 use super::descent::{Group, follow, gradients_on, groups};
 use super::guard::{self, Guard};
 use super::metrics::StepMetrics;
 use super::room::{is_out_of_memory, largest};
 use super::statistics::Statistics;
-use crate::data::batch::Batch;
+use crate::data::batch::{Batch, Clips};
 use crate::error::{Error, Result};
 use crate::execute::{Outputs, Program};
 use crate::ffi::Half;
@@ -13,11 +14,11 @@ use crate::memory;
 use crate::nn::parameters::Entry;
 use crate::nn::{self, Model};
 use crate::optim::scaler::Scaler;
-use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
 use crate::watch::gauges::{Gauges, Sent};
 use compiler::plan::Pretrain;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
@@ -54,11 +55,16 @@ struct Pending {
 }
 
 impl<'w> Training<'w> {
-    /// Before the first step, as each of these ranks has it. Numbers are read at once.
-    pub fn new(work: &'w Pretrain, device: Device, ranks: &Ranks) -> Result<Self> {
+    /// Before the first step, as each of the ranks has it. Numbers are read at once.
+    pub fn new(work: &'w Pretrain, place: Place<'_>) -> Result<Self> {
+        let Place {
+            device,
+            ranks,
+            clips,
+        } = place;
         let settings = &work.settings;
         let program = Program::new(work)?;
-        let model = Model::on_ranks(settings, program.groups(), device, ranks)?;
+        let model = program.model(work, (device, ranks), clips)?;
         let groups = groups(settings, &model)?;
         Ok(Self {
             work,
@@ -88,7 +94,8 @@ impl<'w> Training<'w> {
 
     /// Everything that the steps to come depend on beside the plan and the batches, sharing its storage.
     pub fn state(&self) -> Vec<Entry> {
-        let model = self.model.entries().map(Entry::shared);
+        let model = self.model.entries().chain(self.model.bank_entries());
+        let model = model.map(Entry::shared);
         let groups = self.groups.iter();
         let optimisers = groups.flat_map(|group| {
             group
@@ -247,6 +254,9 @@ impl<'w> Training<'w> {
         let sent = gauges.send()?;
         self.is_whole = false;
         self.descend(step, &gradients, &skip)?;
+        let (model, steps) = (&self.model, self.steps);
+        self.program
+            .follow(model, &outputs, batch, steps, Some(&skip))?;
         self.is_whole = true;
         Ok(sent)
     }
@@ -304,6 +314,17 @@ fn front(batch: &Batch, rows: i64) -> Batch {
     Batch {
         views: batch.views.iter().map(view).collect(),
         keys: batch.keys.iter().take(rows as usize).cloned().collect(),
+        clips: Clips {
+            own: batch
+                .clips
+                .own
+                .iter()
+                .take(rows as usize)
+                .copied()
+                .collect(),
+            all: Arc::clone(&batch.clips.all),
+        },
+        step: batch.step,
         waited: batch.waited,
         queued: batch.queued,
     }
@@ -314,9 +335,7 @@ pub(crate) fn on_device(batch: Batch, device: Device) -> Result<Batch> {
     let view = |(key, view): (_, Tensor)| Ok((key, view.f_to_device(device)?));
     Ok(Batch {
         views: batch.views.into_iter().map(view).collect::<Result<_>>()?,
-        keys: batch.keys,
-        waited: batch.waited,
-        queued: batch.queued,
+        ..batch
     })
 }
 
@@ -332,11 +351,16 @@ mod tests {
             keys: (0..4)
                 .map(|at| crate::augment::Key::new(0, at, 0))
                 .collect(),
+            clips: Clips {
+                own: vec![5, 2, 7, 1],
+                all: (0..9).collect(),
+            },
+            step: 3,
             waited: Duration::ZERO,
             queued: 4,
         };
         let part = front(&batch, 2);
         assert_eq!(part.views[&("v".to_owned(), 1)], view.narrow(0, 0, 2));
-        assert_eq!(part.keys.len(), 2);
+        assert_eq!((part.keys.len(), &part.clips.own[..]), (2, &[5, 2][..]));
     }
 }

@@ -11,9 +11,10 @@
 
 use crate::augment::Key;
 use crate::checkpoint;
-use crate::data::batch::Batch;
+use crate::data::batch::{Batch, Clips};
 use crate::doctor;
 use crate::error::{Error, Result};
+use crate::nn::banks::MEMORY;
 use crate::nn::parameters::Entry;
 use crate::ranks::Ranks;
 use compiler::plan::Stage;
@@ -23,8 +24,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use tch::Device;
+use tch::{Device, Tensor};
 
 /// The file that says what failed.
 pub const FAILURE: &str = "failure.json";
@@ -32,6 +34,8 @@ pub const FAILURE: &str = "failure.json";
 pub const STEP: &str = "step.safetensors";
 /// What names of views begin with there.
 const VIEW: &str = "view.";
+/// The tensor of the clips that the training goes through.
+const CLIPS: &str = "clips";
 /// The version of [`Failure`].
 const FORMAT: u32 = 1;
 
@@ -55,6 +59,9 @@ pub struct Failure {
     pub command: Option<String>,
     /// The places of the random numbers of each sample, for links behind the batch.
     pub keys: Vec<Key>,
+    /// The clip of each sample.
+    #[serde(default)]
+    pub clips: Vec<u32>,
 }
 
 /// Keeps a step of the training in the run folder `run` that ended with `error`, beside that folder. `state` is that before it.
@@ -97,6 +104,7 @@ pub fn kept(
             },
             command: None,
             keys: batch.keys.clone(),
+            clips: batch.clips.own.clone(),
         };
         keep(run, failure, state, &batch)
     };
@@ -130,8 +138,11 @@ fn of_all(batch: &Batch, ranks: &Ranks) -> Result<Batch> {
     Ok(Batch {
         views,
         keys: ranks.collect(batch.keys.clone())?.concat(),
-        waited: batch.waited,
-        queued: batch.queued,
+        clips: Clips {
+            own: ranks.collect(batch.clips.own.clone())?.concat(),
+            all: Arc::clone(&batch.clips.all),
+        },
+        ..*batch
     })
 }
 
@@ -156,7 +167,20 @@ fn keep(
         tensor: tensor.shallow_clone(),
         is_learned: false,
     });
-    let entries: Vec<Entry> = views.chain(state.iter().map(Entry::shared)).collect();
+    // All clips count only where something is remembered of them.
+    let remembers = state.iter().any(|entry| entry.name.starts_with(MEMORY));
+    let all = remembers.then(|| {
+        let all: Vec<i64> = batch.clips.all.iter().map(|&clip| clip.into()).collect();
+        Entry {
+            name: CLIPS.to_owned(),
+            tensor: Tensor::from_slice(&all),
+            is_learned: false,
+        }
+    });
+    let entries: Vec<Entry> = views
+        .chain(all)
+        .chain(state.iter().map(Entry::shared))
+        .collect();
     let file = part.path().join(STEP);
     let bytes = checkpoint::serialise(&target.join(STEP), &entries, ("format", "pt"))?;
     write_whole(&file, &bytes)?;
@@ -178,6 +202,16 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Clips of the data set, as far as something is remembered of each.
+    ///
+    /// # Errors
+    /// A file that is damaged.
+    pub fn clips(&self) -> Result<u64> {
+        let banks = checkpoint::tensors(&self.file, &self.bytes, MEMORY)?;
+        let rows = banks.values().next().map_or(0, |bank| bank.size()[0]);
+        Ok(u64::try_from(rows).unwrap_or(0))
+    }
+
     /// The step that is kept in a folder.
     ///
     /// # Errors
@@ -204,9 +238,21 @@ impl Kept {
                 .map_err(|_| unfit(format!("`{VIEW}{name}` is no view")))?;
             views.insert((modality.to_owned(), number), tensor);
         }
+        let all = match checkpoint::tensors(&file, &bytes, CLIPS)?.pop_first() {
+            Some((_, all)) => Vec::<i64>::try_from(all)?,
+            None => vec![],
+        };
         let batch = Batch {
             views,
             keys: failure.keys.clone(),
+            clips: Clips {
+                own: failure.clips.clone(),
+                all: all
+                    .into_iter()
+                    .filter_map(|clip| clip.try_into().ok())
+                    .collect(),
+            },
+            step: failure.step,
             waited: Duration::ZERO,
             queued: 0,
         };

@@ -12,7 +12,7 @@ use crate::execute::Outputs;
 use crate::ffi::Anomaly;
 use crate::nn::parameters::Entry;
 use crate::ranks::Ranks;
-use crate::train::{METRICS, Training, on_device, stand_at};
+use crate::train::{METRICS, Place, Training, on_device, stand_at};
 use compiler::graph::Node;
 use compiler::plan::{Pretrain, Stage, StageId, Step, Work};
 use records::folder::{PLAN, read_json};
@@ -79,7 +79,12 @@ pub fn is_failure(folder: &Path) -> bool {
 pub fn failure(folder: &Path, options: Options) -> Result<Replayed> {
     let (label, work) = stage_of(folder)?;
     let kept = Kept::read(folder)?;
-    let mut training = Training::new(&work, options.device, &Ranks::alone())?;
+    let place = Place {
+        device: options.device,
+        ranks: &Ranks::alone(),
+        clips: kept.clips()?,
+    };
+    let mut training = Training::new(&work, place)?;
     checkpoint::fill(&kept.file, &kept.bytes, &training.state())?;
     let batch = on_device(kept.batch, options.device)?;
     let failure = &kept.failure;
@@ -138,15 +143,22 @@ pub fn run(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Replayed> {
     let (label, id, work) = pretraining(folder)?;
-    let mut training = Training::new(&work, options.device, &Ranks::alone())?;
-    if step >= training.steps {
+    let steps = work.settings.steps_per_epoch() * u64::from(work.settings.ep);
+    if step >= steps {
         return Err(Error::Unsupported {
             message: format!(
                 "`{label}` has no step {step}: its steps are counted from 0 to {}",
-                training.steps.saturating_sub(1)
+                steps.saturating_sub(1)
             ),
         });
     }
+    let source = crate::data::open(&work.settings.data, data.site, data.threads)?;
+    let place = Place {
+        device: options.device,
+        ranks: &Ranks::alone(),
+        clips: source.len() as u64,
+    };
+    let mut training = Training::new(&work, place)?;
     let mut first = 0;
     for point in points(folder)? {
         // A damaged one is passed over for an older one, and the first values are always there.
@@ -157,7 +169,6 @@ pub fn run(
             break;
         }
     }
-    let source = crate::data::open(&work.settings.data, data.site, data.threads)?;
     let reading = loader::Options {
         threads: data.threads,
         ahead: 1,

@@ -149,6 +149,8 @@ mod tests {
         let batch = Batch {
             views: views.into(),
             keys: vec![],
+            clips: crate::data::batch::Clips::default(),
+            step: 0,
             waited: Duration::ZERO,
             queued: 0,
         };

@@ -1,7 +1,7 @@
 //! Trainings on two ranks: what one of them meets, and what all of them meet.
 
-use super::small::{Watching, Waves, settings, work};
-use super::together::together;
+use super::small::{Watching, Waves, place, settings, work};
+use super::together::{own_clips, together};
 use compiler::plan::StageId;
 use records::points::points;
 use runtime::data::batch::{Batch, Batches};
@@ -51,6 +51,7 @@ impl Batches for Parts<'_> {
         Ok(Batch {
             views: views.collect(),
             keys: batch.keys[count * self.ranks.rank()..][..count].to_vec(),
+            clips: own_clips(&batch.clips, self.ranks),
             ..batch
         })
     }
@@ -76,8 +77,8 @@ fn train(
             ..Watching::default()
         };
         let course = match ranks.is_first() {
-            true => Course::take_up(name, &work, (Device::Cpu, ranks), folder, &mut watching),
-            false => Course::follow(name, &work, Device::Cpu, ranks),
+            true => Course::take_up(name, &work, place(ranks), folder, &mut watching),
+            false => Course::follow(name, &work, place(ranks)),
         };
         let mut courses = [course.unwrap()];
         courses[0].share().unwrap();

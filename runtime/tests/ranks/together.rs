@@ -1,12 +1,23 @@
 //! Ranks as threads of one process, which libtorch serves as well as processes.
 
 use records::launch::Launch;
+use runtime::data::batch::Clips;
 use runtime::ranks::Ranks;
 use runtime::ranks::ffi::Store;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use tch::Device;
+
+/// The clips of this rank's part of a batch.
+pub fn own_clips(whole: &Clips, ranks: &Ranks) -> Clips {
+    let count = whole.own.len() / ranks.count();
+    Clips {
+        own: whole.own[count * ranks.rank()..][..count].to_vec(),
+        all: Arc::clone(&whole.all),
+    }
+}
 
 /// What `work` gives on each of several ranks.
 pub fn together<T: Send>(ranks: usize, work: impl Fn(&Ranks) -> T + Sync) -> Vec<T> {

@@ -1,13 +1,12 @@
 //! Ten steps on parts of the batch against ten steps on the whole of it, in float64.
 
-use super::small::{Waves, settings, work};
-use super::together::together;
+use super::small::{Waves, remembering, settings, work};
+use super::together::{own_clips, together};
 use compiler::hir::{BatchNorm, Optimiser, Precision, Pretrain};
 use compiler::loss::{Embedding, EmbeddingOp, Loss, Term, TermOp};
 use compiler::units::Exact;
 use runtime::data::batch::{Batch, Batches};
 use runtime::execute::Program;
-use runtime::nn::Model;
 use runtime::ranks::Ranks;
 use runtime::train::{follow, gradients_on, groups};
 use std::collections::BTreeMap;
@@ -43,6 +42,7 @@ fn part(step: u64, ranks: &Ranks) -> Batch {
         views: views
             .map(|(key, view)| (key.clone(), changed(view)))
             .collect(),
+        clips: own_clips(&batch.clips, ranks),
         ..batch
     }
 }
@@ -50,14 +50,13 @@ fn part(step: u64, ranks: &Ranks) -> Batch {
 fn course(settings: &Pretrain, rate: f64, ranks: &Ranks) -> Course {
     let work = work(settings.clone());
     let program = Program::new(&work).unwrap();
-    let model = Model::on_ranks(&work.settings, program.groups(), Device::Cpu, ranks).unwrap();
+    let model = program.model(&work, (Device::Cpu, ranks), 12).unwrap();
     let mut groups = groups(&work.settings, &model).unwrap();
     let mut descent = gradients_on(&groups, ranks).unwrap();
     let (mut losses, mut terms, mut tensors) = (vec![], vec![], BTreeMap::new());
     for step in 0..STEPS {
-        let outputs = program
-            .forward(&model, &part(step, ranks), Device::Cpu)
-            .unwrap();
+        let batch = part(step, ranks);
+        let outputs = program.forward(&model, &batch, Device::Cpu).unwrap();
         losses.push(outputs.objective.double_value(&[]));
         terms.push(program.terms(&outputs));
         let gradients = descent.of(&outputs.objective).unwrap();
@@ -73,8 +72,11 @@ fn course(settings: &Pretrain, rate: f64, ranks: &Ranks) -> Course {
             }
         })
         .unwrap();
+        program
+            .follow(&model, &outputs, &batch, STEPS, None)
+            .unwrap();
     }
-    let entries = model.entries();
+    let entries = model.entries().chain(model.bank_entries());
     tensors.extend(entries.map(|entry| (entry.name.clone(), values(&entry.tensor))));
     Course {
         losses,
@@ -149,6 +151,23 @@ fn cosines_with_adam() {
             .contains_key("video_backbone.conv1.1.running_var")
     );
     assert!(course.tensors.contains_key("grad/0"));
+}
+
+/// Targets that follow, balanced scores, and banks whose rows the ranks share.
+#[test]
+fn what_a_loss_remembers_with_adam() {
+    let settings = Pretrain {
+        loss: remembering(),
+        ..double(adam())
+    };
+    let course = assert_one(&settings, 1e-3);
+    for name in [
+        "ema.video_backbone.conv1.0.weight",
+        "linear12.weight",
+        "memory.0.25/v.f/v",
+    ] {
+        assert!(course.tensors.contains_key(name), "{name}");
+    }
 }
 
 #[test]

@@ -11,10 +11,10 @@ use compiler::plan::StageId;
 use compiler::units::Exact;
 use compiler::{passes, plan};
 use runtime::augment::Key;
-use runtime::data::batch::{Batch, Batches};
+use runtime::data::batch::{Batch, Batches, Clips};
 use runtime::error::{Error, Result};
 use runtime::ranks::Ranks;
-use runtime::train::{Course, Observer, Options, StepMetrics, TrainSummary, pretrain};
+use runtime::train::{Course, Observer, Options, Place, StepMetrics, TrainSummary, pretrain};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -150,6 +150,65 @@ pub fn every_pair([vh, ah]: [&str; 2]) -> Loss {
     Loss { terms }
 }
 
+/// A loss whose step remembers something: targets that follow `v.f` and `v.h`, prototypes with balanced targets for sound, and a bank
+/// for each modality whose rows are the positives and the negatives of the other.
+pub fn remembering() -> Loss {
+    let apply = |op, x| Embedding::Apply(op, Box::new(x));
+    let z = |modality: &str, view| {
+        let of = Embedding::View {
+            modality: modality.to_owned(),
+            view,
+        };
+        apply(EmbeddingOp::Encode(format!("{modality}.f")), of)
+    };
+    let l2 = |x| apply(EmbeddingOp::L2, x);
+    let sg = |x| apply(EmbeddingOp::StopGradient, x);
+    let decay = (Exact::new(1, 2), Exact::whole(1));
+    let target = |view| {
+        let of = Embedding::View {
+            modality: "v".to_owned(),
+            view,
+        };
+        let copy = |group: &str, x| {
+            let group = group.to_owned();
+            apply(EmbeddingOp::Ema { group, decay }, x)
+        };
+        copy("v.h", copy("v.f", of))
+    };
+    let p = |view| apply(EmbeddingOp::Predict("v.h".to_owned()), z("v", view));
+    let protos = |view| apply(EmbeddingOp::Linear(12), l2(z("a", view)));
+    let scores = |view| apply(EmbeddingOp::Scale(Exact::whole(10)), protos(view));
+    let eps = Exact::new(1, 20);
+    let shares = |view| sg(apply(EmbeddingOp::Sinkhorn { eps }, protos(view)));
+    let momentum = Exact::new(1, 4);
+    let bank = |m, view| l2(apply(EmbeddingOp::Memory { momentum }, z(m, view)));
+    let nce = TermOp::InfoNce {
+        t: Exact::new(7, 100),
+        negatives: Some(5),
+    };
+    let term = |op, args| (Term::new(op, args), Exact::new(1, 2));
+    let mut terms = vec![
+        term(TermOp::Mse, vec![l2(p(1)), sg(l2(target(2)))]),
+        term(TermOp::Mse, vec![l2(p(2)), sg(l2(target(1)))]),
+        term(TermOp::Xent, vec![scores(1), shares(2)]),
+        term(TermOp::Xent, vec![scores(2), shares(1)]),
+        term(nce, vec![l2(z("v", 1)), bank("a", 1)]),
+        term(nce, vec![l2(z("a", 1)), bank("v", 1)]),
+        term(nce, vec![l2(z("a", 2)), bank("v", 2)]),
+    ];
+    terms.sort();
+    Loss { terms }
+}
+
+/// On the CPU, with the twelve clips of [`Waves`].
+pub fn place(ranks: &Ranks) -> Place<'_> {
+    Place {
+        device: Device::Cpu,
+        ranks,
+        clips: 12,
+    }
+}
+
 pub fn work(settings: Pretrain) -> plan::Pretrain {
     let steps = passes::build(&settings).0.steps();
     plan::Pretrain {
@@ -181,8 +240,9 @@ pub fn train_watched(
     watching: &mut Watching,
 ) -> Result<TrainSummary> {
     let id = StageId("0".repeat(64));
-    let on = (Device::Cpu, &Ranks::alone());
-    let mut courses = [Course::take_up(("small", &id), work, on, out, watching)?];
+    let alone = Ranks::alone();
+    let course = Course::take_up(("small", &id), work, place(&alone), out, watching)?;
+    let mut courses = [course];
     go_on(&mut courses, batches, watching)?;
     let [course] = courses;
     course.finish(Some(batches))
@@ -267,6 +327,12 @@ impl Batches for Waves {
         Ok(Batch {
             views: views.into(),
             keys: (0..8).map(|sample| Key::new(0, sample, step)).collect(),
+            clips: Clips {
+                // Another eight of the twelve in each step.
+                own: (0..8).map(|at| (at + step as u32) % 12).collect(),
+                all: (0..12).collect(),
+            },
+            step,
             waited: Duration::from_millis(1),
             queued: 8,
         })

@@ -1108,7 +1108,10 @@ fn a_plan_says_which_finished_runs_lack_a_state_that_it_reads() {
         code: String::new(),
         environment: records::record::Environment::default(),
     };
-    let attempt = runs.begin(&plan.stages[0], &context).unwrap();
+    let claim = runs.claim(&plan.stages[0], &context, "").unwrap();
+    let records::folder::Claim::Own(attempt) = claim else {
+        panic!("nobody else is there")
+    };
     let kept = records::folder::checkpoint_after(40);
     let finished = attempt.finish(&0).unwrap();
     let left = crisscross(place.path(), &["plan", "t.cc"]);

@@ -5,12 +5,13 @@
 mod lab;
 
 use compiler::plan::Work;
+use lab::running::{Running, send};
 use lab::{FILES, Lab, clips, complaint, folders, program, said};
 use records::folder::METRICS;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Two rows side by side, one of them with a state after its first epoch, in float64.
@@ -100,79 +101,6 @@ fn assert_same_course(lab: &Lab, runs: [&str; 2]) {
     }
 }
 
-/// A run of several ranks on its way; what it prints to stderr goes into a file.
-struct Running {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Running {
-    fn start(lab: &Lab, runs: &str, ranks: usize) -> Self {
-        let log = lab.path("log");
-        let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");
-        let child = Command::new(engine)
-            .args(lab.arguments(runs))
-            .args(["--ranks", &ranks.to_string()])
-            .current_dir(lab.folder.path())
-            .env("XDG_CACHE_HOME", lab.path("cache"))
-            .env("GOMP_SPINCOUNT", "1000")
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, log }
-    }
-
-    /// Waits until a training in `runs` has written a step.
-    fn wait_for_a_step(&mut self, runs: &Path) {
-        let start = Instant::now();
-        let has_stepped = |runs: &Path| {
-            let files = folders(runs).into_iter();
-            let mut files = files.map(|name| runs.join(name).join(METRICS));
-            files.any(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 0))
-        };
-        while !has_stepped(runs) {
-            assert!(start.elapsed() < Duration::from_secs(240));
-            assert!(self.child.try_wait().unwrap().is_none(), "{}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// The process of a rank.
-    fn rank(&self, rank: usize) -> u32 {
-        let parent = self.child.id();
-        let children = format!("/proc/{parent}/task/{parent}/children");
-        let children = std::fs::read_to_string(children).unwrap();
-        let is_rank = |pid: &u32| {
-            let variables = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
-            let wanted = format!("RANK={rank}");
-            variables
-                .split(|byte| *byte == 0)
-                .any(|of| of == wanted.as_bytes())
-        };
-        let mut children = children.split_whitespace().map(|pid| pid.parse().unwrap());
-        children.find(is_rank).unwrap()
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn send(signal: &str, pid: u32) {
-    let sent = Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status();
-    assert!(sent.unwrap().success());
-}
-
 #[test]
 fn two_and_four_processes_come_to_what_one_comes_to() {
     let lab = Lab::new(ROWS);
@@ -198,12 +126,12 @@ fn a_killed_rank_ends_the_others_and_is_named() {
     let lab = Lab::new(LONG);
     for rank in [0, 1] {
         let runs = format!("runs {rank}");
-        let mut running = Running::start(&lab, &runs, 2);
-        running.wait_for_a_step(&lab.path(&runs));
+        let mut running = Running::start(&lab, &runs, &["--ranks", "2"]);
+        running.wait_for_a_step(&lab.path(&runs), 0);
         let others = [running.rank(0), running.rank(1)];
         send("-KILL", running.rank(rank));
         let killed = Instant::now();
-        assert_eq!(running.child.wait().unwrap().code(), Some(1));
+        assert_eq!(running.code(), Some(1));
         assert!(killed.elapsed() < Duration::from_secs(10));
         let log = running.log();
         assert!(
@@ -226,8 +154,8 @@ fn a_stopped_run_goes_on_with_another_number_of_ranks() {
     said(&mut lab.engine("whole"));
     for (first, then) in [(2, "1"), (1, "2")] {
         let runs = format!("from {first}");
-        let mut running = Running::start(&lab, &runs, first);
-        running.wait_for_a_step(&lab.path(&runs));
+        let mut running = Running::start(&lab, &runs, &["--ranks", &first.to_string()]);
+        running.wait_for_a_step(&lab.path(&runs), 0);
         // Any rank may be the one that is told.
         let told = if first == 1 {
             running.child.id()
@@ -235,17 +163,41 @@ fn a_stopped_run_goes_on_with_another_number_of_ranks() {
             running.rank(1)
         };
         send("-TERM", told);
-        assert_eq!(
-            running.child.wait().unwrap().code(),
-            Some(143),
-            "{}",
-            running.log()
-        );
+        assert_eq!(running.code(), Some(143), "{}", running.log());
         assert!(running.log().contains("interrupted"));
         let (_, log) = said(lab.engine(&runs).args(["--ranks", then]));
-        assert!(log.contains("goes on after step"), "{log}");
+        let processes = format!("{first} processes before, {then} now");
+        assert!(
+            log.contains("goes on after step")
+                && log.contains("; rounding may differ from here on: ")
+                && log.contains(&processes),
+            "{log}"
+        );
         assert_same_course(&lab, [&runs, "whole"]);
     }
+}
+
+/// States that are asked for later can be made by another number of processes, within rounding, which is said and written down.
+#[test]
+fn a_finished_run_is_repeated_by_another_number_of_processes() {
+    let text = LONG.replace("ep = 30", "ep = 2");
+    let bare = Lab::new(&text);
+    let lab = Lab::new(&text.replace("fp64", "fp64,   checkpoint = 1ep"));
+    let runs = [("2", "1"), ("1", "2")].map(|(first, then)| {
+        let runs = bare.path(first).display().to_string();
+        said(bare.engine(first).args(["--ranks", first]));
+        let (_, log) = said(lab.engine(&runs).args(["--ranks", then]));
+        let processes = format!("{first} processes before, {then} now");
+        assert!(
+            log.contains("each loss compared within 0.05 (") && log.contains(&processes),
+            "{log}"
+        );
+        let run = lab.finished(&runs, &lab.plan.stages[0]).unwrap().run;
+        let maker = &run.later["checkpoint-1.safetensors"];
+        assert_ne!(maker.environment.ranks, run.environment.ranks);
+        runs
+    });
+    assert_same_course(&lab, runs.each_ref().map(String::as_str));
 }
 
 #[test]
@@ -318,20 +270,10 @@ fn started(ranks: [std::process::Command; 2]) -> [(Option<i32>, String); 2] {
     })
 }
 
-fn engine(lab: &Lab) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("crisscross-engine"));
-    command
-        .args(lab.arguments("runs"))
-        .current_dir(lab.folder.path())
-        .env("XDG_CACHE_HOME", lab.path("cache"))
-        .env("GOMP_SPINCOUNT", "1000");
-    command
-}
-
 #[test]
 fn ranks_of_different_plans_do_not_train_together() {
     let (lab, other) = (Lab::new(ROWS), Lab::new(LONG));
-    let ended = started([engine(&lab), engine(&other)]);
+    let ended = started([lab.process("runs"), other.process("runs")]);
     let says = |log: &str| log.contains("error: rank 1 (") && log.contains("has plan `");
     for (code, log) in &ended {
         assert_eq!(*code, Some(1));
@@ -344,11 +286,11 @@ fn ranks_of_different_plans_do_not_train_together() {
 fn a_rank_that_cannot_read_the_data_stops_the_training_and_says_why() {
     let lab = Lab::new(FILES);
     lab.write_site(&clips());
-    let mut without = engine(&lab);
+    let mut without = lab.process("runs");
     let site = lab.path("other.toml");
     std::fs::write(&site, "[data.toy]\nroot = \"nowhere\"\n").unwrap();
     without.args(["--site", site.to_str().unwrap()]);
-    let [(first, log), (second, _)] = started([engine(&lab), without]);
+    let [(first, log), (second, _)] = started([lab.process("runs"), without]);
     assert_eq!((first, second), (Some(1), Some(1)));
     assert!(
         log.contains("rank 1 failed: ") && log.contains("nowhere"),

@@ -5,6 +5,7 @@
 mod lab;
 
 use compiler::plan::Work;
+use lab::running::{Running, written};
 use lab::{Lab, RENDERED, folders, said};
 use records::folder::{Finished, METRICS, Runs};
 use records::points::points;
@@ -12,8 +13,7 @@ use records::record::{ExtractResult, PretrainResult, ScoreResult};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Three rows that train side by side and one that does not, the state after an epoch beside the ends.
 const ROWS: &str = "
@@ -30,62 +30,6 @@ table numbers {
 }
 ";
 
-/// The engine on its way.
-struct Running(Child);
-
-impl Running {
-    fn start(lab: &Lab, runs: &str) -> Self {
-        let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");
-        let child = std::process::Command::new(engine)
-            .args(lab.arguments(runs))
-            .current_dir(lab.folder.path())
-            .env("XDG_CACHE_HOME", lab.path("cache"))
-            .env("GOMP_SPINCOUNT", "1000")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(child.unwrap())
-    }
-
-    fn send(&self, signal: &str) {
-        let id = self.0.id().to_string();
-        let sent = std::process::Command::new("kill")
-            .args([signal, &id])
-            .status();
-        assert!(sent.unwrap().success());
-    }
-
-    fn is_over(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_some()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Bytes of metrics that trainings under way have written in `runs`.
-fn written(runs: &Path) -> u64 {
-    let files = folders(runs)
-        .into_iter()
-        .map(|name| runs.join(name).join(METRICS));
-    files
-        .filter_map(|file| Some(std::fs::metadata(file).ok()?.len()))
-        .sum()
-}
-
-/// Waits until there are more than `before`.
-fn wait_for_a_step(runs: &Path, before: u64, running: &mut Running) {
-    let start = Instant::now();
-    while written(runs) <= before {
-        assert!(start.elapsed() < Duration::from_secs(240) && !running.is_over());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// A resume point after each step, so that what is killed soon comes on at all.
 fn save_always(lab: &Lab) {
     std::fs::write(lab.path("crisscross.toml"), "save_minutes = 0\n").unwrap();
@@ -97,12 +41,12 @@ fn an_interrupted_run_leaves_nothing_that_looks_finished_and_goes_on() {
     let lab = Lab::new(&RENDERED.replace(rows, "row es = 100K, ep = 50"));
     for (signal, code) in [("-TERM", 143), ("-USR1", 138), ("-INT", 130)] {
         let before = written(&lab.path("runs"));
-        let mut running = Running::start(&lab, "runs");
-        wait_for_a_step(&lab.path("runs"), before, &mut running);
+        let mut running = Running::start(&lab, "runs", &[]);
+        running.wait_for_a_step(&lab.path("runs"), before);
         // As a terminal and a starter of processes send it: twice.
         running.send(signal);
         running.send("-TERM");
-        assert_eq!(running.0.wait().unwrap().code(), Some(code));
+        assert_eq!(running.code(), Some(code));
         let left = folders(&lab.path("runs"));
         assert!(
             left.len() == 1 && left[0].starts_with(".part-pretrain-"),
@@ -115,6 +59,94 @@ fn an_interrupted_run_leaves_nothing_that_looks_finished_and_goes_on() {
     let lines = std::fs::read_to_string(part.join(METRICS)).unwrap();
     assert_eq!(lines.lines().count() as u64, found[0].step);
     assert!(found[0].step >= 3 && found.len() == 2);
+}
+
+/// The second of two equal commands waits, says for whom, and goes on where the first ended; or takes what it has made.
+#[test]
+fn a_stage_is_made_by_one_process_at_a_time() {
+    let rows = "row ep = 0\n  row loss = intra + sync + async";
+    let lab = Lab::new(&RENDERED.replace(rows, "row ep = 8"));
+    let mut first = Running::start(&lab, "runs", &[]);
+    first.wait_for_a_step(&lab.path("runs"), 0);
+    let mut second = Running::start(&lab, "runs", &[]);
+    let holder = format!("process {} on ", first.child.id());
+    second.wait_for(&holder);
+    let said = second.log();
+    let folder = &folders(&lab.path("runs"))[..];
+    let [folder] = folder else {
+        panic!("{folder:?}: each has one of its own")
+    };
+    assert!(
+        said.contains(folder) && said.contains("is making it: this one waits"),
+        "{said}"
+    );
+    // It can be told to wait no longer.
+    let mut third = Running::start(&lab, "runs", &[]);
+    third.wait_for(&holder);
+    third.send("-INT");
+    assert_eq!(third.code(), Some(130));
+
+    first.send("-TERM");
+    assert_eq!(first.code(), Some(143));
+    let mut fourth = Running::start(&lab, "runs", &[]);
+    assert_eq!(second.code(), Some(0), "{}", second.log());
+    assert!(
+        second.log().contains("goes on after step"),
+        "{}",
+        second.log()
+    );
+    assert_eq!(fourth.code(), Some(0), "{}", fourth.log());
+    assert_eq!(outcomes(&lab, "runs").len(), lab.plan.stages.len());
+    let names = folders(&lab.path("runs"));
+    assert!(
+        names.len() == lab.plan.stages.len() && names.iter().all(|name| !name.starts_with('.')),
+        "{names:?}"
+    );
+}
+
+/// A finished run of ten epochs that is asked for two states later: it is interrupted on the way there, and goes on.
+#[test]
+fn a_repetition_goes_on_where_it_was_interrupted() {
+    let text = |states: &str| {
+        format!(
+            "
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+eval hear = linear2s with {{ train = random(2)   test = uniform(2) }}
+figure curve {{
+  of     = tiny
+  scores = [hear on toy]
+  x      = checkpoint
+  for checkpoint in {states} {{ row ep = 10 }}
+}}
+"
+        )
+    };
+    let all = Lab::new(&text("[1ep, 9ep, 10ep]"));
+    said(&mut all.engine("runs"));
+    let whole = outcomes(&all, "runs");
+    let bare = Lab::new(&text("[10ep]"));
+    said(&mut bare.engine("runs"));
+
+    let runs = bare.path("runs").display().to_string();
+    save_always(&all);
+    let mut running = Running::start(&all, &runs, &[]);
+    let before = written(&bare.path("runs"));
+    running.wait_for("its state after 1ep, 9ep was not kept");
+    running.wait_for_a_step(&bare.path("runs"), before);
+    running.send("-TERM");
+    assert_eq!(running.code(), Some(143), "{}", running.log());
+    let (_, log) = said(&mut all.engine(&runs));
+    assert!(
+        log.contains("each loss compared\n") && log.contains("goes on after step"),
+        "{log}"
+    );
+    assert!(outcomes(&all, &runs) == whole);
+    let run = all.finished(&runs, &all.plan.stages[0]).unwrap().run;
+    let later: Vec<&str> = run.later.keys().map(String::as_str).collect();
+    let names = ["checkpoint-1.safetensors", "checkpoint-9.safetensors"];
+    assert!(later == names && names.iter().all(|name| run.sums.contains_key(*name)));
+    let names = folders(&bare.path("runs"));
+    assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
 }
 
 /// Numbers that do not depend on the clock, and files, of a finished stage.
@@ -208,7 +240,7 @@ fn killed_runs_come_to_the_same() {
         runs += 1;
         let name = format!("killed {runs}");
         loop {
-            let mut running = Running::start(&lab, &name);
+            let mut running = Running::start(&lab, &name, &[]);
             // Moments spread evenly over the time that a whole run takes: another for each start, for a run may be faster than that.
             let share = f64::from(starts * 61 % 100) / 100.0;
             starts += 1;
@@ -217,7 +249,7 @@ fn killed_runs_come_to_the_same() {
                 break;
             }
             running.send("-KILL");
-            let status = running.0.wait().unwrap();
+            let status = running.child.wait().unwrap();
             all_is_whole(&lab.path(&name));
             let found = outcomes(&lab, &name);
             assert!(

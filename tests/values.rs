@@ -252,7 +252,10 @@ fn run(folder: &Path, arguments: &[&str], version: &str) -> String {
         environment: records::record::Environment::default(),
     };
     let runs = records::folder::Runs::open(folder.join("runs")).unwrap();
-    let attempt = runs.begin(&plan.stages[0], &context).unwrap();
+    let claim = runs.claim(&plan.stages[0], &context, "").unwrap();
+    let records::folder::Claim::Own(attempt) = claim else {
+        panic!("nobody else is there")
+    };
     let finished = attempt.finish(&serde_json::json!({})).unwrap();
     let path = finished.path.strip_prefix(folder).unwrap();
     path.display().to_string()

@@ -3,6 +3,7 @@
 use crate::device::{TORCH_VERSION, device, settings};
 use crate::error::{Error, Result};
 use crate::ffi;
+use crate::ranks::Ranks;
 use records::launch::Launch;
 use records::record::Environment;
 use records::site::MemoryFormat;
@@ -25,6 +26,14 @@ pub fn environment(device: Device) -> Result<Environment> {
         tf32: tf32(device)?,
         memory_format: asked_format(device),
         ranks: None,
+    })
+}
+
+/// The same of a part of what these ranks compute.
+pub fn environment_of(device: Device, ranks: &Ranks) -> Result<Environment> {
+    Ok(Environment {
+        ranks: ranks.recorded(),
+        ..environment(device)?
     })
 }
 

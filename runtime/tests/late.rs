@@ -7,7 +7,7 @@ mod small;
 use compiler::hir::{Precision, Pretrain, Schedule};
 use compiler::plan::{self, Stage, StageId, Work};
 use compiler::units::Exact;
-use records::folder::{Context, Runs, checkpoint_after};
+use records::folder::{Claim, Context, Runs, checkpoint_after};
 use records::points::points;
 use records::record::Environment;
 use runtime::checkpoint;
@@ -156,7 +156,9 @@ fn in_run_folder(
         environment: Environment::default(),
     };
     let runs = Runs::open(runs).unwrap();
-    let attempt = runs.begin(&stage, &context).unwrap();
+    let Claim::Own(attempt) = runs.claim(&stage, &context, "").unwrap() else {
+        panic!("nobody else is there")
+    };
     let mut batches = Changing {
         spoilt: Some(spoilt),
     };

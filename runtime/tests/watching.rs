@@ -5,7 +5,7 @@
 mod small;
 
 use compiler::plan::{Stage, StageId, Work};
-use records::folder::{Attempt, Context, Runs};
+use records::folder::{Attempt, Claim, Context, Runs};
 use records::record::Environment;
 use runtime::data::batch::Batches;
 use runtime::error::Error;
@@ -124,7 +124,14 @@ fn begun(runs: &Path, work: compiler::plan::Pretrain) -> Attempt {
         code: "0.1.0".to_owned(),
         environment: Environment::default(),
     };
-    Runs::open(runs).unwrap().begin(&stage, &context).unwrap()
+    match Runs::open(runs)
+        .unwrap()
+        .claim(&stage, &context, "")
+        .unwrap()
+    {
+        Claim::Own(attempt) => *attempt,
+        Claim::Made(_) | Claim::Held(_) => panic!("nobody else is there"),
+    }
 }
 
 /// Looking for anomalies is a state of the process: no other step may be NaN meanwhile.

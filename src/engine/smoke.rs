@@ -45,28 +45,8 @@ pub fn pace(plan: &Plan, runs: &Path) -> Result<Vec<String>, Error> {
     }
     let mut lines = vec![format!(
         "at the pace of their second steps the trainings ({trainings}) take {}; first steps are slow ones",
-        spoken(seconds)
+        records::spoken(seconds)
     )];
     lines.extend(peak.map(|bytes| format!("peak memory {:.1} GB", bytes as f64 / 1e9)));
     Ok(lines)
-}
-
-/// `40 s`, `12 min`, `31.5 h`.
-fn spoken(seconds: f64) -> String {
-    match seconds {
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::spoken;
-
-    #[test]
-    fn times_are_spoken_in_the_unit_that_fits() {
-        let all = [0.4, 119.0, 720.0, 113_400.0].map(spoken);
-        assert_eq!(all, ["0 s", "119 s", "12 min", "31.5 h"]);
-    }
 }

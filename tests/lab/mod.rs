@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses a part of this
 
+pub mod running;
+
 use assert_cmd::Command;
 use compiler::Profile;
 use compiler::hir::Schedule;
@@ -100,6 +102,18 @@ impl Lab {
     pub fn engine(&self, runs: &str) -> Command {
         let mut command = program("crisscross-engine", self.folder.path());
         command.args(self.arguments(runs));
+        command
+    }
+
+    /// The same as a process that can be waited for later.
+    pub fn process(&self, runs: &str) -> std::process::Command {
+        let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");
+        let mut command = std::process::Command::new(engine);
+        command
+            .args(self.arguments(runs))
+            .current_dir(self.folder.path())
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("GOMP_SPINCOUNT", "1000");
         command
     }
 

@@ -4,17 +4,16 @@ use crate::folder::{
     CHECKPOINT, Context, FEATURES, Finished, METRICS, PART, PLAN, RESULT, RUN, Runs, flush,
     hash_of, read_json, shared, write_json,
 };
+use crate::holder::{ALIVE, Holder, lock_of_dead, now};
 use crate::points::{self, points};
-use crate::record::{FORMAT, Kind, Run, Status};
+use crate::record::{FORMAT, Kind, Maker, Run, Status};
 use crate::{Error, Result};
 use compiler::plan::{Stage, StageId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
-
-const ALIVE: &str = "alive.lock";
+use std::time::Instant;
 
 /// A stage under way. Dropping it leaves its folder where that has a resume point, and nothing elsewhere.
 #[derive(Debug)]
@@ -27,6 +26,17 @@ pub struct Attempt {
     clock: Instant,
     // Locked for as long as this attempt lives; the system unlocks it when the process dies.
     _alive: File,
+}
+
+/// What a process finds that wants to make a stage. Of all processes that look one at most gets the attempt.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is finished: another process was faster.
+    Made(Box<Finished>),
+    /// Nobody else is at it.
+    Own(Box<Attempt>),
+    /// A process that lives is at it.
+    Held(Holder),
 }
 
 /// What a dead process left of a stage: it can be taken up.
@@ -80,12 +90,85 @@ impl Left {
 }
 
 impl Runs {
-    /// Starts `stage` in a folder of its own, with `plan.json` in it.
-    pub fn begin(&self, stage: &Stage, context: &Context) -> Result<Attempt> {
+    /// Makes `stage` from data of this fingerprint this process's own to make: what a dead process left of it is taken up, of several
+    /// the one that is farthest. Nothing is begun where it is finished, or where a living process is at it.
+    pub fn claim(&self, stage: &Stage, context: &Context, data: &str) -> Result<Claim> {
         fs::create_dir_all(self.dir()).map_err(Error::io("create", self.dir()))?;
-        // Held until the attempt's own lock is: a sweep in another process must not see the folder without it.
         let _lock = self.lock()?;
-        self.begin_locked(stage, context)
+        match self.find_made_of(&stage.id, data)? {
+            Some(finished) => Ok(Claim::Made(Box::new(finished))),
+            None => self.claim_locked(stage, context, begun(stage, context, data)),
+        }
+    }
+
+    /// The same for repeating a finished run: its outcome is no attempt's to make, but files can be given to it with [`Attempt::give`].
+    pub fn claim_again(
+        &self,
+        stage: &Stage,
+        context: &Context,
+        finished: &Finished,
+    ) -> Result<Claim> {
+        let _lock = self.lock()?;
+        let run = Run {
+            again: true,
+            ..begun(stage, context, &finished.run.data)
+        };
+        self.claim_locked(stage, context, run)
+    }
+
+    /// The folders are locked meanwhile: a sweep in another process must not see one of an attempt before its own lock is held.
+    fn claim_locked(&self, stage: &Stage, context: &Context, run: Run) -> Result<Claim> {
+        let mut farthest: Option<(Left, File)> = None;
+        for path in self.parts()? {
+            // What has no readable `run.json` died while it was made.
+            let Ok(found) = read_json::<Run>(&path.join(RUN)) else {
+                continue;
+            };
+            if !found.is_of_the_same(&run) {
+                continue;
+            }
+            let Some(alive) = lock_of_dead(&path) else {
+                match Holder::of(&path) {
+                    Some(holder) => return Ok(Claim::Held(holder)),
+                    None => continue,
+                }
+            };
+            if let Some(left) = left_in(&path, found)?
+                && farthest
+                    .as_ref()
+                    .is_none_or(|(other, _)| other.step < left.step)
+            {
+                farthest = Some((left, alive));
+            }
+        }
+        let (folder, run, alive) = match farthest {
+            Some((left, alive)) => {
+                let run = run.after(&left.run);
+                (left.path, run, alive)
+            }
+            None => {
+                let (folder, alive) = self.part(&self.name(stage, 8))?;
+                (folder.keep(), run, alive)
+            }
+        };
+        Holder::sign(&folder, &alive, &context.environment.host)?;
+        write_json(&folder.join(RUN), &run)?;
+        write_json(&folder.join(PLAN), stage)?;
+        Ok(Claim::Own(Box::new(
+            self.attempt(stage, folder, run, alive),
+        )))
+    }
+
+    /// An attempt at `stage`, whoever else is at it.
+    #[cfg(test)]
+    pub(crate) fn begin(&self, stage: &Stage, context: &Context) -> Result<Attempt> {
+        fs::create_dir_all(self.dir()).map_err(Error::io("create", self.dir()))?;
+        let _lock = self.lock()?;
+        let (folder, alive) = self.part(&self.name(stage, 8))?;
+        let run = begun(stage, context, "");
+        write_json(&folder.path().join(RUN), &run)?;
+        write_json(&folder.path().join(PLAN), stage)?;
+        Ok(self.attempt(stage, folder.keep(), run, alive))
     }
 
     /// A folder in this one for runs that nobody keeps: on the same disk, and seen by no report.
@@ -110,37 +193,6 @@ impl Runs {
         Ok((folder, alive))
     }
 
-    fn begin_locked(&self, stage: &Stage, context: &Context) -> Result<Attempt> {
-        let (folder, alive) = self.part(&self.name(stage, 8))?;
-        let run = begun(stage, context);
-        write_json(&folder.path().join(RUN), &run)?;
-        write_json(&folder.path().join(PLAN), stage)?;
-        Ok(self.attempt(stage, folder.keep(), run, alive))
-    }
-
-    /// Goes on with what a dead process left of `stage`, made from data of this fingerprint; where there is nothing, starts it. Of
-    /// several the one that came farthest is taken.
-    pub fn take_up(&self, stage: &Stage, context: &Context, data: &str) -> Result<Attempt> {
-        fs::create_dir_all(self.dir()).map_err(Error::io("create", self.dir()))?;
-        let _lock = self.lock()?;
-        let mut left = self.left()?;
-        left.retain(|(left, _)| left.run.stage == stage.id && left.run.data == data);
-        left.sort_by_key(|(left, _)| std::cmp::Reverse(left.step));
-        let Some((left, alive)) = left.into_iter().next() else {
-            return self.begin_locked(stage, context)?.made_of(data);
-        };
-        let run = Run {
-            data: data.to_owned(),
-            started: left.run.started,
-            seconds: left.run.seconds,
-            ..begun(stage, context)
-        };
-        let path = left.path;
-        write_json(&path.join(RUN), &run)?;
-        write_json(&path.join(PLAN), stage)?;
-        Ok(self.attempt(stage, path, run, alive))
-    }
-
     fn attempt(&self, stage: &Stage, path: PathBuf, run: Run, alive: File) -> Attempt {
         Attempt {
             runs: self.clone(),
@@ -162,33 +214,27 @@ impl Runs {
     fn left(&self) -> Result<Vec<(Left, File)>> {
         let mut found = vec![];
         for path in self.parts()? {
-            let Some(alive) = lock_of_dead(&path) else {
-                continue;
-            };
             // What has no readable `run.json` died while it was made.
-            let (Some(newest), Ok(run)) = (
-                points(&path)?.into_iter().next(),
-                read_json(&path.join(RUN)),
-            ) else {
+            let (Some(alive), Ok(run)) = (lock_of_dead(&path), read_json(&path.join(RUN))) else {
                 continue;
             };
-            let step = newest.step;
-            found.push((Left { path, run, step }, alive));
+            found.extend(left_in(&path, run)?.map(|left| (left, alive)));
         }
         Ok(found)
     }
 
-    /// Removes what dead attempts have left that nothing can take up: those without a resume point, and those of stages that are
-    /// finished by now. Of finished stages the resume points go.
+    /// Removes what dead attempts have left that nothing can take up: those without a resume point, those of stages that are
+    /// finished by now, and repetitions of runs that are gone. Of finished stages the resume points go.
     pub(crate) fn sweep(&self) -> Result<()> {
         let _lock = self.lock()?;
         let left = self.left()?;
         let is_left = |path: &Path| left.iter().find(|(left, _)| left.path == path);
         for path in self.parts()? {
             let is_needed = match is_left(&path) {
-                Some((left, _)) => self
-                    .find_made_of(&left.run.stage, &left.run.data)?
-                    .is_none(),
+                Some((left, _)) => {
+                    let finished = self.find_made_of(&left.run.stage, &left.run.data)?;
+                    finished.is_some() == left.run.again
+                }
                 None => lock_of_dead(&path).is_none() && path.join(ALIVE).exists(),
             };
             if !is_needed {
@@ -216,10 +262,14 @@ impl Runs {
     }
 }
 
-/// The lock of an attempt whose process is gone; `None` where it lives, or where there is no file to lock.
-fn lock_of_dead(path: &Path) -> Option<File> {
-    let file = File::options().write(true).open(path.join(ALIVE)).ok()?;
-    file.try_lock().is_ok().then_some(file)
+/// What lies in the folder of an attempt whose process is gone, if it can be taken up.
+fn left_in(path: &Path, run: Run) -> Result<Option<Left>> {
+    let newest = points(path)?.into_iter().next();
+    Ok(newest.map(|newest| Left {
+        path: path.to_owned(),
+        run,
+        step: newest.step,
+    }))
 }
 
 fn is_named(path: &Path, prefix: &str) -> bool {
@@ -249,15 +299,12 @@ fn sums(folder: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 /// What a stage is at its beginning.
-fn begun(stage: &Stage, context: &Context) -> Run {
-    let started = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |t| t.as_secs());
+fn begun(stage: &Stage, context: &Context, data: &str) -> Run {
     Run {
         format: FORMAT,
         stage: stage.id.clone(),
         kind: Kind::of(&stage.work),
-        data: String::new(),
+        data: data.to_owned(),
         label: stage.label.clone(),
         plan: context.plan.clone(),
         toy: context.toy,
@@ -265,8 +312,11 @@ fn begun(stage: &Stage, context: &Context) -> Run {
         command: context.command.clone(),
         code: context.code.clone(),
         environment: context.environment.clone(),
+        before: vec![],
+        later: BTreeMap::new(),
+        again: false,
         status: Status::Running,
-        started,
+        started: now(),
         order: 0,
         sums: BTreeMap::new(),
         seconds: 0.0,
@@ -284,11 +334,31 @@ impl Attempt {
         &self.run.stage
     }
 
-    /// Notes the fingerprint of the data that the stage is made from.
-    pub fn made_of(mut self, data: &str) -> Result<Self> {
-        data.clone_into(&mut self.run.data);
-        write_json(&self.path.join(RUN), &self.run)?;
-        Ok(self)
+    /// Gives these files of this attempt to the run that it repeats, with their hashes and where they were made.
+    pub fn give(&self, finished: &Finished, names: &[String]) -> Result<Finished> {
+        let _lock = self.runs.lock()?;
+        let mut run: Run = read_json(&finished.path.join(RUN))?;
+        for name in names {
+            run.sums
+                .insert(name.clone(), hash_of(&self.path.join(name))?);
+            run.later.insert(name.clone(), self.run.maker());
+        }
+        // A hash without its file is that of one that is missing; a file without its hash would be taken as it is.
+        write_json(&finished.path.join(RUN), &run)?;
+        for name in names {
+            let target = finished.path.join(name);
+            fs::rename(self.path.join(name), &target).map_err(Error::io("write", &target))?;
+        }
+        flush(&finished.path)?;
+        Ok(Finished {
+            path: finished.path.clone(),
+            run,
+        })
+    }
+
+    /// By what and where it is made.
+    pub fn maker(&self) -> Maker {
+        self.run.maker()
     }
 
     /// Writes `result.json`, marks the run complete and makes its folder visible.
@@ -349,9 +419,17 @@ mod tests {
         runs.parts().unwrap().len()
     }
 
+    /// The attempt of a process that finds nobody at it.
+    fn own(runs: &Runs, stage: &Stage, data: &str) -> Attempt {
+        match runs.claim(stage, &context(), data).unwrap() {
+            Claim::Own(attempt) => *attempt,
+            other @ (Claim::Made(_) | Claim::Held(_)) => panic!("{other:?}"),
+        }
+    }
+
     /// An attempt that has come to `step` and whose process has died.
     fn killed(runs: &Runs, stage: &Stage, data: &str, step: u64) -> PathBuf {
-        let attempt = runs.take_up(stage, &context(), data).unwrap();
+        let attempt = own(runs, stage, data);
         points::keep(attempt.path(), step, b"state").unwrap();
         attempt.path().to_owned()
     }
@@ -368,11 +446,8 @@ mod tests {
         assert_eq!((left.len(), left[0].step, &left[0].path), (1, 7, &path));
         assert!(runs.index().unwrap().is_empty());
 
-        let again = runs.take_up(&stage, &context(), "one").unwrap();
+        let again = own(&runs, &stage, "one");
         assert_eq!(again.path(), path);
-        // It lives again, so that nobody else takes it up.
-        let beside = runs.take_up(&stage, &context(), "one").unwrap();
-        assert_ne!(beside.path(), path);
         assert!(runs.interrupted().unwrap().is_empty());
         let finished = again.finish(&result(&[1.0])).unwrap();
         assert!(finished.run.seconds >= left[0].run.seconds);
@@ -385,20 +460,71 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let runs = Runs::open(folder.path()).unwrap();
         let (stage, other) = (stage(id(1, 1), "x"), stage(id(1, 2), "y"));
-        let first = runs.take_up(&stage, &context(), "one").unwrap();
-        let far = killed(&runs, &stage, "one", 9);
+        let mut first = runs.begin(&stage, &context()).unwrap();
+        first.run.data = "one".to_owned();
         points::keep(first.path(), 3, b"state").unwrap();
         drop(first);
+        let far = killed(&runs, &stage, "one", 9);
+        // What has come to step 3 was taken up there, so another that has not come as far lies beside it now.
+        let near = folder.path().join(".part-score-x-0-near");
+        fs::create_dir(&near).unwrap();
+        for file in [RUN, PLAN, ALIVE] {
+            fs::copy(far.join(file), near.join(file)).unwrap();
+        }
+        points::keep(&near, 4, b"state").unwrap();
         for (stage, data) in [(&stage, "two"), (&other, "one")] {
-            let fresh = runs.take_up(stage, &context(), data).unwrap();
+            let fresh = own(&runs, stage, data);
             assert!(points::points(fresh.path()).unwrap().is_empty());
         }
         assert_eq!(parts(&runs), 2);
-        let taken = runs.take_up(&stage, &context(), "one").unwrap();
+        let taken = own(&runs, &stage, "one");
         assert_eq!(taken.path(), far);
         // What another process has finished is needed no more.
         taken.finish(&result(&[1.0])).unwrap();
         assert_eq!(parts(&Runs::open(folder.path()).unwrap()), 0);
+    }
+
+    #[test]
+    fn a_stage_that_another_process_is_at_is_not_begun_and_who_it_is_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let stage = stage(id(1, 1), "x");
+        let first = own(&runs, &stage, "one");
+        let Claim::Held(holder) = runs.claim(&stage, &context(), "one").unwrap() else {
+            panic!("two processes are at it")
+        };
+        assert_eq!(holder.folder, first.path());
+        let said = format!("process {} on ", std::process::id());
+        assert!(holder.to_string().starts_with(&said), "{holder}");
+        assert!(holder.to_string().contains(", for 0 s, in `"), "{holder}");
+        assert!(holder.is_alive(&runs).unwrap());
+        // Made from other files it is another.
+        drop(own(&runs, &stage, "two"));
+
+        // Once its process has gone, the next one takes up what it left, and signs.
+        points::keep(first.path(), 3, b"state").unwrap();
+        drop(first);
+        assert!(!holder.is_alive(&runs).unwrap());
+        let second = own(&runs, &stage, "one");
+        assert_eq!(second.path(), holder.folder);
+        assert!(holder.is_alive(&runs).unwrap());
+        let finished = second.finish(&result(&[1.0])).unwrap();
+        assert!(!holder.is_alive(&runs).unwrap());
+        let Claim::Made(found) = runs.claim(&stage, &context(), "one").unwrap() else {
+            panic!("it is finished")
+        };
+        assert_eq!(found.path, finished.path);
+
+        // Older versions say nothing about themselves.
+        let third = own(&runs, &stage, "three");
+        fs::write(third.path().join(ALIVE), "").unwrap();
+        let Claim::Held(holder) = runs.claim(&stage, &context(), "three").unwrap() else {
+            panic!("two processes are at it")
+        };
+        assert!(
+            holder.to_string().starts_with("another process, in `"),
+            "{holder}"
+        );
     }
 
     #[test]
@@ -474,7 +600,7 @@ mod tests {
         let runs = Runs::open(folder.path()).unwrap();
         let stage = stage(id(1, 1), "x");
         for (data, value) in [("one", 1.0), ("two", 2.0)] {
-            let attempt = runs.take_up(&stage, &context(), data).unwrap();
+            let attempt = own(&runs, &stage, data);
             let finished = attempt.finish(&result(&[value])).unwrap();
             // The clock is set back by a day after each.
             let mut run = finished.run;
@@ -483,6 +609,46 @@ mod tests {
         }
         let newest = runs.find(&stage.id).unwrap().unwrap();
         assert_eq!((newest.run.data.as_str(), newest.run.order), ("two", 2));
+    }
+
+    #[test]
+    fn a_repetition_goes_on_and_gives_its_files_to_the_run_that_it_repeats() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let stage = stage(id(1, 1), "x");
+        let finished = own(&runs, &stage, "one").finish(&result(&[1.0])).unwrap();
+        let again = |context: &Context| runs.claim_again(&stage, context, &finished).unwrap();
+        let Claim::Own(first) = again(&context()) else {
+            panic!("nobody is at it")
+        };
+        assert!(matches!(again(&context()), Claim::Held(_)));
+        points::keep(first.path(), 3, b"state").unwrap();
+        let path = first.path().to_owned();
+        drop(first);
+        // The next start does not remove it, and takes it up elsewhere.
+        let elsewhere = Context {
+            code: "0.2.0".to_owned(),
+            ..context()
+        };
+        Runs::open(folder.path()).unwrap();
+        let Claim::Own(second) = again(&elsewhere) else {
+            panic!("nobody is at it any more")
+        };
+        assert_eq!(second.path(), path);
+        assert_eq!(second.run.before, [finished.run.maker()]);
+        let name = "checkpoint-3.safetensors".to_owned();
+        fs::write(path.join(&name), "state").unwrap();
+        let given = second.give(&finished, std::slice::from_ref(&name)).unwrap();
+        let found = runs.find(&stage.id).unwrap().unwrap();
+        assert_eq!(found.run, given.run);
+        assert!(found.wrote(&found.path.join(&name)).unwrap());
+        assert_eq!(found.run.later[&name].code, "0.2.0");
+        fs::write(found.path.join(&name), "another").unwrap();
+        assert!(!found.wrote(&found.path.join(&name)).unwrap());
+        // Without the run there is nothing to repeat.
+        drop(second);
+        fs::remove_dir_all(&found.path).unwrap();
+        assert_eq!(parts(&Runs::open(folder.path()).unwrap()), 0);
     }
 
     #[test]
@@ -498,7 +664,7 @@ mod tests {
         assert!(wrote(CHECKPOINT) && wrote("checkpoint-3.safetensors"));
         fs::write(finished.path.join(CHECKPOINT), "checkpoint of another").unwrap();
         assert!(!wrote(CHECKPOINT));
-        // One that came later, from a repetition, has no hash.
+        // One that came later, from a repetition of an older version, has no hash.
         fs::write(finished.path.join("checkpoint-4.safetensors"), "later").unwrap();
         assert!(wrote("checkpoint-4.safetensors"));
     }

@@ -55,6 +55,11 @@ impl Error {
 fn io_help(action: &str, kind: std::io::ErrorKind, path: &Path) -> String {
     use std::io::ErrorKind as Kind;
     match kind {
+        Kind::Unsupported if action == "lock" => {
+            "mount that file system with locks (`flock`), or choose another folder with `--runs`: without them two processes would make one \
+             stage"
+                .to_owned()
+        }
         Kind::StorageFull | Kind::QuotaExceeded => {
             "make room on that disk, or choose another folder with `--runs` or `--out`; what is finished is kept".to_owned()
         }

@@ -13,8 +13,9 @@
 //! An attempt builds its files in a `.part-` folder beside the others and holds a lock on a file in it for as long as its
 //! process lives. Finishing writes `run.json`, flushes, and renames the folder. A folder whose lock is free belongs to a dead
 //! attempt: where it has resume points the next run of its stage takes it up, and where it has none it is removed at the next
-//! start. Two processes may work on one stage: each has a folder of its own, and whichever finishes second takes the result of
-//! the first, so that halves of two attempts never mix.
+//! start. Of two processes that want to make one stage, the second is told who is at it and waits. Where the locks of a file system
+//! do not hold between machines both make it, each in a folder of its own, and whichever finishes second takes the result of the
+//! first, so that halves of two attempts never mix.
 
 use crate::record::{Environment, Kind, Run, Status};
 use crate::{Error, Result};
@@ -55,7 +56,8 @@ pub const RESULT: &str = "result.json";
 pub(crate) const PART: &str = ".part-";
 const LOCK: &str = ".lock";
 
-pub use crate::attempt::{Attempt, Left, Scratch};
+pub use crate::attempt::{Attempt, Claim, Left, Scratch};
+pub use crate::holder::Holder;
 
 /// The folder that holds all run folders.
 #[derive(Clone, Debug)]

@@ -37,6 +37,15 @@ pub struct Run {
     pub code: String,
     /// What the numbers may depend on beside the plan.
     pub environment: Environment,
+    /// By what and where it was trained before it was taken up here, as far as that may round otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Maker>,
+    /// By what and where files were made that were asked for when it was finished, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub later: BTreeMap<String, Maker>,
+    /// An attempt that repeats a finished run, for such files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// Whether it is finished.
     pub status: Status,
     /// Seconds since 1970 at its start, by a clock that may have been wrong.
@@ -53,6 +62,34 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether both are attempts at the same: a stage, made from the same files, for the first time or again.
+    pub(crate) fn is_of_the_same(&self, other: &Run) -> bool {
+        self.stage == other.stage && self.data == other.data && self.again == other.again
+    }
+
+    /// This one as it goes on with what another began.
+    pub(crate) fn after(self, other: &Run) -> Run {
+        let mut before = other.before.clone();
+        let maker = other.maker();
+        if !maker.differences(&self.maker()).is_empty() && !before.contains(&maker) {
+            before.push(maker);
+        }
+        Run {
+            started: other.started,
+            seconds: other.seconds,
+            before,
+            ..self
+        }
+    }
+
+    /// By what and where it is made.
+    pub fn maker(&self) -> Maker {
+        Maker {
+            code: self.code.clone(),
+            environment: self.environment.clone(),
+        }
+    }
+
     /// What is greater of the newer one of two runs.
     pub fn age(&self) -> (u64, u64) {
         (self.order, self.started)
@@ -147,6 +184,53 @@ impl Environment {
             .flatten()
             .collect::<Vec<_>>()
             .join(", ")
+    }
+}
+
+/// By what and where something was computed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maker {
+    /// The version of crisscross.
+    pub code: String,
+    /// What the numbers may depend on beside it.
+    pub environment: Environment,
+}
+
+impl Maker {
+    /// Why `now` may round otherwise: `4 threads before, 2 now`. Of the machine only the kind of its device counts.
+    pub fn differences(&self, now: &Maker) -> Vec<String> {
+        let kind = |maker: &Maker| {
+            let device = &maker.environment.device;
+            device.split(':').next().unwrap_or_default().to_owned()
+        };
+        let threads = |maker: &Maker| maker.environment.threads.to_string();
+        let ranks = |maker: &Maker| maker.environment.ranks.unwrap_or(1).to_string();
+        let version = |of: &Option<String>| of.clone().unwrap_or_else(|| "none".to_owned());
+        let switch = |is_on: Option<bool>| match is_on {
+            Some(true) => "on".to_owned(),
+            Some(false) | None => "off".to_owned(),
+        };
+        let (then, here) = (&self.environment, &now.environment);
+        let all = [
+            ("", " threads", threads(self), threads(now)),
+            ("", " processes", ranks(self), ranks(now)),
+            ("", "", kind(self), kind(now)),
+            ("crisscross ", "", self.code.clone(), now.code.clone()),
+            ("torch ", "", version(&then.torch), version(&here.torch)),
+            ("CUDA ", "", version(&then.cuda), version(&here.cuda)),
+            ("TF32 ", "", switch(then.tf32), switch(here.tf32)),
+            (
+                "maps ",
+                "",
+                version(&then.memory_format),
+                version(&here.memory_format),
+            ),
+            ("FFmpeg ", "", version(&then.ffmpeg), version(&here.ffmpeg)),
+        ];
+        let differs = all.into_iter().filter(|(_, _, then, here)| then != here);
+        differs
+            .map(|(name, unit, then, here)| format!("{name}{then}{unit} before, {here} now"))
+            .collect()
     }
 }
 
@@ -262,4 +346,41 @@ pub struct ClipCounts {
     pub filled: u64,
     /// Files that could not be decoded, with the reason, sorted.
     pub undecodable: Vec<(PathBuf, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_round_otherwise_is_said() {
+        let maker = |threads, ranks, device: &str, code: &str| Maker {
+            code: code.to_owned(),
+            environment: Environment {
+                host: format!("node{threads}"),
+                device: device.to_owned(),
+                threads,
+                ranks,
+                ..Environment::default()
+            },
+        };
+        let first = maker(4, None, "cpu", "0.1.0");
+        assert!(first.differences(&first).is_empty());
+        let said = first.differences(&maker(2, Some(2), "cuda:1", "0.2.0"));
+        assert_eq!(
+            said,
+            [
+                "4 threads before, 2 now",
+                "1 processes before, 2 now",
+                "cpu before, cuda now",
+                "crisscross 0.1.0 before, 0.2.0 now"
+            ]
+        );
+        // Another GPU of the same kind, one process that says so.
+        let gpu = maker(1, Some(1), "cuda:0", "0.1.0");
+        assert!(
+            gpu.differences(&maker(1, None, "cuda:3", "0.1.0"))
+                .is_empty()
+        );
+    }
 }

@@ -16,8 +16,6 @@ use std::time::Duration;
 pub(super) enum Order {
     /// Train these stages, at least one, side by side from where rank 0 has them.
     Train(Vec<StageId>),
-    /// Train a finished stage again for its states after these epochs.
-    Repeat(StageId, Vec<u32>),
     /// End with this exit code.
     End(u8),
 }
@@ -67,7 +65,6 @@ pub fn follow(plan: &Plan, options: &Options) -> Result<u8> {
         let done = match order {
             Order::End(code) => return Ok(code),
             Order::Train(ids) => train_beside(plan, &ids, options),
-            Order::Repeat(id, missing) => repeat(plan, &id, &missing, options),
         };
         match done {
             // Rank 0 knows the same and says what comes next.
@@ -107,13 +104,6 @@ fn train_beside(plan: &Plan, ids: &[StageId], options: &Options) -> Result<()> {
     let mut loader = ranks.agree(made())?;
     let options = train_options(options);
     train::pretrain(&mut courses, &mut loader, &options, &mut Silent)
-}
-
-fn repeat(plan: &Plan, id: &StageId, missing: &[u32], options: &Options) -> Result<()> {
-    let (_, work) = pretraining(plan, id)?;
-    let mut loader = options.ranks.agree(loader(work, 0, options))?;
-    let options = train_options(options);
-    train::repeat(work, missing, &mut loader, &options, None, &mut |_, _| {})
 }
 
 /// Clips of the data set where the loss remembers something of each.

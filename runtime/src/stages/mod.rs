@@ -4,8 +4,10 @@
 //! fails does not stop those that do not need it, unless it failed because the disk is full or read-only. A run folder under
 //! its final name is complete; an interrupted training leaves one under another name, and the next run goes on in it.
 
+mod again;
 mod follow;
 mod pretrain;
+mod turn;
 
 pub use follow::{dismiss, follow};
 
@@ -23,7 +25,7 @@ use crate::ranks::Ranks;
 use compiler::hir::{self, Data, Drawing};
 use compiler::plan::{self, Extract, Plan, ScoreWork, Stage, StageId, Work};
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
-use records::record::{Environment, ExtractResult, ScoreResult};
+use records::record::{ExtractResult, ScoreResult};
 use records::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tch::Device;
+use turn::Turn;
 
 /// Batches that are made ahead of the training step.
 const AHEAD: usize = 2;
@@ -95,10 +98,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
             set: plan.set.clone(),
             command: options.command.map(str::to_owned),
             code: env!("CARGO_PKG_VERSION").to_owned(),
-            environment: Environment {
-                ranks: options.ranks.recorded(),
-                ..doctor::environment(options.device)?
-            },
+            environment: doctor::environment_of(options.device, options.ranks)?,
         },
         sources: BTreeMap::new(),
         fingerprints: BTreeMap::new(),
@@ -279,12 +279,16 @@ impl<'a> Walk<'a> {
             Some(finished) => finished,
             None => self.make(number, stage, &data)?,
         };
-        let missing = finished.lacks(&stage.work);
-        if let (Work::Pretrain(work), false) = (&stage.work, missing.is_empty()) {
-            self.progress.begin(number, &stage.label);
-            self.repeat(stage, work, &missing, &finished)?;
+        match &stage.work {
+            Work::Pretrain(work) if !finished.lacks(&stage.work).is_empty() => {
+                self.again(number, stage, work, finished)
+            }
+            Work::Pretrain(_)
+            | Work::Extract(_)
+            | Work::Finetune(_)
+            | Work::Score(_)
+            | Work::Draw(_) => Ok(finished),
         }
-        Ok(finished)
     }
 
     fn make(&mut self, number: usize, stage: &'a Stage, data: &str) -> Result<Finished> {
@@ -293,18 +297,23 @@ impl<'a> Walk<'a> {
                 message: format!("this version cannot run {what}"),
             });
         }
+        if let Some(error) = self.failed.remove(&stage.id) {
+            return Err(error);
+        }
+        let attempt = match self.turn(number, stage, data)? {
+            Turn::Make(attempt) => attempt,
+            Turn::Made(finished) => return Ok(finished),
+        };
         match &stage.work {
-            Work::Pretrain(_) => self.pretrain(number, stage, data),
+            Work::Pretrain(_) => self.pretrain(number, stage, data, attempt),
             Work::Extract(work) => {
                 self.progress.begin(number, &stage.label);
-                let attempt = self.runs.begin(stage, &self.context)?.made_of(data)?;
                 self.extract(work, attempt)
             }
             Work::Finetune(_) => unreachable!("plan: a finetuning is refused"),
             Work::Draw(_) => unreachable!("plan: a drawing is refused"),
             Work::Score(work) => {
                 self.progress.begin(number, &stage.label);
-                let attempt = self.runs.begin(stage, &self.context)?.made_of(data)?;
                 self.score(work, attempt)
             }
         }

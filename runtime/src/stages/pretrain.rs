@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 use crate::memory::Room;
 use crate::progress::Progress;
 use crate::ranks::Ranks;
-use crate::train::{self, Course, Observer, StepMetrics, TrainSummary};
+use crate::train::{self, Course, Observer, Place, StepMetrics, TrainSummary};
 use compiler::plan::{self, Plan, Pretrain, Stage, StageId, Work};
-use records::folder::{Attempt, Finished};
+use records::folder::{Attempt, Claim, Finished};
 use records::record::{ClipCounts, PretrainResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -23,12 +23,15 @@ const SAVE_MINUTES: f64 = 10.0;
 
 /// A pretraining that is to be made.
 #[derive(Clone, Copy)]
-struct Member<'a> {
+pub(super) struct Member<'a> {
     /// Its place in the plan, from 1.
-    number: usize,
-    stage: &'a Stage,
-    work: &'a Pretrain,
+    pub number: usize,
+    pub stage: &'a Stage,
+    pub work: &'a Pretrain,
 }
+
+/// A pretraining that is this process's to make, and its folder.
+pub(super) type Ready<'a> = (Member<'a>, Attempt);
 
 impl<'a> Walk<'a> {
     /// Trains this stage, and beside it those of its group that are still to be trained.
@@ -37,17 +40,15 @@ impl<'a> Walk<'a> {
         number: usize,
         stage: &'a Stage,
         data: &str,
+        attempt: Attempt,
     ) -> Result<Finished> {
-        if let Some(error) = self.failed.remove(&stage.id) {
-            return Err(error);
-        }
-        let members = self.beside(number, stage, data)?;
-        let labels: Vec<&str> = members.iter().map(|m| m.stage.label.as_str()).collect();
+        let mut ready = self.beside(number, stage, data, attempt)?;
+        let labels: Vec<&str> = ready.iter().map(|(m, _)| m.stage.label.as_str()).collect();
         self.progress.begin_beside(number, &labels);
         if self.options.smoke {
-            self.interrupt(&members, data)?;
+            ready = self.interrupt(ready)?;
         }
-        let (ran, mut courses) = self.take_up(&members, data)?;
+        let (ran, mut courses) = self.take_up(ready)?;
         let mut loader = None;
         let trained = self.train(&ran, &mut courses, &mut loader, None);
         if let Err(error) = trained {
@@ -75,64 +76,69 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Takes one step, and leaves it as an interruption does: what follows takes it up.
-    fn interrupt(&mut self, members: &[Member<'a>], data: &str) -> Result<()> {
-        let (ran, mut courses) = self.take_up(members, data)?;
+    /// Takes one step, and leaves it as an interruption does: what follows takes it up. A course that fails is left out.
+    fn interrupt(&mut self, ready: Vec<Ready<'a>>) -> Result<Vec<Ready<'a>>> {
+        let (ran, mut courses) = self.take_up(ready)?;
         match self.train(&ran, &mut courses, &mut None, Some(1)) {
-            Err(Error::Interrupted) if !self.options.stop.load(Ordering::Relaxed) => Ok(()),
-            other => other,
+            Err(Error::Interrupted) if !self.options.stop.load(Ordering::Relaxed) => Ok(ran),
+            other => other.map(|()| ran),
         }
     }
 
-    /// The stage, and those behind it that can train beside it and are not finished.
-    fn beside(&self, number: usize, stage: &'a Stage, data: &str) -> Result<Vec<Member<'a>>> {
+    /// The stage, and those behind it that can train beside it, are not finished, and that no other process is at.
+    fn beside(
+        &self,
+        number: usize,
+        stage: &'a Stage,
+        data: &str,
+        attempt: Attempt,
+    ) -> Result<Vec<Ready<'a>>> {
         let plan = self.plan;
         let gang = plan.gangs.iter().filter(|_| self.options.gang);
         let gang = gang.clone().find(|gang| gang.members.contains(&stage.id));
-        let mut members = vec![];
-        for (number, other) in (1..).zip(&plan.stages).skip(number - 1) {
-            let Work::Pretrain(work) = &other.work else {
+        let (mut ready, mut attempt) = (vec![], Some(attempt));
+        for (number, stage) in (1..).zip(&plan.stages).skip(number - 1) {
+            let Work::Pretrain(work) = &stage.work else {
                 continue;
             };
-            let is_beside = gang.is_some_and(|gang| gang.members.contains(&other.id))
-                && !self.lost.contains(&other.id)
-                && !self.failed.contains_key(&other.id)
-                && plan::refusal(&other.work).is_none()
-                && self.runs.find_made_of(&other.id, data)?.is_none();
-            if is_beside || other.id == stage.id {
-                members.push(Member {
-                    number,
-                    stage: other,
-                    work,
-                });
-            }
+            let is_beside = gang.is_some_and(|gang| gang.members.contains(&stage.id))
+                && !self.lost.contains(&stage.id)
+                && !self.failed.contains_key(&stage.id)
+                && plan::refusal(&stage.work).is_none();
+            let own = match attempt.take() {
+                Some(own) => own,
+                None if !is_beside => continue,
+                // Never waited for here, where others are held: the walk waits when it comes to it.
+                None => match self.runs.claim(stage, &self.context, data)? {
+                    Claim::Own(attempt) => *attempt,
+                    Claim::Made(_) => continue,
+                    Claim::Held(holder) => {
+                        self.progress.print(&format!(
+                            "  {} is left out: {holder}, is making it",
+                            stage.label
+                        ));
+                        continue;
+                    }
+                },
+            };
+            let member = Member {
+                number,
+                stage,
+                work,
+            };
+            ready.push((member, own));
         }
-        Ok(members)
+        Ok(ready)
     }
 
-    /// The folders of the members and where each training stands: as many as memory holds, the first at least. One that cannot be
-    /// taken up has failed.
-    #[allow(clippy::type_complexity)] // two lists that go together, the courses apart so that they can step
-    fn take_up(
-        &mut self,
-        members: &[Member<'a>],
-        data: &str,
-    ) -> Result<(Vec<(Member<'a>, Attempt)>, Vec<Course<'a>>)> {
+    /// Where each training stands: as many as memory holds, the first at least. One that cannot be taken up has failed.
+    fn take_up(&mut self, ready: Vec<Ready<'a>>) -> Result<(Vec<Ready<'a>>, Vec<Course<'a>>)> {
         let (device, ranks) = (self.options.device, self.options.ranks);
-        // Members of a group share their data.
-        let clips = match members.iter().any(|member| member.work.remembers_clips()) {
-            true => self.source(&members[0].work.settings.data)?.len() as u64,
-            false => 0,
-        };
-        let place = train::Place {
-            device,
-            ranks,
-            clips,
-        };
+        let place = self.place(ready.iter().map(|(member, _)| member.work))?;
         let mut room = Room::of(device);
         let (mut ran, mut courses) = (vec![], vec![]);
-        let all = members.len();
-        for &member in members {
+        let all = ready.len();
+        for (member, attempt) in ready {
             if courses
                 .last()
                 .is_some_and(|last: &Course<'_>| !room.take(last.bytes() * ranks.sharing(device)))
@@ -144,7 +150,6 @@ impl<'a> Walk<'a> {
                 ));
                 break;
             }
-            let attempt = self.runs.take_up(member.stage, &self.context, data)?;
             let mut watching = Watching::new(&mut self.progress, &mut self.said, &member);
             let name = (member.stage.label.as_str(), &member.stage.id);
             match Course::take_up(name, member.work, place, attempt.path(), &mut watching) {
@@ -161,10 +166,26 @@ impl<'a> Walk<'a> {
         Ok((ran, courses))
     }
 
-    /// Takes the steps of the courses, down to `pause_before`, on batches that are made once; the loader comes out in `made`.
-    fn train(
+    /// Where trainings of one group, which share their data, are done.
+    pub(super) fn place<'w>(
         &mut self,
-        ran: &[(Member<'a>, Attempt)],
+        mut works: impl Iterator<Item = &'w Pretrain>,
+    ) -> Result<Place<'a>> {
+        let clips = match works.find(|work| work.remembers_clips()) {
+            Some(work) => self.source(&work.settings.data)?.len() as u64,
+            None => 0,
+        };
+        Ok(Place {
+            device: self.options.device,
+            ranks: self.options.ranks,
+            clips,
+        })
+    }
+
+    /// Takes the steps of the courses, down to `pause_before`, on batches that are made once; the loader comes out in `made`.
+    pub(super) fn train(
+        &mut self,
+        ran: &[Ready<'a>],
         courses: &mut [Course<'a>],
         made: &mut Option<Prefetch<'a>>,
         pause_before: Option<u64>,
@@ -205,7 +226,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The batches of a pretraining from `first_step` on; what was left out of its data is said.
-    fn loader(&mut self, work: &Pretrain, first_step: u64) -> Result<Prefetch<'a>> {
+    pub(super) fn loader(&mut self, work: &Pretrain, first_step: u64) -> Result<Prefetch<'a>> {
         let source = self.source(&work.settings.data)?;
         let mut options = self.reading();
         options.first_step = first_step;
@@ -248,46 +269,6 @@ impl<'a> Walk<'a> {
         self.progress
             .end_of(member.number, &member.stage.label, &outcome);
         Ok(finished)
-    }
-
-    /// Keeps the states `missing` of a finished run beside its end: they were asked for when it was made already.
-    pub(super) fn repeat(
-        &mut self,
-        stage: &Stage,
-        work: &Pretrain,
-        missing: &[u32],
-        finished: &Finished,
-    ) -> Result<()> {
-        let epochs: Vec<String> = missing.iter().map(|epoch| format!("{epoch}ep")).collect();
-        self.progress.print(&format!(
-            "  finished, but its state after {} was not kept: it is trained again as far as that, each loss compared",
-            epochs.join(", ")
-        ));
-        // What is not proved yet lies in a folder that goes with this attempt.
-        let attempt = self.runs.begin(stage, &self.context)?;
-        let ranks = self.options.ranks;
-        follow::call(ranks, &Order::Repeat(stage.id.clone(), missing.to_vec()))?;
-        let loader = self.loader(work, 0);
-        let mut loader = ranks.agree(loader)?;
-        let options = train::Options {
-            device: self.options.device,
-            save_every: Duration::MAX,
-            stop: self.options.stop,
-            ranks,
-            pause_before: None,
-            reads_late: false,
-        };
-        let bs = work.settings.bs;
-        train::repeat(
-            work,
-            missing,
-            &mut loader,
-            &options,
-            Some([attempt.path(), &finished.path]),
-            &mut |line, steps| self.progress.step(std::slice::from_ref(line), steps, bs),
-        )?;
-        self.progress.end("the same course, kept");
-        Ok(())
     }
 }
 
@@ -332,7 +313,7 @@ fn clips(admission: &Admission, summary: &TrainSummary) -> ClipCounts {
 }
 
 /// Shows trainings on their way.
-struct Watching<'p> {
+pub(super) struct Watching<'p> {
     progress: &'p mut Progress,
     said: &'p mut BTreeSet<String>,
     /// Samples of a batch.
@@ -340,7 +321,7 @@ struct Watching<'p> {
 }
 
 impl<'p> Watching<'p> {
-    fn new(
+    pub fn new(
         progress: &'p mut Progress,
         said: &'p mut BTreeSet<String>,
         member: &Member<'_>,

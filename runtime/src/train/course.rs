@@ -2,15 +2,17 @@
 
 use super::metrics::{Metrics, StepMetrics};
 use super::training::Training;
-use super::{Data, Observer, Place, TrainSummary};
+use super::{Data, Observer, Place, Reference, TrainSummary};
 use crate::checkpoint;
 use crate::data::batch::{Batch, Batches};
+use crate::doctor;
 use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
 use crate::watch::failure::kept;
 use compiler::plan::{Pretrain, StageId};
 use records::folder::checkpoint_after;
 use records::points::{self, Point, points};
+use records::record::Maker;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,9 @@ struct Position {
     data_cpu: f64,
     /// Files that were replaced because they could not be read, and why.
     replaced: BTreeMap<String, String>,
+    /// By what and where the last of the steps were taken; none in points of older versions.
+    #[serde(default)]
+    by: Option<Maker>,
 }
 
 impl Position {
@@ -52,6 +57,17 @@ impl Position {
             data_wait: 0.0,
             data_cpu: 0.0,
             replaced: BTreeMap::new(),
+            by: None,
+        }
+    }
+
+    /// Why the steps from here on may be rounded otherwise, for the end of a sentence.
+    fn rounding(&self, now: &Maker) -> String {
+        let differences = self.by.as_ref().map(|by| by.differences(now));
+        let differences = differences.unwrap_or_default().join(", ");
+        match differences.is_empty() {
+            true => String::new(),
+            false => format!("; rounding may differ from here on: {differences}"),
         }
     }
 }
@@ -65,11 +81,14 @@ struct Files<'w> {
 /// A pretraining that steps, alone or beside others.
 pub struct Course<'w> {
     name: String,
-    work: &'w Pretrain,
     training: Training<'w>,
     /// What it leaves; nothing on a rank that follows.
     files: Option<Files<'w>>,
     position: Position,
+    /// Epochs whose states are kept beside the end, sorted.
+    keep: Vec<u32>,
+    /// The losses that its own must be, where it repeats a finished run.
+    reference: Option<Reference>,
     /// Where this process took it up.
     begun: Position,
     /// Steps before the newest resume point.
@@ -93,6 +112,10 @@ impl<'w> Course<'w> {
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let training = Training::new(work, place)?;
+        let here = Maker {
+            code: env!("CARGO_PKG_VERSION").to_owned(),
+            environment: doctor::environment_of(place.device, place.ranks)?,
+        };
         let mut position = Position::first(stage);
         let mut passed_over = None;
         let mut damaged = vec![];
@@ -106,8 +129,10 @@ impl<'w> Course<'w> {
             match restored {
                 Ok((file, at)) => {
                     observer.say(&format!(
-                        "  {name} goes on after step {} of {}",
-                        at.step, training.steps
+                        "  {name} goes on after step {} of {}{}",
+                        at.step,
+                        training.steps,
+                        at.rounding(&here)
                     ));
                     metrics = Some(file);
                     position = at;
@@ -133,14 +158,16 @@ impl<'w> Course<'w> {
             (None, Some(error)) => return Err(error),
             (None, None) => Metrics::create(folder, &work.settings)?,
         };
+        position.by = Some(here);
         Ok(Self {
             name: name.to_owned(),
-            work,
             training,
             files: Some(Files {
                 metrics,
                 folder: folder.to_owned(),
             }),
+            keep: work.keep.clone(),
+            reference: None,
             begun: position.clone(),
             saved: if has_points { position.step } else { 0 },
             stands: true,
@@ -160,9 +187,10 @@ impl<'w> Course<'w> {
         let position = Position::first(stage);
         Ok(Self {
             name: name.to_owned(),
-            work,
             training: Training::new(work, place)?,
             files: None,
+            keep: work.keep.clone(),
+            reference: None,
             begun: position.clone(),
             saved: 0,
             stands: true,
@@ -171,12 +199,22 @@ impl<'w> Course<'w> {
         })
     }
 
+    /// The same as a repetition of a finished run, for its states after the epochs `keep` alone. It fails where it takes another
+    /// course than `reference`.
+    pub fn again(self, keep: Vec<u32>, reference: Reference) -> Self {
+        Self {
+            keep,
+            reference: Some(reference),
+            ..self
+        }
+    }
+
     /// Gives the state of rank 0 to all ranks. They call it for the same courses in the same order.
     ///
     /// Errors: another rank has failed.
     pub fn share(&mut self) -> Result<()> {
         let ranks = self.training.model.ranks();
-        self.position = ranks.tell(|| self.position.clone())?;
+        (self.position, self.keep) = ranks.tell(|| (self.position.clone(), self.keep.clone()))?;
         let state = self.training.state();
         let state: Vec<_> = state
             .iter()
@@ -188,6 +226,11 @@ impl<'w> Course<'w> {
     /// The number of the step that comes next.
     pub fn next_step(&self) -> u64 {
         self.position.step + u64::from(self.training.is_pending())
+    }
+
+    /// Steps whose numbers are written down.
+    pub fn done(&self) -> u64 {
+        self.position.step
     }
 
     /// Steps of the whole training.
@@ -213,7 +256,7 @@ impl<'w> Course<'w> {
 
     /// Whether the state before `step` is one of those that are asked for.
     pub(super) fn keeps(&self, step: u64) -> bool {
-        self.training.epoch_before(step, &self.work.keep).is_some()
+        self.training.epoch_before(step, &self.keep).is_some()
     }
 
     /// Whether it goes on.
@@ -243,7 +286,7 @@ impl<'w> Course<'w> {
 
     /// Keeps the state before `step`, which has been settled, if it is one of those that are asked for.
     pub(super) fn keep(&self, step: u64) -> Result<()> {
-        let epoch = self.training.epoch_before(step, &self.work.keep);
+        let epoch = self.training.epoch_before(step, &self.keep);
         match (epoch, &self.files) {
             (Some(epoch), Some(files)) => checkpoint::save(
                 &files.folder.join(checkpoint_after(epoch)),
@@ -304,6 +347,9 @@ impl<'w> Course<'w> {
     /// Writes the numbers of a step down.
     fn write(&mut self, line: Option<StepMetrics>) -> Result<Option<StepMetrics>> {
         if let Some(line) = &line {
+            if let Some(reference) = &self.reference {
+                reference.check(line.step, line.loss)?;
+            }
             if let Some(files) = &mut self.files {
                 files.metrics.write(line)?;
             }
@@ -362,6 +408,11 @@ impl<'w> Course<'w> {
         if self.stands {
             let _ = self.save();
         }
+    }
+
+    /// What ended it before its end.
+    pub fn into_failure(self) -> Option<Error> {
+        self.failed
     }
 
     /// Leaves the weights as [`checkpoint::FILE`], or says what ended the training.

@@ -7,7 +7,7 @@ mod course;
 mod descent;
 mod guard;
 mod metrics;
-mod repeat;
+mod reference;
 mod room;
 mod statistics;
 mod training;
@@ -27,7 +27,7 @@ pub use course::Course;
 pub(crate) use course::stand_at;
 pub use descent::{Group, descend, follow, gradients, gradients_on, groups};
 pub use metrics::{METRICS, StepMetrics};
-pub use repeat::repeat;
+pub use reference::Reference;
 
 /// What a training came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -52,7 +52,7 @@ pub struct TrainSummary {
 
 /// Who is told how trainings go.
 pub trait Observer {
-    /// A step is done and read: the numbers of each training that took it, and the number of all steps.
+    /// A step is done and read: the numbers of each training that took it, and the number of all steps that are to be taken.
     fn step(&mut self, lines: &[StepMetrics], steps: u64);
     /// Something that stays to be read.
     fn say(&mut self, line: &str);
@@ -82,10 +82,9 @@ pub struct Options<'a> {
     pub stop: &'a AtomicBool,
     /// The ranks that train together; each calls [`pretrain`] with the same courses, which have been shared.
     pub ranks: &'a Ranks,
-    /// The step before which they end as if it were set.
+    /// The step before which they end as if it were set, or before any behind it.
     pub pause_before: Option<u64>,
-    /// The numbers of a step are read once the next one has been given to the device: see [`reads_late`]. [`repeat`], which
-    /// compares each, reads them at once.
+    /// The numbers of a step are read once the next one has been given to the device: see [`reads_late`].
     pub reads_late: bool,
 }
 
@@ -164,27 +163,28 @@ fn take_steps(
     }
     let first = courses.iter().map(Course::next_step).min().unwrap_or(0);
     let steps = courses.iter().map(Course::steps).max().unwrap_or(0);
+    let shown = options.pause_before.map_or(steps, |pause| steps.min(pause));
     let mut saved = Instant::now();
     for step in first..steps {
         if courses
             .iter()
             .any(|course| course.is_alive() && course.keeps(step))
         {
-            settle(courses, observer, steps, true);
+            settle(courses, observer, shown, true);
         }
         each(courses, observer, |course| match course.takes(step) {
             true => course.keep(step),
             false => Ok(()),
         });
         // Rank 0 alone writes files and is asked to stop.
-        let is_over = options.pause_before == Some(step);
+        let is_over = options.pause_before.is_some_and(|pause| step >= pause);
         let stops = || is_over || options.stop.load(Ordering::Relaxed);
         let stops = as_rank_0_says(courses, ranks, stops)?;
         if !courses.iter().any(Course::is_alive) {
             break;
         }
         if stops {
-            settle(courses, observer, steps, true);
+            settle(courses, observer, shown, true);
             let data = Data::of_all(batches, ranks)?;
             save(courses, observer, &data);
             return Err(Error::Interrupted);
@@ -193,7 +193,7 @@ fn take_steps(
         let batch = match batch.and_then(|batch| on_device(batch, options.device)) {
             Ok(batch) => Rc::new(batch),
             Err(error) => {
-                settle(courses, observer, steps, false);
+                settle(courses, observer, shown, false);
                 save(courses, observer, &Data::own(batches));
                 ranks.fail(&error);
                 return Err(error);
@@ -212,17 +212,17 @@ fn take_steps(
         let is_due = || saved.elapsed() >= options.save_every;
         let is_due = as_rank_0_says(courses, ranks, is_due)?;
         if is_due && options.reads_late {
-            show(observer, &mut lines, steps);
-            settle(courses, observer, steps, true);
+            show(observer, &mut lines, shown);
+            settle(courses, observer, shown, true);
         }
         if is_due {
             let data = Data::of_all(batches, ranks)?;
             save(courses, observer, &data);
             saved = Instant::now();
         }
-        show(observer, &mut lines, steps);
+        show(observer, &mut lines, shown);
     }
-    settle(courses, observer, steps, true);
+    settle(courses, observer, shown, true);
     let data = Data::of_all(batches, ranks)?;
     for course in courses {
         course.note(&data);

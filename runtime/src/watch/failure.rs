@@ -98,10 +98,7 @@ pub fn kept(
             term: term.clone(),
             group: group.clone(),
             code: env!("CARGO_PKG_VERSION").to_owned(),
-            environment: Environment {
-                ranks: ranks.recorded(),
-                ..doctor::environment(device)?
-            },
+            environment: doctor::environment_of(device, ranks)?,
             command: None,
             keys: batch.keys.clone(),
             clips: batch.clips.own.clone(),

@@ -8,10 +8,13 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/profiler_kineto.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <dlfcn.h>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "guarded.h"
@@ -195,6 +198,34 @@ void shim_anomaly(bool enabled) {
   static c10::WarningHandler* const before = c10::WarningUtils::get_warning_handler();
   torch::autograd::AnomalyMode::set_enabled(enabled, /*check_nan=*/true);
   c10::WarningUtils::set_warning_handler(enabled ? &silent : before);
+}
+
+// Begins to note every operation, and on GPUs every kernel.
+char* shim_profile_begin(bool cuda) {
+  return guarded([&] {
+    using namespace torch::profiler::impl;
+    const ProfilerConfig config(ProfilerState::KINETO);
+    std::set<ActivityType> of{ActivityType::CPU};
+    if (cuda) of.insert(ActivityType::CUDA);
+    torch::autograd::profiler::prepareProfiler(config, of);
+    torch::autograd::profiler::enableProfiler(config, of);
+  });
+}
+
+// Ends it. A line for each: `gpu` or `cpu`, thread, begin and duration in nanoseconds, name, with tabs between them.
+char* shim_profile_end(char** lines) {
+  return guarded([&] {
+    const auto result = torch::autograd::profiler::disableProfiler();
+    std::string all;
+    for (const auto& event : result->events()) {
+      const bool gpu = event.deviceType() == at::kCUDA;
+      std::string name = event.name();
+      std::replace_if(name.begin(), name.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
+      all += std::string(gpu ? "gpu" : "cpu") + '\t' + std::to_string(event.startThreadId()) + '\t' +
+          std::to_string(event.startNs()) + '\t' + std::to_string(event.durationNs()) + '\t' + name + '\n';
+    }
+    *lines = text(all.c_str());
+  });
 }
 
 // Keeps libtorch's work for this thread on this thread: other threads and the default of new ones stay as they are.

@@ -39,6 +39,8 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn shim_autocast_pop(before: *mut AutocastState);
     fn shim_anomaly(is_enabled: bool);
+    fn shim_profile_begin(cuda: bool) -> *mut c_char;
+    fn shim_profile_end(lines: *mut *mut c_char) -> *mut c_char;
     fn shim_set_tf32(allowed: bool) -> *mut c_char;
     fn shim_tf32(products: *mut bool, convolutions: *mut bool) -> *mut c_char;
     fn shim_full_product(
@@ -219,6 +221,39 @@ impl Drop for Anomaly {
     fn drop(&mut self) {
         // SAFETY: as above.
         unsafe { shim_anomaly(false) }
+    }
+}
+
+/// Has libtorch note every operation, and with `cuda` every kernel of a GPU, until this is [`Profiler::end`]ed or dropped.
+pub struct Profiler(bool);
+
+impl Profiler {
+    /// Begins. There is one at a time.
+    pub fn begin(cuda: bool) -> Result<Self, TchError> {
+        // SAFETY: sets states of libtorch.
+        checked(unsafe { shim_profile_begin(cuda) })?;
+        Ok(Self(true))
+    }
+
+    /// What was noted: a line for each event, with tabs between `gpu` or `cpu`, the thread, begin and duration in nanoseconds, the name.
+    pub fn end(mut self) -> Result<String, TchError> {
+        self.0 = false;
+        let mut lines = ptr::null_mut();
+        // SAFETY: `begin` has begun; `lines` is written before the shim returns null, and is ours then.
+        checked(unsafe { shim_profile_end(&mut lines) })?;
+        Ok(take(lines))
+    }
+}
+
+impl Drop for Profiler {
+    fn drop(&mut self) {
+        if self.0 {
+            let mut lines = ptr::null_mut();
+            // SAFETY: as above.
+            if checked(unsafe { shim_profile_end(&mut lines) }).is_ok() {
+                drop(take(lines));
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod augment;
 pub mod bench;
+pub mod check;
 pub mod checkpoint;
 pub mod data;
 pub mod device;

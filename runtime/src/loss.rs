@@ -129,7 +129,7 @@ pub fn info_nce_against(
 ) -> Tensor {
     let [x, y, negatives] = [x, y, negatives].map(at_least_f32);
     let own = (&x * &y).sum_dim_intlist(-1, true, None); // [B, 1]
-    let others = x.matmul(&negatives.tr()); // [B, K]
+    let others = product(&x, &negatives.tr()); // [B, K]
     let others = others.masked_fill(is_own, f64::NEG_INFINITY);
     let similarities = Tensor::cat(&[own, others], 1) / t;
     -similarities.log_softmax(-1, None).select(1, 0).mean(None)

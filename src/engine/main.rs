@@ -11,6 +11,7 @@ mod data_links;
 mod data_pack;
 mod data_show;
 mod data_stats;
+mod gpu_check;
 mod local;
 mod machine;
 mod replay;
@@ -61,6 +62,8 @@ enum Command {
     BenchData(bench_data::Arguments),
     /// Takes training steps of a pretraining on noise and says what they cost.
     BenchStep(bench_step::Arguments),
+    /// Checks a device in parts.
+    GpuCheck(gpu_check::Arguments),
     /// Says what this engine has and what it lacks.
     Doctor {
         /// The site file.
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::BenchData(arguments) => bench_data::bench_data(&arguments),
         Command::BenchStep(arguments) => bench_step::bench_step(&arguments),
+        Command::GpuCheck(arguments) => gpu_check::check(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
     };
     done.unwrap_or_else(|error| {

@@ -7,6 +7,7 @@ mod bench_data;
 mod bench_step;
 mod ffmpeg;
 mod fuzz;
+mod gpu_check;
 mod shell;
 mod torch;
 
@@ -33,6 +34,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   bench step [--peer COMMAND] [--rounds N] [--batch N] [--threads N]
                    set up, build, then training steps in fp32 and bf16 on the CPU, in turns with a peer, a command whose last line
                    is JSON with `sec_per_step_median`, `cpu_s_per_step_median` and `peak_rss_mib`
+  gpu-check        set up, build, and make target/gpu-check, a folder that checks a GPU where there is Python with torch 2.11 and
+                   nothing else: `sh run.sh` there, `sh run.sh --help`
   doctor           set up, build, then `crisscross doctor`
   build            set up and build";
 
@@ -68,6 +71,12 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "fuzz" => fuzz::fuzz(&root, rest).map(|()| ExitCode::SUCCESS),
         "soak" => soak(&root, rest).map(|()| ExitCode::SUCCESS),
         "doctor" => crisscross(&root, "doctor", rest),
+        "gpu-check" => {
+            setup(&root)?;
+            gpu_check::bundle(&root, &build(&root)?)?;
+            // The engine with FFmpeg stands in its place again.
+            build(&root).map(|_| ExitCode::SUCCESS)
+        }
         "bench" if rest.first().is_some_and(|what| what == "data") => {
             setup(&root)?;
             bench_data::bench(&root, &build(&root)?, &rest[1..]).map(|()| ExitCode::SUCCESS)

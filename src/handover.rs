@@ -52,12 +52,17 @@ pub fn exec_with(arguments: Vec<OsString>, value: &impl Serialize) -> Failure {
     Failure::new(format!("cannot start `{}`: {cause}", engine.display())).help(SETUP)
 }
 
-/// The engine's command. Threads of libtorch that wait for one another soon sleep, unless the user has said otherwise: those that wait
-/// busily for long take the cores from the threads that decode.
+/// The engine's command. Unless the user has said otherwise, threads of libtorch that wait for one another soon sleep: those that wait
+/// busily for long take the cores from the threads that decode. And memory that a step frees is kept for the next one: the C library
+/// would give large pieces back, and the system clear each page of them anew.
 fn command(engine: &Path) -> Command {
     let mut command = Command::new(engine);
     if WAITING.iter().all(|name| std::env::var_os(name).is_none()) {
         command.env(WAITING[0], SPINS);
+    }
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if !is_set(TUNABLES) && !KEEPING.iter().any(|(name, _)| is_set(name)) {
+        command.envs(KEEPING);
     }
     if std::env::var_os(LOG_LEVEL).is_none() {
         command.env(LOG_LEVEL, "ERROR");
@@ -69,6 +74,14 @@ fn command(engine: &Path) -> Command {
 const WAITING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 /// Looks before a thread sleeps: some microseconds, in which what it waits for is mostly done.
 const SPINS: &str = "1000";
+
+/// What says how the GNU C library keeps memory, for all of its settings.
+const TUNABLES: &str = "GLIBC_TUNABLES";
+/// No piece of memory comes from the system by itself, and none goes back as long as less than 16 GiB are free at the end of the heap.
+const KEEPING: [(&str, &str); 2] = [
+    ("MALLOC_MMAP_MAX_", "0"),
+    ("MALLOC_TRIM_THRESHOLD_", "17179869184"),
+];
 
 /// The engine beside this binary, with all its libraries in reach.
 pub fn find() -> Result<PathBuf> {

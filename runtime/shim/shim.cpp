@@ -13,6 +13,9 @@
 
 #include <algorithm>
 #include <dlfcn.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <optional>
 #include <set>
 #include <string>
@@ -320,6 +323,13 @@ char* shim_free_memory(int index, size_t* bytes) {
   return guarded([&] {
     *bytes = c10::getDeviceAllocator(at::kCUDA)->getMemoryInfo(static_cast<c10::DeviceIndex>(index)).first;
   });
+}
+
+// Gives free memory back to the system.
+void shim_give_back() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 // Whether nobody else holds the tensor, a view of it or anything that remembers its values.

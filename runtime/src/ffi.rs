@@ -68,6 +68,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn shim_peak_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
     fn shim_free_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
+    fn shim_give_back();
     fn shim_is_held_once(tensor: *mut C_tensor, is_held_once: *mut bool) -> *mut c_char;
     fn shim_adam(
         parameters: *const *mut C_tensor,
@@ -409,6 +410,12 @@ pub fn free_memory(index: usize) -> Result<u64, TchError> {
     // SAFETY: `bytes` is written before the shim returns null.
     checked(unsafe { shim_free_memory(c_int::try_from(index).unwrap_or(c_int::MAX), &mut bytes) })?;
     Ok(bytes as u64)
+}
+
+/// Gives memory of the machine that this process has freed back to the system, where the C library has kept it.
+pub fn give_back() {
+    // SAFETY: asks the C library for what it may do at any time.
+    unsafe { shim_give_back() }
 }
 
 /// Whether nothing but this holds the tensor's memory: no other handle of it, no view, no gradient that remembers its values. On a

@@ -61,8 +61,9 @@ pub struct Room {
 }
 
 impl Room {
-    /// On this device. Where the system does not say what is free, there is room for one.
+    /// On this device; what this process has freed and not given back counts as free. Where the system does not say what is free, there is room for one.
     pub fn of(device: Device) -> Self {
+        ffi::give_back();
         Self {
             left: free(device).map(|free| free / 2),
         }

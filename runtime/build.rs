@@ -1,6 +1,6 @@
 //! Compiles the C++ shim over libtorch, and lets the tests of this crate find libtorch (see also the root `build.rs`).
 //!
-//! NCCL is a shared object of its own, which the crate holds as bytes: what it needs of libtorch is loaded only where a GPU is
+//! NCCL and graphs of GPUs are a shared object of their own, which the crate holds as bytes: what it needs of libtorch is loaded only where a GPU is
 //! asked for. It is built where the headers of CUDA and NCCL lie beside torch, as in its CUDA wheels (`nvidia/`, `triton/`).
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=shim");
-    println!("cargo:rustc-check-cfg=cfg(has_nccl)");
+    println!("cargo:rustc-check-cfg=cfg(has_cuda)");
     let lib = PathBuf::from(
         env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys names the folder of libtorch"),
     );
@@ -16,13 +16,14 @@ fn main() {
     let mut shim = compiler(torch);
     shim.file("shim/shim.cpp").file("shim/ranks.cpp");
     shim.compile("crisscross_shim");
-    if let Some(headers) = nccl_headers(torch) {
-        let object = compiler(torch)
+    if let Some(headers) = cuda_headers(torch) {
+        let objects = compiler(torch)
             .includes(headers)
             .file("shim/nccl.cpp")
+            .file("shim/graph.cpp")
             .compile_intermediates();
-        link(&object[0]);
-        println!("cargo:rustc-cfg=has_nccl");
+        link(&objects);
+        println!("cargo:rustc-cfg=has_cuda");
     }
     println!("cargo:rustc-link-lib=torch_cpu");
     println!("cargo:rustc-link-lib=c10");
@@ -45,7 +46,7 @@ fn compiler(torch: &Path) -> cc::Build {
 }
 
 /// Where the headers of CUDA and NCCL are, if torch came with them.
-fn nccl_headers(torch: &Path) -> Option<[PathBuf; 3]> {
+fn cuda_headers(torch: &Path) -> Option<[PathBuf; 3]> {
     let site = torch.canonicalize().ok()?.parent()?.to_owned();
     let headers = [
         ("nvidia/cu13/include", "cuda_runtime_api.h"),
@@ -59,19 +60,19 @@ fn nccl_headers(torch: &Path) -> Option<[PathBuf; 3]> {
     is_there.then(|| headers.map(|(folder, _)| site.join(folder)))
 }
 
-/// Makes `nccl.so` of the object file. What it lacks is looked for when it is loaded, in the libtorch that is there already.
-fn link(object: &Path) {
+/// Makes `cuda.so` of the object files. What it lacks is looked for when it is loaded, in the libtorch that is there already.
+fn link(objects: &[PathBuf]) {
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo names a folder"));
     let linked = cc::Build::new()
         .cpp(true)
         .get_compiler()
         .to_command()
         .args(["-shared", "-s", "-o"])
-        .arg(out.join("nccl.so"))
-        .arg(object)
+        .arg(out.join("cuda.so"))
+        .args(objects)
         .status();
     assert!(
         linked.is_ok_and(|status| status.success()),
-        "the linker does not make `nccl.so`"
+        "the linker does not make `cuda.so`"
     );
 }

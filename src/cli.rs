@@ -258,13 +258,9 @@ pub struct Machine {
 impl Machine {
     /// The same as arguments.
     pub fn arguments(&self) -> Vec<OsString> {
-        let switch = |switch: Switch| match switch {
-            Switch::On => "on",
-            Switch::Off => "off",
-        };
         let given = [
             ("--device", self.device.as_deref()),
-            ("--tf32", self.tf32.map(switch)),
+            ("--tf32", self.tf32.map(Switch::name)),
             ("--memory-format", self.memory_format.as_deref()),
         ];
         let given = given
@@ -284,6 +280,14 @@ pub enum Switch {
 }
 
 impl Switch {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+
     /// Whether it is on.
     pub fn is_on(self) -> bool {
         match self {
@@ -305,6 +309,9 @@ pub struct Run {
     /// What computes, and how.
     #[command(flatten)]
     pub machine: Machine,
+    /// Whether a GPU is given a training step as one graph; by default as the site file says, else it is not
+    #[arg(long, value_enum)]
+    pub cuda_graph: Option<Switch>,
     /// Train with so many processes on this machine, each on its part of every batch and on a GPU of its own where there are some
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub ranks: Option<u16>,
@@ -655,6 +662,9 @@ pub struct BenchStep {
     /// What computes, and how.
     #[command(flatten)]
     pub machine: Machine,
+    /// Whether a GPU is given a training step as one graph; it is measured beside the step kernel by kernel
+    #[arg(long, value_enum)]
+    pub cuda_graph: Option<Switch>,
     /// Threads of libtorch; by default one for each core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

@@ -796,6 +796,8 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
         "off",
         "--memory-format",
         "pictures",
+        "--cuda-graph",
+        "on",
         "--loader-threads",
         "2",
         "--toy",
@@ -820,6 +822,7 @@ fn the_engine_gets_the_plan_and_the_options_and_its_exit_code_is_ours() {
         ["--device", "cpu"],
         ["--tf32", "off"],
         ["--memory-format", "pictures"],
+        ["--cuda-graph", "on"],
         ["--loader-threads", "2"],
         ["--site", "crisscross.toml"],
     ] {

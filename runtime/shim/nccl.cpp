@@ -1,5 +1,5 @@
 // NCCL through c10d, a shared object of its own: it needs CUDA's half of libtorch, which is loaded only where a GPU is asked for.
-// `build.rs` puts it into the crate, `src/ranks/nccl.rs` loads it.
+// `build.rs` puts it into the crate, `src/ffi.rs` loads it.
 #define USE_C10D_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 

@@ -135,9 +135,9 @@ void shim_autocast_pop(AutocastState* before) {
   delete before;
 }
 
-// One step of Adam with L2 decay in the gradient; `steps` are float32 scalars, counted up here. Where `skip` holds 1, nothing changes.
+// One step of Adam with L2 decay in the gradient, at `rate`, or at that of a scalar on the device; `steps` are float32 scalars, counted up here. Where `skip` holds 1, nothing changes.
 char* shim_adam(Tensor* const* parameters, Tensor* const* gradients, Tensor* const* means, Tensor* const* squares,
-                Tensor* const* steps, size_t n, double rate, double beta1, double beta2, double decay, double eps, Tensor* skip) {
+                Tensor* const* steps, size_t n, double rate, Tensor* rate_here, double beta1, double beta2, double decay, double eps, Tensor* skip) {
   return guarded([&] {
     at::NoGradGuard no_grad;
     auto p = list(parameters, n), g = list(gradients, n), m = list(means, n), v = list(squares, n), k = list(steps, n);
@@ -147,20 +147,29 @@ char* shim_adam(Tensor* const* parameters, Tensor* const* gradients, Tensor* con
       at::_foreach_add_(k, 1.0);
     }
     const auto found = skip ? std::optional<Tensor>(*skip) : std::nullopt;
-    at::_fused_adam_(p, g, m, v, {}, k, rate, beta1, beta2, decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, found);
+    if (rate_here) {
+      at::_fused_adam_(p, g, m, v, {}, k, *rate_here, beta1, beta2, decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, found);
+    } else {
+      at::_fused_adam_(p, g, m, v, {}, k, rate, beta1, beta2, decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, found);
+    }
   });
 }
 
 // One step of SGD with momentum and L2 decay in the gradient. Momenta that start at 0 make the first one the gradient. Where `skip`
 // holds 1, nothing changes.
 char* shim_sgd(Tensor* const* parameters, Tensor* const* gradients, Tensor* const* momenta, size_t n, double rate,
-               double momentum, double decay, Tensor* skip) {
+               Tensor* rate_here, double momentum, double decay, Tensor* skip) {
   return guarded([&] {
     at::NoGradGuard no_grad;
     auto p = list(parameters, n), g = list(gradients, n), m = momentum == 0.0 ? std::vector<Tensor>() : list(momenta, n);
     const auto found = skip ? std::optional<Tensor>(*skip) : std::nullopt;
-    at::_fused_sgd_(p, g, m, decay, momentum, rate, /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false,
-                    /*is_first_step=*/false, {}, found);
+    if (rate_here) {
+      at::_fused_sgd_(p, g, m, decay, momentum, *rate_here, /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false,
+                      /*is_first_step=*/false, {}, found);
+    } else {
+      at::_fused_sgd_(p, g, m, decay, momentum, rate, /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false,
+                      /*is_first_step=*/false, {}, found);
+    }
   });
 }
 

@@ -36,6 +36,8 @@ pub struct Settings {
     pub tf32: bool,
     /// How maps lie in the memory of a GPU.
     pub memory_format: MemoryFormat,
+    /// A GPU is given a training step as one graph, where it can be one.
+    pub cuda_graph: bool,
 }
 
 /// What [`settle`] was told first.

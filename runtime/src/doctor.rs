@@ -65,7 +65,12 @@ pub fn arithmetic(device: Device) -> Result<Vec<String>> {
         (true, MemoryFormat::Auto) => "auto: channels_last in 16 bits, contiguous otherwise",
         (true, format) => format.name(),
     };
-    let lines = [("TF32", tf32), ("maps", format)];
+    let graph = match (device.is_cuda(), settings().cuda_graph) {
+        (false, _) => "none on a processor",
+        (true, true) => "a training step is given as one, where it can be",
+        (true, false) => "off (`cuda_graph = true` in `crisscross.toml`)",
+    };
+    let lines = [("TF32", tf32), ("maps", format), ("CUDA graph", graph)];
     Ok(lines.map(|(what, how)| format!("{what:<13}{how}")).into())
 }
 

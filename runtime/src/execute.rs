@@ -10,6 +10,7 @@
 mod remembers;
 
 use crate::augment;
+use crate::constants;
 use crate::data::batch::Batch;
 use crate::device;
 use crate::error::{Error, Result};
@@ -335,9 +336,7 @@ impl Program {
                         let term = read(input)?;
                         if let Node::Cosines { pairs, .. } = &self.steps[input].node {
                             let own: Vec<f64> = rest.by_ref().take(pairs.len()).collect();
-                            let own = Tensor::from_slice(&own)
-                                .to_kind(term.kind())
-                                .to_device(term.device());
+                            let own = constants::numbers(&own, term.kind(), term.device());
                             weighted.push(term.dot(&own));
                         } else {
                             weighted.extend(rest.next().map(|weight| term * weight));

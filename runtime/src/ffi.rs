@@ -78,6 +78,7 @@ unsafe extern "C" {
         steps: *const *mut C_tensor,
         n: usize,
         rate: f64,
+        rate_here: *mut C_tensor,
         beta1: f64,
         beta2: f64,
         decay: f64,
@@ -90,6 +91,7 @@ unsafe extern "C" {
         momenta: *const *mut C_tensor,
         n: usize,
         rate: f64,
+        rate_here: *mut C_tensor,
         momentum: f64,
         decay: f64,
         skip: *mut C_tensor,
@@ -376,6 +378,125 @@ pub fn read_here(tensor: &Tensor) -> Result<(), TchError> {
     checked(unsafe { shim_stream_reads(tensor.as_ptr().cast_mut()) })
 }
 
+/// A function of the shared object that needs CUDA (`shim/nccl.cpp`, `shim/graph.cpp`). It is loaded once, from the bytes that this crate carries.
+#[cfg(has_cuda)]
+pub(crate) fn cuda_symbol(name: &CStr) -> Result<ptr::NonNull<std::ffi::c_void>, TchError> {
+    use std::io::Write;
+    use std::sync::OnceLock;
+    static LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cuda.so"));
+    static LOADED: OnceLock<Result<usize, String>> = OnceLock::new();
+    unsafe extern "C" {
+        fn dlopen(path: *const c_char, flags: c_int) -> *mut std::ffi::c_void;
+        fn dlsym(library: *mut std::ffi::c_void, name: *const c_char) -> *mut std::ffi::c_void;
+        fn dlerror() -> *const c_char;
+    }
+    const NOW: c_int = 2;
+    let load = || -> Result<usize, String> {
+        let mut file = tempfile::NamedTempFile::new().map_err(|cause| cause.to_string())?;
+        file.write_all(LIBRARY).map_err(|cause| cause.to_string())?;
+        let path = file.path().as_os_str().as_encoded_bytes();
+        let path = std::ffi::CString::new(path).map_err(|cause| cause.to_string())?;
+        // SAFETY: a whole library of this crate, without initialisers that could fail; the file may go once it is mapped.
+        let library = unsafe { dlopen(path.as_ptr(), NOW) };
+        if library.is_null() {
+            // SAFETY: `dlopen` has failed in this thread, so there is a zero-terminated text, which is copied at once.
+            let cause = unsafe { CStr::from_ptr(dlerror()) };
+            return Err(cause.to_string_lossy().into_owned());
+        }
+        Ok(library as usize)
+    };
+    let library = LOADED.get_or_init(load).clone().map_err(TchError::Torch)?;
+    // SAFETY: a library that stays loaded, and a zero-terminated name.
+    let symbol = unsafe { dlsym(library as *mut std::ffi::c_void, name.as_ptr()) };
+    ptr::NonNull::new(symbol).ok_or_else(|| TchError::Torch(format!("{name:?} is not in cuda.so")))
+}
+
+/// A graph of a GPU, as the shim keeps it.
+#[repr(C)]
+struct GraphState {
+    opaque: [u8; 0],
+}
+
+/// What a GPU was given, recorded: to be given to it again with one call.
+pub struct Graph {
+    state: *mut GraphState,
+    /// Recorded and computed on streams that are current in this thread.
+    thread: PhantomData<*const ()>,
+}
+
+#[cfg(has_cuda)]
+impl Graph {
+    /// Begins to record what this thread gives to its current stream, which is one of [`SideStream`]. CUDA's half of libtorch must be
+    /// loaded.
+    pub fn begin() -> Result<Self, TchError> {
+        type Begin = unsafe extern "C" fn(*mut *mut GraphState) -> *mut c_char;
+        let begin = cuda_symbol(c"shim_graph_begin")?;
+        // SAFETY: the library is this crate's own (`shim/graph.cpp`), and this is the type of the function in it.
+        let begin: Begin = unsafe { std::mem::transmute::<ptr::NonNull<_>, Begin>(begin) };
+        let mut state = ptr::null_mut();
+        // SAFETY: `state` is written before the shim returns null.
+        checked(unsafe { begin(&mut state) })?;
+        Ok(Self {
+            state,
+            thread: PhantomData,
+        })
+    }
+
+    /// Ends the recording. Nothing of it has been computed.
+    pub fn end(&self) -> Result<(), TchError> {
+        self.call(c"shim_graph_end")
+    }
+
+    /// Gives all of it to the current stream.
+    pub fn replay(&self) -> Result<(), TchError> {
+        self.call(c"shim_graph_replay")
+    }
+
+    fn call(&self, name: &CStr) -> Result<(), TchError> {
+        type Call = unsafe extern "C" fn(*mut GraphState) -> *mut c_char;
+        let call = cuda_symbol(name)?;
+        // SAFETY: as above.
+        let call: Call = unsafe { std::mem::transmute::<ptr::NonNull<_>, Call>(call) };
+        // SAFETY: a live graph.
+        checked(unsafe { call(self.state) })
+    }
+}
+
+#[cfg(has_cuda)]
+impl Drop for Graph {
+    fn drop(&mut self) {
+        type Free = unsafe extern "C" fn(*mut GraphState);
+        if let Ok(free) = cuda_symbol(c"shim_graph_free") {
+            // SAFETY: as above; it comes from `shim_graph_begin` and is given back once.
+            unsafe {
+                let free: Free = std::mem::transmute::<ptr::NonNull<_>, Free>(free);
+                free(self.state);
+            }
+        }
+    }
+}
+
+#[cfg(not(has_cuda))]
+impl Graph {
+    /// There are none in this build.
+    pub fn begin() -> Result<Self, TchError> {
+        Err(TchError::Torch(
+            "this build has no graphs of GPUs: it was made where torch is without CUDA's headers"
+                .to_owned(),
+        ))
+    }
+
+    /// Never called: there is none.
+    pub fn end(&self) -> Result<(), TchError> {
+        Self::begin().map(drop)
+    }
+
+    /// Never called: there is none.
+    pub fn replay(&self) -> Result<(), TchError> {
+        Self::begin().map(drop)
+    }
+}
+
 /// The Euclidean norm of each tensor, `[tensors]`, in few kernels. There is at least one, and all are of one kind and device.
 pub fn norms(tensors: &[Tensor]) -> Result<Tensor, TchError> {
     let pointers = pointers(tensors);
@@ -427,11 +548,44 @@ pub fn is_held_once(tensor: &Tensor) -> bool {
     is_held_once
 }
 
+/// A learning rate.
+#[derive(Clone, Copy, Debug)]
+pub enum Rate<'a> {
+    /// A number.
+    Number(f64),
+    /// A scalar beside the parameters, which may change between two replays of a [`Graph`]: float32 on a GPU.
+    Here(&'a Tensor),
+}
+
+impl From<f64> for Rate<'_> {
+    fn from(rate: f64) -> Self {
+        Self::Number(rate)
+    }
+}
+
+impl Rate<'_> {
+    /// As the shim wants it.
+    fn parts(self) -> (f64, *mut C_tensor) {
+        match self {
+            Self::Number(rate) => (rate, ptr::null_mut()),
+            Self::Here(rate) => (0.0, or_null(Some(rate))),
+        }
+    }
+
+    /// Each number of a tensor divided by it.
+    pub fn divides(self, tensor: &Tensor) -> Tensor {
+        match self {
+            Self::Number(rate) => tensor / rate,
+            Self::Here(rate) => tensor / rate,
+        }
+    }
+}
+
 /// The numbers of one step of Adam.
 #[derive(Clone, Copy, Debug)]
-pub struct AdamStep {
+pub struct AdamStep<'a> {
     /// Learning rate.
-    pub rate: f64,
+    pub rate: Rate<'a>,
     /// Decay of the two moments.
     pub betas: (f64, f64),
     /// L2 decay, added to the gradient.
@@ -448,7 +602,7 @@ pub fn adam(
     means: &[Tensor],
     squares: &[Tensor],
     steps: &[Tensor],
-    step: AdamStep,
+    step: AdamStep<'_>,
     skip: Option<&Tensor>,
 ) -> Result<(), TchError> {
     let n = parameters.len();
@@ -471,6 +625,7 @@ pub fn adam(
         decay,
         eps,
     } = step;
+    let (rate, rate_here) = rate.parts();
     // SAFETY: five lists of `n` live tensors.
     checked(unsafe {
         shim_adam(
@@ -481,6 +636,7 @@ pub fn adam(
             k.as_ptr(),
             n,
             rate,
+            rate_here,
             betas.0,
             betas.1,
             decay,
@@ -495,7 +651,7 @@ pub fn sgd(
     parameters: &[Tensor],
     gradients: &[Tensor],
     momenta: &[Tensor],
-    rate: f64,
+    rate: Rate<'_>,
     momentum: f64,
     decay: f64,
     skip: Option<&Tensor>,
@@ -503,6 +659,7 @@ pub fn sgd(
     let n = parameters.len();
     assert!(gradients.len() == n && momenta.len() == n, "one state each");
     let (p, g, m) = (pointers(parameters), pointers(gradients), pointers(momenta));
+    let (rate, rate_here) = rate.parts();
     // SAFETY: three lists of `n` live tensors.
     checked(unsafe {
         shim_sgd(
@@ -511,6 +668,7 @@ pub fn sgd(
             m.as_ptr(),
             n,
             rate,
+            rate_here,
             momentum,
             decay,
             or_null(skip),

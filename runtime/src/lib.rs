@@ -4,6 +4,7 @@ pub mod augment;
 pub mod bench;
 pub mod check;
 pub mod checkpoint;
+mod constants;
 pub mod data;
 pub mod device;
 pub mod doctor;

@@ -2,6 +2,7 @@
 //!
 //! All of them are computed in float32 at least, with autocast off and without TF32: near -1 bfloat16 moves in steps of 4e-3.
 
+use crate::constants;
 use crate::ffi;
 use compiler::loss::TermOp;
 use tch::{Kind, Tensor};
@@ -88,7 +89,7 @@ pub fn cosines(firsts: &[&Tensor], seconds: &[&Tensor], pairs: &[(u32, u32)]) ->
         .iter()
         .map(|(row, column)| i64::from(*row) * columns + i64::from(*column))
         .collect();
-    let places = Tensor::from_slice(&places).to_device(matrix.device());
+    let places = constants::places(&places, matrix.device());
     matrix.flatten(0, -1).index_select(0, &places)
 }
 

@@ -1,6 +1,6 @@
-//! The shared object of NCCL loads and is reached, in a process of its own: it takes CUDA's half of libtorch along.
+//! The shared object of NCCL and of graphs of GPUs loads and is reached, in a process of its own: it takes CUDA's half of libtorch along.
 
-#[cfg(has_nccl)]
+#[cfg(has_cuda)]
 #[test]
 fn nccl_is_reached_where_the_build_has_it() {
     use runtime::ffi::load_cuda;
@@ -18,6 +18,9 @@ fn nccl_is_reached_where_the_build_has_it() {
                 .any(|word| error.contains(word));
             assert!(is_about_gpus, "{error}");
             println!("without a GPU it says: {error}");
+            let error = runtime::ffi::Graph::begin().err().unwrap().to_string();
+            assert!(error.contains("driver") || error.contains("GPU"), "{error}");
+            println!("a graph says: {error}");
         }
         _ => joined.unwrap().barrier().unwrap(),
     }

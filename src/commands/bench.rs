@@ -90,6 +90,9 @@ fn step(arguments: &BenchStep) -> Result<()> {
         arguments.warm_up.to_string().into(),
     ];
     command.extend(arguments.machine.arguments());
+    if let Some(graph) = arguments.cuda_graph {
+        command.extend(["--cuda-graph".into(), graph.name().into()]);
+    }
     if let Some(threads) = arguments.threads {
         command.extend(["--threads".into(), threads.to_string().into()]);
     }

@@ -69,6 +69,9 @@ pub fn run(arguments: &Run) -> Result<()> {
         runs.into(),
     ];
     command.extend(arguments.machine.arguments());
+    if let Some(graph) = arguments.cuda_graph {
+        command.extend(["--cuda-graph".into(), graph.name().into()]);
+    }
     if let Some(ranks) = arguments.ranks {
         command.extend(["--ranks".into(), ranks.to_string().into()]);
     }

@@ -2,7 +2,7 @@
 
 use crate::machine;
 use compiler::plan::Pretrain;
-use crisscross::cli::Machine;
+use crisscross::cli::{Machine, Switch};
 use crisscross::render::write_out;
 use runtime::bench::Spread;
 use runtime::bench::step::{self, Figures};
@@ -26,6 +26,9 @@ pub struct Arguments {
     /// What computes, and how.
     #[command(flatten)]
     machine: Machine,
+    /// Whether a GPU is given a step as one graph.
+    #[arg(long, value_enum)]
+    cuda_graph: Option<Switch>,
     /// Threads of libtorch.
     #[arg(long)]
     threads: Option<i32>,
@@ -48,7 +51,7 @@ pub fn bench_step(arguments: &Arguments) -> Result<ExitCode, Error> {
     if let Some(threads) = arguments.threads {
         tch::set_num_threads(threads);
     }
-    let device = machine::settle(&arguments.machine, &site, None)?;
+    let device = machine::settle(&arguments.machine, arguments.cuda_graph, &site, None)?;
     let options = step::Options {
         steps: arguments.steps,
         warm_up: arguments.warm_up,
@@ -101,6 +104,7 @@ fn text(name: &str, figures: &Figures) -> String {
             ),
         ),
     ];
+    lines.extend(figures.graph_ms.as_ref().map(|ms| ("graph ms", of(ms))));
     let rate = 1e3 * billions(figures.flops.both()) / figures.step_ms.median;
     lines.push(("GFLOP/s", format!("{rate:.1}")));
     if let Some(peak) = &figures.peak {

@@ -6,7 +6,7 @@ use compiler::plan::{Plan, Pretrain, Work};
 use crisscross::cli::Machine;
 use crisscross::render::write_out;
 use records::folder::read_json;
-use runtime::bench::step;
+use runtime::bench::{Spread, step};
 use runtime::check::{augmented, nccl, profile, stepped};
 use runtime::error::Error;
 use runtime::{device, doctor};
@@ -52,6 +52,10 @@ enum Part {
     Augment,
     /// NCCL with one rank.
     Nccl,
+    /// Steps as one graph of the GPU against the same kernel by kernel: losses.
+    Graph,
+    /// The same: what they cost.
+    GraphSpeed,
     /// What steps cost, as `bench step`.
     Speed,
     /// Where the time of steps goes.
@@ -64,7 +68,7 @@ enum Part {
 pub fn check(arguments: &Arguments) -> Result<ExitCode, Error> {
     device::check_torch()?;
     let site = records::site::Site::default();
-    let on = machine::settle(&arguments.machine, &site, None)?;
+    let on = machine::settle(&arguments.machine, None, &site, None)?;
     let plan: Plan = read_json(&arguments.plan)?;
     let work = plan.stages.iter().find_map(|stage| match &stage.work {
         Work::Pretrain(work) => Some(work),
@@ -96,6 +100,18 @@ fn part(arguments: &Arguments, work: &Pretrain, on: Device) -> Result<Value, Err
         Part::Nccl => {
             nccl::alone(on)?;
             json!({ "ranks": 1 })
+        }
+        Part::Graph => json!({
+            "eager": stepped::steps(work, on, u64::from(arguments.steps))?,
+            "captured": stepped::captured(work, on, u64::from(arguments.steps))?,
+        }),
+        Part::GraphSpeed => {
+            let count = u64::from(arguments.steps);
+            json!({
+                "batch": work.settings.bs,
+                "eager_ms": Spread::of(stepped::timed(work, on, count, false)?),
+                "captured_ms": Spread::of(stepped::timed(work, on, count, true)?),
+            })
         }
         Part::Speed => {
             let options = step::Options {

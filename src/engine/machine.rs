@@ -8,19 +8,24 @@ use runtime::doctor;
 use runtime::error::Error;
 use tch::Device;
 
-/// The device of this process, or of one of several ranks, set up.
-pub fn settle(asked: &Machine, site: &Site, launch: Option<&Launch>) -> Result<Device, Error> {
+/// The device of this process, or of one of several ranks, set up. `graph` is what the command line says of graphs.
+pub fn settle(
+    asked: &Machine,
+    graph: Option<Switch>,
+    site: &Site,
+    launch: Option<&Launch>,
+) -> Result<Device, Error> {
     let name = asked.device.as_deref().or(site.device.as_deref());
     let device = match launch {
         None => doctor::device_or_best(name)?,
         Some(launch) => doctor::device_of(launch, name)?,
     };
-    device::settle(device, settings(asked, site))?;
+    device::settle(device, settings(asked, graph, site))?;
     Ok(device)
 }
 
 /// What the command line says, else the site file.
-fn settings(asked: &Machine, site: &Site) -> Settings {
+fn settings(asked: &Machine, graph: Option<Switch>, site: &Site) -> Settings {
     let format = asked.memory_format.as_deref();
     let named = |name: &str| {
         MemoryFormat::ALL
@@ -33,6 +38,10 @@ fn settings(asked: &Machine, site: &Site) -> Settings {
             .and_then(named)
             .or(site.memory_format)
             .unwrap_or_default(),
+        cuda_graph: graph
+            .map(Switch::is_on)
+            .or(site.cuda_graph)
+            .unwrap_or(false),
     }
 }
 
@@ -51,10 +60,20 @@ mod tests {
                 tf32: site,
                 ..Site::default()
             };
-            settings(&machine, &site).tf32
+            settings(&machine, None, &site).tf32
         };
         assert!(!of(None, None) && of(None, Some(true)) && of(Some(Switch::On), Some(false)));
         assert!(!of(Some(Switch::Off), Some(true)));
+        let graph = |asked, site| {
+            let site = Site {
+                cuda_graph: site,
+                ..Site::default()
+            };
+            settings(&Machine::default(), asked, &site).cuda_graph
+        };
+        assert!(
+            !graph(None, None) && graph(None, Some(true)) && !graph(Some(Switch::Off), Some(true))
+        );
         let format = |asked: Option<&str>, site| {
             let machine = Machine {
                 memory_format: asked.map(str::to_owned),
@@ -64,7 +83,7 @@ mod tests {
                 memory_format: site,
                 ..Site::default()
             };
-            settings(&machine, &site).memory_format
+            settings(&machine, None, &site).memory_format
         };
         assert_eq!(format(None, None), MemoryFormat::Auto);
         assert_eq!(

@@ -121,7 +121,7 @@ fn site(file: Option<&Path>) -> Result<Site, Error> {
 /// Prints what the engine finds; the data roots are printed by `crisscross`.
 fn examine(site_file: Option<&Path>) -> Result<ExitCode, Error> {
     let mut lines = doctor::report();
-    let device = machine::settle(&Machine::default(), &site(site_file)?, None)?;
+    let device = machine::settle(&Machine::default(), None, &site(site_file)?, None)?;
     lines.push(format!(
         "{:<13}{}",
         "device",

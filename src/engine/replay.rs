@@ -38,7 +38,7 @@ pub fn replay(arguments: &Arguments) -> Result<ExitCode, Error> {
     device::check_torch()?;
     let site = crate::site(arguments.site.as_deref())?;
     let options = Options {
-        device: machine::settle(&arguments.machine, &site, None)?,
+        device: machine::settle(&arguments.machine, None, &site, None)?,
         anomaly: arguments.anomaly,
     };
     let replayed = match arguments.step {

@@ -3,7 +3,7 @@
 use crate::signals::Signals;
 use crate::{local, machine, site, smoke, threads};
 use compiler::plan::{self, Plan};
-use crisscross::cli::Machine;
+use crisscross::cli::{Machine, Switch};
 use crisscross::render::write_out;
 use records::folder::{Runs, plan_hash, read_json};
 use records::launch::Launch;
@@ -31,6 +31,9 @@ pub struct Arguments {
     /// What computes, and how.
     #[command(flatten)]
     machine: Machine,
+    /// Whether a GPU is given a step as one graph.
+    #[arg(long, value_enum)]
+    cuda_graph: Option<Switch>,
     /// Processes on this machine that train together.
     #[arg(long)]
     ranks: Option<u16>,
@@ -93,7 +96,7 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
         false => whole.clone(),
     };
     let site = site(arguments.site.as_deref())?;
-    let device = machine::settle(&arguments.machine, &site, launch)?;
+    let device = machine::settle(&arguments.machine, arguments.cuda_graph, &site, launch)?;
     let mut loader_threads = threads(arguments.loader_threads, &site);
     let ranks = match launch {
         None => Ranks::alone(),

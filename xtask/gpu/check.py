@@ -183,6 +183,26 @@ def augment(check):
     return {**found, "wrong": wrong}
 
 
+def graph(check):
+    """The step as one graph against the step kernel by kernel. A processor stands in with the places of a graph and no graph."""
+    found, wrong = {"compared": {}}, []
+    for precision in ("fp32", "bf16") if check.cuda else ("fp32",):
+        both = check.engine("graph", "--steps", max(check.steps, 5), "--precision", precision)
+        of, bad = apart(f"graph {precision}", both["captured"], both["eager"], precision)
+        found["compared"][f"graph {precision}"] = of
+        wrong += bad
+    if check.cuda:
+        options = ["--batch", check.asked.batches[0], "--steps", 10, "--precision", "bf16"]
+        times = check.engine("graph-speed", *options)
+        found["rows"] = [
+            {"batch": times["batch"], "side": side, "step_ms": ms, "samples_per_s": 1e3 * times["batch"] / ms["median"]}
+            for side, ms in [("step by step", times["eager_ms"]), ("as a graph", times["captured_ms"])]
+        ]
+    else:
+        found["note"] = "places alone: without a GPU nothing was recorded"
+    return {**found, "wrong": wrong}
+
+
 def nccl(check):
     check.needs_cuda()
     return check.engine("nccl")
@@ -234,6 +254,7 @@ PARTS = {
     "augment": augment,
     "steps": steps,
     "twin": twin,
+    "graph": graph,
     "speed": speed,
     "formats": formats,
     "profile": profile,
@@ -258,7 +279,7 @@ def table(found):
     if views:
         lines += ["", "| view | largest number | largest difference | share that differs |", "| --- | --- | --- | --- |"]
         lines += [f"| {v['view']} | {v['largest']:.3g} | {v['most']:.1e} | {v['share']:.1e} |" for v in views]
-    rows = [row for name in ("speed", "formats") for row in found["parts"].get(name, {}).get("rows", [])]
+    rows = [row for name in ("speed", "graph", "formats") for row in found["parts"].get(name, {}).get("rows", [])]
     if rows:
         lines += ["", "| batch | side | samples/s | ms | MFU | memory, GB |", "| --- | --- | --- | --- | --- | --- |"]
         for row in rows:

@@ -23,6 +23,8 @@ pub struct Site {
     pub tf32: Option<bool>,
     /// How maps lie in a GPU's memory in training steps; without it `auto`.
     pub memory_format: Option<MemoryFormat>,
+    /// Whether a GPU is given a training step as one graph; without it no.
+    pub cuda_graph: Option<bool>,
     /// Threads that decode; without it one for each core.
     pub loader_threads: Option<usize>,
     /// Where run folders are kept; `runs` beside the site file by default.
@@ -359,7 +361,7 @@ mod tests {
         );
         assert_eq!(
             help,
-            "settings here are: data, device, tf32, memory_format, loader_threads, runs, cache, max_bad_share, save_minutes"
+            "settings here are: data, device, tf32, memory_format, cuda_graph, loader_threads, runs, cache, max_bad_share, save_minutes"
         );
         let (message, help) = refused("[data.KS]\nroot = \"x\"\n  csvv = \"y\"\n");
         assert_eq!(

@@ -3,6 +3,7 @@
 use super::Spread;
 use super::peak::{Peak, peak, wait};
 use crate::augment::Key;
+use crate::check::stepped::timed;
 use crate::data::batch::{Batch, Clips};
 use crate::error::Result;
 use crate::execute::Program;
@@ -54,6 +55,8 @@ pub struct Figures {
     pub forward_ms: Spread,
     /// Milliseconds back to the gradients.
     pub backward_ms: Spread,
+    /// Milliseconds of a whole step as one graph of the GPU, where that is asked for.
+    pub graph_ms: Option<Spread>,
     /// Milliseconds of the optimiser.
     pub optimiser_ms: Spread,
     /// Processor time of the whole process for a step, milliseconds.
@@ -115,6 +118,10 @@ pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figur
         }
     }
     let peak_memory_bytes = memory::peak(device);
+    let graph_ms = crate::device::settings()
+        .cuda_graph
+        .then(|| timed(work, device, u64::from(options.steps.max(1)), true).map(Spread::of))
+        .transpose()?;
     let ms = |of: &dyn Fn(&[Duration; 4]) -> Duration| {
         let values = taken.iter().map(|step| 1e3 * of(step).as_secs_f64());
         Spread::of(values.collect())
@@ -145,6 +152,7 @@ pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figur
         step_ms,
         forward_ms: ms(&|step| step[0]),
         backward_ms: ms(&|step| step[1]),
+        graph_ms,
         optimiser_ms: ms(&|step| step[2]),
         cpu_ms: ms(&|step| step[3]),
         flops,

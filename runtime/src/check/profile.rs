@@ -1,7 +1,7 @@
 //! Where the time of a step goes: libtorch's own profile, added up by kernel and by kind.
 
 use super::fill;
-use super::stepped::place;
+use super::stepped::{place, within};
 use crate::bench::peak::wait;
 use crate::bench::step::noise;
 use crate::error::Result;
@@ -55,13 +55,13 @@ pub fn profile(work: &Pretrain, device: Device, steps: u64) -> Result<Profile> {
     fill::fill(&training.model)?;
     let batch = Rc::new(noise(work, device)?);
     for step in 0..WARM_UP {
-        training.step(step, &batch)?;
+        training.step(within(&training, step)?, &batch)?;
     }
     wait(device);
     let profiler = Profiler::begin(device.is_cuda())?;
     let start = Instant::now();
     for step in WARM_UP..WARM_UP + steps {
-        training.step(step, &batch)?;
+        training.step(within(&training, step)?, &batch)?;
     }
     wait(device);
     let step_ms = 1e3 * start.elapsed().as_secs_f64() / steps as f64;

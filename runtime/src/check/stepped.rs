@@ -1,17 +1,20 @@
 //! Training steps on closed-form values: their losses on one device, to be held against those on another.
 
 use super::fill;
+use crate::bench::peak::wait;
+use crate::bench::step::noise;
 use crate::checkpoint;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
 use crate::ranks::Ranks;
-use crate::train::{Place, Training, on_device};
+use crate::train::{Place, Training, on_device, reads_late};
 use compiler::hir::Precision;
 use compiler::plan::Pretrain;
 use serde::Serialize;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 use tch::Device;
 
 /// What steps came to.
@@ -47,12 +50,49 @@ pub(super) fn place(device: Device, ranks: &Ranks) -> Place<'_> {
     }
 }
 
+/// This step, or the last of a training that has fewer.
+///
+/// Errors: a training without steps.
+pub(super) fn within(training: &Training<'_>, step: u64) -> Result<u64> {
+    let last = training.steps.checked_sub(1);
+    last.map(|last| step.min(last))
+        .ok_or_else(|| Error::Unsupported {
+            message: "this pretraining takes no steps".to_owned(),
+        })
+}
+
 /// Takes `steps` training steps of `work` on one batch of closed-form values.
 ///
 /// Errors: of the views' shapes, and as a training's.
 pub fn steps(work: &Pretrain, device: Device, steps: u64) -> Result<Stepped> {
     let mut training = Training::new(work, place(device, &Ranks::alone()))?;
     fill::fill(&training.model)?;
+    take(&mut training, work, device, steps)
+}
+
+/// The same with the steps from the fourth on as one graph of the GPU; a processor stands in, and computes from the places of a graph.
+///
+/// Errors: as [`steps`], and why the step cannot be a graph.
+pub fn captured(work: &Pretrain, device: Device, steps: u64) -> Result<Stepped> {
+    let mut training = Training::new(work, place(device, &Ranks::alone()))?;
+    fill::fill(&training.model)?;
+    match device.is_cuda() {
+        true => training.capture(1)?,
+        false => training.stand_in_for_capture()?,
+    }
+    let stepped = take(&mut training, work, device, steps)?;
+    match training.take_uncaptured() {
+        Some(message) => Err(Error::Unsupported { message }),
+        None => Ok(stepped),
+    }
+}
+
+fn take(
+    training: &mut Training<'_>,
+    work: &Pretrain,
+    device: Device,
+    steps: u64,
+) -> Result<Stepped> {
     let batch = fill::batch(work, work.settings.bs as usize)?;
     let batch = Rc::new(on_device(batch, device)?);
     let mut stepped = Stepped {
@@ -62,12 +102,49 @@ pub fn steps(work: &Pretrain, device: Device, steps: u64) -> Result<Stepped> {
         gradients: vec![],
     };
     for step in 0..steps {
-        if let Some(line) = training.step(step, &batch)? {
+        if let Some(line) = training.step(within(training, step)?, &batch)? {
             stepped.losses.push(line.loss);
             stepped.gradients.push(line.gradient);
         }
     }
     Ok(stepped)
+}
+
+/// Milliseconds of each of `steps` steps on noise, the device's numbers read late as in a training: kernel by kernel, or as a graph.
+///
+/// Errors: as [`captured`].
+pub fn timed(work: &Pretrain, device: Device, steps: u64, is_graph: bool) -> Result<Vec<f64>> {
+    const WARM_UP: u64 = 5;
+    let mut training = Training::new(work, place(device, &Ranks::alone()))?;
+    if is_graph {
+        training.capture(1)?;
+    }
+    training.reads_late = reads_late(device);
+    let batch = Rc::new(noise(work, device)?);
+    let mut taken = vec![];
+    let mut start = Instant::now();
+    for step in 0..WARM_UP + steps {
+        if step == WARM_UP {
+            wait(device);
+            start = Instant::now();
+        }
+        let before = start.elapsed();
+        training.step(within(&training, step)?, &batch)?;
+        if step >= WARM_UP {
+            taken.push(1e3 * (start.elapsed() - before).as_secs_f64());
+        }
+    }
+    // Numbers that are read late leave the last step to be waited for.
+    let before = start.elapsed();
+    training.settle()?;
+    wait(device);
+    if let Some(last) = taken.last_mut() {
+        *last += 1e3 * (start.elapsed() - before).as_secs_f64();
+    }
+    match training.take_uncaptured() {
+        Some(message) => Err(Error::Unsupported { message }),
+        None => Ok(taken),
+    }
 }
 
 /// Writes the closed-form networks and views of `work` as safetensors, for another program: the networks by the names of a checkpoint, the

@@ -1,6 +1,6 @@
 //! Adam as PyTorch's: L2 decay in the gradient, one fused kernel for a group.
 
-use super::{state, with_gradient};
+use super::{Rate, state, with_gradient};
 use crate::error::Result;
 use crate::ffi::{self, AdamStep};
 use crate::nn::parameters::Entry;
@@ -53,7 +53,13 @@ impl Adam {
     }
 
     /// One step at this rate, unless `skip` is 1.
-    pub fn step(&mut self, gradients: &[Tensor], rate: f64, skip: Option<&Tensor>) -> Result<()> {
+    pub fn step<'a>(
+        &mut self,
+        gradients: &[Tensor],
+        rate: impl Into<Rate<'a>>,
+        skip: Option<&Tensor>,
+    ) -> Result<()> {
+        let rate = rate.into();
         let of = |tensors: &[Tensor]| with_gradient(tensors, gradients);
         let step = AdamStep {
             rate,

@@ -7,7 +7,7 @@
 //! A tensor with |p| = 0 or |g| = 0 keeps its gradient as it is, without decay (every BatchNorm bias at the start). At rate 0,
 //! m is 1. As in the released code, from which formula and constant are taken.
 
-use super::{Optimiser, with_gradient};
+use super::{Optimiser, Rate, with_gradient};
 use crate::error::{Error, Result};
 use crate::ffi;
 use crate::nn::parameters::Entry;
@@ -42,13 +42,19 @@ impl Larc {
     }
 
     /// One step at this rate, unless `skip` is 1. Overwrites the gradients with those that the optimiser below sees.
-    pub fn step(&mut self, gradients: &[Tensor], rate: f64, skip: Option<&Tensor>) -> Result<()> {
+    pub fn step<'a>(
+        &mut self,
+        gradients: &[Tensor],
+        rate: impl Into<Rate<'a>>,
+        skip: Option<&Tensor>,
+    ) -> Result<()> {
+        let rate = rate.into();
         let parameters = with_gradient(&self.parameters, gradients);
         let defined = with_gradient(gradients, gradients);
         // All on the device, a number for each tensor: nobody waits for a value.
         let (p, g) = no_grad(|| Ok::<_, Error>((ffi::norms(&parameters)?, ffi::norms(&defined)?)))?;
         let is_scaled = p.not_equal(0).logical_and(&g.not_equal(0));
-        let factors = self.trust * &p / (&g + self.decay * &p + EPS) / rate;
+        let factors = rate.divides(&(self.trust * &p / (&g + self.decay * &p + EPS)));
         let factors = factors
             .clamp_max(1.0)
             .where_self(&is_scaled, &p.ones_like());

@@ -7,6 +7,7 @@ pub mod schedule;
 pub mod sgd;
 
 use crate::error::{Error, Result};
+pub use crate::ffi::Rate;
 use crate::nn::parameters::Entry;
 use adam::Adam;
 use compiler::hir;
@@ -66,12 +67,13 @@ impl Optimiser {
     }
 
     /// The same, but nothing changes where `skip`, float32 `[1]` beside the parameters, is 1: the device knows, and nobody waits for it.
-    pub fn step_unless(
+    pub fn step_unless<'a>(
         &mut self,
         gradients: &[Tensor],
-        rate: f64,
+        rate: impl Into<Rate<'a>>,
         skip: Option<&Tensor>,
     ) -> Result<()> {
+        let rate = rate.into();
         // A loss may leave a whole group alone, such as a predictor that it never calls.
         if !gradients.iter().any(Tensor::defined) {
             return Ok(());

@@ -1,6 +1,6 @@
 //! SGD with momentum as PyTorch's: L2 decay in the gradient, no dampening, one fused kernel for a group.
 
-use super::{state, with_gradient};
+use super::{Rate, state, with_gradient};
 use crate::error::Result;
 use crate::ffi;
 use crate::nn::parameters::Entry;
@@ -33,7 +33,13 @@ impl Sgd {
     }
 
     /// One step at this rate, unless `skip` is 1.
-    pub fn step(&mut self, gradients: &[Tensor], rate: f64, skip: Option<&Tensor>) -> Result<()> {
+    pub fn step<'a>(
+        &mut self,
+        gradients: &[Tensor],
+        rate: impl Into<Rate<'a>>,
+        skip: Option<&Tensor>,
+    ) -> Result<()> {
+        let rate = rate.into();
         let of = |tensors: &[Tensor]| with_gradient(tensors, gradients);
         let (parameters, momenta) = (of(&self.parameters), of(&self.momenta));
         Ok(ffi::sgd(

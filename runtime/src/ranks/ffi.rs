@@ -1,6 +1,8 @@
 //! The functions of the C++ shim for several processes (`shim/ranks.cpp`, `shim/nccl.cpp`), safe to call.
 #![allow(unsafe_code)]
 
+#[cfg(has_cuda)]
+use crate::ffi::cuda_symbol;
 use crate::ffi::{checked, pointers, take};
 use std::ffi::{CString, c_char, c_int};
 use std::ptr;
@@ -21,7 +23,7 @@ struct GroupState {
 struct BucketsState {
     opaque: [u8; 0],
 }
-#[cfg(has_nccl)]
+#[cfg(has_cuda)]
 #[repr(C)]
 struct InnerStore {
     opaque: [u8; 0],
@@ -47,7 +49,7 @@ unsafe extern "C" {
         timeout_ms: i64,
         value: *mut *mut c_char,
     ) -> Message;
-    #[cfg(has_nccl)]
+    #[cfg(has_cuda)]
     fn shim_store_inner(of: *mut StoreState) -> *mut InnerStore;
     fn shim_group_gloo(
         over: *mut StoreState,
@@ -237,7 +239,7 @@ impl Group {
     }
 
     /// Joins the others through NCCL on the GPU of this index. CUDA's half of libtorch must be loaded.
-    #[cfg(has_nccl)]
+    #[cfg(has_cuda)]
     pub fn nccl(
         store: &Store,
         (rank, ranks): (usize, usize),
@@ -252,7 +254,7 @@ impl Group {
             i64,
             *mut *mut GroupState,
         ) -> Message;
-        let join = nccl_symbol(c"shim_group_nccl")?;
+        let join = cuda_symbol(c"shim_group_nccl")?;
         // SAFETY: the library is this crate's own (`shim/nccl.cpp`), and this is the type of the function in it.
         let join: Join = unsafe { std::mem::transmute::<ptr::NonNull<_>, Join>(join) };
         let (rank, ranks, device) = (number(rank), number(ranks), number(device));
@@ -417,36 +419,4 @@ impl Drop for Buckets {
         // SAFETY: given back once.
         unsafe { shim_buckets_free(self.state) }
     }
-}
-
-/// A function of the library that [`Group::nccl`] needs. It is loaded once, from the bytes that this crate carries.
-#[cfg(has_nccl)]
-fn nccl_symbol(name: &std::ffi::CStr) -> Result<ptr::NonNull<std::ffi::c_void>, TchError> {
-    use std::io::Write;
-    use std::sync::OnceLock;
-    static LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/nccl.so"));
-    static LOADED: OnceLock<Result<usize, String>> = OnceLock::new();
-    unsafe extern "C" {
-        fn dlopen(path: *const c_char, flags: c_int) -> *mut std::ffi::c_void;
-        fn dlsym(library: *mut std::ffi::c_void, name: *const c_char) -> *mut std::ffi::c_void;
-        fn dlerror() -> *const c_char;
-    }
-    const NOW: c_int = 2;
-    let load = || -> Result<usize, String> {
-        let mut file = tempfile::NamedTempFile::new().map_err(|cause| cause.to_string())?;
-        file.write_all(LIBRARY).map_err(|cause| cause.to_string())?;
-        let path = text(&file.path().to_string_lossy());
-        // SAFETY: a whole library of this crate, without initialisers that could fail; the file may go once it is mapped.
-        let library = unsafe { dlopen(path.as_ptr(), NOW) };
-        if library.is_null() {
-            // SAFETY: `dlopen` has failed in this thread, so there is a zero-terminated text, which is copied at once.
-            let cause = unsafe { std::ffi::CStr::from_ptr(dlerror()) };
-            return Err(cause.to_string_lossy().into_owned());
-        }
-        Ok(library as usize)
-    };
-    let library = LOADED.get_or_init(load).clone().map_err(TchError::Torch)?;
-    // SAFETY: a library that stays loaded, and a zero-terminated name.
-    let symbol = unsafe { dlsym(library as *mut std::ffi::c_void, name.as_ptr()) };
-    ptr::NonNull::new(symbol).ok_or_else(|| TchError::Torch(format!("{name:?} is not in nccl.so")))
 }

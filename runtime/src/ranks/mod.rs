@@ -492,13 +492,13 @@ fn group(store: &Store, launch: &Launch, device: Device, line: &Line) -> Result<
 }
 
 /// The group of NCCL, where the build has it.
-#[cfg(has_nccl)]
+#[cfg(has_cuda)]
 pub(crate) fn nccl(store: &Store, place: (usize, usize), index: usize) -> Result<Group> {
     Ok(Group::nccl(store, place, index, PATIENCE)?)
 }
 
 /// The same where the build has none.
-#[cfg(not(has_nccl))]
+#[cfg(not(has_cuda))]
 pub(crate) fn nccl(_store: &Store, _place: (usize, usize), index: usize) -> Result<Group> {
     Err(Error::Device {
         device: format!("cuda:{index}"),

@@ -254,6 +254,23 @@ impl<'w> Course<'w> {
         self.training.reads_late = reads_late;
     }
 
+    /// Has its steps recorded as a graph of the GPU. Where they cannot be, says why: they come to the same.
+    pub(super) fn capture(&mut self, beside: usize, observer: &mut dyn Observer) {
+        if let Err(error) = self.training.capture(beside) {
+            observer.say(&format!("  {}: {error}", self.name));
+        }
+    }
+
+    /// Says it where they were to be recorded and could not be.
+    pub(super) fn say_uncaptured(&mut self, observer: &mut dyn Observer) {
+        if let Some(why) = self.training.take_uncaptured() {
+            observer.say(&format!(
+                "  {}: the step is no graph of the GPU: {why}",
+                self.name
+            ));
+        }
+    }
+
     /// Whether the state before `step` is one of those that are asked for.
     pub(super) fn keeps(&self, step: u64) -> bool {
         self.training.epoch_before(step, &self.keep).is_some()

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::nn::parameters::Entry;
 use crate::nn::{self, Model};
-use crate::optim::{Optimiser, schedule};
+use crate::optim::{Optimiser, Rate, schedule};
 use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
 use compiler::hir;
@@ -81,11 +81,11 @@ pub fn gradients_on(groups: &[Group], ranks: &Ranks) -> Result<Gradients> {
 }
 
 /// One step of every group's optimiser down these [`gradients`], which are used up; nothing changes where `skip` is 1.
-pub fn follow(
+pub fn follow<'a, R: Into<Rate<'a>>>(
     gradients: &[Tensor],
     groups: &mut [Group],
     skip: Option<&Tensor>,
-    rate: impl Fn(&Group) -> f64,
+    rate: impl Fn(&Group) -> R,
 ) -> Result<()> {
     let mut rest = gradients;
     for group in groups {

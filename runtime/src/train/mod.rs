@@ -3,6 +3,7 @@
 //! Pretrainings that differ in their loss alone step side by side: a batch is read, decoded and augmented once. Each has networks,
 //! optimiser, numbers and folder of its own, so that what it comes to does not depend on who trains beside it.
 
+mod capture;
 mod course;
 mod descent;
 mod guard;
@@ -13,6 +14,7 @@ mod statistics;
 mod training;
 
 use crate::data::batch::Batches;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::ranks::Ranks;
 use serde::Serialize;
@@ -158,8 +160,12 @@ fn take_steps(
     observer: &mut dyn Observer,
 ) -> Result<()> {
     let ranks = options.ranks;
+    let beside = courses.len();
     for course in courses.iter_mut() {
         course.read_late(options.reads_late);
+        if device::settings().cuda_graph {
+            course.capture(beside, observer);
+        }
     }
     let first = courses.iter().map(Course::next_step).min().unwrap_or(0);
     let steps = courses.iter().map(Course::steps).max().unwrap_or(0);
@@ -207,6 +213,9 @@ fn take_steps(
             }
             Ok(())
         });
+        courses
+            .iter_mut()
+            .for_each(|course| course.say_uncaptured(observer));
         // One that has failed alone has told the others.
         ranks.check()?;
         let is_due = || saved.elapsed() >= options.save_every;

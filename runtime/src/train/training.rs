@@ -1,6 +1,7 @@
 //! One pretraining between two of its steps.
 
 use super::Place;
+use super::capture::{self, Capture};
 use super::descent::{Group, follow, gradients_on, groups};
 use super::guard::{self, Guard};
 use super::metrics::StepMetrics;
@@ -13,6 +14,7 @@ use crate::ffi::Half;
 use crate::memory;
 use crate::nn::parameters::Entry;
 use crate::nn::{self, Model};
+use crate::optim::Rate;
 use crate::optim::scaler::Scaler;
 use crate::ranks::gradients::Gradients;
 use crate::watch::gauges::{Gauges, Sent};
@@ -43,6 +45,10 @@ pub(crate) struct Training<'w> {
     pending: Option<Pending>,
     /// The batch of the step that ended the training.
     failed: Option<Rc<Batch>>,
+    /// Where its steps are, or will be, a graph.
+    capture: Option<Capture>,
+    /// Why they are none, though they were to be.
+    uncaptured: Option<String>,
 }
 
 /// A step that the device was given and whose numbers have not been read.
@@ -82,7 +88,36 @@ impl<'w> Training<'w> {
             reads_late: false,
             pending: None,
             failed: None,
+            capture: None,
+            uncaptured: None,
         })
+    }
+
+    /// Has the steps from the fourth on recorded as a graph, where so many train side by side. What this thread gives to the device goes
+    /// to a stream of this training from here on.
+    ///
+    /// Errors: why that cannot be, [`Error::Unsupported`].
+    pub fn capture(&mut self, beside: usize) -> Result<()> {
+        let ranks = self.model.ranks().count();
+        if let Some(why) = capture::refusal(self.work, self.device, ranks, beside) {
+            let message = format!("the step cannot be a graph of the GPU: {why}");
+            return Err(Error::Unsupported { message });
+        }
+        if self.capture.is_none() {
+            self.capture = Some(Capture::new(self.device)?);
+        }
+        Ok(())
+    }
+
+    /// The same on a processor, which computes again what a GPU would be given as a graph: from the same places.
+    pub fn stand_in_for_capture(&mut self) -> Result<()> {
+        self.capture = Some(Capture::new(self.device)?);
+        Ok(())
+    }
+
+    /// Why the step is no graph though it was to be one, once.
+    pub fn take_uncaptured(&mut self) -> Option<String> {
+        self.uncaptured.take()
     }
 
     /// The epoch of `wanted` that ends before `step`.
@@ -245,25 +280,60 @@ impl<'w> Training<'w> {
 
     /// The step itself, its numbers sent. Nothing here waits for a GPU.
     fn give(&mut self, step: u64, batch: &Batch) -> Result<Sent> {
+        let number = |group: &Group| Rate::Number(group.rates[step as usize]);
+        let capture = self.capture.as_mut();
+        let is_ready = capture.is_some_and(|capture| !capture.is_warming_up());
+        let capture = if is_ready { self.capture.take() } else { None };
+        let Some(mut capture) = capture else {
+            return self.compute(batch, number)?.send();
+        };
+        // A graph keeps them for itself; an error on the way to it needs them, too.
+        self.statistics.keep()?;
+        let rates = self.groups.iter();
+        let rates: Vec<_> = rates
+            .map(|group| (group.name.clone(), group.rates[step as usize]))
+            .collect();
+        let given = capture.give(batch, &rates, &mut |batch, rates| {
+            self.compute(batch, |group| Rate::Here(rates.of(group)))
+        });
+        match given {
+            Err(error) if !capture.has_recorded() => {
+                self.uncaptured = Some(error.to_string());
+                self.is_whole = true;
+                drop(capture);
+                self.compute(batch, number)?.send()
+            }
+            given => {
+                self.capture = Some(capture);
+                given
+            }
+        }
+    }
+
+    /// The whole step, kernel by kernel. What it is given may lie in a graph that is being recorded: nothing here looks at a number.
+    fn compute<'r>(&mut self, batch: &Batch, rate: impl Fn(&Group) -> Rate<'r>) -> Result<Gauges> {
         self.statistics.keep()?;
         let outputs = self.forward(batch)?;
         let gradients = self.gradients(&outputs)?;
         let gauges = self.gauges(&outputs, &gradients)?;
         let skip = self.guard.judge(&gauges)?;
         self.statistics.restore_where(&skip)?;
-        let sent = gauges.send()?;
         self.is_whole = false;
-        self.descend(step, &gradients, &skip)?;
+        self.descend(&gradients, &skip, rate)?;
         let (model, steps) = (&self.model, self.steps);
         self.program
             .follow(model, &outputs, batch, steps, Some(&skip))?;
         self.is_whole = true;
-        Ok(sent)
+        Ok(gauges)
     }
 
     /// The way down a gradient, unless `skip` is 1.
-    fn descend(&mut self, step: u64, gradients: &[Tensor], skip: &Tensor) -> Result<()> {
-        let rate = |group: &Group| group.rates[step as usize];
+    fn descend<'r>(
+        &mut self,
+        gradients: &[Tensor],
+        skip: &Tensor,
+        rate: impl Fn(&Group) -> Rate<'r>,
+    ) -> Result<()> {
         follow(gradients, &mut self.groups, Some(skip), rate)?;
         match &self.scaler {
             Some(scaler) => self.guard.scale(scaler, skip),

@@ -137,6 +137,22 @@ impl Gauges {
         })
     }
 
+    /// The same, sharing their memory.
+    pub fn shared(&self) -> Self {
+        Self {
+            names: self.names.clone(),
+            values: self.values.shallow_clone(),
+        }
+    }
+
+    /// Of no step.
+    pub fn none(device: Device) -> Self {
+        Self {
+            names: vec![],
+            values: Tensor::zeros([0], (Kind::Double, device)),
+        }
+    }
+
     /// Sends and reads them.
     pub fn read(self) -> Result<Readings> {
         self.send()?.read()

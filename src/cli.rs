@@ -315,6 +315,10 @@ pub struct Run {
     /// Train with so many processes on this machine, each on its part of every batch and on a GPU of its own where there are some
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub ranks: Option<u16>,
+    /// Samples of a batch that go through the networks at once, where that comes to the same: less memory, no other result. It takes
+    /// `bn_group` in the pretraining
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub micro_batch: Option<u32>,
     /// Threads that decode and augment; by default one for each core. It never changes a result
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub loader_threads: Option<u16>,

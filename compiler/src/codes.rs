@@ -74,6 +74,7 @@ codes! {
     NOT_ITS_FLOW = "E0610": "optical flow is that of a modality of video, and follows its views alone";
     OTHER_INPUTS = "E0611": "a shared network takes one form of input";
     ONE_ROW = "E0612": "BatchNorm needs two rows at least";
+    OTHER_GROUPS = "E0614": "the groups of BatchNorm do not make up the batch";
     AS_LARGE_AS_THE_CLIP = "W0613": "a mask or square may hide all that it works on, or a warp does nothing";
     SAMPLES_DROPPED = "W0701": "an epoch is no whole number of batches, and its last samples are dropped";
     UNEQUAL_VISITS = "W0702": "an epoch visits some files more often than others";

@@ -100,6 +100,7 @@ pub fn crisscross(loss: Loss) -> Pretrain {
             same: vec![],
         },
         bn: BatchNorm::PerView,
+        bn_group: None,
         bs: 512,
         es: 220_000,
         ep: 100,

@@ -219,6 +219,14 @@ impl Node {
         }
     }
 
+    /// Whether it makes one number, or a few that a sum weighs.
+    pub fn is_scalar(&self) -> bool {
+        matches!(
+            self,
+            Node::Term { .. } | Node::Cosines { .. } | Node::Sum { .. }
+        )
+    }
+
     /// Whether it makes of each row of an embedding one of its own, whatever the other rows are, and remembers nothing.
     pub fn is_of_row(&self) -> bool {
         match self {

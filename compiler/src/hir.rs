@@ -25,6 +25,9 @@ pub struct Pretrain {
     pub relax: Relaxation,
     /// BatchNorm over each view's batch (two calls) or over all views joined.
     pub bn: BatchNorm,
+    /// Samples of a group that BatchNorm takes its statistics over, of each view; `None`: all of the batch. It divides `bs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bn_group: Option<u32>,
     /// Batch size.
     pub bs: u32,
     /// Samples per epoch; the last incomplete batch is dropped.
@@ -557,6 +560,14 @@ impl Network {
             Layer::R2plus1d { width, .. } | Layer::Resnet { width, .. } => Some(8 * width),
             Layer::BagOfWords { width, .. } => Some(*width),
             Layer::Bn | Layer::Relu | Layer::L2 => None,
+        })
+    }
+
+    /// Whether BatchNorm is a part of it: by itself, or in a backbone.
+    pub fn has_norm(&self) -> bool {
+        self.layers.iter().any(|layer| match layer {
+            Layer::Bn | Layer::R2plus1d { .. } | Layer::Resnet { .. } => true,
+            Layer::BagOfWords { .. } | Layer::Fc { .. } | Layer::Relu | Layer::L2 => false,
         })
     }
 }

@@ -24,7 +24,7 @@ pub use why::{
     Because, Difference, Earlier, Places, Reason, fields, reasons, text as reasons_text,
 };
 
-use crate::graph::Node;
+use crate::graph::{Node, shapes};
 use crate::hir;
 use crate::loss::EmbeddingOp;
 use crate::passes::{Pass, build_with, selection};
@@ -159,6 +159,36 @@ pub struct Pretrain {
 }
 
 impl Pretrain {
+    /// The samples of which each part of a batch must have a multiple, so that the parts can go through the networks one after another
+    /// and the sum of their gradients be that of the batch.
+    ///
+    /// # Errors
+    /// What looks across the batch, and the way out.
+    pub fn divisible(&self) -> Result<u32, String> {
+        let over_batch = self.settings.loss.over_batch();
+        if let Some(operator) = over_batch.first() {
+            return Err(format!(
+                "`{operator}` compares all samples of a batch, and parts of it have another gradient"
+            ));
+        }
+        let mut networks = self.steps.iter().filter_map(|step| step.node.call());
+        let has_norm = |(_, group): &(u8, &str)| {
+            shapes::network(&self.settings, group).is_some_and(hir::Network::has_norm)
+        };
+        match (self.settings.bn_group, networks.find(has_norm)) {
+            (Some(group), _) => Ok(group),
+            (None, None) => Ok(1),
+            (None, Some((_, group))) => Err(format!(
+                "BatchNorm of `{group}` takes its statistics over the whole batch; with `bn_group` in the pretraining, such as \
+                 `bn_group = {}`, it takes them over groups of samples",
+                (2..=32)
+                    .rev()
+                    .find(|n| self.settings.bs.is_multiple_of(*n))
+                    .unwrap_or(self.settings.bs)
+            )),
+        }
+    }
+
     /// Whether its loss remembers something of each clip of the data set.
     pub fn remembers_clips(&self) -> bool {
         let is_memory = |step: &Step| {

@@ -55,6 +55,9 @@ pub fn pretrain(pretrain: &Pretrain) -> Vec<(String, String)> {
         }
     }
     set("bn", batch_norm(pretrain.bn).to_owned());
+    if let Some(group) = pretrain.bn_group {
+        set("bn_group", group.to_string());
+    }
     set("bs", pretrain.bs.to_string());
     set("es", count(pretrain.es));
     set("ep", pretrain.ep.to_string());

@@ -381,6 +381,7 @@ fn hashes_are_of_meaning() {
         "bs = 256",
         "ep = 99",
         "bn = joint",
+        "bn_group = 64",
         "relax = none",
         "precision = fp32",
         "es = 200K",

@@ -380,6 +380,7 @@ fn what_differs_in_more_than_the_loss_stays_alone() {
         "bs = 256",
         "ep = 99",
         "bn = joint",
+        "bn_group = 64",
     ] {
         assert_eq!(
             rows(&format!("row loss = intra\nrow loss = sync, {change}")),

@@ -297,7 +297,7 @@ fn every_number_and_word_of_a_pretraining_is_part_of_its_id() {
     let mut changed = BTreeSet::new();
     for of in [
         "use paper\npretrain one = crisscross\n",
-        "use paper\npretrain one = crisscross_k400 with { loss = intra   relax = extreme }\n",
+        "use paper\npretrain one = crisscross_k400 with { loss = intra   relax = extreme   bn_group = 128 }\n",
         "use paper\npretrain one = crisscross with { loss = 25 * mse(z(v[1]), z(v[2])) + cov(z(v[1])) + hinge_std(z(a[1])) + info_nce(z(v[1]), z(a[1]), t: 0.07)   \
          lr_b = multistep(0.001, ms: [8ep, 12ep], gamma: 0.3)   optim = sgd(mtm: 0.9, wd: 0.0001)   relax = none }\n",
     ] {

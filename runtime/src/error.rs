@@ -111,6 +111,8 @@ pub enum Error {
         samples: u32,
         /// The largest batch that was tried and fits; none where none did or none was tried.
         fits: Option<u32>,
+        /// The largest part of the batch that fits and comes to the same, as `--micro-batch` takes it.
+        part: Option<u32>,
     },
     /// libtorch refused.
     #[error("libtorch: {0}")]
@@ -188,7 +190,10 @@ impl Error {
                 run.display()
             )),
             Error::Records(error) => Some(error.help()),
-            Error::OutOfMemory { fits, .. } => Some(match fits {
+            Error::OutOfMemory { part: Some(part), .. } => Some(format!(
+                "`--micro-batch {part}` fits and comes to the same: the batch goes through the networks in parts"
+            )),
+            Error::OutOfMemory { fits, part: None, .. } => Some(match fits {
                 Some(fits) => format!(
                     "a batch of {fits} fits: train on more ranks, each takes a part of the batch, or set `bs`, which is another experiment"
                 ),

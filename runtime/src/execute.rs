@@ -36,6 +36,8 @@ pub struct Program {
     objective: usize,
     precision: Precision,
     bn: BatchNorm,
+    /// Samples of a group of BatchNorm, where it takes groups.
+    bn_group: Option<u32>,
     modalities: Vec<Modality>,
     remembers: Remembers,
 }
@@ -139,6 +141,7 @@ impl Program {
             objective,
             precision: work.settings.precision,
             bn: work.settings.bn,
+            bn_group: work.settings.bn_group,
             modalities: work.settings.modalities.clone(),
         })
     }
@@ -356,6 +359,30 @@ impl Program {
         Ok(Outputs { objective, values })
     }
 
+    /// The outputs for a batch whose equal parts, in order, gave these, at least one: means of terms, rows one after another, without
+    /// gradients and without the views.
+    pub fn joined(&self, parts: &[Outputs]) -> Outputs {
+        let value = |(at, step): (usize, &Step)| {
+            let parts = parts.iter().map(|part| part.values[at].as_ref());
+            let parts: Vec<Tensor> = parts.map(|of| Some(of?.detach())).collect::<Option<_>>()?;
+            if step.node.is_data() {
+                return None;
+            }
+            let is_value = step.node.is_scalar();
+            Some(match is_value {
+                true => Tensor::stack(&parts, 0).mean_dim(0, false, None),
+                false => Tensor::cat(&parts, 0),
+            })
+        };
+        let values: Vec<_> = self.steps.iter().enumerate().map(value).collect();
+        let objective = values[self.objective].as_ref();
+        let objective = objective.expect("each part has its objective");
+        Outputs {
+            objective: objective.shallow_clone(),
+            values,
+        }
+    }
+
     /// Puts the means over the ranks in the place of the values of these steps. They travel together.
     fn take_means(
         &self,
@@ -502,7 +529,10 @@ impl Program {
             BatchNorm::PerView => views.len() as i64,
             BatchNorm::Joint => 1,
         };
-        let mode = Mode::Training { parts };
+        let mode = match self.bn_group {
+            Some(rows) => Mode::Grouped { rows: rows.into() },
+            None => Mode::Training { parts },
+        };
         if let [view] = views {
             return vec![network(view, mode)];
         }

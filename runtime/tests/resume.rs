@@ -4,7 +4,9 @@
 
 mod small;
 
-use compiler::hir::{Optimiser, Pretrain};
+use compiler::hir::{Optimiser, Precision, Pretrain, Schedule};
+use compiler::loss::TermOp;
+use compiler::passes::{self, Pass};
 use compiler::plan::{self, StageId};
 use compiler::units::Exact;
 use records::folder::checkpoint_after;
@@ -14,7 +16,7 @@ use runtime::checkpoint;
 use runtime::data::batch::{Batch, Batches};
 use runtime::error::{Error, Result};
 use runtime::ranks::Ranks;
-use runtime::train::{Course, METRICS};
+use runtime::train::{Course, METRICS, Place};
 use small::{Watching, Waves, every_pair, go_on, place, remembering, settings, train_until, work};
 use std::path::Path;
 use std::time::Duration;
@@ -323,4 +325,95 @@ fn a_batch_is_not_changed_by_those_who_step_on_it() {
     assert!(batch.views.values().zip(&before).all(|(a, b)| a == b));
     assert_eq!(before[0].kind(), Kind::Float);
     assert_eq!(batch.keys[0], Key::new(0, 0, 0));
+}
+
+/// With groups of samples a batch comes to the same in parts as at once: weights, running statistics, what the loss remembers.
+#[test]
+fn parts_of_a_batch_add_up_to_it() {
+    let mut settings = Pretrain {
+        bn_group: Some(4),
+        precision: Precision::Fp64,
+        optim: optimisers()[1].clone(),
+        loss: remembering(),
+        ..settings()
+    };
+    // Two short steps, the second on rows that the first has moved: rounding, 1e-13 in the first, grows a hundredfold in each, for
+    // BatchNorm divides by the deviation of four samples, which may be next to nothing.
+    for modality in &mut settings.modalities {
+        modality.lr_b = Schedule::Constant(Exact::new(1, 10_000));
+        modality.lr_p = modality.lr_b.clone();
+    }
+    // Balanced targets look across the batch.
+    assert!(
+        work(settings.clone())
+            .divisible()
+            .unwrap_err()
+            .contains("sinkhorn")
+    );
+    settings
+        .loss
+        .terms
+        .retain(|(term, _)| term.op != TermOp::Xent);
+    settings.loss.terms.extend(every_pair(["v.h", "a.h"]).terms);
+    settings.loss.terms.sort();
+    for also in [&[][..], &[Pass::BatchViews, Pass::FuseTerms]] {
+        let passes = passes::selection(also);
+        let steps = passes::build_with(&settings, &passes).0.steps();
+        let work = plan::Pretrain {
+            steps: steps.into(),
+            ..work(settings.clone())
+        };
+        assert_eq!(work.divisible(), Ok(4));
+        let id = StageId("0".repeat(64));
+        let ends = [None, Some(4)].map(|micro_batch| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut watching = Watching {
+                is_short: true,
+                pause_before: Some(2),
+                ..Watching::default()
+            };
+            let alone = Ranks::alone();
+            let place = Place {
+                micro_batch,
+                ..place(&alone)
+            };
+            let course =
+                Course::take_up(("small", &id), &work, place, folder.path(), &mut watching);
+            let mut courses = [course.unwrap()];
+            let done = go_on(&mut courses, &mut Changing::default(), &mut watching);
+            assert!(matches!(done, Err(Error::Interrupted)));
+            let point = points(folder.path()).unwrap().remove(0);
+            let bytes = point.read().unwrap();
+            let lines = std::fs::read_to_string(folder.path().join(METRICS)).unwrap();
+            (checkpoint::tensors(&point.path, &bytes, "").unwrap(), lines)
+        });
+        let [(whole, whole_lines), (tensors, lines)] = &ends;
+        assert!(
+            whole.contains_key("memory.0.25/v.f/v")
+                && whole.contains_key("optimiser.v.f.0.momentum"),
+            "{:?}",
+            whole.keys()
+        );
+        for (name, tensor) in tensors {
+            let whole = &whole[name];
+            let apart = (tensor - whole).abs() / whole.abs().clamp_min(1.0);
+            let apart = apart.max().double_value(&[]);
+            assert!(apart < 1e-9, "{name}: {apart:e}");
+        }
+        for (line, whole) in lines.lines().zip(whole_lines.lines()) {
+            let [line, whole] =
+                [line, whole].map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+            for what in ["loss", "gradient"] {
+                let [a, b] = [&line, &whole].map(|line| line[what].as_f64().unwrap());
+                assert!(
+                    (a - b).abs() < 1e-9 * b.abs().max(1.0),
+                    "{what}: {a} is not {b}"
+                );
+            }
+            for (name, value) in whole["terms"].as_object().unwrap() {
+                let [a, b] = [&line["terms"][name], value].map(|of| of.as_f64().unwrap());
+                assert!((a - b).abs() < 1e-9, "{name}: {a} is not {b}");
+            }
+        }
+    }
 }

@@ -75,6 +75,9 @@ pub fn run(arguments: &Run) -> Result<()> {
     if let Some(ranks) = arguments.ranks {
         command.extend(["--ranks".into(), ranks.to_string().into()]);
     }
+    if let Some(samples) = arguments.micro_batch {
+        command.extend(["--micro-batch".into(), samples.to_string().into()]);
+    }
     if let Some(threads) = arguments.loader_threads {
         command.extend(["--loader-threads".into(), threads.to_string().into()]);
     }

@@ -40,6 +40,9 @@ pub struct Arguments {
     /// One of those processes.
     #[arg(long, hide = true)]
     is_child: bool,
+    /// Samples that go through the networks at once.
+    #[arg(long)]
+    micro_batch: Option<u32>,
     /// Threads that decode and augment.
     #[arg(long)]
     loader_threads: Option<usize>,
@@ -112,6 +115,10 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
                 ("plan".to_owned(), plan_hash(&plan)),
                 ("gang".to_owned(), (!arguments.no_gang).to_string()),
                 ("smoke".to_owned(), arguments.smoke.to_string()),
+                (
+                    "micro-batch".to_owned(),
+                    format!("{:?}", arguments.micro_batch),
+                ),
                 ("device".to_owned(), doctor::kind_of(device).to_owned()),
             ]);
             Ranks::join(launch, device, equal)?
@@ -132,6 +139,7 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
         loader_threads,
         command: arguments.command.as_deref(),
         gang: !arguments.no_gang,
+        micro_batch: arguments.micro_batch,
         smoke: arguments.smoke,
         ranks: &ranks,
         stop: if ranks.is_alone() {

@@ -109,6 +109,7 @@ fn settings(optim: Optimiser) -> Pretrain {
             same: vec![],
         },
         bn: BatchNorm::PerView,
+        bn_group: None,
         bs: 4,
         es: 4,
         ep: 1,

@@ -36,6 +36,12 @@ pub const PRETRAIN: &[Parameter] = &[
         "what the statistics of BatchNorm are taken over",
     )
     .from("code"),
+    may(
+        "bn_group",
+        Type::Quantity(BATCH),
+        "the samples of a group that BatchNorm takes its statistics over, in the place of the whole batch; running statistics move once a step",
+    )
+    .from("ours"),
     needs("bs", Type::Quantity(BATCH), "the samples of a batch").from("Table S10"),
     needs(
         "es",

@@ -64,6 +64,10 @@ impl<'a> Checker<'a> {
             "fp16" => Precision::Fp16,
             _ => Precision::Fp64,
         });
+        let bn_group = match record.slot("bn_group") {
+            Some(_) => Some(number(self, "bn_group")?),
+            None => None,
+        };
         let weights = word(self, "weights");
         let loss = networks
             .as_ref()
@@ -94,6 +98,9 @@ impl<'a> Checker<'a> {
                 self.advise_on_epoch(record, bs, es, data.as_ref());
             }
         }
+        if let (Some(bs), Some(group), Some(bn)) = (bs, bn_group, bn) {
+            self.check_groups(record, bs, group, bn)?;
+        }
         self.advise_on_rates(record, &networks.context.modalities);
         let modalities: Vec<Modality> = closed.into_iter().collect::<Option<_>>()?;
         let mut pretrain = Pretrain {
@@ -103,6 +110,7 @@ impl<'a> Checker<'a> {
             loss: loss?,
             relax: relax?,
             bn: bn?,
+            bn_group: bn_group.and_then(|group| u32::try_from(group).ok()),
             bs: u32::try_from(bs?).ok()?,
             es: es?,
             ep: u32::try_from(ep?).ok()?,
@@ -128,7 +136,7 @@ impl<'a> Checker<'a> {
             _ => modalities.iter().all(|m| has(&format!("{m}.{name}"))),
         };
         let mut missing: Vec<String> = vec![];
-        for field in catalog::PRETRAIN {
+        for field in catalog::PRETRAIN.iter().filter(|f| f.is_required) {
             if !has(field.name) && !each(field.name) {
                 missing.push(field.name.to_string());
             }
@@ -552,6 +560,37 @@ impl<'a> Checker<'a> {
             }
             self.report(&slot.env, diagnostic);
         }
+    }
+
+    /// Groups of BatchNorm make up the batch, and each has a variance.
+    fn check_groups(
+        &mut self,
+        record: &Rc<Record<'a>>,
+        bs: u64,
+        group: u64,
+        bn: BatchNorm,
+    ) -> Option<()> {
+        let slot = record.slot("bn_group")?;
+        let (message, help) = if bn == BatchNorm::Joint {
+            let message = "groups are taken of each view by itself, and `bn = joint` takes all views together";
+            (message.to_owned(), "write `bn = per_view`".to_owned())
+        } else if group < 2 {
+            let message = "a group of one sample has no variance".to_owned();
+            (message, "write `bn_group = 2` or more".to_owned())
+        } else if !bs.is_multiple_of(group) {
+            // A size that does divide the batch: the next smaller one.
+            let near = (2..group).rev().find(|size| bs.is_multiple_of(*size));
+            let near = near.unwrap_or(bs);
+            (
+                format!("groups of {group} samples do not make up a batch of {bs}"),
+                format!("write `bn_group = {near}`"),
+            )
+        } else {
+            return Some(());
+        };
+        let diagnostic = Diagnostic::error(codes::OTHER_GROUPS, slot.span(), message).help(help);
+        self.report(&slot.env, diagnostic);
+        None
     }
 
     /// BatchNorm and variances of one row: every value is its own mean, and nothing is left of it.

@@ -259,6 +259,14 @@ impl Caps {
     /// Makes a run no longer than the profile's `pretrain`; a warm-up stays shorter than the run.
     pub(super) fn bound_pretrain(&self, pretrain: &mut Pretrain) {
         pretrain.bs = pretrain.bs.min(self.bs.unwrap_or(u32::MAX));
+        // Groups that do not make up the smaller batch become one.
+        let bs = pretrain.bs;
+        pretrain.bn_group = pretrain
+            .bn_group
+            .map(|group| match bs.is_multiple_of(group) {
+                true => group,
+                false => bs,
+            });
         pretrain.es = pretrain
             .es
             .min(self.es.unwrap_or(u64::MAX))

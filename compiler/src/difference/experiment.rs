@@ -44,7 +44,7 @@ fn part_of(path: &str) -> &'static str {
     match field {
         "data" | "streams" => "data",
         "augment" => "augmentations",
-        "f" | "h" | "bn" => "networks",
+        "f" | "h" | "bn" | "bn_group" => "networks",
         "bs" | "es" | "ep" | "optim" | "lr_b" | "lr_p" | "precision" => "optimiser",
         "seed" => "seed",
         _ => "sampler",

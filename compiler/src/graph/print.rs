@@ -37,7 +37,7 @@ pub fn text_of((graph, log): (&Graph, &[Why]), pretrain: &Pretrain, name: &str) 
     out += &nodes(graph, pretrain);
     out += "\n";
     out += &columns(&groups(graph, pretrain), 2);
-    let (bn, per_epoch) = (batch_norm(pretrain.bn), pretrain.steps_per_epoch());
+    let (bn, per_epoch) = (batch_norm(pretrain), pretrain.steps_per_epoch());
     let optimiser = optimiser(&pretrain.optim);
     out += &format!(
         "\n  optimise  {optimiser}, {} epochs of {per_epoch} steps, bs {}, {bn}\n",
@@ -170,7 +170,7 @@ fn lines(graph: &Graph, pretrain: &Pretrain) -> Vec<[String; 4]> {
             }
             Node::Encode { .. } | Node::Predict { .. } if inputs.len() > 1 => (
                 format!("{operation} {}", operands(&inputs)),
-                format!("one call, {}", batch_norm(pretrain.bn)),
+                format!("one call, {}", batch_norm(pretrain)),
             ),
             Node::Source
             | Node::Sample
@@ -515,11 +515,13 @@ pub fn relaxation(relax: &Relaxation) -> String {
     format!("windows(within: {within}, {same}across: {across})")
 }
 
-fn batch_norm(bn: BatchNorm) -> &'static str {
-    match bn {
+fn batch_norm(of: &Pretrain) -> String {
+    let bn = match of.bn {
         BatchNorm::PerView => "bn per_view",
         BatchNorm::Joint => "bn joint",
-    }
+    };
+    let group = of.bn_group.map(|group| format!(" in groups of {group}"));
+    bn.to_owned() + &group.unwrap_or_default()
 }
 
 fn optimiser(optim: &Optimiser) -> String {

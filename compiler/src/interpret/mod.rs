@@ -26,6 +26,7 @@ use crate::validate::canonical_embeddings;
 use members::{Member, without_member};
 use networks::{Parameters, Seen};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use tape::{Tape, Value};
 use world::Ticks;
 
@@ -427,6 +428,15 @@ impl Interpreter<'_> {
         if self.pretrain.bn == BatchNorm::Joint {
             parts = std::iter::once(0..from).collect();
         }
+        if let Some(group) = self.pretrain.bn_group {
+            let groups = |part: &Range<usize>| {
+                let starts = part.clone().step_by(group as usize);
+                let end = part.end;
+                let whole = starts.map(move |start| start..end.min(start + group as usize));
+                whole.collect::<Vec<_>>()
+            };
+            parts = parts.iter().flat_map(groups).collect();
+        }
         let (member, own) = Member::of_group(group);
         let network = network(self.pretrain, own)
             .expect("interpret: a group of the experiment")
@@ -463,6 +473,9 @@ impl Interpreter<'_> {
         let mut calls: Vec<&Call> = self.calls.iter().collect();
         calls.sort_by_key(|call| &call.place);
         let seen = calls.into_iter().flat_map(|call| &call.seen);
+        if self.pretrain.bn_group.is_some() {
+            return self.moved_once(seen, state);
+        }
         for (layer, means, variances) in seen {
             for (what, values, start) in [("mean", means, 0.0), ("variance", variances, 1.0)] {
                 let running = state
@@ -471,6 +484,30 @@ impl Interpreter<'_> {
                 for (old, new) in running.iter_mut().zip(values) {
                     *old += BATCH_NORM_MOMENTUM * (new - *old);
                 }
+            }
+        }
+        state
+    }
+
+    /// `state` with running statistics that have moved towards the mean over the groups of all calls.
+    fn moved_once<'s>(
+        &self,
+        seen: impl Iterator<Item = &'s (String, Vec<f64>, Vec<f64>)>,
+        mut state: BTreeMap<String, Vec<f64>>,
+    ) -> BTreeMap<String, Vec<f64>> {
+        let mut of_layers: BTreeMap<&str, Vec<[&Vec<f64>; 2]>> = BTreeMap::new();
+        for (layer, means, variances) in seen {
+            of_layers.entry(layer).or_default().push([means, variances]);
+        }
+        for (layer, groups) in of_layers {
+            for (which, what, start) in [(0, "mean", 0.0), (1, "variance", 1.0)] {
+                let mean = |at: usize| {
+                    let sum: f64 = groups.iter().map(|group| group[which][at]).sum();
+                    sum / groups.len() as f64
+                };
+                let moved = |at| start + BATCH_NORM_MOMENTUM * (mean(at) - start);
+                let values = (0..groups[0][which].len()).map(moved).collect();
+                state.insert(format!("{layer}.{what}"), values);
             }
         }
         state

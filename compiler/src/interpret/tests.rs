@@ -318,6 +318,9 @@ fn random(draws: &mut Draws) -> (Pretrain, Written) {
         0 if !cancels => BatchNorm::Joint,
         _ => BatchNorm::PerView,
     };
+    if pretrain.bn == BatchNorm::PerView && draws.below(2) == 0 {
+        pretrain.bn_group = Some(2);
+    }
     let frames = [
         Link::MultiScaleCrop {
             min_area: Exact::new(1, 5),

@@ -144,6 +144,7 @@ fn parts<'p>(pretrain: &'p Pretrain) -> impl Serialize + PartialEq + 'p {
         loss,
         relax: _,
         bn,
+        bn_group,
         bs,
         es: _,
         ep: _,
@@ -166,7 +167,15 @@ fn parts<'p>(pretrain: &'p Pretrain) -> impl Serialize + PartialEq + 'p {
     };
     let modalities: Vec<_> = modalities.iter().map(of_modality).collect();
     let terms: Vec<_> = loss.terms.iter().map(|(term, _)| term).collect();
-    (data, modalities, views, terms, bn, bs, precision)
+    (
+        data,
+        modalities,
+        views,
+        terms,
+        (bn, bn_group),
+        bs,
+        precision,
+    )
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figur
                 .unwrap_or(0.0)
         })?;
         let steps = options.warm_up + options.steps.max(1);
+        model.move_statistics()?;
         program.follow(&model, &outputs, &batch, steps.into(), None)?;
         drop((gradients, outputs));
         wait(device);

@@ -47,6 +47,7 @@ pub(super) fn place(device: Device, ranks: &Ranks) -> Place<'_> {
         device,
         ranks,
         clips: 0,
+        micro_batch: None,
     }
 }
 

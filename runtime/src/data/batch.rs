@@ -41,11 +41,6 @@ pub trait Batches {
     /// 0 on or from where a training is taken up.
     fn next(&mut self, step: u64) -> Result<Batch>;
 
-    /// Clips of the data set, whether the training goes through them or not; 0 where there is none.
-    fn clips(&self) -> u64 {
-        0
-    }
-
     /// Samples per second that can be made where no step holds up the making; `None` where nobody counts.
     fn pace(&self) -> Option<f64> {
         None

@@ -159,6 +159,7 @@ pub fn mild(data: Data, bs: u32, es: u64, ep: u32) -> plan::Pretrain {
             same: vec![],
         },
         bn: BatchNorm::PerView,
+        bn_group: None,
         bs,
         es,
         ep,

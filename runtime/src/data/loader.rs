@@ -66,8 +66,6 @@ pub struct Loader {
     samples: Ordered<Result<Sample>>,
     reading: Reading,
     admission: Admission,
-    /// Clips of the data set.
-    count: u64,
     /// Those that are admitted, shared with each batch.
     clips: Arc<[u32]>,
     tally: Tally,
@@ -124,7 +122,6 @@ impl Loader {
     ) -> Result<Self> {
         let settings = &pretrain.settings;
         let augments = options.augment_on.is_none();
-        let count = source.len() as u64;
         let (work, admission) = Work::new(source, pretrain, options.max_bad_share, augments)?;
         let tally = Tally::new(
             name_of(&settings.data),
@@ -146,7 +143,6 @@ impl Loader {
         Ok(Self {
             samples,
             reading,
-            count,
             clips: admission.clips.as_slice().into(),
             admission,
             tally,
@@ -331,10 +327,6 @@ impl Batches for Loader {
             waited: taken.waited,
             queued,
         })
-    }
-
-    fn clips(&self) -> u64 {
-        self.count
     }
 
     fn pace(&self) -> Option<f64> {

@@ -40,8 +40,6 @@ pub struct Prefetch<'a> {
     failed: BTreeMap<String, String>,
     /// Samples of a batch.
     batch: u64,
-    /// Clips of the data set.
-    clips: u64,
     device: Option<Device>,
     stop: &'a AtomicBool,
 }
@@ -52,7 +50,6 @@ impl<'a> Prefetch<'a> {
         let admission = loader.take_admission();
         let (stopper, gauge) = (loader.stopper(), loader.gauge());
         let (batch, device) = (loader.batch() as u64, loader.augment_on());
-        let clips = loader.clips();
         let (out, batches) = bounded::<Made>(READY);
         let thread = std::thread::spawn(move || {
             // Joining and the few operators on the CPU leave the cores to the others.
@@ -84,7 +81,6 @@ impl<'a> Prefetch<'a> {
             admission,
             failed: BTreeMap::new(),
             batch,
-            clips,
             device,
             stop,
         }
@@ -127,10 +123,6 @@ impl Batches for Prefetch<'_> {
         batch.waited = asked.elapsed();
         batch.queued = queued;
         Ok(batch)
-    }
-
-    fn clips(&self) -> u64 {
-        self.clips
     }
 
     fn pace(&self) -> Option<f64> {

@@ -1,12 +1,14 @@
 //! Copies of networks that follow them by an exponential moving average: the targets of BYOL and its relatives.
 
 use super::parameters::{Entry, Parameters};
+use super::running::Running;
 use super::{Mode, Model, Network, kind, network};
 use crate::error::Result;
 use crate::ffi;
 use compiler::hir;
 use compiler::units::Exact;
 use std::f64::consts::PI;
+use std::rc::Rc;
 use tch::{Device, Tensor, no_grad};
 
 /// Which copy: the group that it follows, and the share of it that a step keeps, at the first step and at the last.
@@ -68,6 +70,11 @@ impl Average {
     /// Parameters and running statistics.
     pub fn entries(&self) -> &[Entry] {
         self.parameters.entries()
+    }
+
+    /// The running statistics of its layers.
+    pub fn running(&self) -> impl Iterator<Item = &Rc<Running>> {
+        self.parameters.all_running()
     }
 
     /// Moves it towards what it follows, at the end of this `step` of `steps`; not where `skip`, float32 `[1]`, is 1. Running statistics

@@ -2,9 +2,11 @@
 
 use super::lie;
 use super::parameters::{Init, Parameters};
+use super::running::{MOMENTUM, Running};
 use crate::device;
 use crate::ranks::Ranks;
-use tch::{Tensor, no_grad};
+use std::rc::Rc;
+use tch::Tensor;
 
 /// A convolution without bias over two or three axes.
 #[derive(Debug)]
@@ -162,10 +164,15 @@ pub enum Mode {
         /// 1, or the number of views that are joined along the batch.
         parts: i64,
     },
+    /// BatchNorm by the statistics of so many consecutive rows, which no other rank has a part of. What they were is collected until
+    /// running statistics move by it, once.
+    Grouped {
+        /// Rows of a group.
+        rows: i64,
+    },
 }
 
-/// The share by which a call moves BatchNorm's running statistics, and what is added to a variance.
-const MOMENTUM: f64 = 0.1;
+/// What is added to a variance.
 const EPS: f64 = 1e-5;
 
 /// BatchNorm over all axes but the second, with PyTorch's numbers: eps 1e-5, running statistics moved by 0.1 in each call. In training
@@ -174,21 +181,19 @@ const EPS: f64 = 1e-5;
 pub struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    calls: Tensor,
+    running: Rc<Running>,
     ranks: Ranks,
 }
 
 impl BatchNorm {
     /// Weight 1, bias 0, running mean 0, running variance 1; named as PyTorch does, after `name`.
     pub fn new(parameters: &mut Parameters, name: &str, channels: i64) -> Self {
+        let weight = parameters.learn(format!("{name}.weight"), &[channels], Init::Constant(1.0));
+        let bias = parameters.learn(format!("{name}.bias"), &[channels], Init::Constant(0.0));
         Self {
-            weight: parameters.learn(format!("{name}.weight"), &[channels], Init::Constant(1.0)),
-            bias: parameters.learn(format!("{name}.bias"), &[channels], Init::Constant(0.0)),
-            mean: parameters.buffer(format!("{name}.running_mean"), &[channels], 0.0),
-            variance: parameters.buffer(format!("{name}.running_var"), &[channels], 1.0),
-            calls: parameters.counter(format!("{name}.num_batches_tracked")),
+            weight,
+            bias,
+            running: parameters.running(name, channels),
             ranks: parameters.ranks().clone(),
         }
     }
@@ -203,27 +208,47 @@ impl BatchNorm {
                 let normalised: Vec<_> = parts.iter().map(|part| self.train(part)).collect();
                 Tensor::cat(&normalised, 0)
             }
+            Mode::Grouped { rows } => {
+                let groups = x.split(rows, 0);
+                let normalised: Vec<_> = groups.iter().map(|group| self.collect(group)).collect();
+                Tensor::cat(&normalised, 0)
+            }
         }
     }
 
     /// One batch in training.
     fn train(&self, x: &Tensor) -> Tensor {
-        let _ = no_grad(|| self.calls.shallow_clone().g_add_scalar_(1));
+        self.running.count();
         let learned = [&self.weight, &self.bias];
-        let running = [&self.mean, &self.variance];
+        let running = self.running.tensors();
         let over_all = self.ranks.norm(x, learned, running, (MOMENTUM, EPS));
         over_all.unwrap_or_else(|| self.normalise(x, true))
     }
 
+    /// One group in training.
+    fn collect(&self, x: &Tensor) -> Tensor {
+        // A kernel that moves statistics by all of the way leaves those that it has seen.
+        let seen = self.running.tensors().map(Tensor::zeros_like);
+        let normalised = self.normalise_by(x, [&seen[0], &seen[1]], Some(1.0));
+        self.running.collect(&seen);
+        normalised
+    }
+
     fn normalise(&self, x: &Tensor, is_training: bool) -> Tensor {
-        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
+        self.normalise_by(x, self.running.tensors(), is_training.then_some(MOMENTUM))
+    }
+
+    /// By `running` statistics, or by its own, which move them by this share.
+    fn normalise_by(&self, x: &Tensor, running: [&Tensor; 2], share: Option<f64>) -> Tensor {
+        let [mean, variance] = running.map(Some);
+        let learned = [Some(&self.weight), Some(&self.bias)];
         x.batch_norm(
-            weight,
-            bias,
-            Some(&self.mean),
-            Some(&self.variance),
-            is_training,
-            MOMENTUM,
+            learned[0],
+            learned[1],
+            mean,
+            variance,
+            share.is_some(),
+            share.unwrap_or(0.0),
             EPS,
             true,
         )

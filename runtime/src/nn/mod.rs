@@ -9,6 +9,7 @@ pub mod lie;
 pub mod parameters;
 pub mod r2plus1d;
 pub mod resnet;
+pub mod running;
 pub mod stages;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,9 @@ pub use layers::Mode;
 use parameters::{Entry, Init, Parameters};
 use r2plus1d::R2plus1d;
 use resnet::Resnet;
+use running::Running;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Parameters and running statistics of this precision. Under mixed precision they are float32; the arithmetic alone is not.
@@ -284,6 +287,27 @@ impl Model {
 }
 
 impl Model {
+    /// Moves running statistics by what a step of groups has collected ([`Mode::Grouped`]).
+    ///
+    /// # Errors
+    /// What libtorch says; [`Error::Rank`].
+    pub fn move_statistics(&self) -> Result<()> {
+        running::move_all(self.running(), &self.ranks)
+    }
+
+    /// Forgets what a step that failed has collected.
+    pub fn forget_statistics(&self) {
+        self.running().for_each(|layer| layer.forget());
+    }
+
+    fn running(&self) -> impl Iterator<Item = &Rc<Running>> {
+        let groups = self.groups.values();
+        let copies = self.memories.averages.iter();
+        groups
+            .flat_map(|group| group.parameters.all_running())
+            .chain(copies.flat_map(Average::running))
+    }
+
     /// The rows that its loss remembers of clips.
     pub fn bank_entries(&self) -> impl Iterator<Item = &Entry> {
         self.memories.banks.iter().flat_map(Bank::entries)

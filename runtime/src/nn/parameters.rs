@@ -3,8 +3,10 @@
 //! The first value of a parameter is a function of (seed, its name, the position in the tensor) alone: which other networks
 //! exist, and in what order they are made, changes nothing. There is no generator with a state.
 
+use super::running::Running;
 use crate::augment::draws::Key;
 use crate::ranks::Ranks;
+use std::rc::Rc;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The distribution of a parameter's first values.
@@ -37,6 +39,7 @@ pub struct Parameters {
     kind: Kind,
     device: Device,
     ranks: Ranks,
+    running: Vec<Rc<Running>>,
 }
 
 impl Parameters {
@@ -48,6 +51,7 @@ impl Parameters {
             kind,
             device,
             ranks: Ranks::alone(),
+            running: Vec::new(),
         }
     }
 
@@ -111,6 +115,21 @@ impl Parameters {
             entry.name.insert_str(0, prefix);
         }
         self
+    }
+
+    /// New running statistics of BatchNorm: mean 0, variance 1, moved 0 times; named as PyTorch does, after `name`.
+    pub fn running(&mut self, name: &str, channels: i64) -> Rc<Running> {
+        let mean = self.buffer(format!("{name}.running_mean"), &[channels], 0.0);
+        let variance = self.buffer(format!("{name}.running_var"), &[channels], 1.0);
+        let calls = self.counter(format!("{name}.num_batches_tracked"));
+        let running = Rc::new(Running::new([mean, variance, calls]));
+        self.running.push(Rc::clone(&running));
+        running
+    }
+
+    /// The running statistics of all layers.
+    pub fn all_running(&self) -> impl Iterator<Item = &Rc<Running>> {
+        self.running.iter()
     }
 
     /// A new counter: a 64-bit integer, 0.

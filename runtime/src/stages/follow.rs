@@ -6,7 +6,7 @@ use crate::data::loader::Loader;
 use crate::data::prefetch::Prefetch;
 use crate::error::{Error, Result};
 use crate::ranks::Ranks;
-use crate::train::{self, Course, Observer, StepMetrics};
+use crate::train::{self, Course, Observer, Place, StepMetrics};
 use compiler::plan::{Plan, Pretrain, Stage, StageId, Work};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -41,19 +41,6 @@ pub(super) fn share(courses: &mut [Course<'_>], ranks: &Ranks) -> Result<()> {
     courses.iter_mut().try_for_each(Course::share)
 }
 
-/// Refuses trainings that the ranks cannot share, before anything is begun: batches that they do not divide.
-pub(super) fn check(plan: &Plan, ranks: &Ranks) -> Result<()> {
-    for stage in &plan.stages {
-        let Work::Pretrain(work) = &stage.work else {
-            continue;
-        };
-        if work.settings.ep > 0 && !ranks.is_alone() {
-            ranks.part_of(work.settings.bs)?;
-        }
-    }
-    Ok(())
-}
-
 /// On a rank that follows: does what rank 0 calls for, until it is dismissed, and gives the exit code that rank 0 ends with. Between
 /// trainings it sleeps.
 ///
@@ -86,12 +73,7 @@ fn train_beside(plan: &Plan, ids: &[StageId], options: &Options) -> Result<()> {
         .iter()
         .map(|id| {
             let (stage, work) = pretraining(plan, id)?;
-            let place = train::Place {
-                device: options.device,
-                ranks,
-                clips: clips(work, options)?,
-            };
-            Course::follow((&stage.label, id), work, place)
+            Course::follow((&stage.label, id), work, place(work, options)?)
         })
         .collect();
     let mut courses = ranks.agree(made)?;
@@ -106,13 +88,21 @@ fn train_beside(plan: &Plan, ids: &[StageId], options: &Options) -> Result<()> {
     train::pretrain(&mut courses, &mut loader, &options, &mut Silent)
 }
 
-/// Clips of the data set where the loss remembers something of each.
-fn clips(work: &Pretrain, options: &Options) -> Result<u64> {
-    if !work.remembers_clips() {
-        return Ok(0);
-    }
-    let source = crate::data::open(&work.settings.data, options.site, options.loader_threads)?;
-    Ok(source.len() as u64)
+/// Where this rank trains, and on how many clips where the loss remembers something of each.
+fn place<'a>(work: &Pretrain, options: &Options<'a>) -> Result<Place<'a>> {
+    let clips = match work.remembers_clips() {
+        true => {
+            let (data, threads) = (&work.settings.data, options.loader_threads);
+            crate::data::open(data, options.site, threads)?.len() as u64
+        }
+        false => 0,
+    };
+    Ok(Place {
+        device: options.device,
+        ranks: options.ranks,
+        clips,
+        micro_batch: options.micro_batch,
+    })
 }
 
 /// The batches of this rank.

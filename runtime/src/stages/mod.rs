@@ -6,6 +6,7 @@
 
 mod again;
 mod follow;
+mod parts;
 mod pretrain;
 mod turn;
 
@@ -53,6 +54,8 @@ pub struct Options<'a> {
     pub command: Option<&'a str>,
     /// Trainings that differ in their loss alone step side by side, as far as memory allows.
     pub gang: bool,
+    /// Samples of a batch that go through the networks at once; `None`: all of it.
+    pub micro_batch: Option<u32>,
     /// The ranks that train together. Rank 0 walks the stages, the others [`follow`].
     pub ranks: &'a Ranks,
     /// A try: each training is interrupted once, and few clips are evaluated.
@@ -87,7 +90,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
             ),
         });
     }
-    follow::check(plan, options.ranks)?;
+    parts::check(plan, options.micro_batch, options.ranks)?;
     let mut walk = Walk {
         plan,
         options,

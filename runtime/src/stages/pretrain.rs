@@ -179,6 +179,7 @@ impl<'a> Walk<'a> {
             device: self.options.device,
             ranks: self.options.ranks,
             clips,
+            micro_batch: self.options.micro_batch,
         })
     }
 

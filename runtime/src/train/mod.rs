@@ -71,6 +71,9 @@ pub struct Place<'a> {
     pub ranks: &'a Ranks,
     /// Clips of the data set, for a loss that remembers something of each.
     pub clips: u64,
+    /// Samples that go through the networks at once, of all ranks; `None`: the whole batch. The plan says which numbers are right
+    /// ([`Pretrain::divisible`](compiler::plan::Pretrain::divisible)).
+    pub micro_batch: Option<u32>,
 }
 
 /// How trainings are run on this machine: nothing here changes what they come to, up to the device's arithmetic.

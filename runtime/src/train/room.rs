@@ -45,6 +45,13 @@ pub(super) fn largest(
     Ok((good > 0).then_some(good))
 }
 
+/// The largest part of a batch of `samples` that is not above `fits`, divides the batch, and has whole units.
+pub(super) fn part(samples: u32, fits: u32, unit: u32) -> Option<u32> {
+    let sizes = (1..=fits).rev();
+    let is_right = |size: &u32| samples.is_multiple_of(*size) && size.is_multiple_of(unit);
+    sizes.into_iter().find(is_right)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use super::capture::{self, Capture};
 use super::descent::{Group, follow, gradients_on, groups};
 use super::guard::{self, Guard};
 use super::metrics::StepMetrics;
-use super::room::{is_out_of_memory, largest};
+use super::room::{is_out_of_memory, largest, part};
 use super::statistics::Statistics;
 use crate::data::batch::{Batch, Clips};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use compiler::plan::Pretrain;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// A training between two steps.
 pub(crate) struct Training<'w> {
@@ -33,6 +33,8 @@ pub(crate) struct Training<'w> {
     gradients: Gradients,
     /// Where the networks compute in float16.
     scaler: Option<Scaler>,
+    /// Samples of this rank that go through the networks at once, where that is a part of its batch.
+    part: Option<i64>,
     statistics: Statistics,
     guard: Guard,
     pub device: Device,
@@ -67,6 +69,7 @@ impl<'w> Training<'w> {
             device,
             ranks,
             clips,
+            micro_batch,
         } = place;
         let settings = &work.settings;
         let program = Program::new(work)?;
@@ -76,6 +79,9 @@ impl<'w> Training<'w> {
             work,
             program,
             gradients: gradients_on(&groups, ranks)?,
+            part: micro_batch
+                .filter(|part| *part < settings.bs)
+                .map(|part| i64::from(part) / ranks.count() as i64),
             statistics: Statistics::of(&model)?,
             model,
             groups,
@@ -239,7 +245,7 @@ impl<'w> Training<'w> {
         let samples = self.work.settings.bs;
         let fits = match self.model.ranks().count() {
             1 => largest(samples, |rows| {
-                let part = front(batch, i64::from(rows));
+                let part = rows_of(batch, 0, i64::from(rows));
                 let tried = self
                     .forward(&part)
                     .and_then(|outputs| self.gradients(&outputs));
@@ -251,8 +257,17 @@ impl<'w> Training<'w> {
             })?,
             _ => None,
         };
+        self.model.forget_statistics();
         self.statistics.restore()?;
-        Ok(Error::OutOfMemory { samples, fits })
+        let unit = self.work.divisible().ok();
+        let part = fits
+            .zip(unit)
+            .and_then(|(fits, unit)| part(samples, fits, unit));
+        Ok(Error::OutOfMemory {
+            samples,
+            fits,
+            part,
+        })
     }
 
     /// Gives a step to the device. One that fails leaves the state before it, or half of it where it failed on its way down.
@@ -266,6 +281,7 @@ impl<'w> Training<'w> {
                 given: start.elapsed(),
             }),
             Err(error) => {
+                self.model.forget_statistics();
                 if self.is_whole {
                     self.statistics.restore()?;
                 }
@@ -313,8 +329,8 @@ impl<'w> Training<'w> {
     /// The whole step, kernel by kernel. What it is given may lie in a graph that is being recorded: nothing here looks at a number.
     fn compute<'r>(&mut self, batch: &Batch, rate: impl Fn(&Group) -> Rate<'r>) -> Result<Gauges> {
         self.statistics.keep()?;
-        let outputs = self.forward(batch)?;
-        let gradients = self.gradients(&outputs)?;
+        let (outputs, gradients) = self.pass(batch)?;
+        self.model.move_statistics()?;
         let gauges = self.gauges(&outputs, &gradients)?;
         let skip = self.guard.judge(&gauges)?;
         self.statistics.restore_where(&skip)?;
@@ -325,6 +341,30 @@ impl<'w> Training<'w> {
             .follow(model, &outputs, batch, steps, Some(&skip))?;
         self.is_whole = true;
         Ok(gauges)
+    }
+
+    /// Forwards and backwards: at once, or part by part, whose gradients add up to that of the batch.
+    fn pass(&mut self, batch: &Batch) -> Result<(Outputs, Vec<Tensor>)> {
+        let Some(rows) = self.part else {
+            let outputs = self.forward(batch)?;
+            let gradients = self.gradients(&outputs)?;
+            return Ok((outputs, gradients));
+        };
+        let samples = batch.keys.len() as i64;
+        let (mut outputs, mut sums) = (vec![], vec![]);
+        for start in (0..samples).step_by(rows as usize) {
+            let part = rows_of(batch, start, rows);
+            let own = self.forward(&part)?;
+            let gradients = self.gradients(&own)?;
+            sum_up(&mut sums, gradients)?;
+            // What the next part needs the memory for.
+            outputs.push(self.program.joined(&[own]));
+        }
+        let parts = outputs.len() as f64;
+        for sum in sums.iter_mut().filter(|sum| sum.defined()) {
+            *sum = no_grad(|| sum.f_div_scalar_(parts))?;
+        }
+        Ok((self.program.joined(&outputs), sums))
     }
 
     /// The way down a gradient, unless `skip` is 1.
@@ -378,20 +418,36 @@ impl<'w> Training<'w> {
     }
 }
 
-/// The first samples of a batch.
-fn front(batch: &Batch, rows: i64) -> Batch {
-    let view = |(key, view): (&(String, u32), &Tensor)| (key.clone(), view.narrow(0, 0, rows));
+/// Adds gradients to the sums of those before, which are kept by nobody else. Undefined ones count as 0.
+fn sum_up(sums: &mut Vec<Tensor>, gradients: Vec<Tensor>) -> Result<()> {
+    no_grad(|| {
+        if sums.is_empty() {
+            // Those of several ranks are overwritten by the next ones.
+            let copied = gradients.iter().map(|gradient| match gradient.defined() {
+                true => gradient.copy(),
+                false => gradient.shallow_clone(),
+            });
+            sums.extend(copied);
+            return Ok(());
+        }
+        for (sum, gradient) in sums.iter_mut().zip(&gradients) {
+            if gradient.defined() {
+                *sum = sum.f_add_(gradient)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Some samples of a batch, from one on.
+fn rows_of(batch: &Batch, start: i64, rows: i64) -> Batch {
+    let view = |(key, view): (&(String, u32), &Tensor)| (key.clone(), view.narrow(0, start, rows));
+    let own = start as usize..(start + rows) as usize;
     Batch {
         views: batch.views.iter().map(view).collect(),
-        keys: batch.keys.iter().take(rows as usize).cloned().collect(),
+        keys: batch.keys[own.clone()].to_vec(),
         clips: Clips {
-            own: batch
-                .clips
-                .own
-                .iter()
-                .take(rows as usize)
-                .copied()
-                .collect(),
+            own: batch.clips.own[own].to_vec(),
             all: Arc::clone(&batch.clips.all),
         },
         step: batch.step,
@@ -414,7 +470,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_front_of_a_batch_has_its_first_samples() {
+    fn a_part_of_a_batch_has_its_samples() {
         let view = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([4, 3]);
         let batch = Batch {
             views: [(("v".to_owned(), 1), view.shallow_clone())].into(),
@@ -429,8 +485,9 @@ mod tests {
             waited: Duration::ZERO,
             queued: 4,
         };
-        let part = front(&batch, 2);
-        assert_eq!(part.views[&("v".to_owned(), 1)], view.narrow(0, 0, 2));
-        assert_eq!((part.keys.len(), &part.clips.own[..]), (2, &[5, 2][..]));
+        let part = rows_of(&batch, 1, 2);
+        assert_eq!(part.views[&("v".to_owned(), 1)], view.narrow(0, 1, 2));
+        assert_eq!(part.keys, batch.keys[1..3]);
+        assert_eq!(part.clips.own, [2, 7]);
     }
 }

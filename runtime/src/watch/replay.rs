@@ -83,6 +83,7 @@ pub fn failure(folder: &Path, options: Options) -> Result<Replayed> {
         device: options.device,
         ranks: &Ranks::alone(),
         clips: kept.clips()?,
+        micro_batch: None,
     };
     let mut training = Training::new(&work, place)?;
     checkpoint::fill(&kept.file, &kept.bytes, &training.state())?;
@@ -157,6 +158,7 @@ pub fn run(
         device: options.device,
         ranks: &Ranks::alone(),
         clips: source.len() as u64,
+        micro_batch: None,
     };
     let mut training = Training::new(&work, place)?;
     let mut first = 0;

@@ -57,6 +57,7 @@ fn course(settings: &Pretrain, rate: f64, ranks: &Ranks) -> Course {
     for step in 0..STEPS {
         let batch = part(step, ranks);
         let outputs = program.forward(&model, &batch, Device::Cpu).unwrap();
+        model.move_statistics().unwrap();
         losses.push(outputs.objective.double_value(&[]));
         terms.push(program.terms(&outputs));
         let gradients = descent.of(&outputs.objective).unwrap();
@@ -94,8 +95,13 @@ fn assert_near(what: &str, a: f64, b: f64) {
 
 /// Two and four ranks take the course of one. The rate is small enough that rounding does not grow on the way.
 fn assert_one(settings: &Pretrain, rate: f64) -> Course {
+    assert_one_on(&[2, 4], settings, rate)
+}
+
+/// The same on so many ranks.
+fn assert_one_on(counts: &[usize], settings: &Pretrain, rate: f64) -> Course {
     let wanted = course(settings, rate, &Ranks::alone());
-    for count in [2, 4] {
+    for &count in counts {
         for (rank, found) in together(count, |ranks| course(settings, rate, ranks))
             .iter()
             .enumerate()
@@ -168,6 +174,18 @@ fn what_a_loss_remembers_with_adam() {
     ] {
         assert!(course.tensors.contains_key(name), "{name}");
     }
+}
+
+/// Groups of four samples, of which each of two ranks has one.
+#[test]
+fn groups_of_samples_with_sgd() {
+    let settings = Pretrain {
+        bn_group: Some(4),
+        ..double(sgd())
+    };
+    let grouped = assert_one_on(&[2], &settings, 1e-4);
+    let whole = course(&double(sgd()), 1e-4, &Ranks::alone());
+    assert!((grouped.losses[0] - whole.losses[0]).abs() > 1e-6);
 }
 
 #[test]

@@ -103,6 +103,7 @@ pub fn settings() -> Pretrain {
             same: vec![],
         },
         bn: BatchNorm::PerView,
+        bn_group: None,
         bs: 8,
         es: 16,
         ep: 3,
@@ -206,6 +207,7 @@ pub fn place(ranks: &Ranks) -> Place<'_> {
         device: Device::Cpu,
         ranks,
         clips: 12,
+        micro_batch: None,
     }
 }
 

@@ -165,6 +165,7 @@ fn all_but_the_loss(settings: &Pretrain) -> String {
         loss: _,
         relax,
         bn,
+        bn_group,
         bs,
         es,
         ep,
@@ -185,7 +186,7 @@ fn all_but_the_loss(settings: &Pretrain) -> String {
         (name, clip, augment, f, lr_b, lr_p)
     }
     let modalities: Vec<_> = modalities.iter().map(of_modality).collect();
-    let first = (data, modalities, views, relax, bn, bs);
+    let first = (data, modalities, views, relax, (bn, bn_group), bs);
     canonical::text(&(first, es, ep, optim, precision, seed), &[])
 }
 

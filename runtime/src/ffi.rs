@@ -412,6 +412,7 @@ pub(crate) fn cuda_symbol(name: &CStr) -> Result<ptr::NonNull<std::ffi::c_void>,
 }
 
 /// A graph of a GPU, as the shim keeps it.
+#[cfg(has_cuda)]
 #[repr(C)]
 struct GraphState {
     opaque: [u8; 0],
@@ -419,6 +420,7 @@ struct GraphState {
 
 /// What a GPU was given, recorded: to be given to it again with one call.
 pub struct Graph {
+    #[cfg(has_cuda)]
     state: *mut GraphState,
     /// Recorded and computed on streams that are current in this thread.
     thread: PhantomData<*const ()>,

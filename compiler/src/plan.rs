@@ -143,6 +143,23 @@ pub enum Work {
     Draw(Box<Draw>),
 }
 
+impl Work {
+    /// The data set whose clips it reads.
+    pub fn reads(&self) -> Option<&hir::Data> {
+        match self {
+            Work::Pretrain(work) => (work.settings.ep > 0).then_some(&work.settings.data),
+            Work::Extract(work) => Some(&work.eval.data),
+            Work::Finetune(work) => Some(&work.eval.data),
+            Work::Draw(work) => match &work.drawing {
+                hir::Drawing::Embedding(embedded) => Some(&embedded.of.data),
+                hir::Drawing::Saliency(saliency) => Some(&saliency.of.data),
+                hir::Drawing::Gallery(gallery) => Some(&gallery.eval.data),
+            },
+            Work::Score(_) => None,
+        }
+    }
+}
+
 /// A pretraining: the settings, and the training step as the passes left it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pretrain {

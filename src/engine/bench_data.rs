@@ -1,11 +1,10 @@
 //! `bench-data`: makes batches of a pretraining and says what they cost.
 
+use crate::figures::{self, Line};
 use compiler::plan::Pretrain;
-use crisscross::render::write_out;
 use runtime::data::bench::{self, Figures};
 use runtime::device;
 use runtime::error::Error;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -47,20 +46,13 @@ pub fn bench_data(arguments: &Arguments) -> Result<ExitCode, Error> {
         is_raw: arguments.raw,
     };
     let figures = bench::bench(&work, &site, &options)?;
-    write_out(&if arguments.json {
-        let mut json = serde_json::to_value(&figures).expect("figures are plain data");
-        json["pretraining"] = arguments.name.clone().into();
-        format!("{json}\n")
-    } else {
-        text(&arguments.name, &figures)
-    });
+    figures::print(&arguments.name, &figures, arguments.json, lines);
     Ok(ExitCode::SUCCESS)
 }
 
 /// The figures for people.
-fn text(name: &str, figures: &Figures) -> String {
-    let mut lines: Vec<(&str, String)> = vec![
-        ("pretraining", name.to_owned()),
+fn lines(figures: &Figures) -> Vec<Line> {
+    let lines = vec![
         (
             "source",
             format!(
@@ -99,25 +91,19 @@ fn text(name: &str, figures: &Figures) -> String {
             ),
         ),
     ];
+    let mut lines: Vec<Line> = lines
+        .into_iter()
+        .map(|(what, value): (&str, String)| (what.to_owned(), value))
+        .collect();
     let whole = figures.cpu_s_per_sample.median.max(1e-12);
     for part in &figures.parts {
         let share = 100.0 * part.cpu_s_per_sample / whole;
         let of = format!("{:.6}   {share:5.1} %", part.cpu_s_per_sample);
-        lines.push((part.part, of));
+        lines.push((format!("  {}", part.part), of));
     }
-    let memory = figures.peak_rss_bytes.map_or_else(
-        || "not told by this system".to_owned(),
-        |bytes| format!("{:.0} MB", bytes as f64 / 1e6),
-    );
-    lines.push(("peak RSS", memory));
-    let is_part = |name: &str| figures.parts.iter().any(|part| part.part == name);
-    lines.iter().fold(String::new(), |mut text, (what, value)| {
-        let name = if is_part(what) {
-            format!("  {what}")
-        } else {
-            (*what).to_owned()
-        };
-        let _ = writeln!(text, "{name:<15}{value}");
-        text
-    })
+    lines.push((
+        "peak RSS".to_owned(),
+        figures::memory(figures.peak_rss_bytes),
+    ));
+    lines
 }

@@ -1,9 +1,9 @@
 //! `bench-step`: takes training steps of a pretraining on noise and says what they cost.
 
+use crate::figures::{self, Line};
 use crate::machine;
 use compiler::plan::Pretrain;
 use crisscross::cli::{Machine, Switch};
-use crisscross::render::write_out;
 use runtime::bench::Spread;
 use runtime::bench::step::{self, Figures};
 use runtime::device;
@@ -58,18 +58,12 @@ pub fn bench_step(arguments: &Arguments) -> Result<ExitCode, Error> {
         with_peak: !arguments.no_peak,
     };
     let figures = step::bench(&work, device, &options)?;
-    write_out(&if arguments.json {
-        let mut json = serde_json::to_value(&figures).expect("figures are plain data");
-        json["pretraining"] = arguments.name.clone().into();
-        format!("{json}\n")
-    } else {
-        text(&arguments.name, &figures)
-    });
+    figures::print(&arguments.name, &figures, arguments.json, lines);
     Ok(ExitCode::SUCCESS)
 }
 
 /// The figures for people.
-fn text(name: &str, figures: &Figures) -> String {
+fn lines(figures: &Figures) -> Vec<Line> {
     let of = |spread: &Spread| {
         let Spread {
             median,
@@ -80,7 +74,6 @@ fn text(name: &str, figures: &Figures) -> String {
     };
     let billions = |n: u64| n as f64 / 1e9;
     let mut lines = vec![
-        ("pretraining", name.to_owned()),
         (
             "step",
             format!(
@@ -116,13 +109,9 @@ fn text(name: &str, figures: &Figures) -> String {
             .mfu
             .map(|mfu| ("MFU", format!("{:.1} %", 1e2 * mfu))),
     );
-    let memory = |bytes: u64| format!("{:.0} MB", bytes as f64 / 1e6);
-    let told = figures
-        .peak_memory_bytes
-        .map_or_else(|| "not told by this system".to_owned(), memory);
-    lines.push(("peak memory", told));
-    lines
-        .iter()
-        .map(|(what, value)| format!("{what:<15}{value}\n"))
+    lines.push(("peak memory", figures::memory(figures.peak_memory_bytes)));
+    let owned = lines.into_iter();
+    owned
+        .map(|(what, value)| (what.to_owned(), value))
         .collect()
 }

@@ -11,6 +11,7 @@ mod data_links;
 mod data_pack;
 mod data_show;
 mod data_stats;
+mod figures;
 mod gpu_check;
 mod local;
 mod machine;

@@ -2,7 +2,7 @@
 
 use super::available::is_whole;
 use super::{Executable, Plan, Stage, StageId, Work, executable};
-use crate::hir::{Data, Drawing};
+use crate::hir::Data;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -174,7 +174,7 @@ impl<'p> Links<'p> {
 
 /// The names of the data sets of files that `plan` reads.
 pub fn data_sets(plan: &Plan) -> BTreeSet<&str> {
-    let read = plan.stages.iter().filter_map(|stage| reads(&stage.work));
+    let read = plan.stages.iter().filter_map(|stage| stage.work.reads());
     read.filter(|data| is_of_files(data))
         .map(crate::written::data_name)
         .collect()
@@ -182,23 +182,8 @@ pub fn data_sets(plan: &Plan) -> BTreeSet<&str> {
 
 /// The missing data set that this work reads.
 pub(super) fn lacks<'w>(work: &'w Work, missing: &BTreeMap<String, String>) -> Option<&'w str> {
-    let data = reads(work).filter(|data| is_of_files(data))?;
+    let data = work.reads().filter(|data| is_of_files(data))?;
     Some(crate::written::data_name(data)).filter(|name| missing.contains_key(*name))
-}
-
-/// The data set whose clips this work reads.
-fn reads(work: &Work) -> Option<&Data> {
-    match work {
-        Work::Pretrain(work) => (work.settings.ep > 0).then_some(&work.settings.data),
-        Work::Extract(work) => Some(&work.eval.data),
-        Work::Finetune(work) => Some(&work.eval.data),
-        Work::Draw(work) => match &work.drawing {
-            Drawing::Embedding(embedded) => Some(&embedded.of.data),
-            Drawing::Saliency(saliency) => Some(&saliency.of.data),
-            Drawing::Gallery(gallery) => Some(&gallery.eval.data),
-        },
-        Work::Score(_) => None,
-    }
 }
 
 fn is_of_files(data: &Data) -> bool {

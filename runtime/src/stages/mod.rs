@@ -23,7 +23,7 @@ use crate::eval::features::{self, Trained};
 use crate::eval::score;
 use crate::progress::Progress;
 use crate::ranks::Ranks;
-use compiler::hir::{self, Data, Drawing};
+use compiler::hir::{self, Data};
 use compiler::plan::{self, Extract, Plan, ScoreWork, Stage, StageId, Work};
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
 use records::record::{ExtractResult, ScoreResult};
@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
         let mut wrong = vec![];
         let mut seen = BTreeSet::new();
         for stage in &plan.stages {
-            let Some(data @ (Data::Videos(files) | Data::Sounds(files))) = reads(&stage.work)
+            let Some(data @ (Data::Videos(files) | Data::Sounds(files))) = stage.work.reads()
             else {
                 continue;
             };
@@ -254,7 +254,7 @@ impl<'a> Walk<'a> {
         let stages = &self.plan.stages;
         let mut lost: BTreeSet<&StageId> = BTreeSet::new();
         for stage in stages {
-            let is_unfit = reads(&stage.work).is_some_and(|data| {
+            let is_unfit = stage.work.reads().is_some_and(|data| {
                 !matches!(data, Data::Synthetic(_))
                     && !self.fingerprints.contains_key(&key_of(data))
             });
@@ -396,7 +396,8 @@ impl<'a> Walk<'a> {
     /// clips are described wholly by the plan.
     fn data_of(&self, work: &Work) -> String {
         let before = needs(work).map_or("", |id| self.done[id].run.data.as_str());
-        let own = reads(work)
+        let own = work
+            .reads()
             .and_then(|data| self.fingerprints.get(&key_of(data)))
             .map_or("", String::as_str);
         match (before, own) {
@@ -438,21 +439,6 @@ fn as_written(finished: &Finished, path: PathBuf) -> Result<PathBuf> {
             message: "its bytes are not those that its run wrote: it is damaged, or another run's"
                 .to_owned(),
         }),
-    }
-}
-
-/// The data set whose clips this work reads.
-fn reads(work: &Work) -> Option<&Data> {
-    match work {
-        Work::Pretrain(work) => (work.settings.ep > 0).then_some(&work.settings.data),
-        Work::Extract(work) => Some(&work.eval.data),
-        Work::Finetune(work) => Some(&work.eval.data),
-        Work::Draw(work) => match &work.drawing {
-            Drawing::Embedding(embedded) => Some(&embedded.of.data),
-            Drawing::Saliency(saliency) => Some(&saliency.of.data),
-            Drawing::Gallery(gallery) => Some(&gallery.eval.data),
-        },
-        Work::Score(_) => None,
     }
 }
 

@@ -201,9 +201,12 @@ impl Container {
 
     /// A decoder for the stream, on the calling thread alone.
     pub(in crate::data) fn decoder(&self, track: Track) -> Result<ff::codec::decoder::Decoder> {
-        let parameters = self.stream(track).parameters();
-        let context = ff::codec::Context::from_parameters(parameters)
-            .map_err(|error| self.error(words(error)))?;
+        self.begun(track).map_err(|error| self.error(words(error)))
+    }
+
+    /// A decoder that is not opened yet.
+    fn begun(&self, track: Track) -> std::result::Result<ff::codec::decoder::Decoder, ff::Error> {
+        let context = ff::codec::Context::from_parameters(self.stream(track).parameters())?;
         let mut decoder = context.decoder();
         decoder.set_packet_time_base(self.stream(track).time_base());
         Ok(decoder)
@@ -216,9 +219,7 @@ impl Container {
     ) -> std::result::Result<ff::codec::decoder::Video, ff::Error> {
         let mut options = ff::Dictionary::new();
         options.set("max_pixels", &MAX_PIXELS.to_string());
-        let context = ff::codec::Context::from_parameters(self.stream(track).parameters())?;
-        let mut decoder = context.decoder();
-        decoder.set_packet_time_base(self.stream(track).time_base());
+        let decoder = self.begun(track)?;
         let codec = ff::decoder::find(decoder.id()).ok_or(ff::Error::DecoderNotFound)?;
         decoder.open_as_with(codec, options)?.video()
     }
@@ -229,9 +230,7 @@ impl Container {
         &self,
         track: Track,
     ) -> std::result::Result<ff::codec::decoder::Audio, ff::Error> {
-        let context = ff::codec::Context::from_parameters(self.stream(track).parameters())?;
-        let mut decoder = context.decoder();
-        decoder.set_packet_time_base(self.stream(track).time_base());
+        let decoder = self.begun(track)?;
         let id = decoder.id();
         let floats = [
             (ff::codec::Id::MP1, "mp1float"),

@@ -180,7 +180,6 @@ pub fn each_frame(
     let all: Vec<usize> = (0..requests.len()).collect();
     let mut container = open(path, &pace, &requests)?;
     let mut pictures = Pictures::new(&container, &requests, &all, None, false)?;
-    let mut packet = ff::Packet::empty();
     let mut done = 0;
     let mut hand_out = |pictures: &mut Pictures| -> Result<()> {
         for frame in pictures.take_served() {
@@ -189,19 +188,31 @@ pub fn each_frame(
         }
         Ok(())
     };
-    while !pictures.is_done()
-        && let Some(kind) = container.next(&mut packet, &pace)?
-    {
-        if let Kind::Video = kind {
-            let taken = pictures.take(Some(&packet));
-            taken.map_err(|cause| container.error(cause))?;
-            hand_out(&mut pictures)?;
-        }
-    }
+    decode_pictures(&mut container, &mut pictures, &pace, &mut hand_out)?;
     if !pictures.is_done() {
         let ended = pictures.take(None).and_then(|()| pictures.end());
         ended.map_err(|cause| container.error(cause))?;
         hand_out(&mut pictures)?;
+    }
+    Ok(())
+}
+
+/// Decodes the pictures of a file to its end, or until nothing more is asked for; `behind` is called behind each packet.
+fn decode_pictures(
+    container: &mut Container,
+    pictures: &mut Pictures,
+    pace: &Pace,
+    behind: &mut dyn FnMut(&mut Pictures) -> Result<()>,
+) -> Result<()> {
+    let mut packet = ff::Packet::empty();
+    while !pictures.is_done()
+        && let Some(kind) = container.next(&mut packet, pace)?
+    {
+        if let Kind::Video = kind {
+            let taken = pictures.take(Some(&packet));
+            taken.map_err(|cause| container.error(cause))?;
+            behind(pictures)?;
+        }
     }
     Ok(())
 }
@@ -243,13 +254,7 @@ fn decoded_times(path: &Path, length: f64) -> Result<Vec<f64>> {
     }];
     let mut container = open(path, &pace, &requests)?;
     let mut pictures = Pictures::new(&container, &requests, &[0], None, false)?;
-    let mut packet = ff::Packet::empty();
-    while let Some(kind) = container.next(&mut packet, &pace)? {
-        if let Kind::Video = kind {
-            let taken = pictures.take(Some(&packet));
-            taken.map_err(|cause| container.error(cause))?;
-        }
-    }
+    decode_pictures(&mut container, &mut pictures, &pace, &mut |_| Ok(()))?;
     let taken = pictures.take(None);
     taken.map_err(|cause| container.error(cause))?;
     let mut times = pictures.shown_at();

@@ -330,7 +330,7 @@ pub struct Run {
     #[arg(long)]
     pub no_gang: bool,
     /// Try it first: two steps of each training, interrupted and taken up in between, few clips of each evaluation, the tables. Nothing of
-    /// it is kept
+    /// it is kept but a step that is not finite
     #[arg(long)]
     pub smoke: bool,
     /// Synthetic data and narrow networks under the same names: minutes on a laptop

@@ -8,6 +8,7 @@ use compiler::plan::Work;
 use lab::running::{Running, send};
 use lab::{FILES, Lab, clips, complaint, folders, program, said};
 use records::folder::METRICS;
+use records::points::points;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -177,6 +178,29 @@ fn a_stopped_run_goes_on_with_another_number_of_ranks() {
     }
 }
 
+/// As Slurm sends it: to the starter and to all that it has started.
+#[test]
+fn a_signal_to_the_starter_and_to_all_ranks_is_one_request() {
+    let lab = Lab::new(LONG);
+    let mut running = Running::start(&lab, "runs", &["--ranks", "2"]);
+    running.wait_for_a_step(&lab.path("runs"), 0);
+    let all = [running.child.id(), running.rank(0), running.rank(1)];
+    all.map(|process| send("-TERM", process));
+    assert_eq!(running.code(), Some(143), "{}", running.log());
+    let log = running.log();
+    assert!(
+        log.contains("interrupted") && !log.contains("error"),
+        "{log}"
+    );
+    let left = folders(&lab.path("runs"));
+    let [part] = &left[..] else {
+        panic!("{left:?}")
+    };
+    assert_eq!(points(&lab.path("runs").join(part)).unwrap().len(), 1);
+    let is_there = |pid: &u32| Path::new(&format!("/proc/{pid}")).exists();
+    assert!(!all[1..].iter().any(is_there));
+}
+
 /// States that are asked for later can be made by another number of processes, within rounding, which is said and written down.
 #[test]
 fn a_finished_run_is_repeated_by_another_number_of_processes() {
@@ -208,6 +232,7 @@ fn what_cannot_be_shared_is_refused_before_anything_starts() {
         error.contains("a batch of 4 cannot be cut into 3 equal parts"),
         "{error}"
     );
+    assert!(!error.contains("exit code"), "{error}");
     assert!(folders(&lab.path("runs")).is_empty());
 
     let error = complaint(lab.engine("runs").env("RANK", "0"), 1);

@@ -82,6 +82,23 @@ fn a_step_that_diverges_is_kept_and_replayed() {
 }
 
 #[test]
+fn a_step_that_fails_in_a_try_outlives_it() {
+    let mut lab = Lab::new(RENDERED);
+    lab.diverge();
+    let message = complaint(lab.engine("runs").arg("--smoke"), 1);
+    let left = folders(&lab.path("runs"));
+    let [kept] = &left[..] else {
+        panic!("{left:?}")
+    };
+    assert!(kept.starts_with("failed-try-numbers-2-"), "{kept}");
+    let kept = lab.path("runs").join(kept);
+    let command = format!("`crisscross replay {}`", kept.display());
+    assert!(message.contains(&command), "{message}");
+    let (out, _) = said(&mut replay(&lab, &kept, &[]));
+    assert!(out.contains("reproduced: the same loss"), "{out}");
+}
+
+#[test]
 fn any_step_of_a_run_can_be_looked_at() {
     let lab = Lab::new(RENDERED);
     said(&mut lab.engine("runs"));

@@ -96,21 +96,23 @@ pub fn with_passes(mut plan: Plan, also: &[Pass]) -> Plan {
     plan
 }
 
-/// The plan with two steps of each training in the place of all, and the end of those in the place of every state on the way: what a
-/// try before a long run executes. Stages keep their ids, so that they belong into a folder of their own.
+/// The plan with two steps of each training in the place of all, an epoch each, and the state between them in the place of every state on
+/// the way: what a try before a long run executes. Stages keep their ids, so that they belong into a folder of their own.
 pub fn smoke(mut plan: Plan) -> Plan {
     for stage in &mut plan.stages {
         match &mut stage.work {
             Work::Pretrain(work) if work.settings.ep > 0 => {
                 let settings = Arc::make_mut(&mut work.settings);
-                settings.es = 2 * u64::from(settings.bs);
-                settings.ep = 1;
-                work.keep.clear();
+                settings.es = u64::from(settings.bs);
+                settings.ep = 2;
+                if !work.keep.is_empty() {
+                    work.keep = vec![1];
+                }
             }
             Work::Pretrain(_) | Work::Score(_) => {}
-            Work::Extract(work) => work.checkpoint = None,
-            Work::Finetune(work) => work.checkpoint = None,
-            Work::Draw(work) => work.checkpoint = None,
+            Work::Extract(work) => work.checkpoint = work.checkpoint.map(|_| 1),
+            Work::Finetune(work) => work.checkpoint = work.checkpoint.map(|_| 1),
+            Work::Draw(work) => work.checkpoint = work.checkpoint.map(|_| 1),
         }
     }
     plan

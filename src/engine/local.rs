@@ -127,9 +127,9 @@ fn watch(locals: &mut [Local], signal: &AtomicUsize) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let code = status.code().unwrap_or(1);
-    // Stopped as asked: that is no failure of a rank.
+    // Stopped as asked: that is no failure of a rank. One that ends with 1 has said why, or one that knows why has.
     let is_stopped = handed_on > 0 && code == 128 + handed_on as i32;
-    if !is_stopped {
+    if !is_stopped && status.code() != Some(1) {
         say(&format!(
             "error: rank {rank} (process {pid}) {}",
             how(status)

@@ -205,7 +205,7 @@ fn try_out(
         ..*options
     };
     say(
-        "a try: two steps of each training, few clips of each evaluation; the numbers mean nothing, and nothing of it is kept",
+        "a try: two steps of each training, few clips of each evaluation; the numbers mean nothing, and nothing of it is kept but a step that fails",
     );
     let code = lead(plan, &inside, signals)?;
     let pace = smoke::pace(whole, scratch.path())?;

@@ -28,6 +28,9 @@ pub struct Attempt {
     _alive: File,
 }
 
+/// What the folder of a [`Scratch`] is called behind the beginning that all of them have.
+const SCRATCH: &str = "scratch";
+
 /// What a process finds that wants to make a stage. Of all processes that look one at most gets the attempt.
 #[derive(Debug)]
 pub enum Claim {
@@ -174,7 +177,7 @@ impl Runs {
     /// A folder in this one for runs that nobody keeps: on the same disk, and seen by no report.
     pub fn scratch(&self) -> Result<Scratch> {
         let _lock = self.lock()?;
-        let (folder, alive) = self.part("scratch")?;
+        let (folder, alive) = self.part(SCRATCH)?;
         Ok(Scratch {
             path: folder.keep(),
             _alive: alive,
@@ -270,6 +273,11 @@ fn left_in(path: &Path, run: Run) -> Result<Option<Left>> {
         run,
         step: newest.step,
     }))
+}
+
+/// Whether this is the folder of a [`Scratch`].
+pub(crate) fn is_scratch(path: &Path) -> bool {
+    is_named(path, &format!("{PART}{SCRATCH}-"))
 }
 
 fn is_named(path: &Path, prefix: &str) -> bool {

@@ -17,6 +17,7 @@
 //! do not hold between machines both make it, each in a folder of its own, and whichever finishes second takes the result of the
 //! first, so that halves of two attempts never mix.
 
+use crate::attempt::is_scratch;
 use crate::record::{Environment, Kind, Run, Status};
 use crate::{Error, Result};
 use compiler::plan::{Plan, Stage, StageId, Work};
@@ -40,11 +41,22 @@ pub fn checkpoint_after(epoch: u32) -> String {
     format!("checkpoint-{epoch}.safetensors")
 }
 
-/// The folder beside run folders that keeps a step of a pretraining that was not finite: `failed-quickstart-2-7c1e09ab-step7`.
-pub fn failed_name(stage: &Stage, step: u64) -> String {
+/// The folder that keeps a step of the pretraining in the run folder `run` that was not finite, beside it:
+/// `failed-quickstart-2-7c1e09ab-step7`. That of a try, whose folders go, lies beside the runs that it was for, as `failed-try-...`.
+pub fn failed_folder(run: &Path, stage: &Stage, step: u64) -> Option<PathBuf> {
+    let beside = run.parent()?;
+    let (runs, of) = match is_scratch(beside) {
+        true => (beside.parent()?, "try-"),
+        false => (beside, ""),
+    };
+    let runs = match runs.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => runs,
+    };
     let label = slug(&stage.label, Kind::of(&stage.work).name());
     let dash = if label.is_empty() { "" } else { "-" };
-    format!("failed-{label}{dash}{}-step{step}", stage.id.short())
+    let name = format!("failed-{of}{label}{dash}{}-step{step}", stage.id.short());
+    Some(runs.join(name))
 }
 
 /// Features of an extraction.
@@ -495,6 +507,23 @@ mod tests {
         let error = runs.index().unwrap_err();
         assert!(error.to_string().contains("run.json"), "{error}");
         assert!(error.help().starts_with("remove `"), "{}", error.help());
+    }
+
+    #[test]
+    fn a_failed_step_lies_where_nothing_removes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let stage = stage(id(1, 1), "t:1 score");
+        let place = |run: &Path| failed_folder(run, &stage, 7).unwrap();
+        assert_eq!(
+            place(&folder.path().join(".part-score-x")),
+            folder.path().join("failed-t-1-11111111-step7")
+        );
+        let scratch = runs.scratch().unwrap();
+        assert_eq!(
+            place(&scratch.path().join(".part-score-x")),
+            folder.path().join("failed-try-t-1-11111111-step7")
+        );
     }
 
     #[test]

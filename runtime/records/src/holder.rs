@@ -93,3 +93,22 @@ pub(crate) fn now() -> u64 {
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |time| time.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_ahead_says_no_more_than_that_it_has_just_begun() {
+        let holder = Holder {
+            folder: "runs/.part-x".into(),
+            signature: Some(Signature {
+                process: 4711,
+                host: "node7".to_owned(),
+                since: now() + 86_400,
+            }),
+        };
+        let said = "process 4711 on node7, for 0 s, in `runs/.part-x`";
+        assert_eq!(holder.to_string(), said);
+    }
+}

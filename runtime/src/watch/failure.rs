@@ -7,7 +7,7 @@
 //!   step.safetensors    the views of the batch, and the state before the step: parameters, statistics, the optimiser's moments
 //! ```
 //!
-//! No run removes such a folder; the same failure once more replaces it.
+//! No run removes such a folder; the same failure once more replaces it. That of a try is `failed-try-...`.
 
 use crate::augment::Key;
 use crate::checkpoint;
@@ -18,7 +18,7 @@ use crate::nn::banks::MEMORY;
 use crate::nn::parameters::Entry;
 use crate::ranks::Ranks;
 use compiler::plan::Stage;
-use records::folder::{PLAN, RUN, Runs, failed_name, read_json, write_json, write_whole};
+use records::folder::{PLAN, RUN, Runs, failed_folder, read_json, write_json, write_whole};
 use records::record::{Environment, Run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -149,12 +149,15 @@ fn keep(
     state: &[Entry],
     batch: &Batch,
 ) -> Result<Option<PathBuf>> {
-    let (Some(runs), true) = (run.parent(), run.join(PLAN).is_file()) else {
+    if !run.join(PLAN).is_file() {
         return Ok(None);
-    };
+    }
     let stage: Stage = read_json(&run.join(PLAN))?;
     failure.command = read_json::<Run>(&run.join(RUN))?.command;
-    let target = runs.join(failed_name(&stage, failure.step));
+    let target = failed_folder(run, &stage, failure.step);
+    let Some((target, runs)) = target.as_deref().and_then(|t| Some((t, t.parent()?))) else {
+        return Ok(None);
+    };
     // The next run removes it, should this process die meanwhile.
     let part = Runs::at(runs).scratch()?;
     write_json(&part.path().join(PLAN), &stage)?;
@@ -181,8 +184,8 @@ fn keep(
     let file = part.path().join(STEP);
     let bytes = checkpoint::serialise(&target.join(STEP), &entries, ("format", "pt"))?;
     write_whole(&file, &bytes)?;
-    part.keep(&target)?;
-    Ok(Some(target))
+    part.keep(target)?;
+    Ok(Some(target.to_owned()))
 }
 
 /// A kept step, read.

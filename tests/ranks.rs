@@ -185,7 +185,9 @@ fn a_signal_to_the_starter_and_to_all_ranks_is_one_request() {
     let mut running = Running::start(&lab, "runs", &["--ranks", "2"]);
     running.wait_for_a_step(&lab.path("runs"), 0);
     let all = [running.child.id(), running.rank(0), running.rank(1)];
-    all.map(|process| send("-TERM", process));
+    for process in all {
+        send("-TERM", process);
+    }
     assert_eq!(running.code(), Some(143), "{}", running.log());
     let log = running.log();
     assert!(

@@ -13,7 +13,7 @@ use records::record::{ExtractResult, PretrainResult, ScoreResult};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Three rows that train side by side and one that does not, the state after an epoch beside the ends.
 const ROWS: &str = "
@@ -102,6 +102,41 @@ fn a_stage_is_made_by_one_process_at_a_time() {
         names.len() == lab.plan.stages.len() && names.iter().all(|name| !name.starts_with('.')),
         "{names:?}"
     );
+}
+
+/// A folder that nobody can write any more in the middle of a training: as it is read-only then. Whoever may write everything
+/// may not write into a file as into a folder, so a file stands in its place.
+#[test]
+fn a_folder_that_cannot_be_written_on_the_way_ends_the_training_and_loses_nothing() {
+    let rows = "row ep = 0\n  row loss = intra + sync + async";
+    let lab = Lab::new(&RENDERED.replace(rows, "row ep = 6"));
+    save_always(&lab);
+    let mut running = Running::start(&lab, "runs", &[]);
+    running.wait_for_a_step(&lab.path("runs"), 0);
+    let part = lab.path("runs").join(&folders(&lab.path("runs"))[0]);
+    while points(&part).unwrap().is_empty() {
+        assert!(!running.is_over(), "{}", running.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let aside = lab.path("aside");
+    std::fs::rename(&part, &aside).unwrap();
+    std::fs::write(&part, "").unwrap();
+    assert_eq!(running.code(), Some(1), "{}", running.log());
+    let said = running.log();
+    let is_named = |line: &str| line.contains(&part.display().to_string());
+    let mut errors = said
+        .lines()
+        .filter(|line| line.starts_with("error: numbers:1 pretrain: cannot "));
+    assert!(
+        errors.any(is_named) && said.contains("  = help: "),
+        "{said}"
+    );
+    assert!(Runs::at(lab.path("runs")).index().unwrap().is_empty());
+    std::fs::remove_file(&part).unwrap();
+    std::fs::rename(&aside, &part).unwrap();
+    let (_, log) = lab::said(&mut lab.engine("runs"));
+    assert!(log.contains("goes on after step"), "{log}");
+    assert_eq!(outcomes(&lab, "runs").len(), lab.plan.stages.len());
 }
 
 /// A finished run of ten epochs that is asked for two states later: it is interrupted on the way there, and goes on.
@@ -276,7 +311,8 @@ fn rows_side_by_side_are_what_they_are_alone_and_share_their_batches() {
     assert_eq!(beside, alone);
     assert!(outcomes(&lab, "beside") == outcomes(&lab, "alone"));
     assert!(log.contains("pretrain and 2 beside it"), "{log}");
-    let cpu = |runs: &str| -> Vec<f64> {
+    // The time of a loader, and the samples that it made.
+    let loaders = |runs: &str| -> Vec<(f64, u64)> {
         let pretrained = lab
             .plan
             .stages
@@ -284,17 +320,25 @@ fn rows_side_by_side_are_what_they_are_alone_and_share_their_batches() {
             .filter(|s| matches!(s.work, Work::Pretrain(_)));
         let results = pretrained.map(|stage| {
             let finished = lab.finished(runs, stage).unwrap();
-            finished
-                .result::<PretrainResult>()
-                .unwrap()
-                .data_cpu
-                .unwrap()
+            let result = finished.result::<PretrainResult>().unwrap();
+            (result.data_cpu.unwrap(), result.data_samples.unwrap())
         });
         results.collect()
     };
-    let (beside, alone) = (cpu("beside"), cpu("alone"));
-    assert!(beside[0] > 0.0 && beside[0] == beside[1] && beside[0] == beside[2]);
-    assert!(alone[0] != alone[1]);
+    let (beside, alone) = (loaders("beside"), loaders("alone"));
+    // Three rows had the same loader, to the last bit of its time; no two of those alone.
+    assert!(beside[0].0 > 0.0 && beside[0] == beside[1] && beside[0] == beside[2]);
+    let mut times: Vec<u64> = alone.iter().map(|(cpu, _)| cpu.to_bits()).collect();
+    times.sort_unstable();
+    times.dedup();
+    assert_eq!(times.len(), 4);
+    // Two epochs of two batches of four: together for three and once more for the fourth, against four times.
+    assert!(
+        beside
+            .iter()
+            .chain(&alone)
+            .all(|(_, samples)| *samples == 16)
+    );
 }
 
 #[test]
@@ -318,4 +362,12 @@ fn a_try_runs_every_stage_interrupts_each_training_and_leaves_nothing() {
         assert!(log.contains(line), "{log}");
     }
     assert_eq!(folders(&lab.path("runs")), Vec::<String>::new());
+    // A state on the way is tried, too.
+    let tried = compiler::plan::smoke(lab.plan.clone());
+    let kept = tried.stages.iter().filter_map(|stage| match &stage.work {
+        Work::Pretrain(work) => work.keep.first(),
+        Work::Extract(work) => work.checkpoint.as_ref(),
+        Work::Finetune(_) | Work::Score(_) | Work::Draw(_) => None,
+    });
+    assert_eq!(kept.collect::<Vec<_>>(), [&1, &1]);
 }

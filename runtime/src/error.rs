@@ -1,6 +1,8 @@
 //! What can go wrong in the world, each with what, where and what to do.
 
+use std::any::Any;
 use std::path::PathBuf;
+use tch::TchError;
 
 /// An error that a user can act on. `Display` is one sentence, [`Error::help`] the way out.
 #[derive(Debug, thiserror::Error)]
@@ -105,9 +107,9 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
     /// A step does not fit in the memory of its device.
-    #[error("out of memory: a step of {samples} samples does not fit on this device")]
+    #[error("out of memory: a step of {samples} samples does not fit on this device{}", fitting(*fits))]
     OutOfMemory {
-        /// Samples of a batch.
+        /// Samples of a batch, or of the part of it that one of several ranks has.
         samples: u32,
         /// The largest batch that was tried and fits; none where none did or none was tried.
         fits: Option<u32>,
@@ -120,6 +122,11 @@ pub enum Error {
     /// The run folders.
     #[error(transparent)]
     Records(#[from] records::Error),
+}
+
+/// The batch that fits, for the end of a sentence.
+fn fitting(fits: Option<u32>) -> String {
+    fits.map_or_else(String::new, |fits| format!(", one of {fits} does"))
 }
 
 /// What of a step is not finite, in words.
@@ -152,6 +159,24 @@ impl Error {
             action,
             path: path.clone(),
             cause,
+        }
+    }
+
+    /// The error behind a panic, where layers, which have no way to hand one on, have unwound with it: an error as such, or libtorch's
+    /// want of memory. Any other panic comes back.
+    pub fn of_panic(panic: Box<dyn Any + Send>) -> std::result::Result<Self, Box<dyn Any + Send>> {
+        let panic = match panic.downcast::<Error>() {
+            Ok(error) => return Ok(*error),
+            Err(panic) => panic,
+        };
+        let message = panic.downcast_ref::<String>();
+        match message.filter(|message| records::is_of_memory(message)) {
+            Some(message) => {
+                // Behind it stands where in libtorch it happened.
+                let said = message.split("\\nframe").next().unwrap_or(message);
+                Ok(Error::Torch(TchError::Torch(said.to_owned())))
+            }
+            None => Err(panic),
         }
     }
 
@@ -193,12 +218,9 @@ impl Error {
             Error::OutOfMemory { part: Some(part), .. } => Some(format!(
                 "`--micro-batch {part}` fits and comes to the same: the batch goes through the networks in parts"
             )),
-            Error::OutOfMemory { fits, part: None, .. } => Some(match fits {
-                Some(fits) => format!(
-                    "a batch of {fits} fits: train on more ranks, each takes a part of the batch, or set `bs`, which is another experiment"
-                ),
-                None => "train on more ranks, each takes a part of the batch, or set a smaller `bs`, which is another experiment".to_owned(),
-            }),
+            Error::OutOfMemory { part: None, .. } => Some(
+                "train on more ranks, each takes a part of the batch, or set a smaller `bs`, which is another experiment".to_owned(),
+            ),
             Error::Rank { .. } => Some(
                 "mend that and start the same command again: finished stages are kept".to_owned(),
             ),

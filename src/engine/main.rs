@@ -27,6 +27,7 @@ use records::say;
 use records::site::Site;
 use runtime::doctor;
 use runtime::error::Error;
+use std::panic::{catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -75,7 +76,21 @@ enum Command {
 
 fn main() -> ExitCode {
     crisscross::failure::own_up_to_panics();
-    let done = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    let done = catch_unwind(|| execute(command));
+    let done = done.unwrap_or_else(|panic| match Error::of_panic(panic) {
+        Ok(error) => Err(error),
+        // It has been owned up to.
+        Err(panic) => resume_unwind(panic),
+    });
+    done.unwrap_or_else(|error| {
+        say(&format!("error: {}", error.in_full()));
+        ExitCode::FAILURE
+    })
+}
+
+fn execute(command: Command) -> Result<ExitCode, Error> {
+    match command {
         Command::Run(arguments) => run::run(&arguments),
         #[cfg(feature = "media")]
         Command::DataCheck(arguments) => data_check::check_data(&arguments),
@@ -91,11 +106,7 @@ fn main() -> ExitCode {
         Command::BenchStep(arguments) => bench_step::bench_step(&arguments),
         Command::GpuCheck(arguments) => gpu_check::check(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
-    };
-    done.unwrap_or_else(|error| {
-        say(&format!("error: {}", error.in_full()));
-        ExitCode::FAILURE
-    })
+    }
 }
 
 /// Threads that decode: as asked for, as the site file says, or one for each core.

@@ -134,6 +134,7 @@ mod tests {
                     seconds: 10.0,
                     data_wait: None,
                     data_cpu: None,
+                    data_samples: None,
                     loader_samples_per_s: None,
                 }),
                 Work::Extract(_) => attempt.finish(&ExtractResult {

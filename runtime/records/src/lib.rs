@@ -23,6 +23,16 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// Whether a message says that memory is used up, of a GPU or of the machine.
+pub fn is_of_memory(message: &str) -> bool {
+    let said = [
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+    ];
+    said.iter().any(|said| message.contains(said))
+}
+
 /// `40 s`, `12 min`, `31.5 h`.
 pub fn spoken(seconds: f64) -> String {
     match seconds {

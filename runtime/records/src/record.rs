@@ -313,6 +313,9 @@ pub struct PretrainResult {
     /// Seconds of processor time that its batches took, for all that stepped on them together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_cpu: Option<f64>,
+    /// Samples that were made for that, those that replaced another among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_samples: Option<u64>,
     /// Samples per second that the loader made where no step held it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loader_samples_per_s: Option<f64>,

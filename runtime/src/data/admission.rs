@@ -261,11 +261,13 @@ fn few(names: &[String]) -> String {
 }
 
 /// Files asked for and files that failed, against the share that may.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tally {
     name: String,
     max_bad_share: f64,
     clips: usize,
+    /// Clips that were asked for elsewhere: before this process, or by other ranks.
+    pub elsewhere: u64,
     /// Clips that were asked for.
     pub tried: BTreeSet<u32>,
     /// Names of the files that could not be read, and why.
@@ -279,6 +281,7 @@ impl Tally {
             name: name.to_owned(),
             max_bad_share,
             clips,
+            elsewhere: 0,
             tried: BTreeSet::new(),
             failed: BTreeMap::new(),
         }
@@ -289,12 +292,19 @@ impl Tally {
     /// # Errors
     /// [`Error::TooManyFailures`] with the list.
     pub fn check(&self) -> Result<()> {
-        let total = self.tried.len();
+        let total = self.total();
         let is_enough = total >= self.clips.min(ENOUGH);
         if is_enough && self.failed.len() as f64 > self.max_bad_share * total as f64 {
             return Err(self.error());
         }
         Ok(())
+    }
+
+    /// Clips that were asked for, here and elsewhere, each counted once as far as that is known.
+    fn total(&self) -> usize {
+        let elsewhere = usize::try_from(self.elsewhere).unwrap_or(usize::MAX);
+        let all = self.tried.len().saturating_add(elsewhere);
+        all.min(self.clips.max(self.tried.len()))
     }
 
     /// The list as an error.
@@ -306,7 +316,7 @@ impl Tally {
             .collect();
         Error::TooManyFailures {
             name: self.name.clone(),
-            total: self.tried.len(),
+            total: self.total(),
             failed,
         }
     }

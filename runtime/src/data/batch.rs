@@ -51,8 +51,26 @@ pub trait Batches {
         None
     }
 
+    /// Samples that were made so far, those among them that took the place of one that could not be read.
+    fn samples(&self) -> u64 {
+        0
+    }
+
+    /// How many different clips were asked for so far.
+    fn asked(&self) -> u64 {
+        0
+    }
+
     /// Files that were replaced so far because they could not be read, and why.
     fn replaced(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+
+    /// Whether as many files can be read as have to be, where all ranks together asked for so many clips and replaced these.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::TooManyFailures`].
+    fn judge(&self, _asked: u64, _replaced: &BTreeMap<String, String>) -> Result<()> {
+        Ok(())
     }
 }

@@ -69,8 +69,14 @@ pub struct Loader {
     /// Those that are admitted, shared with each batch.
     clips: Arc<[u32]>,
     tally: Tally,
+    /// Judges it after each batch: no other rank sees a part of them.
+    judges: bool,
     /// Files that were replaced and not yet told of, and why.
     failed: BTreeMap<String, String>,
+    /// A file was replaced in this process.
+    has_failed: bool,
+    /// Samples that were made, replaced ones among them.
+    samples_made: u64,
     batch: usize,
     /// Steps of the whole training.
     steps: u64,
@@ -146,7 +152,10 @@ impl Loader {
             clips: admission.clips.as_slice().into(),
             admission,
             tally,
+            judges: of == 1,
             failed: BTreeMap::new(),
+            has_failed: false,
+            samples_made: 0,
             batch: batch as usize,
             steps,
             ahead,
@@ -154,6 +163,24 @@ impl Loader {
             read: Vec::new(),
             memory: Memory::new(options.augment_on.unwrap_or(Device::Cpu)),
         })
+    }
+
+    /// The same where a training goes on that asked for so many clips before, of which these files could not be read: they count.
+    #[must_use]
+    pub fn after(mut self, asked: u64, failed: &BTreeMap<String, String>) -> Self {
+        self.tally.elsewhere = asked;
+        self.tally.failed.clone_from(failed);
+        self
+    }
+
+    /// What was asked for and what could not be read, so far.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Samples that were made so far, replaced ones among them.
+    pub(super) fn samples_made(&self) -> u64 {
+        self.samples_made
     }
 
     /// Which clips are used and which are not.
@@ -228,13 +255,18 @@ impl Loader {
             };
             // The last one that was tried is the one that was read.
             taken.clips.extend(sample.tried.last());
+            self.samples_made += sample.tried.len() as u64;
             self.tally.tried.extend(sample.tried);
+            self.has_failed |= !sample.failed.is_empty();
             self.failed.extend(sample.failed.iter().cloned());
             self.tally.failed.extend(sample.failed);
             taken.keys.push(sample.key);
             taken.made.push(sample.made);
         }
-        self.tally.check()?;
+        // What could not be read before this process may have been mended.
+        if self.judges && self.has_failed {
+            self.tally.check()?;
+        }
         Ok(taken)
     }
 

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::admission::Admission;
+use super::admission::{Admission, Tally};
 use super::batch::{Batch, Batches};
 use super::loader::Loader;
 use super::ordered::Gauge;
@@ -27,8 +27,18 @@ const READY: usize = 1;
 /// Time between two looks whether the run is to end.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What comes of one step's batch: it, and the files that were replaced for it, with the reason.
-type Made = Result<(Batch, BTreeMap<String, String>)>;
+/// What comes of one step's batch: it, and what making it has met.
+type Made = Result<(Batch, Met)>;
+
+/// What making the batches has met.
+struct Met {
+    /// Files that were replaced for this one, with the reason.
+    failed: BTreeMap<String, String>,
+    /// Different clips that were asked for so far.
+    asked: u64,
+    /// Samples that were made so far.
+    samples: u64,
+}
 
 /// A loader whose batches are made ready beside the training. Dropped at any moment, it ends all threads.
 pub struct Prefetch<'a> {
@@ -38,6 +48,10 @@ pub struct Prefetch<'a> {
     gauge: Arc<Gauge>,
     admission: Admission,
     failed: BTreeMap<String, String>,
+    /// As it was at the beginning.
+    tally: Tally,
+    asked: u64,
+    samples: u64,
     /// Samples of a batch.
     batch: u64,
     device: Option<Device>,
@@ -49,6 +63,7 @@ impl<'a> Prefetch<'a> {
     pub fn new(mut loader: Loader, first_step: u64, stop: &'a AtomicBool) -> Self {
         let admission = loader.take_admission();
         let (stopper, gauge) = (loader.stopper(), loader.gauge());
+        let tally = loader.tally().clone();
         let (batch, device) = (loader.batch() as u64, loader.augment_on());
         let (out, batches) = bounded::<Made>(READY);
         let thread = std::thread::spawn(move || {
@@ -65,7 +80,12 @@ impl<'a> Prefetch<'a> {
                 let made = loader.next(step).and_then(|batch| {
                     stream.finish()?;
                     loader.give_back();
-                    Ok((batch, loader.take_failed()))
+                    let met = Met {
+                        failed: loader.take_failed(),
+                        asked: loader.tally().tried.len() as u64,
+                        samples: loader.samples_made(),
+                    };
+                    Ok((batch, met))
                 });
                 let is_over = made.is_err();
                 if out.send(made).is_err() || is_over {
@@ -80,6 +100,9 @@ impl<'a> Prefetch<'a> {
             gauge,
             admission,
             failed: BTreeMap::new(),
+            tally,
+            asked: 0,
+            samples: 0,
             batch,
             device,
             stop,
@@ -113,8 +136,9 @@ impl Batches for Prefetch<'_> {
                 }
             }
         };
-        let (mut batch, failed) = made?;
-        self.failed.extend(failed);
+        let (mut batch, met) = made?;
+        self.failed.extend(met.failed);
+        (self.asked, self.samples) = (met.asked, met.samples);
         if self.device.is_some() {
             for view in batch.views.values() {
                 ffi::read_here(view)?;
@@ -133,8 +157,23 @@ impl Batches for Prefetch<'_> {
         Some(self.gauge.cpu())
     }
 
+    fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    fn asked(&self) -> u64 {
+        self.asked
+    }
+
     fn replaced(&self) -> BTreeMap<String, String> {
         self.failed.clone()
+    }
+
+    fn judge(&self, asked: u64, replaced: &BTreeMap<String, String>) -> Result<()> {
+        let mut tally = self.tally.clone();
+        tally.elsewhere += asked;
+        tally.failed.extend(replaced.clone());
+        tally.check()
     }
 }
 

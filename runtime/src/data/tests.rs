@@ -9,6 +9,7 @@ use super::fixtures::{audio, clips, files, mild, site, video};
 use super::index::Wanted;
 use super::loader::{Loader, Options, Part};
 use super::manifest::Manifest;
+use super::prefetch::Prefetch;
 use super::reader::{Read, Reader, Role};
 use super::source::{ClipSource, Request, Ticks};
 use super::stats;
@@ -16,9 +17,10 @@ use crate::error::Error;
 use compiler::hir::{self, Chain, Choose, Clips, Data, Eval, Head, Score, Short};
 use compiler::plan;
 use compiler::units::Exact;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tch::{Kind, Tensor};
 
 const OPTIONS: Options = Options {
@@ -533,6 +535,31 @@ fn a_clip_that_cannot_be_read_is_replaced_counted_and_named() {
             }
         )
     );
+    // What was met before counts with it: five of twenty may fail, and six more of those that were asked for before.
+    let before = (0..6).map(|at| (format!("film {at}"), "scratched".to_owned()));
+    let loader = Loader::new(source(5), &pretrain, &options).unwrap();
+    let mut loader = loader.after(12, &before.clone().collect());
+    let error = (0..4).find_map(|step| loader.next(step).err()).unwrap();
+    assert!(
+        matches!(&error, Error::TooManyFailures { total, failed, .. } if *total > 12 && failed.len() > 6),
+        "{error}"
+    );
+    // Where none fails any more, they have been mended.
+    let loader = Loader::new(source(0), &pretrain, &options).unwrap();
+    let mut loader = loader.after(12, &before.collect());
+    assert!((0..4).all(|step| loader.next(step).is_ok()));
+    // One of several ranks sees a part: all of them are judged together.
+    let part = Part { number: 0, of: 5 };
+    let loader = Loader::new(source(10), &pretrain, &Options { part, ..options }).unwrap();
+    let stop = AtomicBool::new(false);
+    let mut part = Prefetch::new(loader, 0, &stop);
+    assert!((0..4).all(|step| part.next(step).is_ok()));
+    let bad = |count: usize| -> BTreeMap<String, String> {
+        let bad = (0..count).map(|at| (format!("film {at}"), "scratched".to_owned()));
+        bad.collect()
+    };
+    part.judge(20, &bad(6)).unwrap();
+    part.judge(20, &bad(7)).unwrap_err();
     let mut loader = Loader::new(source(10), &pretrain, &options).unwrap();
     let error = (0..4).find_map(|step| loader.next(step).err()).unwrap();
     assert!(

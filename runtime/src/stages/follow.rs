@@ -9,6 +9,7 @@ use crate::ranks::Ranks;
 use crate::train::{self, Course, Observer, Place, StepMetrics};
 use compiler::plan::{Plan, Pretrain, Stage, StageId, Work};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What rank 0 calls for.
@@ -81,7 +82,8 @@ fn train_beside(plan: &Plan, ids: &[StageId], options: &Options) -> Result<()> {
     let first = courses.iter().map(Course::next_step).min().unwrap_or(0);
     let made = || {
         let (_, work) = pretraining(plan, &ids[0])?;
-        loader(shared(plan, ids).as_ref().unwrap_or(work), first, options)
+        let work = shared(plan, ids).unwrap_or_else(|| work.clone());
+        loader(&work, first, train::met(&courses), options)
     };
     let mut loader = ranks.agree(made())?;
     let options = train_options(options);
@@ -106,12 +108,17 @@ fn place<'a>(work: &Pretrain, options: &Options<'a>) -> Result<Place<'a>> {
 }
 
 /// The batches of this rank.
-fn loader<'a>(work: &Pretrain, first_step: u64, options: &Options<'a>) -> Result<Prefetch<'a>> {
+fn loader<'a>(
+    work: &Pretrain,
+    first_step: u64,
+    (asked, failed): (u64, BTreeMap<String, String>),
+    options: &Options<'a>,
+) -> Result<Prefetch<'a>> {
     let source = crate::data::open(&work.settings.data, options.site, options.loader_threads)?;
     let mut reading = reading(options);
     reading.first_step = first_step;
     reading.part = options.ranks.part();
-    let loader = Loader::new(source, work, &reading)?;
+    let loader = Loader::new(source, work, &reading)?.after(asked, &failed);
     Ok(Prefetch::new(
         loader,
         first_step,

@@ -209,7 +209,8 @@ impl<'a> Walk<'a> {
             0 => &mut NoBatches,
             _ => {
                 let work = shared(self.plan, &ids);
-                let loader = self.loader(work.as_ref().unwrap_or(member.work), first);
+                let met = train::met(courses);
+                let loader = self.loader(work.as_ref().unwrap_or(member.work), first, met);
                 made.insert(ranks.agree(loader)?)
             }
         };
@@ -227,12 +228,17 @@ impl<'a> Walk<'a> {
     }
 
     /// The batches of a pretraining from `first_step` on; what was left out of its data is said.
-    pub(super) fn loader(&mut self, work: &Pretrain, first_step: u64) -> Result<Prefetch<'a>> {
+    fn loader(
+        &mut self,
+        work: &Pretrain,
+        first_step: u64,
+        (asked, failed): (u64, BTreeMap<String, String>),
+    ) -> Result<Prefetch<'a>> {
         let source = self.source(&work.settings.data)?;
         let mut options = self.reading();
         options.first_step = first_step;
         options.part = self.options.ranks.part();
-        let loader = Loader::new(source, work, &options)?;
+        let loader = Loader::new(source, work, &options)?.after(asked, &failed);
         for note in loader.admission().notes() {
             self.progress.print(&format!("  {note}"));
         }
@@ -261,6 +267,7 @@ impl<'a> Walk<'a> {
             seconds: summary.seconds,
             data_wait: Some(summary.data_wait),
             data_cpu: Some(summary.data_cpu),
+            data_samples: Some(summary.data_samples),
             loader_samples_per_s: summary.loader_samples_per_s,
         })?;
         let outcome = match summary.last_loss {

@@ -38,6 +38,11 @@ struct Position {
     seconds: f64,
     data_wait: f64,
     data_cpu: f64,
+    /// Samples that were made, and different clips that were asked for; 0 in points of older versions.
+    #[serde(default)]
+    data_samples: u64,
+    #[serde(default)]
+    asked: u64,
     /// Files that were replaced because they could not be read, and why.
     replaced: BTreeMap<String, String>,
     /// By what and where the last of the steps were taken; none in points of older versions.
@@ -56,6 +61,8 @@ impl Position {
             seconds: 0.0,
             data_wait: 0.0,
             data_cpu: 0.0,
+            data_samples: 0,
+            asked: 0,
             replaced: BTreeMap::new(),
             by: None,
         }
@@ -391,9 +398,16 @@ impl<'w> Course<'w> {
         kept(error, folder, &state, &batch, device, ranks)
     }
 
+    /// How many clips were asked for before this process, and the files that could not be read.
+    pub(super) fn met(&self) -> (u64, &BTreeMap<String, String>) {
+        (self.position.asked, &self.position.replaced)
+    }
+
     /// Notes what making the batches has taken and met, on all ranks.
     pub(super) fn note(&mut self, data: &Data) {
         self.position.data_cpu = self.begun.data_cpu + data.cpu;
+        self.position.data_samples = self.begun.data_samples + data.samples;
+        self.position.asked = self.begun.asked + data.asked;
         self.position
             .replaced
             .extend(data.replaced.iter().map(|(n, c)| (n.clone(), c.clone())));
@@ -456,6 +470,7 @@ impl<'w> Course<'w> {
             seconds: self.position.seconds,
             data_wait: self.position.data_wait,
             data_cpu: self.position.data_cpu,
+            data_samples: self.position.data_samples,
             loader_samples_per_s: batches.and_then(Batches::pace),
             replaced: self.position.replaced,
         })

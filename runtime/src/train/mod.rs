@@ -46,6 +46,8 @@ pub struct TrainSummary {
     pub data_wait: f64,
     /// Seconds of processor time that making the batches took, for all that stepped on them together.
     pub data_cpu: f64,
+    /// Samples that were made for that, those that replaced another among them.
+    pub data_samples: u64,
     /// Samples per second that the loader makes where no step holds it up; `None` where nobody counted.
     pub loader_samples_per_s: Option<f64>,
     /// Files that were replaced because they could not be read, and why.
@@ -103,6 +105,10 @@ pub fn reads_late(device: Device) -> bool {
 struct Data {
     /// Seconds of processor time.
     cpu: f64,
+    /// Samples that were made.
+    samples: u64,
+    /// Clips that were asked for, each counted once by each rank.
+    asked: u64,
     /// Files that were replaced, and why.
     replaced: BTreeMap<String, String>,
 }
@@ -112,6 +118,8 @@ impl Data {
     fn own(batches: &dyn Batches) -> Self {
         Self {
             cpu: batches.cpu().map_or(0.0, |cpu| cpu.as_secs_f64()),
+            samples: batches.samples(),
+            asked: batches.asked(),
             replaced: batches.replaced(),
         }
     }
@@ -120,11 +128,31 @@ impl Data {
     fn of_all(batches: &dyn Batches, ranks: &Ranks) -> Result<Self> {
         let own = Self::own(batches);
         let mut all = Self::default();
-        for (cpu, replaced) in ranks.collect((own.cpu, own.replaced))? {
+        let own = (own.cpu, own.samples, own.asked, own.replaced);
+        for (cpu, samples, asked, replaced) in ranks.collect(own)? {
             all.cpu += cpu;
+            all.samples += samples;
+            all.asked += asked;
             all.replaced.extend(replaced);
         }
         Ok(all)
+    }
+
+    /// Whether enough of the files of all ranks can be read; a rank alone has judged its own after each batch.
+    fn judge(&self, batches: &dyn Batches, ranks: &Ranks) -> Result<()> {
+        if ranks.is_alone() || self.replaced.is_empty() {
+            return Ok(());
+        }
+        let judged = batches.judge(self.asked, &self.replaced);
+        judged.map_err(|error| match ranks.is_first() {
+            true => error,
+            // All ranks come to the same, and rank 0 says it.
+            false => Error::Rank {
+                rank: 0,
+                what: format!("failed: {error}"),
+                is_said: true,
+            },
+        })
     }
 }
 
@@ -230,16 +258,30 @@ fn take_steps(
         if is_due {
             let data = Data::of_all(batches, ranks)?;
             save(courses, observer, &data);
+            data.judge(batches, ranks)?;
             saved = Instant::now();
         }
         show(observer, &mut lines, shown);
     }
     settle(courses, observer, shown, true);
     let data = Data::of_all(batches, ranks)?;
-    for course in courses {
+    for course in courses.iter_mut() {
         course.note(&data);
     }
-    Ok(())
+    data.judge(batches, ranks)
+}
+
+/// What trainings that step side by side have met before this process, for their loader: clips that were asked for, and files that
+/// could not be read.
+pub(crate) fn met(courses: &[Course<'_>]) -> (u64, BTreeMap<String, String>) {
+    let met = courses.iter().map(Course::met);
+    met.fold(
+        (0, BTreeMap::new()),
+        |(most, mut all), (asked, replaced)| {
+            all.extend(replaced.clone());
+            (most.max(asked), all)
+        },
+    )
 }
 
 /// What rank 0 says, on all ranks, which end the courses that have failed there.

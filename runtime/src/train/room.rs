@@ -8,13 +8,7 @@ pub(super) fn is_out_of_memory(error: &Error) -> bool {
     let Error::Torch(TchError::Torch(message)) = error else {
         return false;
     };
-    [
-        "out of memory",
-        "not enough memory",
-        "can't allocate memory",
-    ]
-    .iter()
-    .any(|said| message.contains(said))
+    records::is_of_memory(message)
 }
 
 /// The largest batch below `failed` that fits, to a sixteenth of it; none where not even two samples do, of which BatchNorm needs as many.

@@ -16,6 +16,7 @@ use crate::nn::parameters::Entry;
 use crate::nn::{self, Model};
 use crate::optim::Rate;
 use crate::optim::scaler::Scaler;
+use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
 use crate::watch::gauges::{Gauges, Sent};
 use compiler::plan::Pretrain;
@@ -38,6 +39,8 @@ pub(crate) struct Training<'w> {
     statistics: Statistics,
     guard: Guard,
     pub device: Device,
+    /// Of the data set, where the loss remembers something of each.
+    clips: u64,
     /// Of the whole run.
     pub steps: u64,
     /// The state is that before a step or behind it, and not of half a step.
@@ -89,6 +92,7 @@ impl<'w> Training<'w> {
                 .then(|| Scaler::new(device)),
             guard: Guard::new(device),
             device,
+            clips,
             steps: settings.steps_per_epoch() * u64::from(settings.ep),
             is_whole: true,
             reads_late: false,
@@ -239,34 +243,56 @@ impl<'w> Training<'w> {
         outcome
     }
 
-    /// What there is room for on this device, tried on the front of the batch. One of several ranks does not try: the others wait for
-    /// what it would send.
+    /// What there is room for on this device, tried on the front of the batch. One of several ranks tries alone, with networks of its
+    /// own beside its state: the others wait for what it would send, until it tells them what has come of it.
     fn out_of_memory(&mut self, batch: &Batch) -> Result<Error> {
-        let samples = self.work.settings.bs;
-        let fits = match self.model.ranks().count() {
-            1 => largest(samples, |rows| {
-                let part = rows_of(batch, 0, i64::from(rows));
-                let tried = self
-                    .forward(&part)
-                    .and_then(|outputs| self.gradients(&outputs));
-                match tried {
-                    Ok(_) => Ok(true),
-                    Err(error) if is_out_of_memory(&error) => Ok(false),
-                    Err(error) => Err(error),
-                }
-            })?,
-            _ => None,
+        let ranks = u32::try_from(self.model.ranks().count()).unwrap_or(1);
+        let batch_size = self.work.settings.bs;
+        let samples = batch_size / ranks;
+        let fits = match ranks {
+            1 => self.largest(samples, batch)?,
+            _ => match Self::new(self.work, self.alone(&Ranks::alone())) {
+                Ok(mut alone) => alone.largest(samples, batch)?,
+                Err(error) if is_out_of_memory(&error) => None,
+                Err(error) => return Err(error),
+            },
         };
         self.model.forget_statistics();
         self.statistics.restore()?;
         let unit = self.work.divisible().ok();
+        // A part is counted over all ranks.
         let part = fits
             .zip(unit)
-            .and_then(|(fits, unit)| part(samples, fits, unit));
+            .and_then(|(fits, unit)| part(batch_size, fits * ranks, unit * ranks));
         Ok(Error::OutOfMemory {
             samples,
             fits,
             part,
+        })
+    }
+
+    /// Where this rank is, as one that is alone.
+    fn alone<'r>(&self, alone: &'r Ranks) -> Place<'r> {
+        Place {
+            device: self.device,
+            ranks: alone,
+            clips: self.clips,
+            micro_batch: None,
+        }
+    }
+
+    /// The largest front of the batch below `samples` that fits.
+    fn largest(&mut self, samples: u32, batch: &Batch) -> Result<Option<u32>> {
+        largest(samples, |rows| {
+            let part = rows_of(batch, 0, i64::from(rows));
+            let tried = self
+                .forward(&part)
+                .and_then(|outputs| self.gradients(&outputs));
+            match tried {
+                Ok(_) => Ok(true),
+                Err(error) if is_out_of_memory(&error) => Ok(false),
+                Err(error) => Err(error),
+            }
         })
     }
 

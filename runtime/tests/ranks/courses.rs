@@ -11,7 +11,7 @@ use runtime::train::{Course, METRICS, Options, pretrain};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use tch::Device;
+use tch::{Device, Tensor};
 
 /// The parts of a rank; what else happens at `at`.
 struct Parts<'r> {
@@ -27,6 +27,10 @@ enum What {
     FailsOn(usize),
     /// A view is not a number, in the part of rank 0.
     Spoilt,
+    /// The part of this rank is larger than any memory.
+    TooLargeOn(usize),
+    /// More files cannot be read than may be, of all ranks together.
+    Unreadable,
 }
 
 impl Batches for Parts<'_> {
@@ -47,9 +51,16 @@ impl Batches for Parts<'_> {
         let batch = waves.next(step)?;
         let views = batch.views.iter();
         let views = views.map(|(key, view)| (key.clone(), self.ranks.own_rows(view)));
+        let is_large =
+            matches!(self.what, What::TooLargeOn(rank) if is_now && rank == self.ranks.rank());
+        let grown = |(key, view): (_, Tensor)| match is_large {
+            // It takes no memory itself: all of its samples are one.
+            true => (key, many(&view)),
+            false => (key, view),
+        };
         let count = batch.keys.len() / self.ranks.count();
         Ok(Batch {
-            views: views.collect(),
+            views: views.map(grown).collect(),
             keys: batch.keys[count * self.ranks.rank()..][..count].to_vec(),
             clips: own_clips(&batch.clips, self.ranks),
             ..batch
@@ -59,6 +70,29 @@ impl Batches for Parts<'_> {
     fn replaced(&self) -> BTreeMap<String, String> {
         BTreeMap::from([(format!("file {}", self.ranks.rank()), "broken".to_owned())])
     }
+
+    fn asked(&self) -> u64 {
+        4
+    }
+
+    fn judge(&self, asked: u64, replaced: &BTreeMap<String, String>) -> Result<()> {
+        assert_eq!((asked, replaced.len()), (8, 2));
+        match self.what {
+            What::Unreadable => Err(Error::TooManyFailures {
+                name: "waves".to_owned(),
+                total: 8,
+                failed: vec![],
+            }),
+            What::Nothing | What::FailsOn(_) | What::Spoilt | What::TooLargeOn(_) => Ok(()),
+        }
+    }
+}
+
+/// So many samples that no memory holds what is made of them.
+fn many(view: &Tensor) -> Tensor {
+    let mut size = view.size();
+    size[0] = 1 << 36;
+    view.narrow(0, 0, 1).expand(size, false)
 }
 
 /// A training of two ranks in `folder`, and what it says of itself on each; `until` is the step after which rank 0 is asked to stop.
@@ -118,6 +152,44 @@ fn what_one_rank_meets_ends_all_of_them_with_its_reason() {
         // What was trained until then is not lost.
         assert_eq!(points(folder.path()).unwrap()[0].step, 2);
     }
+}
+
+#[test]
+fn a_part_that_does_not_fit_is_said_with_one_that_does() {
+    for rank in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let said = format!(
+            "rank {rank} failed: out of memory: a step of 4 samples does not fit on this device, one of 3 does"
+        );
+        for (outcome, _) in train(folder.path(), (2, What::TooLargeOn(rank)), None, false) {
+            assert_eq!(outcome.unwrap_err().to_string(), said);
+        }
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_judged_over_all_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcomes = train(folder.path(), (0, What::Unreadable), None, false);
+    let errors: Vec<_> = outcomes
+        .into_iter()
+        .map(|(outcome, _)| outcome.unwrap_err())
+        .collect();
+    assert!(
+        matches!(errors[0], Error::TooManyFailures { total: 8, .. }),
+        "{errors:?}"
+    );
+    assert!(
+        matches!(
+            &errors[1],
+            Error::Rank {
+                rank: 0,
+                is_said: true,
+                ..
+            }
+        ),
+        "{errors:?}"
+    );
 }
 
 #[test]

@@ -15,15 +15,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Three rows that train side by side and one that does not, the state after an epoch beside the ends.
+/// Three rows that train side by side, one of them with a loss that remembers, and one that does not; the state after an epoch beside
+/// the ends.
 const ROWS: &str = "
 data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
 eval hear = linear2s with { train = random(2)   test = uniform(2) }
+let target = ema(z, decay: cosine(0.9 -> 1))
+let bank   = memory(z, momentum: 0.5)
+loss kept  = mean(mse(l2(p(v[i])), sg(l2(target(v[j])))) for i != j in views)
+           + info_nce(l2(z(a[1])), l2(bank(v[1])), t: 0.1, negatives: 8)
 table numbers {
   of     = tiny
   scores = [hear on toy]
   row loss = intra
-  row loss = sync
+  row loss = kept
   row loss = intra + sync + async
   row loss = intra + sync + async,   checkpoint = 1ep
   row loss = intra,   seed = 2

@@ -9,7 +9,7 @@
 
 use super::descent::Group;
 use crate::bench::peak::wait;
-use crate::data::batch::{Batch, Clips};
+use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::ffi::{Graph, SideStream};
 use crate::watch::gauges::{Gauges, Sent};
@@ -234,9 +234,9 @@ fn places(of: &Batch) -> Result<Batch> {
     let views = views.map(|(key, view)| Ok((key.clone(), view.f_empty_like()?)));
     Ok(Batch {
         views: views.collect::<Result<_>>()?,
-        keys: vec![],
-        clips: Clips::default(),
-        step: 0,
+        keys: of.keys.clone(),
+        clips: of.clips.clone(),
+        step: of.step,
         waited: Duration::ZERO,
         queued: 0,
     })

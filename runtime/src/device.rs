@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::ffi;
 use records::site::MemoryFormat;
 use std::sync::OnceLock;
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Tensor};
 
 /// The PyTorch that tch 0.24 binds. Pairs are exact: tch calls generated functions of this version.
 pub const TORCH_VERSION: &str = "2.11.0";
@@ -59,6 +59,20 @@ pub fn settle(device: Device, settings: Settings) -> Result<()> {
         Cuda::cudnn_set_benchmark(true);
     }
     Ok(())
+}
+
+/// A tensor of the host on a device. The host goes on while the copy waits for its turn on a GPU.
+pub fn sent(values: &Tensor, device: Device) -> Tensor {
+    if !device.is_cuda() {
+        return values.to_device(device);
+    }
+    let pinned = values.pin_memory(device);
+    pinned.to_device_(
+        device,
+        values.kind(),
+        /*non_blocking=*/ true,
+        /*copy=*/ false,
+    )
 }
 
 /// The device of this name: `cpu`, `cuda` (the first GPU) or `cuda:N`. CUDA's half of libtorch is loaded only when it is asked for.

@@ -1,5 +1,6 @@
 //! The numbers of a batch on its device: gathered on the host, brought there in one copy.
 
+use crate::device::sent;
 use tch::{Device, Kind, Tensor};
 
 /// A number for each sample of a batch.
@@ -26,17 +27,7 @@ impl Table {
     pub fn on(&self, device: Device) -> Numbers {
         let rows = (self.columns.len() / self.batch.max(1)) as i64;
         let values = Tensor::from_slice(&self.columns).view([rows, self.batch as i64]);
-        if !device.is_cuda() {
-            return Numbers(values.to_device(device));
-        }
-        // The host goes on while the copy waits for its turn on the device.
-        let pinned = values.pin_memory(device);
-        Numbers(pinned.to_device_(
-            device,
-            Kind::Double,
-            /*non_blocking=*/ true,
-            /*copy=*/ false,
-        ))
+        Numbers(sent(&values, device))
     }
 }
 

@@ -6,6 +6,7 @@
 use super::Outputs;
 use crate::augment::draws::Key;
 use crate::data::batch::{Batch, Clips};
+use crate::device::sent;
 use crate::error::{Error, Result};
 use crate::loss;
 use crate::nn::averages::{Average, Followed};
@@ -190,11 +191,11 @@ impl Remembers {
         }
         let numbers = |clips: &[u32]| {
             let clips: Vec<i64> = clips.iter().map(|&clip| clip.into()).collect();
-            Tensor::from_slice(&clips).f_to_device(x.device())
+            sent(&Tensor::from_slice(&clips), x.device())
         };
-        let is_own = numbers(&batch.clips.own)?
+        let is_own = numbers(&batch.clips.own)
             .unsqueeze(1)
-            .eq_tensor(&numbers(&drawn)?.unsqueeze(0));
+            .eq_tensor(&numbers(&drawn).unsqueeze(0));
         let t = own.t.to_f64();
         Ok(Some(loss::info_nce_against(x, y, &rows, &is_own, t)))
     }

@@ -9,7 +9,7 @@ use compiler::hir;
 use compiler::units::Exact;
 use std::f64::consts::PI;
 use std::rc::Rc;
-use tch::{Device, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// Which copy: the group that it follows, and the share of it that a step keeps, at the first step and at the last.
 pub type Followed = (String, (Exact, Exact));
@@ -86,7 +86,7 @@ impl Average {
         }
         let moves = 1.0 - decay(self.of.1, step, steps);
         let first = &copies[0];
-        let moves = Tensor::from_slice(&[moves]).f_to_device(first.device())?;
+        let moves = Tensor::f_full([1], moves, (Kind::Double, first.device()))?;
         let moves = match skip {
             Some(skip) => moves * (1.0 - skip),
             None => moves,

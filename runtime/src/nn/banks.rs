@@ -1,11 +1,12 @@
 //! Memory banks: one row for each clip of the data set, moved towards what the step makes of the clip.
 
 use super::parameters::{Entry, Init, Parameters};
+use crate::device::sent;
 use crate::error::{Error, Result};
 use crate::ranks::Ranks;
 use compiler::units::Exact;
 use std::collections::BTreeMap;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// What names of banks begin with.
 pub const MEMORY: &str = "memory.";
@@ -82,7 +83,7 @@ impl Bank {
         }
         let at: Vec<i64> = clips.iter().map(|clip| numbers[clip]).collect();
         let device = self.rows.device();
-        let at = Tensor::from_slice(&at).f_to_device(device)?;
+        let at = sent(&Tensor::from_slice(&at), device);
         let mut sums = Tensor::zeros([own.len() as i64, self.width()], (self.rows.kind(), device));
         let mut counts = Tensor::zeros([own.len() as i64, 1], (self.rows.kind(), device));
         for view in views {
@@ -119,16 +120,14 @@ impl Bank {
             });
         }
         let clips: Vec<i64> = clips.iter().map(|&clip| clip.into()).collect();
-        Ok(Tensor::from_slice(&clips)
-            .to_kind(Kind::Int64)
-            .f_to_device(self.rows.device())?)
+        Ok(sent(&Tensor::from_slice(&clips), self.rows.device()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
+    use tch::{Device, Kind};
 
     fn bank() -> Bank {
         let parameters = Parameters::new(3, Kind::Float, Device::Cpu);

@@ -93,8 +93,6 @@ pub fn move_all<'r>(layers: impl Iterator<Item = &'r Rc<Running>>, ranks: &Ranks
     let sizes: Vec<i64> = seen.iter().map(|of| of.size()[0]).collect();
     // Each rank has as many groups.
     let seen = no_grad(|| ranks.mean(&Tensor::cat(&seen, 0)))?.split_with_sizes(&sizes, 0);
-    let share = Tensor::from_slice(&[MOMENTUM])
-        .to_kind(first.kind())
-        .f_to_device(first.device())?;
+    let share = Tensor::f_full([1], MOMENTUM, (first.kind(), first.device()))?;
     Ok(ffi::lerp(&running, &seen, &share)?)
 }

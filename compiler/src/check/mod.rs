@@ -124,7 +124,7 @@ pub(crate) fn check_asking(
     }
     let is_whole = checker.caps.is_none() && set.is_none();
     let found = allow::silence(&modules, sources, checker.found, is_whole);
-    let found = settle(found, root);
+    let found = settle(found, root, sources);
     let is_wrong = found.iter().any(|d| d.severity == Severity::Error);
     let answers = Answers {
         by_place: std::mem::take(&mut checker.question.answers),
@@ -139,7 +139,16 @@ fn is_syntax(diagnostic: &Diagnostic) -> bool {
 }
 
 /// Each mistake once, those of the root file first, in the order of the text.
-fn settle(mut found: Vec<Diagnostic>, root: FileId) -> Vec<Diagnostic> {
+fn settle(mut found: Vec<Diagnostic>, root: FileId, sources: &Sources) -> Vec<Diagnostic> {
+    // Which of its definitions a name means is open: that it does not fit follows from that.
+    let is_twice = |d: &&Diagnostic| d.code == codes::DEFINED_TWICE;
+    let twice = found.iter().filter(is_twice);
+    let twice: BTreeSet<String> = twice
+        .map(|d| sources.text(d.primary.span).to_owned())
+        .collect();
+    found.retain(|d| {
+        d.code != codes::WRONG_KIND_OF_VALUE || !twice.contains(sources.text(d.primary.span))
+    });
     let order = |d: &Diagnostic| {
         let span = d.primary.span;
         (span.file != root, span, d.severity, d.code)

@@ -30,6 +30,16 @@ fn codes(text: &str) -> Vec<&'static str> {
         .collect()
 }
 
+#[test]
+fn a_name_that_is_defined_twice_is_no_wrong_value_as_well() {
+    let text = "use paper\ndata crisscross = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)\n\
+                pretrain t = crisscross with { data = crisscross }\n";
+    assert_eq!(codes(text), ["E0303"]);
+    // Of another name it is said.
+    let text = "use paper\npretrain t = crisscross with { data = crisscross }\n";
+    assert_eq!(codes(text), ["E0203"]);
+}
+
 /// `-weight` of each pair of views, each pair being two directed terms of half its weight.
 fn pairs(loss: &Loss) -> Vec<(String, Exact)> {
     let mut pairs: std::collections::BTreeMap<String, Exact> = Default::default();

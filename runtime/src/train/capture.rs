@@ -10,6 +10,7 @@
 use super::descent::Group;
 use crate::bench::peak::wait;
 use crate::data::batch::Batch;
+use crate::device::sent;
 use crate::error::{Error, Result};
 use crate::ffi::{Graph, SideStream};
 use crate::watch::gauges::{Gauges, Sent};
@@ -116,7 +117,7 @@ impl Rates {
     /// Sets them to those of a step.
     fn set(&self, rates: &[(String, f64)]) -> Result<()> {
         let rates: Vec<f64> = rates.iter().map(|(_, rate)| *rate).collect();
-        let rates = Tensor::from_slice(&rates);
+        let rates = sent(&Tensor::from_slice(&rates), self.all.device());
         no_grad(|| self.all.shallow_clone().f_copy_(&rates))?;
         Ok(())
     }

@@ -19,7 +19,8 @@ char* shim_graph_begin(CUDAGraph** graph) {
   });
 }
 
-// Ends that. Nothing of it has been computed yet.
+// Ends that. Nothing of it has been computed yet. Where it fails libtorch's memory goes on as if it were recorded, and nothing in
+// its interface ends that: the process takes no further steps.
 char* shim_graph_end(CUDAGraph* graph) {
   return guarded([&] { graph->capture_end(); });
 }

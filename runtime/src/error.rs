@@ -116,6 +116,12 @@ pub enum Error {
         /// The largest part of the batch that fits and comes to the same, as `--micro-batch` takes it.
         part: Option<u32>,
     },
+    /// A GPU does not record the step as a graph.
+    #[error("the device refuses to record the step: {cause}")]
+    NotRecorded {
+        /// What was said.
+        cause: String,
+    },
     /// libtorch refused.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
@@ -220,6 +226,10 @@ impl Error {
             )),
             Error::OutOfMemory { part: None, .. } => Some(
                 "train on more ranks, each takes a part of the batch, or set a smaller `bs`, which is another experiment".to_owned(),
+            ),
+            Error::NotRecorded { .. } => Some(
+                "run without `--cuda-graph on`, or with `--cuda-graph off` where `crisscross.toml` has `cuda_graph = true`: what was trained is kept"
+                    .to_owned(),
             ),
             Error::Rank { .. } => Some(
                 "mend that and start the same command again: finished stages are kept".to_owned(),

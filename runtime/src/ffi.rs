@@ -444,7 +444,8 @@ impl Graph {
         })
     }
 
-    /// Ends the recording. Nothing of it has been computed.
+    /// Ends the recording. Nothing of it has been computed. Where that fails, what comes after it in this process is computed with memory
+    /// that is not given back.
     pub fn end(&self) -> Result<(), TchError> {
         self.call(c"shim_graph_end")
     }

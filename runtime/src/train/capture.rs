@@ -5,7 +5,8 @@
 //! copied to where the recorded ones lay, rates are numbers of the device.
 //!
 //! The first steps are taken as ever, on the stream that the recording uses: cuDNN tries its ways, libraries and optimisers take their
-//! memory. A recording computes nothing, so that where it fails the state is that before the step, which is taken as ever then.
+//! memory. A recording computes nothing, so that where it fails the state is that before the step. The training ends there: libtorch's
+//! memory and random numbers go on as if it were recorded, and no step is taken on that.
 
 use super::descent::Group;
 use crate::bench::peak::wait;
@@ -154,7 +155,10 @@ impl Capture {
         self.recorded.is_some()
     }
 
-    /// Gives a step to the device, with the rates of the groups by their names. `compute` gives it kernel by kernel, from a batch and rates at places that stay.
+    /// Gives a step to the device, with the rates of the groups by their names. `compute` gives it kernel by kernel, from a batch and
+    /// rates at places that stay.
+    ///
+    /// Errors: [`Error::NotRecorded`], and what libtorch says.
     pub fn give(
         &mut self,
         batch: &Batch,
@@ -162,7 +166,10 @@ impl Capture {
         compute: &mut dyn FnMut(&Batch, &Rates) -> Result<Gauges>,
     ) -> Result<Sent> {
         if self.recorded.is_none() {
-            self.recorded = Some(self.record(batch, rates, compute)?);
+            let recorded = self.record(batch, rates, compute);
+            self.recorded = Some(recorded.map_err(|error| Error::NotRecorded {
+                cause: error.to_string(),
+            })?);
         }
         let recorded = self.recorded.as_mut().expect("it was recorded just now");
         recorded.load(batch)?;

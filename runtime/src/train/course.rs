@@ -268,14 +268,9 @@ impl<'w> Course<'w> {
         }
     }
 
-    /// Says it where they were to be recorded and could not be.
-    pub(super) fn say_uncaptured(&mut self, observer: &mut dyn Observer) {
-        if let Some(why) = self.training.take_uncaptured() {
-            observer.say(&format!(
-                "  {}: the step is no graph of the GPU: {why}",
-                self.name
-            ));
-        }
+    /// Whether it ended because they could not be, which another command does without.
+    pub(super) fn is_unrecorded(&self) -> bool {
+        matches!(self.failed, Some(Error::NotRecorded { .. }))
     }
 
     /// Whether the state before `step` is one of those that are asked for.

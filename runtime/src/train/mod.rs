@@ -160,7 +160,7 @@ impl Data {
 /// others waits until they have come to it. Steps are asked for from the least [`Course::next_step`] on.
 ///
 /// A course whose loss is no number, or whose folder cannot be written, has failed, and the others go on: [`Course::finish`]
-/// says what became of each.
+/// says what became of each. One whose step could not be recorded has a resume point.
 ///
 /// On the CPU the outcome is a function of the plan, the batches and the number of libtorch's threads, wherever it was interrupted
 /// and whoever trains beside it.
@@ -180,7 +180,10 @@ pub fn pretrain(
             course.note(&data);
             course.save_what_stands();
         }
+        return done;
     }
+    let unrecorded = courses.iter_mut().filter(|course| course.is_unrecorded());
+    unrecorded.for_each(Course::save_what_stands);
     done
 }
 
@@ -244,9 +247,6 @@ fn take_steps(
             }
             Ok(())
         });
-        courses
-            .iter_mut()
-            .for_each(|course| course.say_uncaptured(observer));
         // One that has failed alone has told the others.
         ranks.check()?;
         let is_due = || saved.elapsed() >= options.save_every;

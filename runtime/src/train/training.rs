@@ -52,8 +52,6 @@ pub(crate) struct Training<'w> {
     failed: Option<Rc<Batch>>,
     /// Where its steps are, or will be, a graph.
     capture: Option<Capture>,
-    /// Why they are none, though they were to be.
-    uncaptured: Option<String>,
 }
 
 /// A step that the device was given and whose numbers have not been read.
@@ -99,7 +97,6 @@ impl<'w> Training<'w> {
             pending: None,
             failed: None,
             capture: None,
-            uncaptured: None,
         })
     }
 
@@ -123,11 +120,6 @@ impl<'w> Training<'w> {
     pub fn stand_in_for_capture(&mut self) -> Result<()> {
         self.capture = Some(Capture::new(self.device)?);
         Ok(())
-    }
-
-    /// Why the step is no graph though it was to be one, once.
-    pub fn take_uncaptured(&mut self) -> Option<String> {
-        self.uncaptured.take()
     }
 
     /// The epoch of `wanted` that ends before `step`.
@@ -340,10 +332,9 @@ impl<'w> Training<'w> {
         });
         match given {
             Err(error) if !capture.has_recorded() => {
-                self.uncaptured = Some(error.to_string());
+                // Nothing of it was computed. What is saved now is read on another stream than the recorded one, which ends here.
                 self.is_whole = true;
-                drop(capture);
-                self.compute(batch, number)?.send()
+                Err(error)
             }
             given => {
                 self.capture = Some(capture);

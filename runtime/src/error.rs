@@ -109,7 +109,7 @@ pub enum Error {
     /// A step does not fit in the memory of its device.
     #[error("out of memory: a step of {samples} samples does not fit on this device{}", fitting(*fits))]
     OutOfMemory {
-        /// Samples of a batch, or of the part of it that one of several ranks has.
+        /// Samples of a batch, or of the part of it that one of several ranks has, or that goes through the networks at once.
         samples: u32,
         /// The largest batch that was tried and fits; none where none did or none was tried.
         fits: Option<u32>,

@@ -29,6 +29,8 @@ pub fn is_of_memory(message: &str) -> bool {
         "out of memory",
         "not enough memory",
         "can't allocate memory",
+        // cuBLAS and cuDNN
+        "STATUS_ALLOC_FAILED",
     ];
     said.iter().any(|said| message.contains(said))
 }

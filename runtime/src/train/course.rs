@@ -110,7 +110,7 @@ impl<'w> Course<'w> {
     ///
     /// A point that is damaged is passed over for the one before it, which `observer` is told.
     ///
-    /// Errors: points of which none can be used; one that belongs to another stage or other networks.
+    /// Errors: points of which none can be used; one that belongs to another stage or other networks; no memory for the networks.
     pub fn take_up(
         (name, stage): (&str, &StageId),
         work: &'w Pretrain,
@@ -118,7 +118,7 @@ impl<'w> Course<'w> {
         folder: &Path,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        let training = Training::new(work, place)?;
+        let training = place.ranks.caught(|| Training::new(work, place))?;
         let here = Maker {
             code: env!("CARGO_PKG_VERSION").to_owned(),
             environment: doctor::environment_of(place.device, place.ranks)?,
@@ -194,7 +194,7 @@ impl<'w> Course<'w> {
         let position = Position::first(stage);
         Ok(Self {
             name: name.to_owned(),
-            training: Training::new(work, place)?,
+            training: place.ranks.caught(|| Training::new(work, place))?,
             files: None,
             keep: work.keep.clone(),
             reference: None,

@@ -1,6 +1,6 @@
 //! A step that does not fit in the memory of its device: how large a batch would.
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use tch::TchError;
 
 /// Whether libtorch says that memory is used up, of a GPU or of the machine.
@@ -13,17 +13,11 @@ pub(super) fn is_out_of_memory(error: &Error) -> bool {
 
 /// The largest batch below `failed` that fits, to a sixteenth of it; none where not even two samples do, of which BatchNorm needs as many.
 /// `fits` tries a batch.
-///
-/// # Errors
-/// The first of `fits`.
-pub(super) fn largest(
-    failed: u32,
-    mut fits: impl FnMut(u32) -> Result<bool>,
-) -> Result<Option<u32>> {
+pub(super) fn largest(failed: u32, mut fits: impl FnMut(u32) -> bool) -> Option<u32> {
     let (mut good, mut bad) = (0, failed);
     while bad > 2 && good == 0 {
         let half = bad.div_ceil(2);
-        match fits(half)? {
+        match fits(half) {
             true => good = half,
             false => bad = half,
         }
@@ -31,12 +25,12 @@ pub(super) fn largest(
     let grain = (failed / 16).max(1);
     while good > 0 && bad - good > grain {
         let middle = good + (bad - good) / 2;
-        match fits(middle)? {
+        match fits(middle) {
             true => good = middle,
             false => bad = middle,
         }
     }
-    Ok((good > 0).then_some(good))
+    (good > 0).then_some(good)
 }
 
 /// The largest part of a batch of `samples` that is not above `fits`, divides the batch, and has whole units.
@@ -64,9 +58,8 @@ mod tests {
             let mut tries = 0;
             let found = largest(failed, |batch| {
                 tries += 1;
-                Ok(batch <= room)
+                batch <= room
             });
-            let found = found.unwrap();
             assert_eq!(
                 found.is_some(),
                 (2..failed).contains(&room),
@@ -79,8 +72,16 @@ mod tests {
             );
             assert!(tries <= 14, "{tries}");
         }
-        let broken = largest(8, |_| Err(Error::Interrupted));
-        assert!(matches!(broken, Err(Error::Interrupted)));
+    }
+
+    #[test]
+    fn a_part_that_is_named_divides_the_batch_and_is_less_than_the_one_that_failed() {
+        assert_eq!(part(256, 100, 1), Some(64));
+        assert_eq!(part(256, 100, 128), None);
+        assert_eq!(part(96, 50, 16), Some(48));
+        // Parts of 64 have failed for what comes on top of a single one.
+        let fits = largest(64, |_| true);
+        assert_eq!(fits.and_then(|fits| part(256, fits, 1)), Some(32));
     }
 
     #[test]
@@ -91,6 +92,10 @@ mod tests {
         assert!(said(
             "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
         ));
+        assert!(said(
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+        ));
+        assert!(said("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"));
         assert!(!said("Expected all tensors to be on the same device"));
         assert!(!is_out_of_memory(&Error::Interrupted));
     }

@@ -237,30 +237,31 @@ impl<'w> Training<'w> {
 
     /// What there is room for on this device, tried on the front of the batch. One of several ranks tries alone, with networks of its
     /// own beside its state: the others wait for what it would send, until it tells them what has come of it.
-    fn out_of_memory(&mut self, batch: &Batch) -> Result<Error> {
+    fn out_of_memory(&mut self, batch: &Batch) -> Error {
         let ranks = u32::try_from(self.model.ranks().count()).unwrap_or(1);
         let batch_size = self.work.settings.bs;
-        let samples = batch_size / ranks;
+        // Where the batch goes through the networks in parts, what fits is less than one of them.
+        let part_in_use = self.part.and_then(|part| u32::try_from(part).ok());
+        let samples = part_in_use.unwrap_or(batch_size / ranks);
         let fits = match ranks {
-            1 => self.largest(samples, batch)?,
-            _ => match Self::new(self.work, self.alone(&Ranks::alone())) {
-                Ok(mut alone) => alone.largest(samples, batch)?,
-                Err(error) if is_out_of_memory(&error) => None,
-                Err(error) => return Err(error),
-            },
+            1 => self.largest(samples, batch),
+            _ => {
+                let alone = Ranks::alone();
+                let tried = alone.caught(|| Self::new(self.work, self.alone(&alone)));
+                // Where its networks do not fit a second time, nothing can be tried.
+                tried.map_or(None, |mut alone| alone.largest(samples, batch))
+            }
         };
-        self.model.forget_statistics();
-        self.statistics.restore()?;
         let unit = self.work.divisible().ok();
         // A part is counted over all ranks.
         let part = fits
             .zip(unit)
             .and_then(|(fits, unit)| part(batch_size, fits * ranks, unit * ranks));
-        Ok(Error::OutOfMemory {
+        Error::OutOfMemory {
             samples,
             fits,
             part,
-        })
+        }
     }
 
     /// Where this rank is, as one that is alone.
@@ -273,18 +274,17 @@ impl<'w> Training<'w> {
         }
     }
 
-    /// The largest front of the batch below `samples` that fits.
-    fn largest(&mut self, samples: u32, batch: &Batch) -> Result<Option<u32>> {
+    /// The largest front of the batch below `samples` that fits. On a full device libraries fail in words of their own, so that one
+    /// that cannot be computed does not fit, whatever is said of it.
+    fn largest(&mut self, samples: u32, batch: &Batch) -> Option<u32> {
+        let ranks = self.model.ranks().clone();
         largest(samples, |rows| {
-            let part = rows_of(batch, 0, i64::from(rows));
-            let tried = self
-                .forward(&part)
-                .and_then(|outputs| self.gradients(&outputs));
-            match tried {
-                Ok(_) => Ok(true),
-                Err(error) if is_out_of_memory(&error) => Ok(false),
-                Err(error) => Err(error),
-            }
+            let tried = ranks.caught(|| {
+                let part = rows_of(batch, 0, i64::from(rows));
+                let outputs = self.program.forward(&self.model, &part, self.device)?;
+                self.gradients(&outputs)
+            });
+            tried.is_ok()
         })
     }
 
@@ -299,14 +299,13 @@ impl<'w> Training<'w> {
                 given: start.elapsed(),
             }),
             Err(error) => {
-                self.model.forget_statistics();
-                if self.is_whole {
-                    self.statistics.restore()?;
-                }
                 let error = match is_out_of_memory(&error) {
-                    true => self.out_of_memory(batch)?,
+                    true => self.out_of_memory(batch),
                     false => error,
                 };
+                // Both the step and what was tried have moved them. What counts is why the step failed.
+                self.model.forget_statistics();
+                self.is_whole = self.is_whole && self.statistics.restore().is_ok();
                 self.told(Err(error))
             }
         }

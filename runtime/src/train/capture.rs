@@ -249,3 +249,36 @@ fn places(of: &Batch) -> Result<Batch> {
         queued: 0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_that_is_refused_is_said_as_such() {
+        let mut capture = Capture {
+            stands_in: false,
+            left: 0,
+            ..Capture::new(Device::Cpu).unwrap()
+        };
+        let batch = Batch {
+            views: BTreeMap::new(),
+            keys: vec![],
+            clips: crate::data::batch::Clips {
+                own: vec![],
+                all: (0..1).collect(),
+            },
+            step: 3,
+            waited: Duration::ZERO,
+            queued: 0,
+        };
+        let rates = [("v.f".to_owned(), 0.1)];
+        let given = capture.give(&batch, &rates, &mut |_, _| {
+            unreachable!("a processor records nothing")
+        });
+        let error = given.err().unwrap();
+        assert!(matches!(error, Error::NotRecorded { .. }), "{error}");
+        assert!(error.in_full().contains("`--cuda-graph off`"), "{error}");
+        assert!(!capture.has_recorded());
+    }
+}

@@ -11,6 +11,7 @@ part is written at once. Needs PyTorch 2.11; the engine beside this file uses it
 import argparse
 import glob
 import json
+import math
 import os
 import platform
 import subprocess
@@ -66,6 +67,8 @@ class Check:
         if os.path.exists(self.path("result.json")):
             with open(self.path("result.json")) as file:
                 self.found = json.load(file)
+            # Those of a version that did not say where each was run.
+            self.found["parts"] = {name: part for name, part in self.found["parts"].items() if "on" in part}
 
     def path(self, name):
         return os.path.join(self.asked.out, name)
@@ -110,8 +113,11 @@ class Check:
             outcome = {"state": "skipped", "why": str(why)}
         except Failed as why:
             outcome = {"state": "failed", "why": str(why)}
+        except (ArithmeticError, LookupError, TypeError, ValueError) as why:
+            outcome = {"state": "failed", "why": f"an answer of another form: {type(why).__name__}: {why}"}
         if outcome.get("wrong"):
             outcome["state"] = "failed"
+        outcome["on"] = f"{self.asked.device} of {platform.node()}{', quick' if self.asked.quick else ''}"
         outcome["seconds"] = round(time.monotonic() - start, 1)
         self.found["parts"][name] = outcome
         self.write()
@@ -119,7 +125,7 @@ class Check:
 
     def write(self):
         self.found["machine"] = {"host": platform.node(), "python": platform.python_version(), "torch": self.torch}
-        self.found["machine"].update(device=self.asked.device, quick=self.asked.quick, written=time.strftime("%F %T"))
+        self.found["machine"]["written"] = time.strftime("%F %T")
         for name, text in [("result.json", json.dumps(self.found, indent=1)), ("result.md", table(self.found))]:
             with open(self.path(name + ".new"), "w") as file:
                 file.write(text + "\n")
@@ -135,9 +141,14 @@ def device(check):
 
 def apart(name, one, other, precision):
     """How far two courses of losses are apart, and what is wrong with that."""
-    differences = [abs(a - b) for a, b in zip(one["losses"], other["losses"])]
-    first, most = differences[0], max(differences)
-    found = {"first": first, "most": most, "steps": len(differences), "allowed": [FIRST[precision], LATER[precision]]}
+    # The engine writes null for what is not finite.
+    loss = lambda value: math.nan if value is None else value
+    differences = [abs(loss(a) - loss(b)) for a, b in zip(one["losses"], other["losses"])]
+    # One that is no number is the largest.
+    first, most = differences[0], max(differences, key=lambda difference: (math.isnan(difference), difference))
+    finite = lambda value: value if math.isfinite(value) else None
+    allowed = [FIRST[precision], LATER[precision]]
+    found = {"first": finite(first), "most": finite(most), "steps": len(differences), "allowed": allowed}
     # A number that is none compares as false.
     wrong = [] if first <= FIRST[precision] and most <= LATER[precision] else [f"{name}: {first:.2e}, then {most:.2e}"]
     return found, wrong
@@ -179,8 +190,8 @@ def twin(check):
 
 def augment(check):
     found = check.engine("augment", "--batch", 4 if check.asked.quick else 16)
-    wrong = [f"{view['view']}: {view}" for view in found["views"] if not view["share"] <= 1e-3]
-    return {**found, "wrong": wrong}
+    is_right = lambda view: None not in (view["largest"], view["most"]) and view["share"] <= 1e-3
+    return {**found, "wrong": [f"{view['view']}: {view}" for view in found["views"] if not is_right(view)]}
 
 
 def graph(check):
@@ -229,7 +240,8 @@ def speed(check):
                 row["why"] = str(why)
                 wrong.append(f"{name} at {batch}: {why}")
             rows.append(row)
-    return {"rows": rows, "wrong": [] if any("samples_per_s" in row for row in rows) else wrong}
+    ran = any(row["side"] == "ours" and "samples_per_s" in row for row in rows)
+    return {"rows": rows, "wrong": [] if ran else wrong}
 
 
 def formats(check):
@@ -261,36 +273,43 @@ PARTS = {
 }
 
 
+def number(value, form):
+    """As the table shows it; the engine writes null for what is not finite."""
+    return "not finite" if value is None else format(value, form)
+
+
 def table(found):
     machine = found["machine"]
-    lines = [f"# crisscross on {machine['device']} of {machine['host']}, {machine['written']}", ""]
-    lines += [f"torch {machine['torch']}{', quick' if machine['quick'] else ''}", ""]
-    lines += ["| part | state | seconds | what |", "| --- | --- | --- | --- |"]
+    lines = [f"# crisscross with torch {machine['torch']}, {machine['written']}", ""]
+    lines += ["| part | on | state | seconds | what |", "| --- | --- | --- | --- | --- |"]
     for name, part in found["parts"].items():
         what = part.get("why") or "; ".join(part.get("wrong") or [])
-        lines.append(f"| {name} | {part['state']} | {part['seconds']} | {what.replace('|', '/')} |")
-    compared = [row for part in found["parts"].values() for row in part.get("compared", {}).items()]
+        lines.append(f"| {name} | {part['on']} | {part['state']} | {part['seconds']} | {what.replace('|', '/')} |")
+    compared = [(part["on"], *row) for part in found["parts"].values() for row in part.get("compared", {}).items()]
     if compared:
-        lines += ["", "| losses | steps | first | most | allowed |", "| --- | --- | --- | --- | --- |"]
-        for name, of in compared:
-            first, later = of["allowed"]
-            lines.append(f"| {name} | {of['steps']} | {of['first']:.1e} | {of['most']:.1e} | {first:g}, {later:g} |")
+        lines += ["", "| losses | on | steps | first | most | allowed |", "| --- | --- | --- | --- | --- | --- |"]
+        for on, name, of in compared:
+            first, most = number(of["first"], ".1e"), number(of["most"], ".1e")
+            allowed = ", ".join(f"{limit:g}" for limit in of["allowed"])
+            lines.append(f"| {name} | {on} | {of['steps']} | {first} | {most} | {allowed} |")
     views = found["parts"].get("augment", {}).get("views", [])
     if views:
         lines += ["", "| view | largest number | largest difference | share that differs |", "| --- | --- | --- | --- |"]
-        lines += [f"| {v['view']} | {v['largest']:.3g} | {v['most']:.1e} | {v['share']:.1e} |" for v in views]
-    rows = [row for name in ("speed", "graph", "formats") for row in found["parts"].get(name, {}).get("rows", [])]
+        forms = (("largest", ".3g"), ("most", ".1e"), ("share", ".1e"))
+        lines += [f"| {' | '.join([v['view'], *(number(v[name], form) for name, form in forms)])} |" for v in views]
+    parts = [found["parts"][name] for name in ("speed", "graph", "formats") if name in found["parts"]]
+    rows = [(part["on"], row) for part in parts for row in part.get("rows", [])]
     if rows:
-        lines += ["", "| batch | side | samples/s | ms | MFU | memory, GB |", "| --- | --- | --- | --- | --- | --- |"]
-        for row in rows:
+        lines += ["", "| batch | side | on | samples/s | ms | MFU | memory, GB |", "| --- | --- | --- | --- | --- | --- | --- |"]
+        for on, row in rows:
             if "why" in row:
-                lines.append(f"| {row['batch']} | {row['side']} | {row['why'][:80].replace('|', '/')} | | | |")
+                lines.append(f"| {row['batch']} | {row['side']} | {on} | {row['why'][:80].replace('|', '/')} | | | |")
                 continue
             middle = lambda value: value["median"] if isinstance(value, dict) else value
             mfu = f"{100 * row['mfu']:.1f} %" if row.get("mfu") else ""
             memory = (row.get("peak_memory_bytes") or 0) / 1e9
             rate, ms = middle(row["samples_per_s"]), middle(row["step_ms"])
-            lines.append(f"| {row['batch']} | {row['side']} | {rate:.0f} | {ms:.1f} | {mfu} | {memory:.1f} |")
+            lines.append(f"| {row['batch']} | {row['side']} | {on} | {rate:.0f} | {ms:.1f} | {mfu} | {memory:.1f} |")
     kinds = found["parts"].get("profile", {}).get("kinds", {})
     if kinds:
         of = found["parts"]["profile"]

@@ -73,9 +73,10 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "doctor" => crisscross(&root, "doctor", rest),
         "gpu-check" => {
             setup(&root)?;
-            gpu_check::bundle(&root, &build(&root)?)?;
-            // The engine with FFmpeg stands in its place again.
-            build(&root).map(|_| ExitCode::SUCCESS)
+            let bundled = gpu_check::bundle(&root, &build(&root)?);
+            // The engine with FFmpeg stands in its place again, whatever came of the folder.
+            let built = build(&root);
+            bundled.and(built).map(|_| ExitCode::SUCCESS)
         }
         "bench" if rest.first().is_some_and(|what| what == "data") => {
             setup(&root)?;

@@ -89,6 +89,6 @@ fn no_step_looks_at_a_number() {
 #[test]
 fn a_processor_has_no_graphs() {
     let work = small::work(small::settings());
-    let error = stepped::timed(&work, Device::Cpu, 1, true).unwrap_err();
+    let error = stepped::timed(&work, Device::Cpu, (0, 1), true).unwrap_err();
     assert!(error.to_string().contains("this is a processor"), "{error}");
 }

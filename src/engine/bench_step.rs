@@ -98,6 +98,8 @@ fn lines(figures: &Figures) -> Vec<Line> {
         ),
     ];
     lines.extend(figures.graph_ms.as_ref().map(|ms| ("graph ms", of(ms))));
+    let no_graph = figures.no_graph.as_ref();
+    lines.extend(no_graph.map(|why| ("graph ms", format!("none: {why}"))));
     let rate = 1e3 * billions(figures.flops.both()) / figures.step_ms.median;
     lines.push(("GFLOP/s", format!("{rate:.1}")));
     if let Some(peak) = &figures.peak {

@@ -15,6 +15,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tch::Device;
 
+/// Steps before those that are timed: a graph is recorded in the fourth.
+const WARM_UP: u64 = 5;
+
 /// `gpu-check`.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -109,8 +112,8 @@ fn part(arguments: &Arguments, work: &Pretrain, on: Device) -> Result<Value, Err
             let count = u64::from(arguments.steps);
             json!({
                 "batch": work.settings.bs,
-                "eager_ms": Spread::of(stepped::timed(work, on, count, false)?),
-                "captured_ms": Spread::of(stepped::timed(work, on, count, true)?),
+                "eager_ms": Spread::of(stepped::timed(work, on, (WARM_UP, count), false)?.ms),
+                "captured_ms": Spread::of(stepped::timed(work, on, (WARM_UP, count), true)?.ms),
             })
         }
         Part::Speed => {

@@ -3,9 +3,9 @@
 use super::Spread;
 use super::peak::{Peak, peak, wait};
 use crate::augment::Key;
-use crate::check::stepped::timed;
+use crate::check::stepped;
 use crate::data::batch::{Batch, Clips};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::execute::Program;
 use crate::ffi::Half;
 use crate::memory;
@@ -17,11 +17,14 @@ use compiler::graph::networks;
 use compiler::graph::work::{Flops, of_step};
 use compiler::hir::Precision;
 use compiler::plan::Pretrain;
-use cpu_time::ProcessTime;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
+
+/// Steps before those of a graph that count: it is recorded in the fourth.
+const GRAPH_WARM_UP: u64 = 5;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +52,7 @@ pub struct Figures {
     pub threads: usize,
     /// Samples per second.
     pub samples_per_s: Spread,
-    /// Milliseconds of a whole step.
+    /// Milliseconds of a whole training step on a batch that is there: its phases, and what watches and guards it.
     pub step_ms: Spread,
     /// Milliseconds from the views to the objective.
     pub forward_ms: Spread,
@@ -57,6 +60,8 @@ pub struct Figures {
     pub backward_ms: Spread,
     /// Milliseconds of a whole step as one graph of the GPU, where that is asked for.
     pub graph_ms: Option<Spread>,
+    /// Why there is none although it is asked for.
+    pub no_graph: Option<String>,
     /// Milliseconds of the optimiser.
     pub optimiser_ms: Spread,
     /// Processor time of the whole process for a step, milliseconds.
@@ -73,67 +78,42 @@ pub struct Figures {
     pub loss: f64,
 }
 
-/// Takes steps of `work` on noise and measures them.
+/// Takes training steps of `work` on noise and measures them, and then the phases of some, each waited for.
 ///
 /// # Errors
-/// As [`Program::new`] and [`Model::new`], and what libtorch says.
+/// Those of a training's step, and what libtorch says.
 pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figures> {
-    let settings = &work.settings;
-    let program = Program::new(work)?;
-    let alone = Ranks::alone();
-    let model = program.model(work, (device, &alone), settings.bs.into())?;
-    let mut groups = groups(settings, &model)?;
-    let mut way = gradients_on(&groups, &alone)?;
-    let batch = noise(work, device)?;
-    let mut taken = vec![];
-    let mut loss = 0.0;
-    for step in 0..options.warm_up + options.steps.max(1) {
-        wait(device);
-        let (start, cpu) = (Instant::now(), ProcessTime::now());
-        let outputs = program.forward(&model, &batch, device)?;
-        loss = outputs.objective.double_value(&[]);
-        let forward = start.elapsed();
-        let gradients = way.of(&outputs.objective)?;
-        wait(device);
-        let backward = start.elapsed();
-        follow(&gradients, &mut groups, None, |group| {
-            let last = group.rates.len().saturating_sub(1);
-            group
-                .rates
-                .get(last.min(step as usize))
-                .copied()
-                .unwrap_or(0.0)
-        })?;
-        let steps = options.warm_up + options.steps.max(1);
-        model.move_statistics()?;
-        program.follow(&model, &outputs, &batch, steps.into(), None)?;
-        drop((gradients, outputs));
-        wait(device);
-        if step >= options.warm_up {
-            taken.push([
-                forward,
-                backward - forward,
-                start.elapsed() - backward,
-                cpu.elapsed(),
-            ]);
-        }
-    }
+    // One that takes no steps is measured as if it took some.
+    let mut trained = work.clone();
+    Arc::make_mut(&mut trained.settings).ep = work.settings.ep.max(1);
+    let (work, settings) = (&trained, &trained.settings);
+    let steps = u64::from(options.steps.max(1));
+    let count = (u64::from(options.warm_up), steps);
+    let timed = stepped::timed(work, device, count, false)?;
     let peak_memory_bytes = memory::peak(device);
-    let graph_ms = crate::device::settings()
-        .cuda_graph
-        .then(|| timed(work, device, u64::from(options.steps.max(1)), true).map(Spread::of))
-        .transpose()?;
-    let ms = |of: &dyn Fn(&[Duration; 4]) -> Duration| {
-        let values = taken.iter().map(|step| 1e3 * of(step).as_secs_f64());
+    let taken = phases(work, device, options)?;
+    let phase = |which: usize| {
+        let values = taken.iter().map(|step| 1e3 * step[which].as_secs_f64());
         Spread::of(values.collect())
     };
-    let step_ms = ms(&|step| step[..3].iter().sum());
+    let step_ms = Spread::of(timed.ms);
     let bs = f64::from(settings.bs);
     let flops = of_step(settings, &work.steps);
     let peak = options
         .with_peak
         .then(|| peak(arithmetic(settings.precision, device), device))
         .transpose()?;
+    let (mut graph_ms, mut no_graph) = (None, None);
+    if crate::device::settings().cuda_graph {
+        // Last, for a device that has refused is not to be trusted; the other figures count all the same.
+        match stepped::timed(work, device, (GRAPH_WARM_UP, steps), true) {
+            Ok(timed) => graph_ms = Some(Spread::of(timed.ms)),
+            Err(error @ (Error::Unsupported { .. } | Error::NotRecorded { .. })) => {
+                no_graph = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let per_s = |ms: f64| bs * 1e3 / ms;
     Ok(Figures {
         device: match device {
@@ -151,16 +131,53 @@ pub fn bench(work: &Pretrain, device: Device, options: &Options) -> Result<Figur
         },
         mfu: peak.map(|peak| flops.both() as f64 / (1e-3 * step_ms.median) / peak.flops_per_s),
         step_ms,
-        forward_ms: ms(&|step| step[0]),
-        backward_ms: ms(&|step| step[1]),
+        forward_ms: phase(0),
+        backward_ms: phase(1),
+        optimiser_ms: phase(2),
         graph_ms,
-        optimiser_ms: ms(&|step| step[2]),
-        cpu_ms: ms(&|step| step[3]),
+        no_graph,
+        cpu_ms: Spread::of(timed.cpu_ms),
         flops,
         peak,
         peak_memory_bytes,
-        loss,
+        loss: timed.loss,
     })
+}
+
+/// How long the phases of steps take where each is waited for: from the views to the objective, back to the gradients, and the way down
+/// with all that moves behind it.
+fn phases(work: &Pretrain, device: Device, options: &Options) -> Result<Vec<[Duration; 3]>> {
+    let settings = &work.settings;
+    let program = Program::new(work)?;
+    let alone = Ranks::alone();
+    let model = program.model(work, (device, &alone), settings.bs.into())?;
+    let mut groups = groups(settings, &model)?;
+    let mut way = gradients_on(&groups, &alone)?;
+    let batch = noise(work, device)?;
+    let mut taken = vec![];
+    let steps = options.warm_up + options.steps.max(1);
+    for step in 0..steps {
+        wait(device);
+        let start = Instant::now();
+        let outputs = program.forward(&model, &batch, device)?;
+        wait(device);
+        let forward = start.elapsed();
+        let gradients = way.of(&outputs.objective)?;
+        wait(device);
+        let backward = start.elapsed();
+        follow(&gradients, &mut groups, None, |group| {
+            let last = group.rates.len().saturating_sub(1);
+            let rate = group.rates.get(last.min(step as usize));
+            rate.copied().unwrap_or(0.0)
+        })?;
+        model.move_statistics()?;
+        program.follow(&model, &outputs, &batch, steps.into(), None)?;
+        wait(device);
+        if step >= options.warm_up {
+            taken.push([forward, backward - forward, start.elapsed() - backward]);
+        }
+    }
+    Ok(taken)
 }
 
 /// Views of normal noise in the shapes that the step reads, the same in every call.

@@ -10,6 +10,7 @@ use crate::ranks::Ranks;
 use crate::train::{Place, Training, on_device, reads_late};
 use compiler::hir::Precision;
 use compiler::plan::Pretrain;
+use cpu_time::ProcessTime;
 use serde::Serialize;
 use std::path::Path;
 use std::rc::Rc;
@@ -107,38 +108,56 @@ fn take(
     Ok(stepped)
 }
 
-/// Milliseconds of each of `steps` steps on noise, the device's numbers read late as in a training: kernel by kernel, or as a graph.
+/// What training steps took.
+#[derive(Debug)]
+pub struct Timed {
+    /// Milliseconds of each.
+    pub ms: Vec<f64>,
+    /// Milliseconds of processor time of the whole process for each.
+    pub cpu_ms: Vec<f64>,
+    /// The objective of the last.
+    pub loss: f64,
+}
+
+/// Times `steps` training steps on noise after `warm_up` others, all that a training does for one but the data: the device's numbers are
+/// read late as in a training. Kernel by kernel, or as a graph.
 ///
 /// Errors: as [`captured`].
-pub fn timed(work: &Pretrain, device: Device, steps: u64, is_graph: bool) -> Result<Vec<f64>> {
-    const WARM_UP: u64 = 5;
+pub fn timed(
+    work: &Pretrain,
+    device: Device,
+    (warm_up, steps): (u64, u64),
+    is_graph: bool,
+) -> Result<Timed> {
     let mut training = Training::new(work, place(device, &Ranks::alone()))?;
     if is_graph {
         training.capture(1)?;
     }
     training.reads_late = reads_late(device);
     let batch = Rc::new(noise(work, device)?);
-    let mut taken = vec![];
-    let mut start = Instant::now();
-    for step in 0..WARM_UP + steps {
-        if step == WARM_UP {
+    let mut timed = Timed {
+        ms: vec![],
+        cpu_ms: vec![],
+        loss: f64::NAN,
+    };
+    for step in 0..warm_up + steps {
+        if step == warm_up {
             wait(device);
-            start = Instant::now();
         }
-        let before = start.elapsed();
-        training.step(within(&training, step)?, &batch)?;
-        if step >= WARM_UP {
-            taken.push(1e3 * (start.elapsed() - before).as_secs_f64());
+        let (start, cpu) = (Instant::now(), ProcessTime::now());
+        let mut read = training.step(within(&training, step)?, &batch)?;
+        if step + 1 == warm_up + steps {
+            // Numbers that are read late leave the last step to be waited for.
+            read = training.settle()?.or(read);
+            wait(device);
         }
+        if step >= warm_up {
+            timed.ms.push(1e3 * start.elapsed().as_secs_f64());
+            timed.cpu_ms.push(1e3 * cpu.elapsed().as_secs_f64());
+        }
+        timed.loss = read.map_or(timed.loss, |line| line.loss);
     }
-    // Numbers that are read late leave the last step to be waited for.
-    let before = start.elapsed();
-    training.settle()?;
-    wait(device);
-    if let Some(last) = taken.last_mut() {
-        *last += 1e3 * (start.elapsed() - before).as_secs_f64();
-    }
-    Ok(taken)
+    Ok(timed)
 }
 
 /// Writes the closed-form networks and views of `work` as safetensors, for another program: the networks by the names of a checkpoint, the

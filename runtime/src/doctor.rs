@@ -24,8 +24,11 @@ pub fn environment(device: Device) -> Result<Environment> {
         cuda: None,
         ffmpeg: ffmpeg(),
         tf32: tf32(device)?,
-        memory_format: asked_format(device),
+        memory_format: format(device, settings().memory_format),
+        cuda_graph: device.is_cuda().then(|| settings().cuda_graph),
         ranks: None,
+        micro_batch: None,
+        steps: None,
     })
 }
 
@@ -46,11 +49,14 @@ fn tf32(device: Device) -> Result<Option<bool>> {
     Ok(Some(products || convolutions))
 }
 
-/// How maps lie on this GPU, where it is not left to us.
-fn asked_format(device: Device) -> Option<String> {
-    let format = settings().memory_format;
-    let is_asked = device.is_cuda() && format != MemoryFormat::Auto;
-    is_asked.then(|| format.name().to_owned())
+/// How maps lie on this device, where it is not left to us; on a processor there are two ways.
+fn format(device: Device, asked: MemoryFormat) -> Option<String> {
+    let is = match (device.is_cuda(), asked) {
+        (_, MemoryFormat::Auto) | (false, MemoryFormat::Contiguous) => return None,
+        (false, MemoryFormat::ChannelsLast | MemoryFormat::Pictures) => MemoryFormat::ChannelsLast,
+        (true, asked) => asked,
+    };
+    Some(is.name().to_owned())
 }
 
 /// How it computes, in lines as those of [`report`].
@@ -61,7 +67,12 @@ pub fn arithmetic(device: Device) -> Result<Vec<String>> {
         Some(true) => "on: factors of float32 products are rounded to 10 bits, distances are not",
     };
     let format = match (device.is_cuda(), settings().memory_format) {
-        (false, _) => "clips as pictures, channels last",
+        (false, MemoryFormat::Auto | MemoryFormat::Contiguous) => {
+            "clips as pictures, channels last"
+        }
+        (false, MemoryFormat::ChannelsLast | MemoryFormat::Pictures) => {
+            "channels last, clips as pictures"
+        }
         (true, MemoryFormat::Auto) => "auto: channels_last in 16 bits, contiguous otherwise",
         (true, format) => format.name(),
     };
@@ -232,6 +243,27 @@ mod tests {
         );
         assert!(found.threads > 0);
         assert_eq!(found.ffmpeg.is_some(), cfg!(feature = "media"));
+    }
+
+    #[test]
+    fn maps_are_noted_as_they_lie_on_the_device() {
+        let (cpu, gpu) = (Device::Cpu, Device::Cuda(0));
+        let last = Some("channels_last".to_owned());
+        for (asked, on_cpu, on_gpu) in [
+            (MemoryFormat::Auto, None, None),
+            (MemoryFormat::Contiguous, None, Some("contiguous")),
+            (
+                MemoryFormat::ChannelsLast,
+                last.clone(),
+                Some("channels_last"),
+            ),
+            (MemoryFormat::Pictures, last, Some("pictures")),
+        ] {
+            assert_eq!(format(cpu, asked), on_cpu);
+            assert_eq!(format(gpu, asked).as_deref(), on_gpu);
+        }
+        let found = environment(cpu).unwrap();
+        assert_eq!((found.memory_format, found.cuda_graph), (None, None));
     }
 
     #[test]

@@ -216,7 +216,7 @@ impl Error {
                 Some(format!("{help}{replay}"))
             }
             Error::NotRepeated { run, .. } => Some(format!(
-                "run on the device, with the versions and with the ranks that its `run.json` names, or remove the folder `{}` and run the same \
+                "run as its `run.json` names it under `environment` (device, versions, ranks, settings), or remove the folder `{}` and run the same \
                  command again: it is then trained anew, and keeps all states that are asked for",
                 run.display()
             )),

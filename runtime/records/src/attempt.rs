@@ -6,7 +6,7 @@ use crate::folder::{
 };
 use crate::holder::{ALIVE, Holder, lock_of_dead, now};
 use crate::points::{self, points};
-use crate::record::{FORMAT, Kind, Maker, Run, Status};
+use crate::record::{FORMAT, Kind, Later, Run, Status};
 use crate::{Error, Result};
 use compiler::plan::{Stage, StageId};
 use serde::Serialize;
@@ -319,7 +319,7 @@ fn begun(stage: &Stage, context: &Context, data: &str) -> Run {
         set: context.set.clone(),
         command: context.command.clone(),
         code: context.code.clone(),
-        environment: context.environment.clone(),
+        environment: context.environment.clone().of(&stage.work),
         before: vec![],
         later: BTreeMap::new(),
         again: false,
@@ -342,14 +342,24 @@ impl Attempt {
         &self.run.stage
     }
 
-    /// Gives these files of this attempt to the run that it repeats, with their hashes and where they were made.
-    pub fn give(&self, finished: &Finished, names: &[String]) -> Result<Finished> {
+    /// Gives these files of this attempt to the run that it repeats, with their hashes, where they were made, and how far its losses were
+    /// `apart` from those of the run.
+    pub fn give(
+        &self,
+        finished: &Finished,
+        names: &[String],
+        apart: Option<f64>,
+    ) -> Result<Finished> {
         let _lock = self.runs.lock()?;
         let mut run: Run = read_json(&finished.path.join(RUN))?;
         for name in names {
             run.sums
                 .insert(name.clone(), hash_of(&self.path.join(name))?);
-            run.later.insert(name.clone(), self.run.maker());
+            let later = Later {
+                maker: self.run.maker(),
+                apart,
+            };
+            run.later.insert(name.clone(), later);
         }
         // A hash without its file is that of one that is missing; a file without its hash would be taken as it is.
         write_json(&finished.path.join(RUN), &run)?;
@@ -364,9 +374,9 @@ impl Attempt {
         })
     }
 
-    /// By what and where it is made.
-    pub fn maker(&self) -> Maker {
-        self.run.maker()
+    /// Its `run.json`.
+    pub fn run(&self) -> &Run {
+        &self.run
     }
 
     /// Writes `result.json`, marks the run complete and makes its folder visible.
@@ -646,11 +656,17 @@ mod tests {
         assert_eq!(second.run.before, [finished.run.maker()]);
         let name = "checkpoint-3.safetensors".to_owned();
         fs::write(path.join(&name), "state").unwrap();
-        let given = second.give(&finished, std::slice::from_ref(&name)).unwrap();
+        let given = second
+            .give(&finished, std::slice::from_ref(&name), Some(0.25))
+            .unwrap();
         let found = runs.find(&stage.id).unwrap().unwrap();
         assert_eq!(found.run, given.run);
         assert!(found.wrote(&found.path.join(&name)).unwrap());
-        assert_eq!(found.run.later[&name].code, "0.2.0");
+        let later = &found.run.later[&name];
+        assert_eq!(
+            (later.maker.code.as_str(), later.apart),
+            ("0.2.0", Some(0.25))
+        );
         fs::write(found.path.join(&name), "another").unwrap();
         assert!(!found.wrote(&found.path.join(&name)).unwrap());
         // Without the run there is nothing to repeat.

@@ -7,6 +7,7 @@ pub mod events;
 pub mod folder;
 mod holder;
 pub mod launch;
+mod maker;
 pub mod points;
 pub mod record;
 pub mod report;

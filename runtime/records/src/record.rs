@@ -1,5 +1,6 @@
 //! What a stage leaves behind, as data: `run.json`, `result.json` and the lines of `metrics.jsonl`.
 
+pub use crate::maker::{Environment, Later, Maker};
 use compiler::plan::{StageId, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,7 +43,7 @@ pub struct Run {
     pub before: Vec<Maker>,
     /// By what and where files were made that were asked for when it was finished, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub later: BTreeMap<String, Maker>,
+    pub later: BTreeMap<String, Later>,
     /// An attempt that repeats a finished run, for such files.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
@@ -71,7 +72,9 @@ impl Run {
     pub(crate) fn after(self, other: &Run) -> Run {
         let mut before = other.before.clone();
         let maker = other.maker();
-        if !maker.differences(&self.maker()).is_empty() && !before.contains(&maker) {
+        let is_other = !maker.differences(&self.maker()).is_empty()
+            || maker.environment.host != self.environment.host;
+        if is_other && !before.contains(&maker) {
             before.push(maker);
         }
         Run {
@@ -88,6 +91,14 @@ impl Run {
             code: self.code.clone(),
             environment: self.environment.clone(),
         }
+    }
+
+    /// Why the numbers of a repetition by `now` may be rounded otherwise than those of this run; `None` where each is the same to the last
+    /// bit.
+    pub fn rounding(&self, now: &Maker) -> Option<String> {
+        let last = self.maker();
+        let mut makers = self.before.iter().chain([&last]);
+        makers.find_map(|then| then.rounding(now))
     }
 
     /// What is greater of the newer one of two runs.
@@ -139,99 +150,6 @@ impl Kind {
 pub enum Status {
     Running,
     Complete,
-}
-
-/// The numeric environment: not part of a stage's identity, kept beside it, so that a report can say where a table mixes two.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Environment {
-    /// The machine's name.
-    pub host: String,
-    /// `cpu`, or the name of the GPU.
-    pub device: String,
-    /// Threads of one operation; sums may be split by them.
-    pub threads: u32,
-    /// The version of PyTorch's library.
-    pub torch: Option<String>,
-    /// The version of CUDA.
-    pub cuda: Option<String>,
-    /// The version of FFmpeg's libraries.
-    pub ffmpeg: Option<String>,
-    /// Whether a GPU rounded the factors of float32 products to TF32; none on a processor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tf32: Option<bool>,
-    /// How maps lay on a GPU, where that was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_format: Option<String>,
-    /// Processes that trained together; none where one did alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ranks: Option<u32>,
-}
-
-impl Environment {
-    /// What could change a number: device kind and libraries, without the host's name, the threads and the ranks.
-    pub fn numeric(&self) -> String {
-        let version =
-            |name: &str, value: &Option<String>| value.as_ref().map(|v| format!("{name} {v}"));
-        let parts = [
-            version("torch", &self.torch),
-            version("CUDA", &self.cuda),
-            version("FFmpeg", &self.ffmpeg),
-            self.tf32.filter(|tf32| *tf32).map(|_| "TF32".to_owned()),
-        ];
-        [Some(self.device.clone())]
-            .into_iter()
-            .chain(parts)
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-}
-
-/// By what and where something was computed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Maker {
-    /// The version of crisscross.
-    pub code: String,
-    /// What the numbers may depend on beside it.
-    pub environment: Environment,
-}
-
-impl Maker {
-    /// Why `now` may round otherwise: `4 threads before, 2 now`. Of the machine only the kind of its device counts.
-    pub fn differences(&self, now: &Maker) -> Vec<String> {
-        let kind = |maker: &Maker| {
-            let device = &maker.environment.device;
-            device.split(':').next().unwrap_or_default().to_owned()
-        };
-        let threads = |maker: &Maker| maker.environment.threads.to_string();
-        let ranks = |maker: &Maker| maker.environment.ranks.unwrap_or(1).to_string();
-        let version = |of: &Option<String>| of.clone().unwrap_or_else(|| "none".to_owned());
-        let switch = |is_on: Option<bool>| match is_on {
-            Some(true) => "on".to_owned(),
-            Some(false) | None => "off".to_owned(),
-        };
-        let (then, here) = (&self.environment, &now.environment);
-        let all = [
-            ("", " threads", threads(self), threads(now)),
-            ("", " processes", ranks(self), ranks(now)),
-            ("", "", kind(self), kind(now)),
-            ("crisscross ", "", self.code.clone(), now.code.clone()),
-            ("torch ", "", version(&then.torch), version(&here.torch)),
-            ("CUDA ", "", version(&then.cuda), version(&here.cuda)),
-            ("TF32 ", "", switch(then.tf32), switch(here.tf32)),
-            (
-                "maps ",
-                "",
-                version(&then.memory_format),
-                version(&here.memory_format),
-            ),
-            ("FFmpeg ", "", version(&then.ffmpeg), version(&here.ffmpeg)),
-        ];
-        let differs = all.into_iter().filter(|(_, _, then, here)| then != here);
-        differs
-            .map(|(name, unit, then, here)| format!("{name}{then}{unit} before, {here} now"))
-            .collect()
-    }
 }
 
 /// `result.json` of a score stage.
@@ -349,41 +267,4 @@ pub struct ClipCounts {
     pub filled: u64,
     /// Files that could not be decoded, with the reason, sorted.
     pub undecodable: Vec<(PathBuf, String)>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_round_otherwise_is_said() {
-        let maker = |threads, ranks, device: &str, code: &str| Maker {
-            code: code.to_owned(),
-            environment: Environment {
-                host: format!("node{threads}"),
-                device: device.to_owned(),
-                threads,
-                ranks,
-                ..Environment::default()
-            },
-        };
-        let first = maker(4, None, "cpu", "0.1.0");
-        assert!(first.differences(&first).is_empty());
-        let said = first.differences(&maker(2, Some(2), "cuda:1", "0.2.0"));
-        assert_eq!(
-            said,
-            [
-                "4 threads before, 2 now",
-                "1 processes before, 2 now",
-                "cpu before, cuda now",
-                "crisscross 0.1.0 before, 0.2.0 now"
-            ]
-        );
-        // Another GPU of the same kind, one process that says so.
-        let gpu = maker(1, Some(1), "cuda:0", "0.1.0");
-        assert!(
-            gpu.differences(&maker(1, None, "cuda:3", "0.1.0"))
-                .is_empty()
-        );
-    }
 }

@@ -8,13 +8,12 @@ use crate::train::{Course, Reference};
 use compiler::plan::{Pretrain, Stage};
 use records::folder::{Finished, checkpoint_after};
 use records::points::{self, points};
-use records::record::Maker;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 impl<'a> Walk<'a> {
     /// The finished run with the states that `work` keeps: it is trained again as far as the last of those that it lacks, each loss held
-    /// against the one that it wrote down. States behind which the losses agree are given to it.
+    /// against the one that it wrote down, as far as rounding lets them be the same. States behind which they agree are given to it.
     ///
     /// Weights alone are no beginning, for the optimiser remembers: it begins at the first step, or where a repetition was interrupted.
     pub(super) fn again(
@@ -34,10 +33,16 @@ impl<'a> Walk<'a> {
             return Ok(finished);
         };
         self.progress.begin(number, &stage.label);
-        let reference = Reference::of(&finished.path, bound(&finished, &attempt.maker()))?;
+        let here = attempt.run().maker();
+        // What it goes on from may have been made elsewhere.
+        let rounds = finished.run.rounding(&here);
+        let rounds = rounds.or_else(|| attempt.run().rounding(&here));
+        let switches = [&here.environment, &finished.run.environment].map(|of| of.tf32);
+        let exactness = (work.settings.precision, switches.contains(&Some(true)));
+        let reference = Reference::of(&finished.path, rounds, exactness)?;
         let epochs: Vec<String> = missing.iter().map(|epoch| format!("{epoch}ep")).collect();
         self.progress.print(&format!(
-            "  finished, but its state after {} was not kept: it is trained again as far as that, each loss compared{}",
+            "  finished, but its state after {} was not kept: it is trained again as far as that, {}",
             epochs.join(", "),
             reference.how()
         ));
@@ -69,37 +74,24 @@ impl<'a> Walk<'a> {
         let is_proved = |epoch: &&u32| u64::from(**epoch) * per_epoch < course.done();
         let proved = missing.iter().filter(is_proved);
         let names: Vec<String> = proved.map(|epoch| checkpoint_after(*epoch)).collect();
+        let apart = course.apart();
         let failed = course.into_failure();
         let finished = match failed {
             // What it goes on from is kept.
             Some(error) if !matches!(error, Error::NotRepeated { .. }) => return Err(error),
-            Some(_) | None => attempt.give(&finished, &names)?,
+            Some(_) | None => attempt.give(&finished, &names, apart)?,
         };
         points::clear(attempt.path())?;
         match failed {
             Some(error) => Err(error),
             None => {
-                self.progress.end("the same course, kept");
+                self.progress.end(&apart.map_or_else(
+                    || "the same course, kept".to_owned(),
+                    |apart| format!("kept; its losses are up to {apart:.1e} off those of the run"),
+                ));
                 Ok(finished)
             }
         }
-    }
-}
-
-/// Why the losses of a repetition by `now` may be others than those of the run; `None` where each is the same to the last bit.
-fn bound(finished: &Finished, now: &Maker) -> Option<String> {
-    let run = &finished.run;
-    let last = run.maker();
-    let differ = run.before.iter().chain([&last]).find_map(|then| {
-        let differences = then.differences(now);
-        (!differences.is_empty()).then(|| differences.join(", "))
-    });
-    let host = &run.environment.host;
-    match differ {
-        Some(differ) => Some(differ),
-        None if *host != now.environment.host => Some(format!("it was made on {host}")),
-        None if now.environment.device != "cpu" => Some("a GPU adds up in any order".to_owned()),
-        None => None,
     }
 }
 

@@ -26,7 +26,7 @@ use crate::ranks::Ranks;
 use compiler::hir::{self, Data};
 use compiler::plan::{self, Extract, Plan, ScoreWork, Stage, StageId, Work};
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
-use records::record::{ExtractResult, ScoreResult};
+use records::record::{Environment, ExtractResult, ScoreResult};
 use records::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -101,7 +101,10 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
             set: plan.set.clone(),
             command: options.command.map(str::to_owned),
             code: env!("CARGO_PKG_VERSION").to_owned(),
-            environment: doctor::environment_of(options.device, options.ranks)?,
+            environment: Environment {
+                micro_batch: options.micro_batch,
+                ..doctor::environment_of(options.device, options.ranks)?
+            },
         },
         sources: BTreeMap::new(),
         fingerprints: BTreeMap::new(),

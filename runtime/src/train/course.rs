@@ -12,7 +12,7 @@ use crate::watch::failure::kept;
 use compiler::plan::{Pretrain, StageId};
 use records::folder::checkpoint_after;
 use records::points::{self, Point, points};
-use records::record::Maker;
+use records::record::{Environment, Maker};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,9 @@ struct Position {
     asked: u64,
     /// Files that were replaced because they could not be read, and why.
     replaced: BTreeMap<String, String>,
+    /// How far the losses of a repetition that rounds otherwise were off those of the run, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    apart: Option<f64>,
     /// By what and where the last of the steps were taken; none in points of older versions.
     #[serde(default)]
     by: Option<Maker>,
@@ -64,6 +67,7 @@ impl Position {
             data_samples: 0,
             asked: 0,
             replaced: BTreeMap::new(),
+            apart: None,
             by: None,
         }
     }
@@ -121,7 +125,11 @@ impl<'w> Course<'w> {
         let training = place.ranks.caught(|| Training::new(work, place))?;
         let here = Maker {
             code: env!("CARGO_PKG_VERSION").to_owned(),
-            environment: doctor::environment_of(place.device, place.ranks)?,
+            environment: Environment {
+                micro_batch: place.micro_batch,
+                ..doctor::environment_of(place.device, place.ranks)?
+            }
+            .of_training(work),
         };
         let mut position = Position::first(stage);
         let mut passed_over = None;
@@ -238,6 +246,11 @@ impl<'w> Course<'w> {
     /// Steps whose numbers are written down.
     pub fn done(&self) -> u64 {
         self.position.step
+    }
+
+    /// How far its losses are off those of the run that it repeats, at most; none where each is the same to the last bit.
+    pub fn apart(&self) -> Option<f64> {
+        self.position.apart
     }
 
     /// Steps of the whole training.
@@ -367,7 +380,9 @@ impl<'w> Course<'w> {
     fn write(&mut self, line: Option<StepMetrics>) -> Result<Option<StepMetrics>> {
         if let Some(line) = &line {
             if let Some(reference) = &self.reference {
-                reference.check(line.step, line.loss)?;
+                let apart = reference.check(line.step, line.loss)?;
+                let before = self.position.apart.unwrap_or(0.0);
+                self.position.apart = apart.map(|apart| apart.max(before)).or(self.position.apart);
             }
             if let Some(files) = &mut self.files {
                 files.metrics.write(line)?;

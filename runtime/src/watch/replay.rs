@@ -15,15 +15,18 @@ use crate::ranks::Ranks;
 use crate::train::{METRICS, Place, Training, on_device, stand_at};
 use compiler::graph::Node;
 use compiler::plan::{Pretrain, Stage, StageId, Step, Work};
-use records::folder::{PLAN, read_json};
+use records::folder::{PLAN, RUN, read_json};
 use records::points::points;
+use records::record::{Environment, Maker, Run};
 use records::site::Site;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// How far the loss of a step may be off by rounding, as a share of itself or of 1, where it runs on another device.
+/// How far the loss of a step may be off by rounding, of itself or of 1 where it is smaller, in what should round as the run did.
 const ROUNDING: f64 = 1e-3;
+/// The same where something is known to round otherwise, which grows from step to step.
+const GROWN: f64 = 5e-2;
 
 /// How a step is replayed.
 #[derive(Clone, Copy, Debug)]
@@ -153,13 +156,24 @@ pub fn run(
             ),
         });
     }
+    let made: Run = read_json(&folder.join(RUN))?;
     let source = crate::data::open(&work.settings.data, data.site, data.threads)?;
     let place = Place {
         device: options.device,
         ranks: &Ranks::alone(),
         clips: source.len() as u64,
-        micro_batch: None,
+        // The steps before are taken in the parts of the run.
+        micro_batch: made.environment.micro_batch,
     };
+    let here = Maker {
+        code: env!("CARGO_PKG_VERSION").to_owned(),
+        environment: Environment {
+            micro_batch: place.micro_batch,
+            ..doctor::environment(options.device)?
+        }
+        .of_training(&work),
+    };
+    let rounds = made.rounding(&here);
     let mut training = Training::new(&work, place)?;
     let mut first = 0;
     for point in points(folder)? {
@@ -199,27 +213,34 @@ pub fn run(
     let looked = look(&mut training, &batch, options, &was)?;
     lines.extend(looked.lines);
     let now = looked.readings.loss;
-    let apart = then.map(|then| (now - then).abs() / then.abs().max(1.0));
-    let (said, is_reproduced) = match apart {
-        Some(0.0) => ("reproduced: the same loss to the last bit".to_owned(), true),
-        Some(apart) if apart < ROUNDING => (
-            format!("reproduced up to rounding: the losses are {apart:.1e} apart"),
-            true,
-        ),
-        Some(apart) => (
-            format!("not reproduced: the losses are {apart:.1e} apart"),
-            false,
-        ),
-        None => (
-            "nothing to compare with: the run has no such line in its metrics".to_owned(),
-            true,
-        ),
-    };
+    let (said, is_reproduced) = held(now, then, rounds.as_deref());
     lines.push(said);
     Ok(Replayed {
         lines,
         is_reproduced,
     })
+}
+
+/// Whether the loss of a step is that which the run had, in words; `rounds` says why it may be rounded otherwise.
+fn held(now: f64, then: Option<f64>, rounds: Option<&str>) -> (String, bool) {
+    let Some(then) = then else {
+        let nothing = "nothing to compare with: the run has no such line in its metrics";
+        return (nothing.to_owned(), true);
+    };
+    let apart = (now - then).abs() / then.abs().max(1.0);
+    let why = rounds.map_or_else(String::new, |why| format!("; rounding differs: {why}"));
+    let bound = rounds.map_or(ROUNDING, |_| GROWN);
+    match apart {
+        0.0 => ("reproduced: the same loss to the last bit".to_owned(), true),
+        apart if apart < bound => (
+            format!("reproduced up to rounding: the losses are {apart:.1e} apart{why}"),
+            true,
+        ),
+        apart => (
+            format!("not reproduced: the losses are {apart:.1e} apart, more than {bound}{why}"),
+            false,
+        ),
+    }
 }
 
 /// The loss of a step in the metrics of a run, if it is there.
@@ -410,5 +431,49 @@ fn statistics(value: &Tensor) -> String {
     match (nan, infinite) {
         (0, 0) => format!("{head}, {range}"),
         _ => format!("{head}, {nan} of {count} values NaN, {infinite} infinite; {range}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_is_rounded_otherwise_comes_with_the_reason() {
+        let two = Some("2 processes before, 1 now");
+        for (now, rounds, said, is_reproduced) in [
+            (0.5, two, "reproduced: the same loss to the last bit", true),
+            (
+                0.5005,
+                None,
+                "reproduced up to rounding: the losses are 5.0e-4 apart",
+                true,
+            ),
+            (
+                0.507,
+                None,
+                "not reproduced: the losses are 7.0e-3 apart, more than 0.001",
+                false,
+            ),
+            (
+                0.507,
+                two,
+                "reproduced up to rounding: the losses are 7.0e-3 apart; rounding differs: 2 processes before, 1 now",
+                true,
+            ),
+            (
+                0.75,
+                two,
+                "not reproduced: the losses are 2.5e-1 apart, more than 0.05; rounding differs: 2 processes before, 1 now",
+                false,
+            ),
+        ] {
+            assert_eq!(
+                held(now, Some(0.5), rounds),
+                (said.to_owned(), is_reproduced)
+            );
+        }
+        assert!(held(0.5, None, two).1);
+        assert!(!held(f64::NAN, Some(0.5), two).1);
     }
 }

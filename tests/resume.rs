@@ -95,12 +95,11 @@ fn a_stage_is_made_by_one_process_at_a_time() {
     assert_eq!(first.code(), Some(143));
     let mut fourth = Running::start(&lab, "runs", &[]);
     assert_eq!(second.code(), Some(0), "{}", second.log());
-    assert!(
-        second.log().contains("goes on after step"),
-        "{}",
-        second.log()
-    );
     assert_eq!(fourth.code(), Some(0), "{}", fourth.log());
+    // Whoever comes to it first goes on where it was left; the other takes what comes of it.
+    let logs = [second.log(), fourth.log()];
+    let on = logs.iter().filter(|log| log.contains("goes on after step"));
+    assert_eq!(on.count(), 1, "{logs:?}");
     assert_eq!(outcomes(&lab, "runs").len(), lab.plan.stages.len());
     let names = folders(&lab.path("runs"));
     assert!(

@@ -387,7 +387,10 @@ fn a_run_keeps_the_states_that_are_asked_for_and_a_finished_one_is_repeated_for_
             && message.contains(", and was 0.25"),
         "{message}"
     );
-    assert!(message.contains("= help: run on the device"), "{message}");
+    assert!(
+        message.contains("= help: run as its `run.json` names it"),
+        "{message}"
+    );
     assert!(!repeated.state(Some(1)).is_file());
 }
 

@@ -229,23 +229,15 @@ impl Node {
 
     /// Whether it makes of each row of an embedding one of its own, whatever the other rows are, and remembers nothing.
     pub fn is_of_row(&self) -> bool {
-        match self {
-            Node::StopGradient | Node::L2 | Node::Scale { .. } => true,
-            Node::Operator { operator } => matches!(operator, EmbeddingOp::Linear(_)),
-            Node::Source
-            | Node::Sample
-            | Node::Decode { .. }
-            | Node::Slice { .. }
-            | Node::Augment { .. }
-            | Node::Convert { .. }
-            | Node::Batch { .. }
-            | Node::Encode { .. }
-            | Node::Predict { .. }
-            | Node::Part { .. }
-            | Node::Term { .. }
-            | Node::Cosines { .. }
-            | Node::Sum { .. } => false,
-        }
+        matches!(
+            self,
+            Node::StopGradient
+                | Node::L2
+                | Node::Scale { .. }
+                | Node::Operator {
+                    operator: EmbeddingOp::Linear(_)
+                }
+        )
     }
 
     /// Whether its parameters learn from the gradient of what reads it.

@@ -222,6 +222,28 @@ impl Pretrain {
     }
 }
 
+/// The memory bank whose rows are negatives of the term at `at`: the step that reads it, and the steps between it and the term, the first
+/// one first, which work row by row. `None` where the rows pass anything else on their way.
+pub fn lent(steps: &[Step], at: usize) -> Option<(usize, Vec<usize>)> {
+    let mut way = vec![];
+    let mut here = *steps.get(at)?.inputs.get(1)?;
+    loop {
+        let step = steps.get(here)?;
+        if let Node::Operator {
+            operator: EmbeddingOp::Memory { .. },
+        } = step.node
+        {
+            way.reverse();
+            return Some((here, way));
+        }
+        if !step.node.is_of_row() {
+            return None;
+        }
+        way.push(here);
+        here = *step.inputs.first()?;
+    }
+}
+
 /// A group of pretrainings that differ in their loss alone, and can train side by side in one process: each batch is decoded and
 /// augmented once, and each member takes its own step on it, with parameters, optimiser and running statistics of its own.
 ///

@@ -4,7 +4,7 @@ use super::passes::{shared_data, states};
 use super::{CellPlan, Plan, RowPlan, StageId, Step, Work};
 use crate::graph::Node;
 use crate::hir::{Clip, Data, Drawing, Head, Pretrain, Words};
-use crate::loss::{EmbeddingOp, TermOp};
+use crate::loss::TermOp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan without what cannot be executed.
@@ -208,35 +208,21 @@ fn captions(data: &Data) -> Option<&'static str> {
 
 /// Rows of a memory bank that pass a network on their way to a term: no run sends those of other samples through it.
 fn negatives(steps: &[Step]) -> Option<&'static str> {
-    let passes = |step: &Step| {
-        let Node::Term {
-            term: TermOp::InfoNce {
-                negatives: Some(_), ..
-            },
-        } = step.node
-        else {
-            return false;
-        };
-        let mut at = step.inputs.get(1);
-        while let Some(here) = at.and_then(|&at| steps.get(at)) {
-            if matches!(
-                here.node,
-                Node::Operator {
-                    operator: EmbeddingOp::Memory { .. }
-                }
-            ) {
-                return false;
+    let is_lost = |(at, step): (usize, &Step)| {
+        let takes = matches!(
+            step.node,
+            Node::Term {
+                term: TermOp::InfoNce {
+                    negatives: Some(_),
+                    ..
+                },
             }
-            if !here.node.is_of_row() {
-                return true;
-            }
-            at = here.inputs.first();
-        }
-        true
+        );
+        takes && super::lent(steps, at).is_none()
     };
+    let mut steps = steps.iter().enumerate();
     steps
-        .iter()
-        .any(passes)
+        .any(is_lost)
         .then_some("negatives of a memory bank that pass a network")
 }
 

@@ -15,7 +15,7 @@ use crate::nn::parameters::Parameters;
 use crate::nn::{self, Memories, Model};
 use compiler::graph::{Node, work};
 use compiler::loss::{EmbeddingOp, TermOp};
-use compiler::plan::{Pretrain, Step};
+use compiler::plan::{self, Pretrain, Step};
 use compiler::units::Exact;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Tensor};
@@ -83,15 +83,16 @@ impl Remembers {
                     },
             } = step.node
             {
-                let lent = lent(&banks, steps, at).ok_or_else(|| Error::Unsupported {
+                let lent = plan::lent(steps, at).ok_or_else(|| Error::Unsupported {
                     message: format!(
                         "`{}` takes negatives of a memory bank that reach it through a network; this version cannot run it",
                         step.name
                     ),
                 })?;
-                let (bank, way) = lent;
+                let (from, way) = lent;
+                let bank: &Place = &banks[&from];
                 let own = Negatives {
-                    bank,
+                    bank: bank.name.clone(),
                     count,
                     t,
                     way,
@@ -254,23 +255,6 @@ fn bank<'m>(model: &'m Model, name: &str) -> Result<&'m Bank> {
 fn absent(what: &str) -> Error {
     Error::Unsupported {
         message: format!("the step reads {what}, and the model has none"),
-    }
-}
-
-/// The bank whose rows are negatives of the term at `at`, and the steps between them.
-fn lent(banks: &BTreeMap<usize, Place>, steps: &[Step], at: usize) -> Option<(String, Vec<usize>)> {
-    let mut way = vec![];
-    let mut here = *steps[at].inputs.get(1)?;
-    loop {
-        if let Some(place) = banks.get(&here) {
-            way.reverse();
-            return Some((place.name.clone(), way));
-        }
-        if !steps[here].node.is_of_row() {
-            return None;
-        }
-        way.push(here);
-        here = *steps[here].inputs.first()?;
     }
 }
 

@@ -149,6 +149,22 @@ fn a_killed_rank_ends_the_others_and_is_named() {
     }
 }
 
+/// How a sum over more than two ranks is rounded depends on where a number lies among those that are sent with it.
+#[test]
+fn a_stopped_run_of_four_ranks_comes_to_the_same_bits() {
+    let lab = Lab::new(&LONG.replace("ep = 30", "ep = 4"));
+    let four = ["--ranks", "4"];
+    said(lab.engine("whole").args(four));
+    let mut running = Running::start(&lab, "stopped", &four);
+    running.wait_for_a_step(&lab.path("stopped"), 0);
+    running.send("-TERM");
+    assert_eq!(running.code(), Some(143));
+    let (_, log) = said(lab.engine("stopped").args(four));
+    assert!(log.contains("goes on after step"), "{log}");
+    assert_eq!(losses(&lab, "stopped"), losses(&lab, "whole"));
+    assert_eq!(weights(&lab, "stopped"), weights(&lab, "whole"));
+}
+
 #[test]
 fn a_stopped_run_goes_on_with_another_number_of_ranks() {
     let lab = Lab::new(&LONG.replace("ep = 30", "ep = 4"));

@@ -13,8 +13,8 @@ pub struct Gradients {
     parameters: Vec<Tensor>,
     ranks: Ranks,
     buckets: Option<Buckets>,
-    /// Whether the buckets are in the order in which the gradients come.
-    is_ordered: bool,
+    /// The order in which the gradients come, in which the buckets then lie; empty until a pass has shown it.
+    order: Vec<usize>,
 }
 
 impl std::fmt::Debug for Gradients {
@@ -48,7 +48,7 @@ impl Gradients {
             parameters,
             ranks: ranks.clone(),
             buckets,
-            is_ordered: false,
+            order: vec![],
         })
     }
 
@@ -68,15 +68,43 @@ impl Gradients {
         let gradients = backward
             .and_then(|_| buckets.end())
             .map_err(|cause| self.ranks.reason(cause.into()))?;
-        if !self.is_ordered {
-            self.order()?;
+        if self.order.is_empty() {
+            self.find_order()?;
         }
         Ok(gradients)
     }
 
+    /// The order in which the buckets lie since a pass has shown it. From three ranks on how a sum is rounded depends on where in its bucket
+    /// a number lies, so a training that goes on lays them as they lay.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// Lays the buckets out in this order, if it is one and there are any.
+    ///
+    /// # Errors
+    /// What libtorch says; an order of other parameters.
+    pub fn lay(&mut self, order: &[usize]) -> Result<()> {
+        let Some(buckets) = self.buckets.as_mut().filter(|_| !order.is_empty()) else {
+            return Ok(());
+        };
+        let mut sorted = order.to_vec();
+        sorted.sort_unstable();
+        let is_some_of_them = sorted.windows(2).all(|pair| pair[0] < pair[1])
+            && sorted.last() < Some(&self.parameters.len());
+        if !is_some_of_them {
+            return Err(Error::Unsupported {
+                message: "the order of gradients is one of other parameters".to_owned(),
+            });
+        }
+        buckets.lay(order, BYTES)?;
+        order.clone_into(&mut self.order);
+        Ok(())
+    }
+
     /// Lays the buckets out as the gradients came at rank 0. The step is the same each time and everywhere, so its order is as well.
-    fn order(&mut self) -> Result<()> {
-        let Some(buckets) = &mut self.buckets else {
+    fn find_order(&mut self) -> Result<()> {
+        let Some(buckets) = &self.buckets else {
             return Ok(());
         };
         let own = buckets.came();
@@ -91,8 +119,6 @@ impl Gradients {
             });
         }
         // The gradients just handed out lie in the buckets before; these are new ones.
-        buckets.lay(&first, BYTES)?;
-        self.is_ordered = true;
-        Ok(())
+        self.lay(&first)
     }
 }

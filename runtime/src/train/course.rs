@@ -51,6 +51,9 @@ struct Position {
     /// By what and where the last of the steps were taken; none in points of older versions.
     #[serde(default)]
     by: Option<Maker>,
+    /// The order in which several ranks sum gradients ([`Gradients::order`](crate::ranks::gradients::Gradients::order)).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    order: Vec<usize>,
 }
 
 impl Position {
@@ -69,6 +72,7 @@ impl Position {
             replaced: BTreeMap::new(),
             apart: None,
             by: None,
+            order: vec![],
         }
     }
 
@@ -228,8 +232,9 @@ impl<'w> Course<'w> {
     ///
     /// Errors: another rank has failed.
     pub fn share(&mut self) -> Result<()> {
-        let ranks = self.training.model.ranks();
+        let ranks = self.training.model.ranks().clone();
         (self.position, self.keep) = ranks.tell(|| (self.position.clone(), self.keep.clone()))?;
+        self.training.gradients.lay(&self.position.order)?;
         let state = self.training.state();
         let state: Vec<_> = state
             .iter()
@@ -433,6 +438,10 @@ impl<'w> Course<'w> {
         }
         // The point stands for the lines before it.
         files.metrics.sync()?;
+        self.training
+            .gradients
+            .order()
+            .clone_into(&mut self.position.order);
         let note = serde_json::to_string(&self.position).expect("a position is plain data");
         let state = self.training.state();
         let bytes = checkpoint::serialise(&files.folder, &state, (NOTE, &note))?;

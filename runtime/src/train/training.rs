@@ -31,7 +31,7 @@ pub(crate) struct Training<'w> {
     pub program: Program,
     pub model: Model,
     groups: Vec<Group>,
-    gradients: Gradients,
+    pub(super) gradients: Gradients,
     /// Where the networks compute in float16.
     scaler: Option<Scaler>,
     /// Samples of this rank that go through the networks at once, where that is a part of its batch.

@@ -10,10 +10,11 @@ use lab::{Lab, RENDERED, folders, said};
 use records::folder::{Finished, METRICS, Runs};
 use records::points::points;
 use records::record::{ExtractResult, PretrainResult, ScoreResult};
+use runtime::augment::Key;
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// Three rows that train side by side, one of them with a loss that remembers, and one that does not; the state after an epoch beside
 /// the ends.
@@ -262,10 +263,15 @@ fn all_is_whole(runs: &Path) {
 }
 
 /// Runs that are killed at random moments until they are through come to the weights and the table of one that nobody disturbed.
-/// `CRISSCROSS_KILLS` is the number of kills, over as many runs as they take.
+/// `CRISSCROSS_KILLS` is the number of kills, over as many runs as they take; `CRISSCROSS_SEED` makes the moments of a run that failed again.
 #[test]
 fn killed_runs_come_to_the_same() {
     let kills = std::env::var("CRISSCROSS_KILLS").map_or(6, |kills| kills.parse().unwrap());
+    let clock = || u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_nanos());
+    let seed =
+        std::env::var("CRISSCROSS_SEED").map_or_else(|_| clock(), |seed| seed.parse().unwrap());
+    eprintln!("CRISSCROSS_SEED={seed}");
+    let mut moments = Key::at(seed, "kills").stream();
     let lab = Lab::new(ROWS);
     save_always(&lab);
     let start = Instant::now();
@@ -274,16 +280,14 @@ fn killed_runs_come_to_the_same() {
     assert_eq!(whole.len(), lab.plan.stages.len());
     let took = start.elapsed();
 
-    let (mut killed, mut runs, mut starts) = (0, 0, 0);
+    let (mut killed, mut runs) = (0, 0);
     while killed < kills {
         runs += 1;
         let name = format!("killed {runs}");
         loop {
             let mut running = Running::start(&lab, &name, &[]);
-            // Moments spread evenly over the time that a whole run takes: another for each start, for a run may be faster than that.
-            let share = f64::from(starts * 61 % 100) / 100.0;
-            starts += 1;
-            std::thread::sleep(took.mul_f64(share));
+            // Within the time that a whole run takes; another for each start, for a run may be faster than that.
+            std::thread::sleep(took.mul_f64(moments.unit()));
             if running.is_over() || killed == kills {
                 break;
             }

@@ -546,3 +546,30 @@ fn what_a_set_holds_is_said_of_files_and_of_shards() {
     let message = complaint(check.args(["data", "check", "toy"]), 1);
     assert!(message.contains("is not as it was packed"), "{message}");
 }
+
+/// A loss that remembers clips, and a step of which a part of the augmentation stands behind the batch.
+#[test]
+fn steps_of_any_kind_are_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+eval hear = linear2s with { train = random(2)   test = uniform(2) }
+let bank = memory(z, momentum: 0.5)
+table numbers {
+  of     = tiny
+  scores = [hear on toy]
+  row loss = info_nce(l2(z(a[1])), l2(bank(v[1])), t: 0.1, negatives: 8) + intra
+}
+";
+    std::fs::write(folder.path().join("t.cc"), format!("{TINY}{rows}")).unwrap();
+    for pass in [&[][..], &["--pass", "move_domain"]] {
+        let mut bench = program("crisscross", folder.path());
+        bench.args(["bench", "step", "t.cc", "--device", "cpu", "--no-peak"]);
+        bench
+            .args(["--steps", "1", "--warm-up", "1", "--format", "json"])
+            .args(pass);
+        let (figures, _) = said(&mut bench);
+        let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+        assert!(figures["loss"].as_f64().unwrap().is_finite(), "{figures}");
+    }
+}

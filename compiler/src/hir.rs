@@ -293,6 +293,14 @@ impl Data {
             Data::Videos(f) | Data::Sounds(f) => &f.requires,
         }
     }
+
+    /// Training clips as declared; of files the manifest has the real number.
+    pub fn clips(&self) -> u64 {
+        match self {
+            Data::Synthetic(s) => s.clips.into(),
+            Data::Videos(f) | Data::Sounds(f) => f.train,
+        }
+    }
 }
 
 /// What happens to a source that is shorter than the window asked for.

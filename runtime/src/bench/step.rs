@@ -5,6 +5,8 @@ use super::peak::{Peak, peak, wait};
 use crate::augment::Key;
 use crate::check::stepped;
 use crate::data::batch::{Batch, Clips};
+use crate::data::reading::begun;
+use crate::data::source::Ticks;
 use crate::error::{Error, Result};
 use crate::execute::Program;
 use crate::ffi::Half;
@@ -15,7 +17,7 @@ use crate::train::{follow, gradients_on, groups};
 use compiler::graph::Node;
 use compiler::graph::networks;
 use compiler::graph::work::{Flops, of_step};
-use compiler::hir::Precision;
+use compiler::hir::{Clip, Precision};
 use compiler::plan::Pretrain;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -150,7 +152,7 @@ fn phases(work: &Pretrain, device: Device, options: &Options) -> Result<Vec<[Dur
     let settings = &work.settings;
     let program = Program::new(work)?;
     let alone = Ranks::alone();
-    let model = program.model(work, (device, &alone), settings.bs.into())?;
+    let model = program.model(work, (device, &alone), clips(work))?;
     let mut groups = groups(settings, &model)?;
     let mut way = gradients_on(&groups, &alone)?;
     let batch = noise(work, device)?;
@@ -180,9 +182,13 @@ fn phases(work: &Pretrain, device: Device, options: &Options) -> Result<Vec<[Dur
     Ok(taken)
 }
 
-/// Views of normal noise in the shapes that the step reads, the same in every call.
+/// A batch of noise as the step reads it, the same in every call: normal numbers in the shapes that the networks take; where a part of a chain
+/// stands behind the batch, what is in front of it does with noisy frames and waves.
 pub fn noise(work: &Pretrain, device: Device) -> Result<Batch> {
     let settings = &work.settings;
+    let keys: Vec<Key> = (0..u64::from(settings.bs))
+        .map(|sample| Key::new(0, sample, 0))
+        .collect();
     let mut views = BTreeMap::new();
     tch::manual_seed(0);
     for step in work.steps.iter() {
@@ -192,16 +198,25 @@ pub fn noise(work: &Pretrain, device: Device) -> Result<Batch> {
         let Some(of) = settings.modality(modality) else {
             continue;
         };
-        let mut shape = vec![i64::from(settings.bs)];
-        shape.extend(networks::input(&of.clip).into_iter().map(i64::from));
-        let noise = Tensor::f_randn(&shape[..], (nn::kind(settings.precision), Device::Cpu))?;
+        let ticks: Vec<Ticks> = keys
+            .iter()
+            .map(|_| ticks(&of.clip))
+            .collect::<Result<_>>()?;
+        let at = format!("{modality}/{view}");
+        let own: Vec<Key> = keys.iter().map(|key| key.child(&at)).collect();
+        let noise = match begun(work, (of, *view), &ticks, &own) {
+            Some(begun) => begun,
+            None => {
+                let mut shape = vec![i64::from(settings.bs)];
+                shape.extend(networks::input(&of.clip).into_iter().map(i64::from));
+                Tensor::f_randn(&shape[..], (nn::kind(settings.precision), Device::Cpu))?
+            }
+        };
         views.insert((modality.clone(), *view), noise.f_to_device(device)?);
     }
     Ok(Batch {
         views,
-        keys: (0..u64::from(settings.bs))
-            .map(|sample| Key::new(0, sample, 0))
-            .collect(),
+        keys,
         clips: Clips {
             own: (0..settings.bs).collect(),
             all: (0..settings.bs).collect(),
@@ -210,6 +225,29 @@ pub fn noise(work: &Pretrain, device: Device) -> Result<Batch> {
         waited: Duration::ZERO,
         queued: 0,
     })
+}
+
+/// Noise as it is decoded for a clip.
+fn ticks(clip: &Clip) -> Result<Ticks> {
+    match clip {
+        Clip::Video { frames, size, .. } => {
+            let shape = [*frames, *size, *size, 3].map(i64::from);
+            let frames = Tensor::f_randint(256, &shape[..], (Kind::Uint8, Device::Cpu))?;
+            Ok(Ticks::Frames(frames))
+        }
+        Clip::Audio { samples, .. } => {
+            let wave = Tensor::f_randn([i64::from(*samples)], (Kind::Float, Device::Cpu))?;
+            Ok(Ticks::Wave(wave))
+        }
+        Clip::Text { .. } | Clip::Flow { .. } => Err(Error::Unsupported {
+            message: "this version decodes pictures and sound alone".to_owned(),
+        }),
+    }
+}
+
+/// Clips of the data set that a loss remembers something of: as declared, and no fewer than a batch of them.
+pub fn clips(work: &Pretrain) -> u64 {
+    work.settings.data.clips().max(work.settings.bs.into())
 }
 
 /// The numbers that the networks compute with on this device.

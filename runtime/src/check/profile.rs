@@ -51,7 +51,7 @@ pub struct Kernel {
 ///
 /// Errors: as a training's, and what libtorch says.
 pub fn profile(work: &Pretrain, device: Device, steps: u64) -> Result<Profile> {
-    let mut training = Training::new(work, place(device, &Ranks::alone()))?;
+    let mut training = Training::new(work, place(work, device, &Ranks::alone()))?;
     fill::fill(&training.model)?;
     let batch = Rc::new(noise(work, device)?);
     for step in 0..WARM_UP {

@@ -2,7 +2,7 @@
 
 use super::fill;
 use crate::bench::peak::wait;
-use crate::bench::step::noise;
+use crate::bench::step::{clips, noise};
 use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
@@ -42,12 +42,12 @@ pub fn changed(work: &Pretrain, batch: u32, precision: Precision) -> Pretrain {
     }
 }
 
-/// For a loss that remembers nothing of clips.
-pub(super) fn place(device: Device, ranks: &Ranks) -> Place<'_> {
+/// With as many clips as the data set is said to have.
+pub(super) fn place<'r>(work: &Pretrain, device: Device, ranks: &'r Ranks) -> Place<'r> {
     Place {
         device,
         ranks,
-        clips: 0,
+        clips: clips(work),
         micro_batch: None,
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn within(training: &Training<'_>, step: u64) -> Result<u64> {
 ///
 /// Errors: of the views' shapes, and as a training's.
 pub fn steps(work: &Pretrain, device: Device, steps: u64) -> Result<Stepped> {
-    let mut training = Training::new(work, place(device, &Ranks::alone()))?;
+    let mut training = Training::new(work, place(work, device, &Ranks::alone()))?;
     fill::fill(&training.model)?;
     take(&mut training, work, device, steps)
 }
@@ -76,7 +76,7 @@ pub fn steps(work: &Pretrain, device: Device, steps: u64) -> Result<Stepped> {
 ///
 /// Errors: as [`steps`], and why the step cannot be a graph.
 pub fn captured(work: &Pretrain, device: Device, steps: u64) -> Result<Stepped> {
-    let mut training = Training::new(work, place(device, &Ranks::alone()))?;
+    let mut training = Training::new(work, place(work, device, &Ranks::alone()))?;
     fill::fill(&training.model)?;
     match device.is_cuda() {
         true => training.capture(1)?,
@@ -129,7 +129,7 @@ pub fn timed(
     (warm_up, steps): (u64, u64),
     is_graph: bool,
 ) -> Result<Timed> {
-    let mut training = Training::new(work, place(device, &Ranks::alone()))?;
+    let mut training = Training::new(work, place(work, device, &Ranks::alone()))?;
     if is_graph {
         training.capture(1)?;
     }
@@ -165,7 +165,7 @@ pub fn timed(
 ///
 /// Errors: as [`steps`], and where the file cannot be written.
 pub fn export(work: &Pretrain, to: &Path) -> Result<()> {
-    let training = Training::new(work, place(Device::Cpu, &Ranks::alone()))?;
+    let training = Training::new(work, place(work, Device::Cpu, &Ranks::alone()))?;
     fill::fill(&training.model)?;
     let batch = fill::batch(work, work.settings.bs as usize)?;
     let views = batch

@@ -21,7 +21,7 @@ pub mod order;
 mod ordered;
 pub mod prefetch;
 pub mod reader;
-mod reading;
+pub(crate) mod reading;
 pub mod sampler;
 pub mod shards;
 mod short;

@@ -19,6 +19,19 @@ pub(super) struct Reading {
     modalities: Vec<hir::Modality>,
 }
 
+/// The batch of a view as the step of `pretrain` reads it, of these ticks of each sample; `None` where the whole chain stands in front of it.
+pub(crate) fn begun(
+    pretrain: &plan::Pretrain,
+    (modality, view): (&hir::Modality, u32),
+    ticks: &[Ticks],
+    keys: &[Key],
+) -> Option<Tensor> {
+    let reading = Reading::of(pretrain);
+    let is_this = |slice: &&Slice| slice.modality == modality.name && slice.view == view;
+    let host = reading.slices.iter().find(is_this)?.host?;
+    Some(begin_views(modality, host, ticks, keys))
+}
+
 /// One view's ticks in what was decoded.
 #[derive(Clone, Debug)]
 struct Slice {

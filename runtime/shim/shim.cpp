@@ -4,8 +4,10 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <caffe2/core/common.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/profiler_kineto.h>
@@ -18,6 +20,7 @@
 #endif
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 
 #include "guarded.h"
@@ -80,13 +83,37 @@ extern "C" {
 
 void shim_free(char* message) { free(message); }
 
-// `2.11.0`, of the library that is loaded, not of the headers.
+// `2.11.0`, of the library that is loaded, not of the headers. `at::show_config` would ask for CUDA, see `shim_load_cuda`.
 char* shim_torch_version(char** version) {
   return guarded([&] {
-    const std::string config = at::show_config(), key = "TORCH_VERSION=";
-    const auto at = config.find(key);
-    const auto start = at == std::string::npos ? config.size() : at + key.size();
-    *version = text(config.substr(start, config.find_first_of(", \n", start) - start).c_str());
+    const auto& options = caffe2::GetBuildOptions();
+    const auto found = options.find("TORCH_VERSION");
+    *version = text(found == options.end() ? "" : found->second.c_str());
+  });
+}
+
+// What CUDA's half of the library, which must be loaded, says of itself.
+char* shim_cuda_config(char** config) {
+  return guarded([&] { *config = text(at::detail::getCUDAHooks().showConfig().c_str()); });
+}
+
+// The name of a GPU. The driver's own interface has the same numbers as CUDA's runtime, and needs no headers.
+char* shim_gpu_name(int index, char** name) {
+  return guarded([&] {
+    void* driver = dlopen("libcuda.so.1", RTLD_NOW);
+    if (!driver) throw std::runtime_error(dlerror());
+    const auto function = [&](const char* of) {
+      void* found = dlsym(driver, of);
+      if (!found) throw std::runtime_error(std::string("the driver has no ") + of);
+      return found;
+    };
+    const auto init = reinterpret_cast<int (*)(unsigned)>(function("cuInit"));
+    const auto get = reinterpret_cast<int (*)(int*, int)>(function("cuDeviceGet"));
+    const auto name_of = reinterpret_cast<int (*)(char*, int, int)>(function("cuDeviceGetName"));
+    int device = 0;
+    char found[256] = {};
+    if (init(0) || get(&device, index) || name_of(found, sizeof found, device)) throw std::runtime_error("the driver does not name the GPU");
+    *name = text(found);
   });
 }
 

@@ -95,7 +95,7 @@ pub fn device(name: &str) -> Result<Device> {
     let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
     if !Cuda::is_available() || count == 0 {
         return Err(unavailable(
-            "no GPU or no driver was found; use `--device cpu`".to_owned(),
+            "CUDA finds no GPU; use `--device cpu`".to_owned(),
         ));
     }
     if index >= count {

@@ -7,21 +7,21 @@ use crate::ranks::Ranks;
 use records::launch::Launch;
 use records::record::Environment;
 use records::site::MemoryFormat;
+use std::collections::BTreeSet;
 use std::path::Path;
 use tch::{Cuda, Device};
 
 /// What a number may depend on beside the plan.
 pub fn environment(device: Device) -> Result<Environment> {
-    let name = match device {
-        Device::Cuda(index) => format!("cuda:{index}"),
-        Device::Cpu | Device::Mps | Device::Vulkan => "cpu".to_owned(),
-    };
     Ok(Environment {
         host: host(),
-        device: name,
+        device: name_of(device),
         threads: u32::try_from(tch::get_num_threads()).unwrap_or(0),
         torch: Some(ffi::torch_version()?).filter(|version| !version.is_empty()),
-        cuda: None,
+        cuda: match device.is_cuda() {
+            true => ffi::cuda_version().ok().flatten(),
+            false => None,
+        },
         ffmpeg: ffmpeg(),
         tf32: tf32(device)?,
         memory_format: format(device, settings().memory_format),
@@ -38,6 +38,33 @@ pub fn environment_of(device: Device, ranks: &Ranks) -> Result<Environment> {
         ranks: ranks.recorded(),
         ..environment(device)?
     })
+}
+
+/// `cpu`, or the name of the GPU; its number where the driver does not name it.
+fn name_of(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => ffi::gpu_name(index).unwrap_or_else(|_| format!("cuda:{index}")),
+        Device::Cpu | Device::Mps | Device::Vulkan => "cpu".to_owned(),
+    }
+}
+
+/// What these ranks compute on, in a line for people.
+///
+/// Errors: another rank has failed.
+pub fn device_line(device: Device, ranks: &Ranks) -> Result<String> {
+    Ok(line_of(&ranks.collect((host(), name_of(device)))?))
+}
+
+/// `device: cpu`, `device: 8 ranks on 2 machines, NVIDIA H100`: machine and device of each rank.
+fn line_of(ranks: &[(String, String)]) -> String {
+    let hosts: BTreeSet<&str> = ranks.iter().map(|(host, _)| host.as_str()).collect();
+    let devices: BTreeSet<&str> = ranks.iter().map(|(_, device)| device.as_str()).collect();
+    let devices = Vec::from_iter(devices).join(" and ");
+    match (ranks.len(), hosts.len()) {
+        (0 | 1, _) => format!("device: {devices}"),
+        (ranks, 0 | 1) => format!("device: {ranks} ranks on {devices}"),
+        (ranks, hosts) => format!("device: {ranks} ranks on {hosts} machines, {devices}"),
+    }
 }
 
 /// Whether this GPU rounds factors of float32 to TF32 as libtorch is set now; none of a processor.
@@ -86,21 +113,39 @@ pub fn arithmetic(device: Device) -> Result<Vec<String>> {
 }
 
 /// The device of this name, or without one the first GPU where a driver is loaded, the CPU elsewhere.
+///
+/// Errors: it is not there; without a name, a driver is loaded but no GPU can be used: nobody wants to find out after a night.
 pub fn device_or_best(name: Option<&str>) -> Result<Device> {
     match name {
         Some(name) => device(name),
-        // Without a driver libtorch's CUDA half, which takes a second to load, would find nothing.
-        None if has_driver() => Ok(device("cuda").unwrap_or(Device::Cpu)),
-        None => Ok(Device::Cpu),
+        None => Ok(best(driver(), || device("cuda"))?.unwrap_or(Device::Cpu)),
+    }
+}
+
+/// The GPU where nobody has named a device; none where there is no driver. `first` looks for it: libtorch's CUDA half, which takes a
+/// second to load, would find nothing without a driver.
+fn best(driver: Driver, first: impl FnOnce() -> Result<Device>) -> Result<Option<Device>> {
+    match driver {
+        Driver::None => Ok(None),
+        Driver::Host => Ok(first().ok()),
+        Driver::Loaded => match first() {
+            Err(Error::Device { device, message }) => Err(Error::Device {
+                device,
+                message: format!(
+                    "NVIDIA's driver is loaded, but {message}, or `device = \"cpu\"` in `crisscross.toml`"
+                ),
+            }),
+            other => other.map(Some),
+        },
     }
 }
 
 /// The device of one of several ranks: of GPUs that of its number among the ranks of this machine.
 pub fn device_of(launch: &Launch, name: Option<&str>) -> Result<Device> {
-    let is_gpu = match name {
-        Some("cuda") => true,
-        None => has_driver(),
-        Some("cpu") => return Ok(Device::Cpu),
+    let first = match name {
+        Some("cuda") => Some(device("cuda")?),
+        None => best(driver(), || device("cuda"))?,
+        Some("cpu") => None,
         Some(name) => {
             return Err(Error::Device {
                 device: name.to_owned(),
@@ -109,12 +154,8 @@ pub fn device_of(launch: &Launch, name: Option<&str>) -> Result<Device> {
             });
         }
     };
-    if !is_gpu {
+    let Some(first) = first else {
         return Ok(Device::Cpu);
-    }
-    let first = match (device("cuda"), name) {
-        (Err(_), None) => return Ok(Device::Cpu),
-        (first, _) => first?,
     };
     match usize::try_from(Cuda::device_count()).unwrap_or(0) {
         // A starter that shows each rank its own GPU alone, as Slurm can.
@@ -158,9 +199,10 @@ pub fn report() -> Vec<String> {
     ];
     lines.push(line(
         "CUDA",
-        match (has_driver(), device("cuda")) {
+        match (driver() == Driver::Loaded, device("cuda")) {
             (_, Ok(_)) => format!(
-                "{} GPU(s), cuDNN {}",
+                "{}, {} GPU(s), cuDNN {}",
+                ffi::cuda_version().ok().flatten().unwrap_or_default(),
                 Cuda::device_count(),
                 if Cuda::cudnn_is_available() {
                     "found"
@@ -198,11 +240,25 @@ fn libtorch() -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Whether the kernel has a driver for NVIDIA's devices, or hands them to this virtual machine.
-fn has_driver() -> bool {
-    ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"]
-        .iter()
-        .any(|path| Path::new(path).exists())
+/// What the kernel has for GPUs of NVIDIA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Driver {
+    /// Nothing.
+    None,
+    /// The GPUs of the Windows around it, of whatever make.
+    Host,
+    /// NVIDIA's driver.
+    Loaded,
+}
+
+/// What is there.
+fn driver() -> Driver {
+    let is_there = |path: &str| Path::new(path).exists();
+    match is_there("/proc/driver/nvidia/version") || is_there("/dev/nvidiactl") {
+        true => Driver::Loaded,
+        false if is_there("/dev/dxg") => Driver::Host,
+        false => Driver::None,
+    }
 }
 
 /// The name of this machine.
@@ -242,6 +298,7 @@ mod tests {
             ("cpu", Some(TORCH_VERSION))
         );
         assert!(found.threads > 0);
+        assert_eq!(found.cuda, None);
         assert_eq!(found.ffmpeg.is_some(), cfg!(feature = "media"));
     }
 
@@ -281,6 +338,48 @@ mod tests {
                 .any(|l| l.starts_with("libtorch") && l.contains("libtorch_cpu")),
             "{lines:?}"
         );
+    }
+
+    #[test]
+    fn a_gpu_that_cannot_be_used_is_no_processor() {
+        let lost = || {
+            Err(Error::Device {
+                device: "cuda".to_owned(),
+                message: "no GPU; use `--device cpu`".to_owned(),
+            })
+        };
+        let error = best(Driver::Loaded, lost).unwrap_err().to_string();
+        assert!(
+            error.contains("driver is loaded")
+                && error.contains("`--device cpu`, or `device = \"cpu\"`"),
+            "{error}"
+        );
+        assert_eq!(best(Driver::Host, lost).unwrap(), None);
+        let found = || Ok(Device::Cuda(0));
+        assert_eq!(best(Driver::Loaded, found).unwrap(), Some(Device::Cuda(0)));
+        assert_eq!(best(Driver::None, || unreachable!()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_names_what_it_computes_on() {
+        let rank = |host: &str, device: &str| (host.to_owned(), device.to_owned());
+        let alone = device_line(Device::Cpu, &Ranks::alone()).unwrap();
+        assert_eq!(alone, "device: cpu");
+        let (a, b) = (rank("a", "NVIDIA H100"), rank("b", "NVIDIA H100"));
+        let line = line_of(&[a.clone(), a.clone()]);
+        assert_eq!(line, "device: 2 ranks on NVIDIA H100");
+        let line = line_of(&[a, b, rank("b", "NVIDIA A100")]);
+        assert_eq!(
+            line,
+            "device: 3 ranks on 2 machines, NVIDIA A100 and NVIDIA H100"
+        );
+    }
+
+    #[test]
+    fn a_gpu_without_a_driver_keeps_its_number() {
+        assert_eq!(name_of(Device::Cpu), "cpu");
+        // No machine has so many.
+        assert_eq!(name_of(Device::Cuda(4000)), "cuda:4000");
     }
 
     #[test]

@@ -30,6 +30,8 @@ struct StreamState {
 unsafe extern "C" {
     fn shim_free(message: *mut c_char);
     fn shim_torch_version(version: *mut *mut c_char) -> *mut c_char;
+    fn shim_cuda_config(config: *mut *mut c_char) -> *mut c_char;
+    fn shim_gpu_name(index: c_int, name: *mut *mut c_char) -> *mut c_char;
     fn shim_load_cuda() -> *mut c_char;
     fn shim_autocast_push(
         cuda: bool,
@@ -153,6 +155,30 @@ pub fn torch_version() -> Result<String, TchError> {
     // SAFETY: `version` is written before the shim returns null, and is a string of the shim then.
     checked(unsafe { shim_torch_version(&mut version) })?;
     Ok(take(version))
+}
+
+/// The version of CUDA's runtime, `13.0`, where CUDA's half of libtorch is loaded and says so.
+pub fn cuda_version() -> Result<Option<String>, TchError> {
+    let mut config = ptr::null_mut();
+    // SAFETY: as above.
+    checked(unsafe { shim_cuda_config(&mut config) })?;
+    Ok(after(&take(config), "CUDA Runtime "))
+}
+
+/// The word behind `key`.
+fn after(text: &str, key: &str) -> Option<String> {
+    let (_, behind) = text.split_once(key)?;
+    let ends = |sign: char| sign == ',' || sign.is_whitespace();
+    behind.split(ends).next().map(str::to_owned)
+}
+
+/// The name of this GPU, `NVIDIA H100 80GB HBM3`, as its driver has it.
+pub fn gpu_name(index: usize) -> Result<String, TchError> {
+    let mut name = ptr::null_mut();
+    let index = self::index(Device::Cuda(index));
+    // SAFETY: `name` is written before the shim returns null, and is a string of the shim then.
+    checked(unsafe { shim_gpu_name(index, &mut name) })?;
+    Ok(take(name))
 }
 
 /// Loads the CUDA half of libtorch. Call it before any question about CUDA: libtorch remembers the first answer.
@@ -855,3 +881,13 @@ mod tests {
         assert_eq!(sum.double_value(&[]), 4.0);
     }
 }
+    #[test]
+    fn the_version_of_cuda_is_read_where_libtorch_writes_it() {
+        let config =
+            "  - CUDA Runtime 13.0\n  - NVCC architecture flags: -gencode\n  - CuDNN 91.9\n";
+        assert_eq!(after(config, "CUDA Runtime ").as_deref(), Some("13.0"));
+        let other = "  - CUDA Runtime 12.8  (built against CUDA 12.6)";
+        assert_eq!(after(other, "CUDA Runtime ").as_deref(), Some("12.8"));
+        assert_eq!(after("  - CuDNN 91.9", "CUDA Runtime "), None);
+    }
+

@@ -133,13 +133,15 @@ fn site(file: Option<&Path>) -> Result<Site, Error> {
 /// Prints what the engine finds; the data roots are printed by `crisscross`.
 fn examine(site_file: Option<&Path>) -> Result<ExitCode, Error> {
     let mut lines = doctor::report();
-    let device = machine::settle(&Machine::default(), None, &site(site_file)?, None)?;
-    lines.push(format!(
-        "{:<13}{}",
-        "device",
-        doctor::environment(device)?.device
-    ));
-    lines.extend(doctor::arithmetic(device)?);
+    let settled = machine::settle(&Machine::default(), None, &site(site_file)?, None);
+    let state = match &settled {
+        Ok(device) => doctor::environment(*device)?.device,
+        Err(error) => format!("none: {error}"),
+    };
+    lines.push(format!("{:<13}{state}", "device"));
+    if let Ok(device) = settled {
+        lines.extend(doctor::arithmetic(device)?);
+    }
     write_out(&(lines.join("\n") + "\n"));
     Ok(ExitCode::SUCCESS)
 }

@@ -132,6 +132,10 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
         let stop = Arc::clone(&signals.stop);
         local::stop_with_parent(&signals.number, move || stop.store(true, Ordering::Relaxed));
     }
+    let on = doctor::device_line(device, &ranks)?;
+    if ranks.is_first() {
+        say(&on);
+    }
     let options = stages::Options {
         runs: &arguments.runs,
         site: &site,

@@ -11,13 +11,13 @@ const DIGITS: usize = 16;
 pub struct Environment {
     /// The machine's name.
     pub host: String,
-    /// `cpu`, or the name of the GPU.
+    /// `cpu`, or the name of the GPU; its number, `cuda:0`, in runs of older versions.
     pub device: String,
     /// Threads of one operation; sums may be split by them.
     pub threads: u32,
     /// The version of PyTorch's library.
     pub torch: Option<String>,
-    /// The version of CUDA.
+    /// The version of CUDA; none on a processor, and in runs of older versions.
     pub cuda: Option<String>,
     /// The version of FFmpeg's libraries.
     pub ffmpeg: Option<String>,
@@ -104,12 +104,8 @@ impl Maker {
         }
     }
 
-    /// Why `now` may round otherwise: `4 threads before, 2 now`. Of the machine only the kind of its device counts.
+    /// Why `now` may round otherwise: `4 threads before, 2 now`. Of the machine only what its device is counts.
     pub fn differences(&self, now: &Maker) -> Vec<String> {
-        let kind = |maker: &Maker| {
-            let device = &maker.environment.device;
-            device.split(':').next().unwrap_or_default().to_owned()
-        };
         let threads = |maker: &Maker| maker.environment.threads.to_string();
         let ranks = |maker: &Maker| maker.environment.ranks.unwrap_or(1).to_string();
         let version = |of: &Option<String>| of.clone().unwrap_or_else(|| "none".to_owned());
@@ -123,18 +119,21 @@ impl Maker {
             None => "whole".to_owned(),
         };
         let (then, here) = (&self.environment, &now.environment);
-        // Older versions did not note it.
-        let steps = match (&then.steps, &here.steps) {
+        let devices = devices(then, here);
+        // Older versions did not note them; a processor has no CUDA.
+        let noted = |then: &Option<String>, here: &Option<String>| match (then, here) {
             (Some(then), Some(here)) => (then.clone(), here.clone()),
             (None, _) | (_, None) => Default::default(),
         };
+        let steps = noted(&then.steps, &here.steps);
+        let cuda = noted(&then.cuda, &here.cuda);
         let all = [
             ("", " threads", threads(self), threads(now)),
             ("", " processes", ranks(self), ranks(now)),
-            ("", "", kind(self), kind(now)),
+            ("", "", devices.0, devices.1),
             ("crisscross ", "", self.code.clone(), now.code.clone()),
             ("torch ", "", version(&then.torch), version(&here.torch)),
-            ("CUDA ", "", version(&then.cuda), version(&here.cuda)),
+            ("CUDA ", "", cuda.0, cuda.1),
             ("TF32 ", "", switch(then.tf32), switch(here.tf32)),
             ("maps ", "", format(then), format(here)),
             (
@@ -151,6 +150,21 @@ impl Maker {
         differs
             .map(|(name, unit, then, here)| format!("{name}{then}{unit} before, {here} now"))
             .collect()
+    }
+}
+
+/// What two devices are, as far as both are known: of a GPU older versions noted its number, not what it is.
+fn devices(then: &Environment, here: &Environment) -> (String, String) {
+    let of = |environment: &Environment| match environment.device.starts_with("cuda") {
+        true => "cuda".to_owned(),
+        false => environment.device.clone(),
+    };
+    let (then, here) = (of(then), of(here));
+    let is_known = |device: &str| device != "cuda";
+    let is_gpu = |device: &str| device != "cpu";
+    match is_gpu(&then) && is_gpu(&here) && !(is_known(&then) && is_known(&here)) {
+        true => Default::default(),
+        false => (then, here),
     }
 }
 
@@ -200,6 +214,28 @@ mod tests {
         assert!(
             gpu.differences(&maker(1, None, "cuda:3", "0.1.0"))
                 .is_empty()
+        );
+        // Its kind, where it was noted, and the CUDA on it.
+        let named = |name: &str, cuda: Option<&str>| Maker {
+            environment: Environment {
+                cuda: cuda.map(str::to_owned),
+                ..maker(1, None, name, "0.1.0").environment
+            },
+            ..gpu.clone()
+        };
+        let h100 = named("NVIDIA H100", Some("13.0"));
+        assert!(h100.differences(&h100).is_empty());
+        assert!(gpu.differences(&h100).is_empty() && h100.differences(&gpu).is_empty());
+        assert_eq!(
+            h100.differences(&named("NVIDIA A100", Some("12.8"))),
+            [
+                "NVIDIA H100 before, NVIDIA A100 now",
+                "CUDA 13.0 before, 12.8 now"
+            ]
+        );
+        assert_eq!(
+            h100.differences(&named("cpu", None)),
+            ["NVIDIA H100 before, cpu now"]
         );
         // A repetition is exact on the same processor alone.
         assert_eq!(first.rounding(&first), None);

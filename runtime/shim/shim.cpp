@@ -361,11 +361,14 @@ char* shim_free_memory(int index, size_t* bytes) {
   });
 }
 
-// Gives free memory back to the system.
-void shim_give_back() {
+// Gives free memory back: of the machine, and of this GPU what is kept for tensors to come.
+char* shim_give_back(int index) {
+  return guarded([&] {
 #ifdef __GLIBC__
-  malloc_trim(0);
+    malloc_trim(0);
 #endif
+    if (index >= 0) c10::getDeviceAllocator(at::kCUDA)->emptyCache();
+  });
 }
 
 // Whether nobody else holds the tensor, a view of it or anything that remembers its values.

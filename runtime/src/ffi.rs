@@ -70,7 +70,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn shim_peak_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
     fn shim_free_memory(index: c_int, bytes: *mut usize) -> *mut c_char;
-    fn shim_give_back();
+    fn shim_give_back(index: c_int) -> *mut c_char;
     fn shim_is_held_once(tensor: *mut C_tensor, is_held_once: *mut bool) -> *mut c_char;
     fn shim_adam(
         parameters: *const *mut C_tensor,
@@ -562,10 +562,10 @@ pub fn free_memory(index: usize) -> Result<u64, TchError> {
     Ok(bytes as u64)
 }
 
-/// Gives memory of the machine that this process has freed back to the system, where the C library has kept it.
-pub fn give_back() {
-    // SAFETY: asks the C library for what it may do at any time.
-    unsafe { shim_give_back() }
+/// Gives memory that this process has freed back, where it was kept: that of the machine by the C library, that of this GPU by libtorch.
+pub fn give_back(device: Device) -> Result<(), TchError> {
+    // SAFETY: asks the C library and libtorch for what they may do at any time.
+    checked(unsafe { shim_give_back(index(device)) })
 }
 
 /// Whether nothing but this holds the tensor's memory: no other handle of it, no view, no gradient that remembers its values. On a

@@ -85,8 +85,8 @@ pub fn own_up_to_panics() {
         let what = panic
             .payload_as_str()
             .unwrap_or("a panic without a message");
-        // Layers have no other way to say so: it comes out as an error.
-        if records::is_of_memory(what) {
+        // Layers have no other way to say what libtorch does: it comes out as an error.
+        if records::said_by_libtorch(what).is_some() {
             return;
         }
         say(&format!(

@@ -1,6 +1,8 @@
 //! What can go wrong in the world, each with what, where and what to do.
 
+use crate::ffi;
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use tch::TchError;
 
@@ -107,7 +109,7 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
     /// A step does not fit in the memory of its device.
-    #[error("out of memory: a step of {samples} samples does not fit on this device{}", fitting(*fits))]
+    #[error("out of memory: a step of {samples} samples does not fit on this device{}", fitting(*fits, *is_beside))]
     OutOfMemory {
         /// Samples of a batch, or of the part of it that one of several ranks has, or that goes through the networks at once.
         samples: u32,
@@ -115,6 +117,14 @@ pub enum Error {
         fits: Option<u32>,
         /// The largest part of the batch that fits and comes to the same, as `--micro-batch` takes it.
         part: Option<u32>,
+        /// Other trainings have their networks on the device, too.
+        is_beside: bool,
+    },
+    /// The networks of a training do not fit in the memory of its device.
+    #[error("out of memory: the networks of this training do not fit on this device: {cause}")]
+    NoRoom {
+        /// What was said.
+        cause: String,
     },
     /// A GPU does not record the step as a graph.
     #[error("the device refuses to record the step: {cause}")]
@@ -123,16 +133,30 @@ pub enum Error {
         cause: String,
     },
     /// libtorch refused.
-    #[error("libtorch: {0}")]
+    #[error("libtorch: {}", said(_0))]
     Torch(#[from] tch::TchError),
     /// The run folders.
     #[error(transparent)]
     Records(#[from] records::Error),
 }
 
-/// The batch that fits, for the end of a sentence.
-fn fitting(fits: Option<u32>) -> String {
-    fits.map_or_else(String::new, |fits| format!(", one of {fits} does"))
+/// What stands beside it and the batch that fits, for the end of a sentence.
+fn fitting(fits: Option<u32>, is_beside: bool) -> String {
+    let beside = match is_beside {
+        true => " beside the other trainings",
+        false => "",
+    };
+    let fits = fits.map_or_else(String::new, |fits| format!(", one of {fits} does"));
+    format!("{beside}{fits}")
+}
+
+/// What libtorch says, without where in it that was.
+pub(crate) fn said(error: &TchError) -> String {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    first
+        .trim_start_matches("Internal torch error: ")
+        .to_owned()
 }
 
 /// What of a step is not finite, in words.
@@ -168,22 +192,58 @@ impl Error {
         }
     }
 
-    /// The error behind a panic, where layers, which have no way to hand one on, have unwound with it: an error as such, or libtorch's
-    /// want of memory. Any other panic comes back.
+    /// The error behind a panic, where layers, which have no way to hand one on, have unwound with it: an error as such, or what libtorch
+    /// says. Any other panic comes back.
     pub fn of_panic(panic: Box<dyn Any + Send>) -> std::result::Result<Self, Box<dyn Any + Send>> {
         let panic = match panic.downcast::<Error>() {
             Ok(error) => return Ok(*error),
             Err(panic) => panic,
         };
         let message = panic.downcast_ref::<String>();
-        match message.filter(|message| records::is_of_memory(message)) {
-            Some(message) => {
-                // Behind it stands where in libtorch it happened.
-                let said = message.split("\\nframe").next().unwrap_or(message);
-                Ok(Error::Torch(TchError::Torch(said.to_owned())))
-            }
+        match message.and_then(|message| records::said_by_libtorch(message)) {
+            Some(said) => Ok(Error::Torch(TchError::Torch(said))),
             None => Err(panic),
         }
+    }
+
+    /// What `work` gives, or the error that a layer inside of it could not hand on: see [`Error::of_panic`].
+    ///
+    /// Errors: those of `work`, what libtorch says, and another rank's failure.
+    pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+        // What unwinds out of a part without gradients would leave them switched off.
+        let gradients = ffi::GradientMode::kept();
+        let done = catch_unwind(AssertUnwindSafe(work));
+        drop(gradients);
+        done.unwrap_or_else(|unwound| match Error::of_panic(unwound) {
+            Ok(error) => Err(error),
+            Err(other) => resume_unwind(other),
+        })
+    }
+
+    /// The same of one of so many trainings side by side.
+    pub fn beside(mut self, beside: usize) -> Self {
+        if let Error::OutOfMemory { is_beside, .. } = &mut self {
+            *is_beside = beside > 1;
+        }
+        self
+    }
+
+    /// Whether libtorch says that memory is used up, of a GPU or of the machine.
+    pub fn is_of_memory(&self) -> bool {
+        self.torch().is_some_and(records::is_of_memory)
+    }
+
+    /// Whether what libtorch says may mean that, or something else.
+    pub fn may_be_of_memory(&self) -> bool {
+        self.torch().is_some_and(records::may_be_of_memory)
+    }
+
+    /// The words of libtorch.
+    fn torch(&self) -> Option<&str> {
+        let Error::Torch(TchError::Torch(message)) = self else {
+            return None;
+        };
+        Some(message)
     }
 
     /// What to do about it; `None` where the message says it.
@@ -221,11 +281,29 @@ impl Error {
                 run.display()
             )),
             Error::Records(error) => Some(error.help()),
-            Error::OutOfMemory { part: Some(part), .. } => Some(format!(
-                "`--micro-batch {part}` fits and comes to the same: the batch goes through the networks in parts"
-            )),
-            Error::OutOfMemory { part: None, .. } => Some(
-                "train on more ranks, each takes a part of the batch, or set a smaller `bs`, which is another experiment".to_owned(),
+            Error::OutOfMemory { part, is_beside, .. } => {
+                let alone = match is_beside {
+                    true => "`--no-gang` gives each training the memory for itself; or ",
+                    false => "",
+                };
+                let smaller = match part {
+                    Some(part) => format!(
+                        "`--micro-batch {part}` fits and comes to the same: the batch goes through the networks in parts"
+                    ),
+                    None => "train on more ranks, each takes a part of the batch, or set a smaller `bs`, which is another experiment".to_owned(),
+                };
+                Some(format!("{alone}{smaller}"))
+            }
+            Error::NoRoom { .. } => Some(
+                "free memory of the device, or take one with more (`--device`); smaller networks are another experiment".to_owned(),
+            ),
+            Error::Torch(_) if self.is_of_memory() => Some(
+                "free memory of the device, or take one with more (`--device`); what is finished is kept".to_owned(),
+            ),
+            Error::Torch(_) if self.may_be_of_memory() => Some(
+                "a processor's layers say so where memory is used up, among other reasons: see what is free, and what limits this process \
+                 (`ulimit -v`, a control group); where rows train side by side, `--no-gang` gives each the memory for itself"
+                    .to_owned(),
             ),
             Error::NotRecorded { .. } => Some(
                 "run without `--cuda-graph on`, or with `--cuda-graph off` where `crisscross.toml` has `cuda_graph = true`: what was trained is kept"
@@ -283,5 +361,74 @@ impl Error {
         }
         lines.extend(self.help().map(|help| format!("  = help: {help}")));
         lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind, Tensor};
+
+    fn torch(message: &str) -> Error {
+        Error::Torch(TchError::Torch(message.to_owned()))
+    }
+
+    #[test]
+    fn what_libtorch_says_of_memory_is_understood() {
+        let said = |message: &str| torch(message).is_of_memory();
+        assert!(said("CUDA out of memory. Tried to allocate 2.00 GiB."));
+        assert!(said(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+        ));
+        assert!(said(
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+        ));
+        assert!(said("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"));
+        assert!(!said("Expected all tensors to be on the same device"));
+        assert!(!Error::Interrupted.is_of_memory());
+    }
+
+    #[test]
+    fn a_call_of_libtorch_that_unwinds_is_an_error_and_leaves_gradients_as_they_were() {
+        let ones = |n| Tensor::ones([n], (Kind::Float, Device::Cpu));
+        let bad = || Ok(tch::no_grad(|| &ones(2) + &ones(3)));
+        let error = Error::caught(bad).unwrap_err();
+        let learned = ones(2).set_requires_grad(true);
+        assert!((&learned * 2.0).requires_grad());
+        let said = error.to_string();
+        assert!(
+            said.starts_with("libtorch: The size of tensor a (2)") && said.lines().count() == 1,
+            "{said}"
+        );
+        // The same by a call that hands its error on.
+        let handed = ones(2).f_add(&ones(3)).unwrap_err();
+        assert_eq!(Error::from(handed).to_string(), said);
+        let own = std::panic::catch_unwind(|| Error::caught(|| -> Result<()> { panic!("ours") }));
+        assert!(own.is_err());
+    }
+
+    #[test]
+    fn a_way_out_of_want_of_memory_is_named() {
+        let error = |part, is_beside| Error::OutOfMemory {
+            samples: 256,
+            fits: Some(100),
+            part,
+            is_beside,
+        };
+        let full = error(Some(64), true).in_full();
+        assert!(
+            full.contains(
+                "does not fit on this device beside the other trainings, one of 100 does"
+            ) && full.contains("`--no-gang`")
+                && full.contains("`--micro-batch 64`"),
+            "{full}"
+        );
+        assert!(!error(None, false).in_full().contains("--no-gang"));
+        let room = Error::NoRoom {
+            cause: torch("can't allocate memory").to_string(),
+        };
+        assert!(room.help().is_some() && room.to_string().starts_with("out of memory"));
+        assert!(torch("could not create a primitive").help().is_some());
+        assert!(torch("no such operator").help().is_none());
     }
 }

@@ -233,6 +233,38 @@ impl Drop for Autocast {
     }
 }
 
+/// Whether this thread keeps what gradients need, as it was: it is so again once this is dropped.
+pub struct GradientMode {
+    before: c_int,
+    /// It is a state of the thread.
+    thread: PhantomData<*const ()>,
+}
+
+impl GradientMode {
+    /// As it is now.
+    pub fn kept() -> Self {
+        // SAFETY: sets a flag of this thread, and gives what it was before.
+        let before = unsafe { torch_sys::at_grad_set_enabled(1) };
+        let kept = Self {
+            before,
+            thread: PhantomData,
+        };
+        kept.set();
+        kept
+    }
+
+    fn set(&self) {
+        // SAFETY: as above.
+        unsafe { torch_sys::at_grad_set_enabled(self.before) };
+    }
+}
+
+impl Drop for GradientMode {
+    fn drop(&mut self) {
+        self.set();
+    }
+}
+
 /// Has libtorch end a backward pass at the first operation that gives NaN, with an error that names it, until this is dropped.
 pub struct Anomaly(());
 
@@ -863,6 +895,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_version_of_cuda_is_read_where_libtorch_writes_it() {
+        let config =
+            "  - CUDA Runtime 13.0\n  - NVCC architecture flags: -gencode\n  - CuDNN 91.9\n";
+        assert_eq!(after(config, "CUDA Runtime ").as_deref(), Some("13.0"));
+        let other = "  - CUDA Runtime 12.8  (built against CUDA 12.6)";
+        assert_eq!(after(other, "CUDA Runtime ").as_deref(), Some("12.8"));
+        assert_eq!(after("  - CuDNN 91.9", "CUDA Runtime "), None);
+    }
+
+    #[test]
     fn one_thread_is_a_matter_of_the_thread_that_asks() {
         let asked = || tch::get_num_threads();
         let before = asked();
@@ -881,13 +923,3 @@ mod tests {
         assert_eq!(sum.double_value(&[]), 4.0);
     }
 }
-    #[test]
-    fn the_version_of_cuda_is_read_where_libtorch_writes_it() {
-        let config =
-            "  - CUDA Runtime 13.0\n  - NVCC architecture flags: -gencode\n  - CuDNN 91.9\n";
-        assert_eq!(after(config, "CUDA Runtime ").as_deref(), Some("13.0"));
-        let other = "  - CUDA Runtime 12.8  (built against CUDA 12.6)";
-        assert_eq!(after(other, "CUDA Runtime ").as_deref(), Some("12.8"));
-        assert_eq!(after("  - CuDNN 91.9", "CUDA Runtime "), None);
-    }
-

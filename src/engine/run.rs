@@ -166,12 +166,18 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
             ranks.fail(&error);
             Err(error)
         }
-        Err(panic) => {
-            ranks.fail(&Error::Unsupported {
-                message: "it met a bug in crisscross".to_owned(),
-            });
-            resume_unwind(panic)
-        }
+        Err(panic) => match Error::of_panic(panic) {
+            Ok(error) => {
+                ranks.fail(&error);
+                Err(error)
+            }
+            Err(panic) => {
+                ranks.fail(&Error::Unsupported {
+                    message: "it met a bug in crisscross".to_owned(),
+                });
+                resume_unwind(panic)
+            }
+        },
     }
 }
 

@@ -278,19 +278,6 @@ impl Ranks {
         }))
     }
 
-    /// What `work` gives, or the error that a layer inside of it could not hand on, memory that is used up among them: see
-    /// [`Ranks::norm`].
-    ///
-    /// # Errors
-    /// Those of `work`, and another rank's failure.
-    pub fn caught<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        done.unwrap_or_else(|unwound| match Error::of_panic(unwound) {
-            Ok(error) => Err(error),
-            Err(other) => std::panic::resume_unwind(other),
-        })
-    }
-
     /// Whether all ranks can go on, as far as is known.
     ///
     /// # Errors

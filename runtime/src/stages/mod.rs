@@ -314,7 +314,7 @@ impl<'a> Walk<'a> {
             Work::Pretrain(_) => self.pretrain(number, stage, data, attempt),
             Work::Extract(work) => {
                 self.progress.begin(number, &stage.label);
-                self.extract(work, attempt)
+                Error::caught(|| self.extract(work, attempt))
             }
             Work::Finetune(_) => unreachable!("plan: a finetuning is refused"),
             Work::Draw(_) => unreachable!("plan: a drawing is refused"),

@@ -138,16 +138,19 @@ impl<'a> Walk<'a> {
         let mut room = Room::of(device);
         let (mut ran, mut courses) = (vec![], vec![]);
         let all = ready.len();
+        // The others have their turn when the walk comes to them.
+        let holds = |courses: &[Course<'_>]| {
+            format!(
+                "  memory holds {} of {all} trainings side by side; the others follow",
+                courses.len()
+            )
+        };
         for (member, attempt) in ready {
             if courses
                 .last()
                 .is_some_and(|last: &Course<'_>| !room.take(last.bytes() * ranks.sharing(device)))
             {
-                // The others have their turn when the walk comes to them.
-                self.progress.print(&format!(
-                    "  memory holds {} of {all} trainings side by side; the others follow",
-                    courses.len()
-                ));
+                self.progress.print(&holds(&courses));
                 break;
             }
             let mut watching = Watching::new(&mut self.progress, &mut self.said, &member);
@@ -156,6 +159,10 @@ impl<'a> Walk<'a> {
                 Ok(course) => {
                     courses.push(course);
                     ran.push((member, attempt));
+                }
+                Err(Error::NoRoom { .. }) if !courses.is_empty() => {
+                    self.progress.print(&holds(&courses));
+                    break;
                 }
                 Err(error) => {
                     watching.failed(&member.stage.label, &error);

@@ -87,6 +87,18 @@ impl Position {
     }
 }
 
+/// A training with new networks.
+///
+/// Errors: [`Error::NoRoom`] where they do not fit on the device; what libtorch says.
+fn built<'w>(work: &'w Pretrain, place: Place<'_>) -> Result<Training<'w>> {
+    Error::caught(|| Training::new(work, place)).map_err(|error| match error.is_of_memory() {
+        true => Error::NoRoom {
+            cause: error.to_string(),
+        },
+        false => error,
+    })
+}
+
 /// The files of a training.
 struct Files<'w> {
     metrics: Metrics<'w>,
@@ -126,7 +138,7 @@ impl<'w> Course<'w> {
         folder: &Path,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        let training = place.ranks.caught(|| Training::new(work, place))?;
+        let training = built(work, place)?;
         let here = Maker {
             code: env!("CARGO_PKG_VERSION").to_owned(),
             environment: Environment {
@@ -206,7 +218,7 @@ impl<'w> Course<'w> {
         let position = Position::first(stage);
         Ok(Self {
             name: name.to_owned(),
-            training: place.ranks.caught(|| Training::new(work, place))?,
+            training: built(work, place)?,
             files: None,
             keep: work.keep.clone(),
             reference: None,
@@ -286,11 +298,6 @@ impl<'w> Course<'w> {
         }
     }
 
-    /// Whether it ended because they could not be, which another command does without.
-    pub(super) fn is_unrecorded(&self) -> bool {
-        matches!(self.failed, Some(Error::NotRecorded { .. }))
-    }
-
     /// Whether the state before `step` is one of those that are asked for.
     pub(super) fn keeps(&self, step: u64) -> bool {
         self.training.epoch_before(step, &self.keep).is_some()
@@ -301,8 +308,15 @@ impl<'w> Course<'w> {
         self.failed.is_none()
     }
 
-    /// Ends it; the others go on. What was kept of it stays.
+    /// Ends it; the others go on. What was kept of it stays, and it has a resume point where another command could go on: with more
+    /// memory, smaller parts or no graph.
     pub(super) fn fail(&mut self, error: Error, observer: &mut dyn Observer) {
+        if matches!(
+            error,
+            Error::OutOfMemory { .. } | Error::Torch(_) | Error::NotRecorded { .. }
+        ) {
+            self.save_what_stands();
+        }
         // Another rank's failure ends the run, which says so.
         if !matches!(error, Error::Rank { .. }) {
             observer.failed(&self.name, &error);
@@ -350,7 +364,7 @@ impl<'w> Course<'w> {
                     Ok(line) => self.write(line).err().unwrap_or(error),
                     Err(earlier) => earlier,
                 };
-                return Err(self.kept(error));
+                return Err(self.kept(error.beside(beside)));
             }
         };
         // Only behind the step, which all ranks take together: what fails here fails on rank 0 alone.
@@ -456,7 +470,8 @@ impl<'w> Course<'w> {
             let _ = self.settle(false);
         }
         if self.stands {
-            let _ = self.save();
+            // A device that is lost gives no tensor back.
+            let _ = Error::caught(|| self.save());
         }
     }
 

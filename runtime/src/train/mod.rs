@@ -160,7 +160,7 @@ impl Data {
 /// others waits until they have come to it. Steps are asked for from the least [`Course::next_step`] on.
 ///
 /// A course whose loss is no number, or whose folder cannot be written, has failed, and the others go on: [`Course::finish`]
-/// says what became of each. One whose step could not be recorded has a resume point.
+/// says what became of each. One that libtorch has ended, for want of memory or otherwise, has a resume point before that step.
 ///
 /// On the CPU the outcome is a function of the plan, the batches and the number of libtorch's threads, wherever it was interrupted
 /// and whoever trains beside it.
@@ -180,10 +180,7 @@ pub fn pretrain(
             course.note(&data);
             course.save_what_stands();
         }
-        return done;
     }
-    let unrecorded = courses.iter_mut().filter(|course| course.is_unrecorded());
-    unrecorded.for_each(Course::save_what_stands);
     done
 }
 

@@ -1,16 +1,5 @@
 //! A step that does not fit in the memory of its device: how large a batch would.
 
-use crate::error::Error;
-use tch::TchError;
-
-/// Whether libtorch says that memory is used up, of a GPU or of the machine.
-pub(super) fn is_out_of_memory(error: &Error) -> bool {
-    let Error::Torch(TchError::Torch(message)) = error else {
-        return false;
-    };
-    records::is_of_memory(message)
-}
-
 /// The largest batch below `failed` that fits, to a sixteenth of it; none where not even two samples do, of which BatchNorm needs as many.
 /// `fits` tries a batch.
 pub(super) fn largest(failed: u32, mut fits: impl FnMut(u32) -> bool) -> Option<u32> {
@@ -82,21 +71,5 @@ mod tests {
         // Parts of 64 have failed for what comes on top of a single one.
         let fits = largest(64, |_| true);
         assert_eq!(fits.and_then(|fits| part(256, fits, 1)), Some(32));
-    }
-
-    #[test]
-    fn what_libtorch_says_of_memory_is_understood() {
-        let said =
-            |message: &str| is_out_of_memory(&Error::Torch(TchError::Torch(message.to_owned())));
-        assert!(said("CUDA out of memory. Tried to allocate 2.00 GiB."));
-        assert!(said(
-            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
-        ));
-        assert!(said(
-            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
-        ));
-        assert!(said("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"));
-        assert!(!said("Expected all tensors to be on the same device"));
-        assert!(!is_out_of_memory(&Error::Interrupted));
     }
 }

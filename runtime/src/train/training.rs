@@ -5,7 +5,7 @@ use super::capture::{self, Capture};
 use super::descent::{Group, follow, gradients_on, groups};
 use super::guard::{self, Guard};
 use super::metrics::StepMetrics;
-use super::room::{is_out_of_memory, largest, part};
+use super::room::{largest, part};
 use super::statistics::Statistics;
 use crate::data::batch::{Batch, Clips};
 use crate::error::{Error, Result};
@@ -159,8 +159,7 @@ impl<'w> Training<'w> {
 
     /// One forward pass.
     pub fn forward(&self, batch: &Batch) -> Result<Outputs> {
-        let forward = || self.program.forward(&self.model, batch, self.device);
-        self.model.ranks().caught(forward)
+        Error::caught(|| self.program.forward(&self.model, batch, self.device))
     }
 
     /// The gradient of the objective in the parameters of all groups.
@@ -247,7 +246,7 @@ impl<'w> Training<'w> {
             1 => self.largest(samples, batch),
             _ => {
                 let alone = Ranks::alone();
-                let tried = alone.caught(|| Self::new(self.work, self.alone(&alone)));
+                let tried = Error::caught(|| Self::new(self.work, self.alone(&alone)));
                 // Where its networks do not fit a second time, nothing can be tried.
                 tried.map_or(None, |mut alone| alone.largest(samples, batch))
             }
@@ -261,6 +260,7 @@ impl<'w> Training<'w> {
             samples,
             fits,
             part,
+            is_beside: false,
         }
     }
 
@@ -277,9 +277,8 @@ impl<'w> Training<'w> {
     /// The largest front of the batch below `samples` that fits. On a full device libraries fail in words of their own, so that one
     /// that cannot be computed does not fit, whatever is said of it.
     fn largest(&mut self, samples: u32, batch: &Batch) -> Option<u32> {
-        let ranks = self.model.ranks().clone();
         largest(samples, |rows| {
-            let tried = ranks.caught(|| {
+            let tried = Error::caught(|| {
                 let part = rows_of(batch, 0, i64::from(rows));
                 let outputs = self.program.forward(&self.model, &part, self.device)?;
                 self.gradients(&outputs)
@@ -291,7 +290,7 @@ impl<'w> Training<'w> {
     /// Gives a step to the device. One that fails leaves the state before it, or half of it where it failed on its way down.
     fn begin(&mut self, step: u64, batch: &Rc<Batch>) -> Result<Pending> {
         let start = Instant::now();
-        match self.give(step, batch) {
+        match Error::caught(|| self.give(step, batch)) {
             Ok(sent) => Ok(Pending {
                 step,
                 batch: Rc::clone(batch),
@@ -299,9 +298,17 @@ impl<'w> Training<'w> {
                 given: start.elapsed(),
             }),
             Err(error) => {
-                let error = match is_out_of_memory(&error) {
-                    true => self.out_of_memory(batch),
-                    false => error,
+                let error = match (error.is_of_memory(), error.may_be_of_memory()) {
+                    (true, _) => self.out_of_memory(batch),
+                    (false, true) => {
+                        let found = self.out_of_memory(batch);
+                        // Where a smaller step is computed, it was memory.
+                        match matches!(found, Error::OutOfMemory { fits: Some(_), .. }) {
+                            true => found,
+                            false => error,
+                        }
+                    }
+                    (false, false) => error,
                 };
                 // Both the step and what was tried have moved them. What counts is why the step failed.
                 self.model.forget_statistics();
@@ -400,7 +407,7 @@ impl<'w> Training<'w> {
     /// Waits for the numbers of a step.
     fn read(&mut self, of: Pending) -> Result<StepMetrics> {
         let start = Instant::now();
-        let read = self.told(of.sent.read())?;
+        let read = self.told(Error::caught(|| of.sent.read()))?;
         if guard::ends(&read) {
             // Those behind it have changed nothing.
             self.pending = None;

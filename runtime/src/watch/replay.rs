@@ -7,7 +7,7 @@ use crate::data::batch::{Batch, Batches};
 use crate::data::loader::{self, Loader};
 use crate::data::prefetch::Prefetch;
 use crate::doctor;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, said};
 use crate::execute::Outputs;
 use crate::ffi::Anomaly;
 use crate::nn::parameters::Entry;
@@ -285,10 +285,7 @@ fn look(
     let anomaly = options.anomaly.then(Anomaly::new);
     let gradients = match training.gradients(&outputs) {
         Err(Error::Torch(error)) if options.anomaly => {
-            let text = error.to_string();
-            // Behind the first line stands a list of addresses.
-            let line = text.lines().next().unwrap_or_default();
-            fault = Some(line.trim_start_matches("Internal torch error: ").to_owned());
+            fault = Some(said(&error));
             drop(anomaly);
             // The graph was left where that operation is, so that it is made anew.
             training.gradients(&training.forward(batch)?)?

@@ -109,6 +109,8 @@ fn two_and_four_processes_come_to_what_one_comes_to() {
     for ranks in ["2", "4"] {
         let (again, of_ranks) = said(lab.engine(ranks).args(["--ranks", ranks]));
         assert_eq!(again, table);
+        let device = format!("device: {ranks} ranks on cpu\n");
+        assert!(of_ranks.contains(&device), "{of_ranks}");
         // One rank speaks, and says what one process says.
         let stages = |log: &str| {
             let lines = log.lines().filter(|line| line.contains(']'));

@@ -13,7 +13,8 @@ use std::path::Path;
 #[test]
 fn a_plan_becomes_a_table_once_and_threads_change_nothing() {
     let lab = Lab::new(RENDERED);
-    let (table, _) = said(lab.engine("one").args(["--loader-threads", "1"]));
+    let (table, log) = said(lab.engine("one").args(["--loader-threads", "1"]));
+    assert!(log.starts_with("device: cpu\n"), "{log}");
     assert!(
         table.contains("hear on toy") && table.contains("loss = intra + sync + async"),
         "{table}"

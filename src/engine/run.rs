@@ -132,14 +132,12 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
         let stop = Arc::clone(&signals.stop);
         local::stop_with_parent(&signals.number, move || stop.store(true, Ordering::Relaxed));
     }
-    let on = doctor::device_line(device, &ranks)?;
-    if ranks.is_first() {
-        say(&on);
-    }
+    let device_line = doctor::device_line(device, &ranks)?;
     let options = stages::Options {
         runs: &arguments.runs,
         site: &site,
         device,
+        device_line: &device_line,
         loader_threads,
         command: arguments.command.as_deref(),
         gang: !arguments.no_gang,

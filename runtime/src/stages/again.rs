@@ -32,6 +32,7 @@ impl<'a> Walk<'a> {
         let Some(last) = missing.iter().max() else {
             return Ok(finished);
         };
+        self.name_device();
         self.progress.begin(number, &stage.label);
         let here = attempt.run().maker();
         // What it goes on from may have been made elsewhere.

@@ -48,6 +48,8 @@ pub struct Options<'a> {
     pub site: &'a Site,
     /// What is computed on.
     pub device: Device,
+    /// The same, in a line for people, of all ranks.
+    pub device_line: &'a str,
     /// Threads that decode and augment.
     pub loader_threads: usize,
     /// What was typed, for people.
@@ -113,6 +115,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
         lost: BTreeSet::new(),
         said: BTreeSet::new(),
         progress: Progress::new(plan.stages.len()),
+        has_named_device: false,
     };
     walk.say_what_waits()?;
     let outcome = walk.all();
@@ -142,9 +145,17 @@ struct Walk<'a> {
     /// Errors that have been printed: what several stages run into is said once.
     said: BTreeSet<String>,
     progress: Progress,
+    has_named_device: bool,
 }
 
 impl<'a> Walk<'a> {
+    /// Says what is computed on, once, where something is about to be.
+    fn name_device(&mut self) {
+        if !std::mem::replace(&mut self.has_named_device, true) {
+            self.progress.print(self.options.device_line);
+        }
+    }
+
     /// Names the interrupted trainings that this plan does not go on with: their folders stay until somebody removes them.
     fn say_what_waits(&self) -> Result<()> {
         let mut left = self.runs.interrupted()?;
@@ -310,6 +321,7 @@ impl<'a> Walk<'a> {
             Turn::Make(attempt) => attempt,
             Turn::Made(finished) => return Ok(finished),
         };
+        self.name_device();
         match &stage.work {
             Work::Pretrain(_) => self.pretrain(number, stage, data, attempt),
             Work::Extract(work) => {

@@ -4,10 +4,11 @@
 
 mod lab;
 
+use compiler::passes::Pass;
 use compiler::plan::Work;
 use lab::running::{Running, send};
 use lab::{FILES, Lab, clips, complaint, folders, program, said};
-use records::folder::METRICS;
+use records::folder::{METRICS, content_hash, plan_hash, write_json};
 use records::points::points;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
@@ -148,6 +149,12 @@ fn a_killed_rank_ends_the_others_and_is_named() {
         assert!(log.contains(&name) && !log.contains("a bug"), "{log}");
         let is_there = |pid: &u32| Path::new(&format!("/proc/{pid}")).exists();
         assert!(!others.iter().any(is_there));
+        // Rank 0 keeps what was trained where it is the one that lives.
+        let left = folders(&lab.path(&runs));
+        let kept = left
+            .iter()
+            .map(|part| points(&lab.path(&runs).join(part)).unwrap().len());
+        assert_eq!(kept.sum::<usize>(), rank, "{left:?}");
     }
 }
 
@@ -346,12 +353,82 @@ fn started(ranks: [std::process::Command; 2]) -> [(Option<i32>, String); 2] {
 fn ranks_of_different_plans_do_not_train_together() {
     let (lab, other) = (Lab::new(ROWS), Lab::new(LONG));
     let ended = started([lab.process("runs"), other.process("runs")]);
-    let says = |log: &str| log.contains("error: rank 1 (") && log.contains("has plan `");
-    for (code, log) in &ended {
+    assert_differing(&ended, "plan");
+}
+
+/// Both have ended, and it was said that `what` differs.
+fn assert_differing(ended: &[(Option<i32>, String); 2], what: &str) {
+    let says =
+        |log: &str| log.contains("error: rank 1 (") && log.contains(&format!("has {what} `"));
+    for (code, log) in ended {
         assert_eq!(*code, Some(1));
-        assert!(log.is_empty() || says(log), "{log}");
+        // On a busy machine one waits for the other and says so.
+        let is_silent = log.lines().all(|line| line.contains(" waits for rank "));
+        assert!(is_silent || says(log), "{log}");
     }
     assert!(ended.iter().any(|(_, log)| says(log)), "nobody said why");
+}
+
+/// The same stages, whose steps a pass has changed on one rank: they would meet in the middle of a step with different tensors.
+#[test]
+fn ranks_that_execute_different_steps_do_not_train_together() {
+    let (lab, mut other) = (Lab::new(ROWS), Lab::new(ROWS));
+    other.plan = compiler::plan::with_passes(other.plan, &[Pass::FuseTerms]);
+    assert_eq!(plan_hash(&other.plan), plan_hash(&lab.plan));
+    assert_ne!(content_hash(&other.plan), content_hash(&lab.plan));
+    write_json(&other.path("plan.json"), &other.plan).unwrap();
+    let ended = started([lab.process("runs"), other.process("runs")]);
+    assert_differing(&ended, "steps");
+    let mut otherwise = lab.process("runs");
+    otherwise.args(["--memory-format", "channels_last"]);
+    let ended = started([lab.process("runs"), otherwise]);
+    assert_differing(&ended, "memory format");
+}
+
+/// Nothing has been begun where ranks wait for one another: a signal ends them at once, with its code.
+#[test]
+fn a_signal_ends_the_waiting_for_other_ranks() {
+    let lab = Lab::new(LONG);
+    let mut waiting = [
+        ("0", "rank 0 waits for rank 1 of 2, for "),
+        ("1", "rank 1 waits for rank 0 at "),
+    ]
+    .map(|(rank, line)| {
+        let mut command = lab.process("runs");
+        let variables = [
+            ("RANK", rank),
+            ("LOCAL_RANK", rank),
+            ("WORLD_SIZE", "2"),
+            ("MASTER_ADDR", "127.0.0.1"),
+            ("MASTER_PORT", &port()),
+        ];
+        command.envs(variables);
+        (Running::of(&lab, command), line)
+    });
+    for (running, line) in &mut waiting {
+        running.wait_for(line);
+        running.send("-TERM");
+        let told = Instant::now();
+        assert_eq!(running.code(), Some(143), "{}", running.log());
+        assert!(told.elapsed() < Duration::from_secs(5));
+        let end = "interrupted by SIGTERM before all ranks had met: nothing was begun";
+        assert!(running.log().contains(end), "{}", running.log());
+    }
+}
+
+#[test]
+fn a_network_interface_that_is_not_there_is_named_with_its_variable() {
+    let lab = Lab::new(ROWS);
+    let mut ranks = lab.engine("runs");
+    ranks
+        .args(["--ranks", "2"])
+        .env("GLOO_SOCKET_IFNAME", "nowhere");
+    let error = complaint(&mut ranks, 1);
+    let said = "GLOO_SOCKET_IFNAME is `nowhere`, and this machine has no such network interface";
+    assert!(
+        error.contains(said) && !error.contains("enforce fail"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use compiler::hir::{Data, Drawing};
 use compiler::plan::{self, Executable, Plan, StageId, Work, with_passes};
-use records::folder::{Runs, plan_hash, write_json};
+use records::folder::{Runs, content_hash, write_json};
 use records::launch::Launch;
 use records::say;
 
@@ -156,7 +156,7 @@ fn reads_files(work: &Work) -> bool {
     }
 }
 
-/// Writes the plan as `<runs>/plans/<name>-<hash>.json`, named after the first file.
+/// Writes the plan as `<runs>/plans/<name>-<hash>.json`, named after the first file and all that it says.
 fn write(plan: &Plan, runs: &Path, file: &Path) -> Result<PathBuf> {
     let folder = runs.join("plans");
     std::fs::create_dir_all(&folder).map_err(|cause| {
@@ -165,7 +165,7 @@ fn write(plan: &Plan, runs: &Path, file: &Path) -> Result<PathBuf> {
     })?;
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let toy = if plan.toy { "-toy" } else { "" };
-    let path = folder.join(format!("{name}{toy}-{}.json", &plan_hash(plan)[..8]));
+    let path = folder.join(format!("{name}{toy}-{}.json", &content_hash(plan)[..8]));
     write_json(&path, plan)?;
     Ok(path)
 }

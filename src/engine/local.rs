@@ -26,8 +26,8 @@ struct Local {
     ended: Option<ExitStatus>,
 }
 
-/// Starts the processes with the arguments of this one, and waits for them. Signals that this process gets, the last of which
-/// `signal` has, go on to all of them.
+/// Starts the processes with the arguments of this one, and waits for them. The first signal that this process gets,
+/// which `signal` has, goes on to all of them.
 ///
 /// Exit codes: as those of one process.
 ///

@@ -15,6 +15,7 @@ mod figures;
 mod gpu_check;
 mod local;
 mod machine;
+mod meeting;
 mod replay;
 mod run;
 mod signals;

@@ -1,11 +1,11 @@
 //! `crisscross-engine run`: makes the stages of a plan, as one process or as one of several ranks.
 
 use crate::signals::Signals;
-use crate::{local, machine, site, smoke, threads};
+use crate::{local, machine, meeting, site, smoke, threads};
 use compiler::plan::{self, Plan};
 use crisscross::cli::{Machine, Switch};
 use crisscross::render::write_out;
-use records::folder::{Runs, plan_hash, read_json};
+use records::folder::{Runs, content_hash, plan_hash, read_json};
 use records::launch::Launch;
 use records::report::{Format, report_of};
 use records::say;
@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tch::Device;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -60,7 +61,8 @@ pub struct Arguments {
     command: Option<String>,
 }
 
-/// Makes the stages of a plan. Exit codes: 0 all is there; 1 something failed; 130, 138 and 143 after SIGINT, SIGUSR1 and SIGTERM.
+/// Makes the stages of a plan. Exit codes: 0 all is there; 1 something failed; 129, 130, 138 and 143 after SIGHUP, SIGINT,
+/// SIGUSR1 and SIGTERM.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let signals = Signals::watch()?;
     let launch = match arguments.ranks {
@@ -110,18 +112,9 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
             if arguments.loader_threads.or(site.loader_threads).is_none() {
                 loader_threads = share;
             }
-            let equal = BTreeMap::from([
-                ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-                ("plan".to_owned(), plan_hash(&plan)),
-                ("gang".to_owned(), (!arguments.no_gang).to_string()),
-                ("smoke".to_owned(), arguments.smoke.to_string()),
-                (
-                    "micro-batch".to_owned(),
-                    format!("{:?}", arguments.micro_batch),
-                ),
-                ("device".to_owned(), doctor::kind_of(device).to_owned()),
-            ]);
-            Ranks::join(launch, device, equal)?
+            let equal = equal(arguments, &plan, device);
+            let is_silent = arguments.is_child && launch.rank > 0;
+            meeting::meet(launch, device, equal, &signals.number, is_silent)?
         }
     };
     // Of several ranks, rank 0 is asked to stop by the signals of all; the others wait for what it says.
@@ -152,7 +145,12 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
     };
     let work = || match ranks.is_first() {
         true if arguments.smoke => try_out(&whole, &plan, &options, signals),
-        true => lead(&plan, &options, signals),
+        true => lead(
+            &plan,
+            &options,
+            signals,
+            "the same command goes on from here",
+        ),
         false => stages::follow(&plan, &options),
     };
     match catch_unwind(AssertUnwindSafe(work)) {
@@ -179,8 +177,31 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
     }
 }
 
-/// Makes the stages, prints their tables, and tells the other ranks how they came out.
-fn lead(plan: &Plan, options: &stages::Options, signals: &Signals) -> Result<u8, Error> {
+/// What must be the same on all ranks: what they execute, and how.
+fn equal(arguments: &Arguments, plan: &Plan, device: Device) -> BTreeMap<String, String> {
+    let settings = device::settings();
+    let values = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("plan", plan_hash(plan)),
+        // Of one plan, what passes have made of its steps.
+        ("steps", content_hash(plan)),
+        ("gang", (!arguments.no_gang).to_string()),
+        ("smoke", arguments.smoke.to_string()),
+        ("micro-batch", format!("{:?}", arguments.micro_batch)),
+        ("device", doctor::kind_of(device).to_owned()),
+        ("tf32", settings.tf32.to_string()),
+        ("memory format", settings.memory_format.name().to_owned()),
+    ];
+    BTreeMap::from(values.map(|(name, value)| (name.to_owned(), value)))
+}
+
+/// Makes the stages, prints their tables, and tells the other ranks how they came out. `after` is said of an interruption.
+fn lead(
+    plan: &Plan,
+    options: &stages::Options,
+    signals: &Signals,
+    after: &str,
+) -> Result<u8, Error> {
     let code = match stages::run(plan, options) {
         Ok(outcome) => {
             if !outcome.finished.is_empty() {
@@ -190,7 +211,7 @@ fn lead(plan: &Plan, options: &stages::Options, signals: &Signals) -> Result<u8,
             summarise(&outcome)
         }
         Err(Error::Interrupted) => {
-            say("interrupted: the same command goes on from here");
+            say(&format!("interrupted: {after}"));
             128 + signals.number.load(Ordering::Relaxed) as u8
         }
         Err(error) => return Err(error),
@@ -215,7 +236,8 @@ fn try_out(
     say(
         "a try: two steps of each training, few clips of each evaluation; the numbers mean nothing, and nothing of it is kept but a step that fails",
     );
-    let code = lead(plan, &inside, signals)?;
+    let after = "nothing of the try is kept, and the same command begins it anew";
+    let code = lead(plan, &inside, signals, after)?;
     let pace = smoke::pace(whole, scratch.path())?;
     pace.iter().for_each(|line| say(line));
     say(match code {

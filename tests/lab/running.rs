@@ -18,16 +18,18 @@ pub struct Running {
 impl Running {
     /// On the lab's plan, with these arguments beside it.
     pub fn start(lab: &Lab, runs: &str, arguments: &[&str]) -> Self {
+        let mut command = lab.process(runs);
+        command.args(arguments);
+        Self::of(lab, command)
+    }
+
+    /// This command.
+    pub fn of(lab: &Lab, mut command: Command) -> Self {
         let (log, path) = tempfile::NamedTempFile::new_in(lab.folder.path())
             .unwrap()
             .keep()
             .unwrap();
-        let child = lab
-            .process(runs)
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn();
+        let child = command.stdout(Stdio::null()).stderr(log).spawn();
         Self {
             child: child.unwrap(),
             log: path,

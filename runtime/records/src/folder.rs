@@ -274,6 +274,12 @@ pub fn plan_hash(plan: &Plan) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
+/// A hash of all that a plan says, what passes have made of its steps included: 64 hexadecimal digits of blake3.
+pub fn content_hash(plan: &Plan) -> String {
+    let text = serde_json::to_vec(plan).expect("plans are plain data");
+    blake3::hash(&text).to_hex().to_string()
+}
+
 /// Lower-case letters and digits of `label` joined by dashes, at most 40, without the stage's kind at its end.
 fn slug(label: &str, kind: &str) -> String {
     let words: String = label

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 /// Time between two signs of life, and without any after which a rank counts as lost: its machine may be gone.
 const ALIVE: Duration = Duration::from_secs(5);
 const LOST: Duration = Duration::from_secs(60);
+/// How long nothing is said while others are waited for at the start.
+pub(super) const SOON: Duration = Duration::from_secs(5);
 /// Time between two looks for a failure by those who wait.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -83,7 +85,7 @@ struct Shared {
     has_failed: Condvar,
     /// All work is done: what ends now ends as it should.
     is_done: AtomicBool,
-    /// The last signal that a rank has told of; 0 is none.
+    /// The last signal that another rank has told of; 0 is none.
     signal: AtomicUsize,
 }
 
@@ -115,12 +117,20 @@ impl Host {
         Ok(self.listener.local_addr()?.port())
     }
 
-    /// Waits until all others have come, and compares what they say with what rank 0 has to say.
+    /// Waits until all others have come, and compares what they say with what rank 0 has to say. Where it takes long, `say` is told once
+    /// who is waited for.
     ///
     /// # Errors
     /// Ranks that did not come in time, or that run something else.
-    pub fn gather(self, own: &Hello, patience: Duration) -> Result<Line, Failed> {
-        let until = Instant::now() + patience;
+    pub fn gather(
+        self,
+        own: &Hello,
+        patience: Duration,
+        say: &dyn Fn(&str),
+    ) -> Result<Line, Failed> {
+        let start = Instant::now();
+        let until = start + patience;
+        let mut is_said = false;
         let mut came: BTreeMap<usize, (TcpStream, Hello)> = BTreeMap::new();
         while came.len() + 1 < own.ranks {
             match self.listener.accept() {
@@ -130,18 +140,25 @@ impl Host {
                         came.insert(hello.rank, (stream, hello));
                     }
                 }
-                Err(_) if Instant::now() < until => thread::sleep(LOOK),
+                Err(_) if Instant::now() < until => {
+                    if !is_said && start.elapsed() >= SOON {
+                        say(&format!(
+                            "rank 0 waits for rank {} of {}, for {} s more at most",
+                            missing(own, &came).join(", "),
+                            own.ranks,
+                            patience.saturating_sub(start.elapsed()).as_secs()
+                        ));
+                        is_said = true;
+                    }
+                    thread::sleep(LOOK);
+                }
                 Err(_) => {
-                    let missing: Vec<String> = (1..own.ranks)
-                        .filter(|rank| !came.contains_key(rank))
-                        .map(|rank| rank.to_string())
-                        .collect();
                     let failed = Failed {
                         rank: 0,
                         what: format!(
                             "waited {} s for rank {} of {}: look at what they print",
                             patience.as_secs(),
-                            missing.join(", "),
+                            missing(own, &came).join(", "),
                             own.ranks
                         ),
                         is_said: true,
@@ -170,6 +187,13 @@ impl Host {
             None => Ok(line),
         }
     }
+}
+
+/// The numbers of the ranks that have not come.
+fn missing<T>(own: &Hello, came: &BTreeMap<usize, T>) -> Vec<String> {
+    let all = 1..own.ranks;
+    let missing = all.filter(|rank| !came.contains_key(rank));
+    missing.map(|rank| rank.to_string()).collect()
 }
 
 /// What a rank says first. Byte by byte: what it says behind that is for its reader.
@@ -577,7 +601,7 @@ mod tests {
                 thread::spawn(move || Line::join(&hello(rank, ranks, "p"), "127.0.0.1", port))
             })
             .collect();
-        let first = host.gather(&hello(0, ranks, "p"), LOST).unwrap();
+        let first = host.gather(&hello(0, ranks, "p"), LOST, &|_| ()).unwrap();
         let others = others
             .into_iter()
             .map(|other| other.join().unwrap().unwrap());
@@ -667,7 +691,7 @@ mod tests {
             let line = Line::join(&hello(1, 2, "q"), "127.0.0.1", port).unwrap();
             line.failure(LOST).unwrap()
         });
-        let failed = host.gather(&hello(0, 2, "p"), LOST).err().unwrap();
+        let failed = host.gather(&hello(0, 2, "p"), LOST, &|_| ()).err().unwrap();
         assert!(
             failed.what.contains("plan `q`") && failed.what.contains("`p`"),
             "{failed:?}"
@@ -676,7 +700,7 @@ mod tests {
 
         let host = Host::open(true).unwrap();
         let failed = host
-            .gather(&hello(0, 3, "p"), Duration::from_millis(1))
+            .gather(&hello(0, 3, "p"), Duration::from_millis(1), &|_| ())
             .err()
             .unwrap();
         assert!(failed.what.contains("for rank 1, 2 of 3"), "{failed:?}");
@@ -691,7 +715,10 @@ mod tests {
             ..hello(1, 2, "p")
         };
         let stranger = Line::join(&stranger, "127.0.0.1", port).unwrap();
-        let failed = host.gather(&hello(0, 2, "p"), 4 * LOOK).err().unwrap();
+        let failed = host
+            .gather(&hello(0, 2, "p"), 4 * LOOK, &|_| ())
+            .err()
+            .unwrap();
         assert!(failed.what.contains("for rank 1 of 2"));
         drop(stranger);
     }

@@ -6,6 +6,7 @@
 
 pub mod ffi;
 pub mod gradients;
+mod interfaces;
 pub mod line;
 
 use crate::data::loader::Part;
@@ -16,8 +17,8 @@ use records::launch::Launch;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tch::{Device, Tensor, no_grad};
 
@@ -60,11 +61,18 @@ impl Ranks {
         Self(None)
     }
 
-    /// Meets the others. `equal` must be the same on all of them; tensors to be exchanged are on `device`.
+    /// Meets the others. `equal` must be the same on all of them; tensors to be exchanged are on `device`. Where they are waited for, `say`
+    /// is told whom for, and for how long.
     ///
     /// # Errors
-    /// [`Error::Rank`]: ranks that do not come, or that run something else; a port or an address that cannot be used.
-    pub fn join(launch: &Launch, device: Device, equal: BTreeMap<String, String>) -> Result<Self> {
+    /// [`Error::Rank`]: ranks that do not come, or that run something else; a port, an address or a network interface that cannot be
+    /// used.
+    pub fn join(
+        launch: &Launch,
+        device: Device,
+        equal: BTreeMap<String, String>,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self> {
         let Launch { rank, ranks, .. } = *launch;
         let failed = |what: String| {
             Error::from(Failed {
@@ -82,11 +90,14 @@ impl Ranks {
                     launch.port
                 ))
             }),
-            _ => Store::reach(&launch.host, launch.port, prefix, START).map_err(|cause| {
-                failed(format!(
-                    "does not reach the store at {place}: {cause}; look whether rank 0 runs, and whether MASTER_ADDR names its machine"
-                ))
-            }),
+            _ => {
+                let waits = || Store::reach(&launch.host, launch.port, prefix, START);
+                waiting_for_rank_0(rank, &place, say, waits).map_err(|cause| {
+                    failed(format!(
+                        "does not reach the store at {place}: {cause}; look whether rank 0 runs, and whether MASTER_ADDR names its machine"
+                    ))
+                })
+            }
         }?;
         let lost = |cause: tch::TchError| failed(format!("has lost the store at {place}: {cause}"));
         let hello = |token: &str| Hello {
@@ -103,9 +114,10 @@ impl Ranks {
             let port = host.port().map_err(system)?;
             let token = token();
             store.set(LINE, &format!("{port} {token}")).map_err(lost)?;
-            host.gather(&hello(&token), START)?
+            host.gather(&hello(&token), START, say)?
         } else {
-            let said = store.get(LINE, START).map_err(lost)?;
+            let waits = || store.get(LINE, START);
+            let said = waiting_for_rank_0(rank, &place, say, waits).map_err(lost)?;
             let read = said.as_deref().and_then(|said| {
                 let (port, token) = said.split_once(' ')?;
                 Some((port.parse().ok()?, token.to_owned()))
@@ -118,20 +130,20 @@ impl Ranks {
             })?;
             Line::join(&hello(&token), &launch.host, port)?
         };
-        // Nobody begins before rank 0 has found that all run the same.
-        line.broadcast((rank == 0).then(|| true.into()))?;
-        let group = group(&store, launch, device, &line);
-        let group = match group {
-            Ok(group) => group,
-            Err(error) => {
-                line.fail(&Failed {
-                    rank,
-                    what: format!("cannot exchange tensors: {error}"),
-                    is_said: true,
-                });
-                return Err(error);
-            }
+        let told = |error: Error| {
+            line.fail(&Failed {
+                rank,
+                what: format!("cannot exchange tensors: {error}"),
+                is_said: true,
+            });
+            error
         };
+        // Before they wait for one another where nobody sees a failure. Nor does anybody begin before rank 0 has found that all run the
+        // same.
+        interfaces::check(device).map_err(told)?;
+        line.gather(true.into())?;
+        line.broadcast((rank == 0).then(|| true.into()))?;
+        let group = group(&store, launch, device, &line).map_err(told)?;
         Ok(Self(Some(Arc::new(Several {
             rank,
             count: ranks,
@@ -339,22 +351,14 @@ impl Ranks {
         }
     }
 
-    /// Whether to stop before the next step: what rank 0 has been asked, on all ranks alike.
-    ///
-    /// # Errors
-    /// As [`Ranks::broadcast`].
-    pub fn stops(&self, asked: &AtomicBool) -> Result<bool> {
-        self.tell(|| asked.load(Ordering::Relaxed))
-    }
-
     /// What ends the waiting for data: `asked` of one process; nothing of several, for none may go alone.
     pub fn stopper<'a>(&self, asked: &'a AtomicBool) -> &'a AtomicBool {
         static NEVER: AtomicBool = AtomicBool::new(false);
         if self.is_alone() { asked } else { &NEVER }
     }
 
-    /// Brings signals to rank 0 from where they come: `number` is that of the last one here, `asked` what rank 0 calls [`Ranks::stops`]
-    /// with. For as long as the ranks are connected.
+    /// Brings signals to rank 0 from where they come: `number` is that of the first one here, `asked` is set on rank 0, which tells the
+    /// others before the next step. For as long as the ranks are connected.
     pub fn relay(&self, number: &Arc<AtomicUsize>, asked: &Arc<AtomicBool>) {
         let Some(several) = &self.0 else {
             return;
@@ -459,21 +463,47 @@ impl From<Failed> for Error {
     }
 }
 
+/// What `waits` gives, on another rank than 0; where it takes long, `say` is told once that it waits for rank 0.
+fn waiting_for_rank_0<T>(
+    rank: usize,
+    place: &str,
+    say: &(dyn Fn(&str) + Sync),
+    waits: impl FnOnce() -> T,
+) -> T {
+    let line = format!(
+        "rank {rank} waits for rank 0 at {place}, for {} s at most",
+        START.as_secs()
+    );
+    let (is_over, over) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if over.recv_timeout(line::SOON) == Err(mpsc::RecvTimeoutError::Timeout) {
+                say(&line);
+            }
+        });
+        let waited = waits();
+        drop(is_over);
+        waited
+    })
+}
+
 /// Joins the group that exchanges tensors on this device.
 fn group(store: &Store, launch: &Launch, device: Device, line: &Line) -> Result<Group> {
     let place = (launch.rank, launch.ranks);
     if let Device::Cuda(index) = device {
         return nccl(store, place, index);
     }
-    let reach = match std::env::var("GLOO_SOCKET_IFNAME") {
-        Ok(name) if !name.is_empty() => Reach::Interface(name),
-        Ok(_) | Err(_) if launch.is_local() => Reach::Host("127.0.0.1".to_owned()),
-        Ok(_) | Err(_) => line
+    let reach = match interfaces::named(interfaces::GLOO) {
+        Some(name) => Reach::Interface(name),
+        None if launch.is_local() => Reach::Host("127.0.0.1".to_owned()),
+        None => line
             .address()
             .map_or(Reach::Own, |address| Reach::Host(address.to_string())),
     };
-    let joined = Group::gloo(store, place, &reach, PATIENCE);
-    Ok(joined?)
+    Group::gloo(store, place, &reach, PATIENCE).map_err(|cause| match reach {
+        Reach::Interface(name) => interfaces::unusable(&name, &cause),
+        Reach::Host(_) | Reach::Own => cause.into(),
+    })
 }
 
 /// The group of NCCL, where the build has it.

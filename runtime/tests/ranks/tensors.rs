@@ -60,7 +60,7 @@ fn one_process_is_asked_the_same_and_answers_itself() {
     assert_eq!(ranks.own_rows(&x), x);
     assert_eq!(ranks.collect(3).unwrap(), [3]);
     assert!(ranks.is_first() && ranks.is_alone() && ranks.part_of(7).unwrap() == 7);
-    assert!(!ranks.stops(&AtomicBool::new(false)).unwrap());
+    assert!(!ranks.tell(|| false).unwrap());
     ranks.finish().unwrap();
 }
 
@@ -74,8 +74,8 @@ fn a_failure_of_one_is_the_failure_of_all_and_a_stop_reaches_all() {
         let outcome = ranks.agree(own).map_err(|error| error.to_string());
         // Rank 0 is asked, rank 1 asks itself and is not heard.
         let asked = AtomicBool::new(ranks.rank() == 0);
-        let first = ranks.stops(&AtomicBool::new(ranks.rank() == 1)).unwrap();
-        let second = ranks.stops(&asked).unwrap();
+        let first = ranks.tell(|| ranks.rank() == 1).unwrap();
+        let second = ranks.tell(|| asked.load(Ordering::Relaxed)).unwrap();
         (
             outcome,
             first,

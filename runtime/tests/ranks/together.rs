@@ -35,7 +35,7 @@ pub fn together<T: Send>(ranks: usize, work: impl Fn(&Ranks) -> T + Sync) -> Vec
             served: Some("/crisscross/0".to_owned()),
             has_own_cores: false,
         };
-        let ranks = Ranks::join(&launch, Device::Cpu, BTreeMap::new()).unwrap();
+        let ranks = Ranks::join(&launch, Device::Cpu, BTreeMap::new(), &|_| ()).unwrap();
         let outcome = work(&ranks);
         if ranks.check().is_ok() {
             ranks.finish().unwrap();

@@ -157,15 +157,28 @@ pub fn device_of(launch: &Launch, name: Option<&str>) -> Result<Device> {
     let Some(first) = first else {
         return Ok(Device::Cpu);
     };
-    match usize::try_from(Cuda::device_count()).unwrap_or(0) {
-        // A starter that shows each rank its own GPU alone, as Slurm can.
-        1 => Ok(first),
-        count if launch.local_rank < count => Ok(Device::Cuda(launch.local_rank)),
+    let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    // `run --ranks` shows all of them the same.
+    let is_ours = launch.served.as_deref() == Some("");
+    let is_shown_its_own = !is_ours && (is_set("CUDA_VISIBLE_DEVICES") || is_set("SLURM_PROCID"));
+    match gpu_of(launch, count, is_shown_its_own)? {
+        0 => Ok(first),
+        index => Ok(Device::Cuda(index)),
+    }
+}
+
+/// The number of the GPU of one of several ranks, of the `count` that it sees. `is_shown_its_own` where the starter may have shown it
+/// its own alone, as Slurm can.
+fn gpu_of(launch: &Launch, count: usize, is_shown_its_own: bool) -> Result<usize> {
+    let ranks = launch.local_ranks;
+    match count {
+        1 if is_shown_its_own => Ok(0),
+        count if ranks <= count => Ok(launch.local_rank),
         count => Err(Error::Device {
             device: format!("cuda:{}", launch.local_rank),
             message: format!(
-                "{} ranks on this machine want a GPU each, and it has {count}; start fewer, or use `--device cpu`",
-                launch.local_ranks
+                "{ranks} ranks on this machine want a GPU each, and it has {count}; start fewer, or use `--device cpu`"
             ),
         }),
     }
@@ -397,6 +410,19 @@ mod tests {
             has_own_cores: false,
         };
         assert_eq!(device_of(&launch, Some("cpu")).unwrap(), Device::Cpu);
+        for (count, is_shown_its_own, gpu) in [
+            (2, false, Some(1)),
+            (8, true, Some(1)),
+            (1, true, Some(0)),
+            (1, false, None),
+            (0, true, None),
+        ] {
+            let found = gpu_of(&launch, count, is_shown_its_own);
+            assert_eq!(found.as_ref().ok().copied(), gpu);
+            let said = found.err().map_or(String::new(), |error| error.to_string());
+            let wants = "2 ranks on this machine want a GPU each";
+            assert_eq!(said.contains(wants), gpu.is_none(), "{said}");
+        }
         let error = device_of(&launch, Some("cuda:0")).unwrap_err().to_string();
         assert!(error.contains("a GPU of its own"), "{error}");
     }

@@ -122,6 +122,19 @@ fn any_step_of_a_run_can_be_looked_at() {
         "{message}"
     );
 
+    // Without a step as with one, and with what can be replayed.
+    let such = format!(
+        "the run folder of a pretraining with `--step N`, such as `{}",
+        lab.path("runs/pretrain-").display()
+    );
+    for arguments in [&["--step", "0"][..], &[]] {
+        let message = complaint(&mut replay(&lab, &other, arguments), 1);
+        assert!(
+            message.contains("which trains no networks by steps") && message.contains(&such),
+            "{message}"
+        );
+    }
+
     let metrics = run.join(records::folder::METRICS);
     let first = std::fs::read_to_string(&metrics).unwrap();
     let mut line: serde_json::Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();

@@ -1,8 +1,10 @@
 //! `replay`: hands a kept step, or a step of a run, to the engine.
 
 use std::ffi::OsString;
+use std::path::Path;
 
-use records::folder::{PLAN, RUN};
+use compiler::plan::{Stage, Work};
+use records::folder::{PLAN, RUN, read_json};
 
 use crate::cli::Replay;
 use crate::commands::site_and_runs;
@@ -16,8 +18,16 @@ pub fn replay(arguments: &Replay) -> Result<()> {
     if !folder.join(PLAN).is_file() {
         return Err(
             Failure::misuse(format!("`{shown}` keeps no step and is no run folder"))
-                .help("name a folder `runs/failed-...`, or a run folder with `--step N`"),
+                .help(can_be_replayed(folder)),
         );
+    }
+    let stage: Stage = read_json(&folder.join(PLAN))?;
+    if !matches!(stage.work, Work::Pretrain(_)) {
+        return Err(Failure::new(format!(
+            "`{shown}` is the folder of `{}`, which trains no networks by steps",
+            stage.label
+        ))
+        .help(can_be_replayed(folder)));
     }
     let is_run = folder.join(RUN).is_file();
     if is_run && arguments.step.is_none() {
@@ -43,4 +53,32 @@ pub fn replay(arguments: &Replay) -> Result<()> {
         command.extend(["--site".into(), file.into()]);
     }
     Err(handover::exec(command))
+}
+
+/// What can be replayed instead of `folder`, such as lies beside it.
+fn can_be_replayed(folder: &Path) -> String {
+    let beside = folder.parent().and_then(|parent| parent.read_dir().ok());
+    let mut names: Vec<_> = beside
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.join(PLAN).is_file())
+        .collect();
+    names.sort();
+    let such = |prefix: &str| {
+        let is_such = |path: &&std::path::PathBuf| {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().starts_with(prefix)
+        };
+        let found = names.iter().find(is_such);
+        found.map_or(String::new(), |path| {
+            format!(", such as `{}`", path.display())
+        })
+    };
+    format!(
+        "name a kept step, a folder `failed-...`{}, or the run folder of a pretraining with `--step N`{}",
+        such("failed-"),
+        such("pretrain-")
+    )
 }

@@ -398,17 +398,21 @@ impl Mark {
         Ok(Self(state))
     }
 
-    /// Waits until the stream is there. The thread sleeps meanwhile.
+    /// Whether the stream is there.
+    pub fn has_passed(&self) -> Result<bool, TchError> {
+        let mut passed = false;
+        // SAFETY: the mark comes from `shim_mark_set` and is live until the drop; `passed` is written before the shim returns null.
+        checked(unsafe { shim_mark_passed(self.0, &mut passed) })?;
+        Ok(passed)
+    }
+
+    /// Waits until the stream is there. The thread sleeps meanwhile. What other ranks have a part in is waited for with
+    /// [`Ranks::wait`](crate::ranks::Ranks::wait).
     pub fn wait(&self) -> Result<(), TchError> {
-        loop {
-            let mut passed = false;
-            // SAFETY: the mark comes from `shim_mark_set` and is live until the drop; `passed` is written before the shim returns null.
-            checked(unsafe { shim_mark_passed(self.0, &mut passed) })?;
-            if passed {
-                return Ok(());
-            }
+        while !self.has_passed()? {
             std::thread::sleep(LOOK);
         }
+        Ok(())
     }
 }
 
@@ -420,7 +424,7 @@ impl Drop for Mark {
 }
 
 /// Time between two looks at a stream.
-const LOOK: Duration = Duration::from_micros(200);
+pub(crate) const LOOK: Duration = Duration::from_micros(200);
 
 /// The number of a GPU as the shim wants it; negative for the CPU.
 fn index(device: Device) -> c_int {

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 /// Time between two looks at the processes.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long the others may take to end by themselves after one has ended, before SIGTERM and before SIGKILL.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(9));
+/// How long the others may take to end by themselves after one has ended, before SIGTERM and before SIGKILL: they may keep a resume point.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(70));
 
 /// A rank that was started here.
 struct Local {

@@ -120,7 +120,9 @@ fn make(arguments: &Arguments, launch: Option<&Launch>, signals: &Signals) -> Re
     // Of several ranks, rank 0 is asked to stop by the signals of all; the others wait for what it says.
     let asked = Arc::new(AtomicBool::new(false));
     ranks.relay(&signals.number, &asked);
-    ranks.end_with_others(|message| say(&format!("error: {message}")));
+    // At once: a GPU may still be at what never comes to its end.
+    let end = || signal_hook::low_level::exit(1);
+    ranks.end_with_others(|message| say(&format!("error: {message}")), end);
     if arguments.is_child {
         let stop = Arc::clone(&signals.stop);
         local::stop_with_parent(&signals.number, move || stop.store(true, Ordering::Relaxed));

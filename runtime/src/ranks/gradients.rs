@@ -3,6 +3,7 @@
 use super::Ranks;
 use super::ffi::Buckets;
 use crate::error::{Error, Result};
+use crate::ffi::Mark;
 use tch::Tensor;
 
 /// Bytes of the first bucket, which is to be on its way soon, and of the others; as in PyTorch's DistributedDataParallel.
@@ -68,6 +69,7 @@ impl Gradients {
         let gradients = backward
             .and_then(|_| buckets.end())
             .map_err(|cause| self.ranks.reason(cause.into()))?;
+        self.wait()?;
         if self.order.is_empty() {
             self.find_order()?;
         }
@@ -100,6 +102,20 @@ impl Gradients {
         buckets.lay(order, BYTES)?;
         order.clone_into(&mut self.order);
         Ok(())
+    }
+
+    /// Waits on a GPU until the gradients are there, which another rank may never send: what is given to the device behind them would step
+    /// on them all the same, and no state of the training would be left.
+    fn wait(&self) -> Result<()> {
+        let device = self.parameters.first().map(Tensor::device);
+        let Some(device) = device.filter(|device| device.is_cuda()) else {
+            return Ok(());
+        };
+        let mark = Mark::set(device)?;
+        match self.ranks.wait(|| Ok(mark.has_passed()?))? {
+            true => Ok(()),
+            false => self.ranks.check(),
+        }
     }
 
     /// Lays the buckets out as the gradients came at rank 0. The step is the same each time and everywhere, so its order is as well.

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tch::{Device, Tensor, no_grad};
 
 /// How long a rank waits for the others at the start, and for a tensor: a rank that ends is noticed at once by other means.
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 const REASON: Duration = Duration::from_secs(3);
 /// How long a process may take to end after a failure elsewhere before it is ended.
 const GRACE: Duration = Duration::from_secs(4);
+/// The same while it keeps what it has.
+const HELD: Duration = Duration::from_secs(60);
 /// Time between two looks for signals.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -45,8 +47,20 @@ struct Several {
     local: usize,
     group: Group,
     line: Line,
+    /// How many keep something before the process ends.
+    holds: Arc<AtomicUsize>,
     // The store serves the start, and NCCL later on.
     _store: Store,
+}
+
+/// See [`Ranks::hold`].
+#[derive(Debug)]
+pub struct Hold(Arc<AtomicUsize>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for Ranks {
@@ -150,6 +164,7 @@ impl Ranks {
             local: launch.local_ranks,
             group,
             line,
+            holds: Arc::default(),
             _store: store,
         }))))
     }
@@ -389,23 +404,66 @@ impl Ranks {
         });
     }
 
-    /// Ends this process some seconds after another rank has failed, where it does not end by itself: it may be waiting for that
-    /// rank. `say` is called before, by one rank where the failing one has said nothing.
-    pub fn end_with_others(&self, say: impl FnOnce(&str) + Send + 'static) {
+    /// Waits until the device `has_passed` something that other ranks have a part in. Where one of them has failed, what it would have sent
+    /// never comes: the exchange is ended then, so that the device comes to the end of what it was given, and `false` says that not all
+    /// of it may have been there.
+    ///
+    /// # Errors
+    /// That failure, where the device does not come there even so.
+    pub fn wait(&self, mut has_passed: impl FnMut() -> Result<bool>) -> Result<bool> {
+        let mut ended: Option<(Instant, Failed)> = None;
+        while !has_passed().map_err(|error| self.reason(error))? {
+            match (&ended, &self.0) {
+                (Some((since, failed)), _) if since.elapsed() >= REASON => {
+                    return Err(failed.clone().into());
+                }
+                (None, Some(several)) => {
+                    if let Some(failed) = several.line.failure(Duration::ZERO) {
+                        let _ = several.group.abort();
+                        ended = Some((Instant::now(), failed));
+                    }
+                }
+                (Some(_), _) | (None, None) => {}
+            }
+            std::thread::sleep(crate::ffi::LOOK);
+        }
+        Ok(ended.is_none())
+    }
+
+    /// Until this is dropped, but for a minute at most, [`Ranks::end_with_others`] lets the process go on, which keeps what can be kept.
+    pub fn hold(&self) -> Hold {
+        let holds = self.0.as_ref().map(|several| Arc::clone(&several.holds));
+        let holds = holds.unwrap_or_default();
+        holds.fetch_add(1, Ordering::Relaxed);
+        Hold(holds)
+    }
+
+    /// Ends this process with `end` some seconds after another rank has failed, where it does not end by itself: it may be waiting for
+    /// that rank. `say` is called before, by one rank where the failing one has said nothing.
+    pub fn end_with_others(
+        &self,
+        say: impl FnOnce(&str) + Send + 'static,
+        end: impl FnOnce() + Send + 'static,
+    ) {
         let Some(several) = &self.0 else {
             return;
         };
         let (watch, rank) = (several.line.watch(), several.rank);
+        let holds = Arc::clone(&several.holds);
         std::thread::spawn(move || {
             let Some(failed) = watch() else {
                 return;
             };
+            let since = Instant::now();
             std::thread::sleep(GRACE);
+            while holds.load(Ordering::Relaxed) > 0 && since.elapsed() < HELD {
+                std::thread::sleep(LOOK);
+            }
             let error = Error::from(failed);
             if error.is_for(rank) {
                 say(&error.in_full());
             }
-            std::process::exit(1);
+            end();
         });
     }
 

@@ -175,6 +175,7 @@ pub fn pretrain(
 ) -> Result<()> {
     let done = take_steps(courses, batches, options, observer);
     if matches!(done, Err(Error::Rank { .. })) {
+        let _held = options.ranks.hold();
         let data = Data::own(batches);
         for course in courses {
             course.note(&data);

@@ -318,7 +318,7 @@ impl<'w> Training<'w> {
         }
     }
 
-    /// The step itself, its numbers sent. Nothing here waits for a GPU.
+    /// The step itself, its numbers sent. Nothing here waits for a GPU, but of several ranks for the gradient of all of them.
     fn give(&mut self, step: u64, batch: &Batch) -> Result<Sent> {
         let number = |group: &Group| Rate::Number(group.rates[step as usize]);
         let capture = self.capture.as_mut();
@@ -407,7 +407,10 @@ impl<'w> Training<'w> {
     /// Waits for the numbers of a step.
     fn read(&mut self, of: Pending) -> Result<StepMetrics> {
         let start = Instant::now();
-        let read = self.told(Error::caught(|| of.sent.read()))?;
+        let read = Error::caught(|| of.sent.read(self.model.ranks()));
+        // A step without numbers is none that a resume point may stand behind.
+        self.is_whole = self.is_whole && read.is_ok();
+        let read = self.told(read)?;
         if guard::ends(&read) {
             // Those behind it have changed nothing.
             self.pending = None;

@@ -155,7 +155,7 @@ impl Gauges {
 
     /// Sends and reads them.
     pub fn read(self) -> Result<Readings> {
-        self.send()?.read()
+        self.send()?.read(&Ranks::alone())
     }
 
     /// The loss and the norm of one gradient, in float16 with a scale.
@@ -172,9 +172,10 @@ impl Gauges {
 }
 
 impl Sent {
-    /// Waits until they are there and reads them.
-    pub fn read(self) -> Result<Readings> {
-        self.mark.wait()?;
+    /// Waits until they are there and reads them. Where one of the `ranks` has failed meanwhile they are without the spread, which alone is
+    /// gathered behind the gradient.
+    pub fn read(self, ranks: &Ranks) -> Result<Readings> {
+        let is_all_there = ranks.wait(|| Ok(self.mark.has_passed()?))?;
         let values = Vec::<f64>::try_from(self.values)?;
         let mut readings = Readings::default();
         for (name, value) in self.names.into_iter().zip(values) {
@@ -185,6 +186,9 @@ impl Sent {
                 Name::Spread(modality) => drop(readings.spread.insert(modality, value)),
                 Name::Scale => readings.scale = Some(value),
             }
+        }
+        if !is_all_there {
+            readings.spread.clear();
         }
         Ok(readings)
     }

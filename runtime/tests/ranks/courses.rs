@@ -221,3 +221,28 @@ fn ranks_stop_at_one_step_and_go_on_from_the_point_of_rank_0() {
         assert_eq!(lines.lines().count(), 6);
     }
 }
+
+/// What a device was given never comes to its end where a rank has failed that has a part in it, or comes there once nothing is
+/// exchanged any more.
+#[test]
+fn a_device_is_not_waited_for_once_a_rank_has_failed() {
+    let outcomes = together(2, |ranks| {
+        if ranks.rank() == 1 {
+            ranks.fail(&Error::Unsupported {
+                message: "the disk is gone".to_owned(),
+            });
+            return vec![];
+        }
+        let never = ranks.wait(|| Ok(false)).map_err(|error| error.to_string());
+        let mut looks = 0;
+        let at_last = ranks.wait(|| {
+            looks += 1;
+            Ok(looks > 3)
+        });
+        let at_once = ranks.wait(|| Ok(true));
+        let text = |outcome: Result<bool>| outcome.map_err(|error| error.to_string());
+        vec![never, text(at_last), text(at_once)]
+    });
+    let failed = Err("rank 1 failed: the disk is gone".to_owned());
+    assert_eq!(outcomes[0], [failed, Ok(false), Ok(true)]);
+}

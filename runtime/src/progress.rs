@@ -33,10 +33,10 @@ struct Stage {
     waited: f64,
     /// The first step of this process.
     first: Option<u64>,
-    /// What watches the embeddings of each training.
-    alarms: Vec<Alarm>,
-    /// What each is called, where there are several.
-    labels: Vec<String>,
+    /// What watches the embeddings of each training, by its name: they join and leave one by one.
+    alarms: BTreeMap<String, Alarm>,
+    /// Several began together.
+    is_of_several: bool,
 }
 
 impl Progress {
@@ -76,14 +76,12 @@ impl Progress {
             [] => String::new(),
         };
         self.begin(number, &label);
-        if labels.len() > 1 {
-            self.stage.labels = labels.iter().map(|&label| label.to_owned()).collect();
-        }
+        self.stage.is_of_several = labels.len() > 1;
     }
 
-    /// A training step is done, of one training or of several side by side.
-    pub fn step(&mut self, lines: &[StepMetrics], steps: u64, batch: u32) {
-        let Some(line) = lines.first() else {
+    /// A training step is done, of one training or of several side by side, each with its name.
+    pub fn step(&mut self, lines: &[(String, StepMetrics)], steps: u64, batch: u32) {
+        let Some((_, line)) = lines.first() else {
             return;
         };
         let first = *self.stage.first.get_or_insert(line.step);
@@ -95,7 +93,7 @@ impl Progress {
         if !self.is_due(line.step + 1 == steps) {
             return;
         }
-        let losses = lines.iter().map(|line| line.loss);
+        let losses = lines.iter().map(|(_, line)| line.loss);
         let (least, most) = losses.fold((f64::MAX, f64::MIN), |(least, most), loss| {
             (least.min(loss), most.max(loss))
         });
@@ -185,9 +183,9 @@ impl Progress {
 }
 
 /// The least spread of each modality over the trainings: `  spread v 0.98 a 1.02`.
-fn spread(lines: &[StepMetrics]) -> String {
+fn spread(lines: &[(String, StepMetrics)]) -> String {
     let mut least: BTreeMap<&str, f64> = BTreeMap::new();
-    for (modality, spread) in lines.iter().flat_map(|line| &line.spread) {
+    for (modality, spread) in lines.iter().flat_map(|(_, line)| &line.spread) {
         let known = least.entry(modality).or_insert(*spread);
         *known = known.min(*spread);
     }
@@ -210,24 +208,20 @@ impl Stage {
             steps: 0,
             waited: 0.0,
             first: None,
-            labels: vec![],
-            alarms: vec![],
+            alarms: BTreeMap::new(),
+            is_of_several: false,
         }
     }
 
     /// What is to be said of trainings after these steps.
-    fn warnings(&mut self, lines: &[StepMetrics]) -> Vec<String> {
-        // Trainings that were interrupted at different steps join one by one.
-        if self.alarms.len() != lines.len() {
-            self.alarms = vec![Alarm::default(); lines.len()];
-        }
+    fn warnings(&mut self, lines: &[(String, StepMetrics)]) -> Vec<String> {
         let mut said = vec![];
-        for (at, (alarm, line)) in self.alarms.iter_mut().zip(lines).enumerate() {
-            let label = self
-                .labels
-                .get(at)
-                .filter(|_| self.labels.len() == lines.len());
-            let label = label.map_or(String::new(), |label| format!("{label}: "));
+        for (name, line) in lines {
+            let alarm = self.alarms.entry(name.clone()).or_default();
+            let label = match self.is_of_several {
+                true => format!("{name}: "),
+                false => String::new(),
+            };
             said.extend(alarm.after(line).map(|warning| format!("{label}{warning}")));
         }
         said
@@ -241,13 +235,23 @@ mod tests {
     #[test]
     fn a_collapse_is_said_with_the_name_of_its_training() {
         let mut stage = Stage::new(String::new());
-        stage.labels = ["one", "two"].map(str::to_owned).to_vec();
-        let line = |spread| StepMetrics {
-            spread: [("v".to_owned(), spread)].into(),
-            ..StepMetrics::default()
+        stage.is_of_several = true;
+        let line = |name: &str, spread| {
+            let line = StepMetrics {
+                spread: [("v".to_owned(), spread)].into(),
+                ..StepMetrics::default()
+            };
+            (name.to_owned(), line)
         };
-        let lines = [line(1.0), line(0.0)];
-        let said: Vec<String> = (0..400).flat_map(|_| stage.warnings(&lines)).collect();
+        let lines = [line("one", 1.0), line("two", 0.0)];
+        // The first one leaves on the way, and comes again.
+        let own = |step: u64| match step {
+            100..150 => &lines[1..],
+            _ => &lines[..],
+        };
+        let said: Vec<String> = (0..400)
+            .flat_map(|step| stage.warnings(own(step)))
+            .collect();
         assert_eq!(said.len(), 1);
         assert!(
             said[0].starts_with("two: the embeddings of `v` have nearly collapsed"),

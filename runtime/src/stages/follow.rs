@@ -156,7 +156,7 @@ fn pretraining<'p>(plan: &'p Plan, id: &StageId) -> Result<(&'p Stage, &'p Pretr
 struct Silent;
 
 impl Observer for Silent {
-    fn step(&mut self, _: &[StepMetrics], _: u64) {}
+    fn step(&mut self, _: &[(String, StepMetrics)], _: u64) {}
     fn say(&mut self, _: &str) {}
     fn failed(&mut self, _: &str, _: &Error) {}
 }

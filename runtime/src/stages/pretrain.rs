@@ -347,7 +347,7 @@ impl<'p> Watching<'p> {
 }
 
 impl Observer for Watching<'_> {
-    fn step(&mut self, lines: &[StepMetrics], steps: u64) {
+    fn step(&mut self, lines: &[(String, StepMetrics)], steps: u64) {
         self.progress.step(lines, steps, self.bs);
     }
 

@@ -290,6 +290,11 @@ impl<'w> Course<'w> {
     pub(super) fn read_late(&mut self, reads_late: bool) {
         self.training.reads_late = reads_late;
     }
+    /// What it is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
 
     /// Has its steps recorded as a graph of the GPU. Where they cannot be, says why: they come to the same.
     pub(super) fn capture(&mut self, beside: usize, observer: &mut dyn Observer) {

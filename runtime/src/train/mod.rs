@@ -56,8 +56,8 @@ pub struct TrainSummary {
 
 /// Who is told how trainings go.
 pub trait Observer {
-    /// A step is done and read: the numbers of each training that took it, and the number of all steps that are to be taken.
-    fn step(&mut self, lines: &[StepMetrics], steps: u64);
+    /// A step is done and read: the name and the numbers of each training that took it, and the number of all steps that are to be taken.
+    fn step(&mut self, lines: &[(String, StepMetrics)], steps: u64);
     /// Something that stays to be read.
     fn say(&mut self, line: &str);
     /// A training has ended before its end; others may go on.
@@ -241,7 +241,8 @@ fn take_steps(
         let mut lines = vec![];
         each(courses, observer, |course| {
             if course.takes(step) {
-                lines.extend(course.step(step, &batch, beside)?);
+                let line = course.step(step, &batch, beside)?;
+                lines.extend(line.map(|line| (course.name().to_owned(), line)));
             }
             Ok(())
         });
@@ -302,14 +303,15 @@ fn as_rank_0_says(
 fn settle(courses: &mut [Course<'_>], observer: &mut dyn Observer, steps: u64, do_all: bool) {
     let mut lines = vec![];
     each(courses, observer, |course| {
-        lines.extend(course.settle(do_all)?);
+        let line = course.settle(do_all)?;
+        lines.extend(line.map(|line| (course.name().to_owned(), line)));
         Ok(())
     });
     show(observer, &mut lines, steps);
 }
 
 /// Tells of a step, if there is one to tell of.
-fn show(observer: &mut dyn Observer, lines: &mut Vec<StepMetrics>, steps: u64) {
+fn show(observer: &mut dyn Observer, lines: &mut Vec<(String, StepMetrics)>, steps: u64) {
     if !lines.is_empty() {
         observer.step(lines, steps);
         lines.clear();

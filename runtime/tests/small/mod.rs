@@ -286,8 +286,8 @@ pub struct Watching {
 }
 
 impl Observer for Watching {
-    fn step(&mut self, lines: &[StepMetrics], _: u64) {
-        if lines.iter().any(|line| Some(line.step) == self.until) {
+    fn step(&mut self, lines: &[(String, StepMetrics)], _: u64) {
+        if lines.iter().any(|(_, line)| Some(line.step) == self.until) {
             self.stop.store(true, Ordering::Relaxed);
         }
     }

@@ -6,7 +6,7 @@ mod lab;
 
 use compiler::plan::Work;
 use lab::running::{Running, written};
-use lab::{Lab, RENDERED, folders, said};
+use lab::{Lab, RENDERED, complaint, folders, said};
 use records::folder::{Finished, METRICS, Runs};
 use records::points::points;
 use records::record::{ExtractResult, PretrainResult, ScoreResult};
@@ -45,7 +45,7 @@ fn save_always(lab: &Lab) {
 fn an_interrupted_run_leaves_nothing_that_looks_finished_and_goes_on() {
     let rows = "row ep = 0\n  row loss = intra + sync + async";
     let lab = Lab::new(&RENDERED.replace(rows, "row es = 100K, ep = 50"));
-    for (signal, code) in [("-TERM", 143), ("-USR1", 138), ("-INT", 130)] {
+    for (signal, code) in [("-TERM", 143), ("-USR1", 138), ("-INT", 130), ("-HUP", 129)] {
         let before = written(&lab.path("runs"));
         let mut running = Running::start(&lab, "runs", &[]);
         running.wait_for_a_step(&lab.path("runs"), before);
@@ -378,4 +378,77 @@ fn a_try_runs_every_stage_interrupts_each_training_and_leaves_nothing() {
         Work::Finetune(_) | Work::Score(_) | Work::Draw(_) => None,
     });
     assert_eq!(kept.collect::<Vec<_>>(), [&1, &1]);
+}
+
+#[test]
+fn an_interrupted_try_is_not_said_to_go_on() {
+    let lab = Lab::new(ROWS);
+    let mut running = Running::start(&lab, "runs", &["--smoke"]);
+    running.wait_for("goes on after step 1 of 2");
+    running.send("-TERM");
+    assert_eq!(running.code(), Some(143), "{}", running.log());
+    let log = running.log();
+    let end = "interrupted: nothing of the try is kept, and the same command begins it anew";
+    assert!(
+        log.contains(end) && !log.contains("goes on from here"),
+        "{log}"
+    );
+    assert_eq!(folders(&lab.path("runs")), Vec::<String>::new());
+}
+
+/// A command that has been started with SIGHUP ignored, as by `nohup`, outlives its terminal.
+#[test]
+fn a_hangup_that_is_ignored_does_not_stop_a_run() {
+    let lab = Lab::new(&RENDERED.replace("row ep = 0\n  ", ""));
+    let engine = lab.process("runs");
+    let mut command = std::process::Command::new("nohup");
+    command.arg(engine.get_program()).args(engine.get_args());
+    command.current_dir(lab.folder.path()).envs(
+        engine
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let mut running = Running::of(&lab, command);
+    running.wait_for_a_step(&lab.path("runs"), 0);
+    running.send("-HUP");
+    assert_eq!(running.code(), Some(0), "{}", running.log());
+}
+
+/// Files that are gone are named with the folder to remove, after which the same command makes the stage anew.
+#[test]
+fn missing_files_are_said_with_the_way_out() {
+    let rows = "row ep = 0\n  row loss = intra + sync + async";
+    let lab = Lab::new(&RENDERED.replace(rows, "row ep = 2"));
+    let [train, extract, score] = ["pretrain", "extract", "score"].map(|kind| {
+        let is_it =
+            |stage: &&compiler::plan::Stage| records::record::Kind::of(&stage.work).name() == kind;
+        lab.plan.stages.iter().find(is_it).unwrap()
+    });
+    said(&mut lab.engine("runs"));
+    let whole = outcomes(&lab, "runs");
+    let of = |stage| lab.finished("runs", stage).unwrap().path;
+    let trained = of(train);
+    // Nobody reads the weights as long as the features are there.
+    std::fs::remove_file(trained.join("checkpoint.safetensors")).unwrap();
+    said(&mut lab.engine("runs"));
+    std::fs::remove_dir_all(of(score)).unwrap();
+    let extracted = of(extract);
+    std::fs::remove_file(extracted.join("features.safetensors")).unwrap();
+    let wants = |folder: &Path, file: &str| {
+        let error = complaint(&mut lab.engine("runs"), 1);
+        let missing = format!(
+            "`{}` cannot be used: it is missing",
+            folder.join(file).display()
+        );
+        let help = format!(
+            "remove the folder `{}` and run the same command again",
+            folder.display()
+        );
+        assert!(error.contains(&missing) && error.contains(&help), "{error}");
+        std::fs::remove_dir_all(folder).unwrap();
+    };
+    wants(&extracted, "features.safetensors");
+    wants(&trained, "checkpoint.safetensors");
+    said(&mut lab.engine("runs"));
+    assert!(outcomes(&lab, "runs") == whole);
 }

@@ -186,6 +186,19 @@ fn a_damaged_point_is_passed_over_and_without_a_good_one_nothing_is_begun() {
     }
     let error = train_until(&work, &mut Changing::default(), cut.path(), None).unwrap_err();
     assert!(error.help().unwrap().contains("remove"), "{error}");
+    // All of them at once: to remove one would lead to the next.
+    for point in points(cut.path()).unwrap() {
+        let name = point.path.file_name().unwrap().to_string_lossy();
+        assert!(error.to_string().contains(&*name), "{error}");
+    }
+    std::fs::remove_file(cut.path().join(METRICS)).unwrap();
+    let error = train_until(&work, &mut Changing::default(), cut.path(), None).unwrap_err();
+    let (said, help) = (error.to_string(), error.help().unwrap());
+    assert!(
+        said.contains("metrics.jsonl` cannot be used: it is missing"),
+        "{said}"
+    );
+    assert!(help.starts_with("remove the folder `"), "{help}");
 }
 
 /// Members of a group: the same data and networks, other losses.

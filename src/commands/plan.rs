@@ -1,13 +1,14 @@
 //! `plan`: the stages that some files need, how they stand on this machine, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use compiler::hir::Program;
-use compiler::plan::{self, Earlier, Level, Plan, Reason, Standing, State, Stood};
+use compiler::plan::{self, Earlier, Level, Plan, Reason, Standing, State, Stood, Work};
 use grammar::span::Sources;
 use records::estimate;
 use records::folder::{Finished, Runs};
+use records::say;
 use records::site::Site;
 
 use super::named::{Asked, is_module};
@@ -36,6 +37,8 @@ pub fn plan(arguments: &cli::Plan) -> Result<()> {
     let index = Runs::at(&runs).index()?;
     let mut standing = look(&plan, &site, &index);
     standing.warnings = compiled.warnings();
+    let losses = losses(&plan, &standing, &index);
+    losses.iter().for_each(|line| say(line));
     let level = match (arguments.quiet, arguments.verbose) {
         (true, _) => Level::Rows,
         (_, true) => Level::Full,
@@ -113,6 +116,33 @@ pub fn look(plan: &Plan, site: &Site, index: &BTreeMap<plan::StageId, Finished>)
             .collect(),
         ..Standing::default()
     }
+}
+
+/// What is wrong with finished runs that stages which are not done read: files that are gone, a line for each.
+pub fn losses(
+    plan: &Plan,
+    standing: &Standing,
+    index: &BTreeMap<plan::StageId, Finished>,
+) -> BTreeSet<String> {
+    let to_do = plan.stages.iter();
+    let to_do = to_do.filter(|stage| !standing.done.contains_key(&stage.id));
+    let line = |stage: &plan::Stage| {
+        let from = match &stage.work {
+            Work::Pretrain(_) => return None,
+            Work::Extract(work) => &work.model,
+            Work::Finetune(work) => &work.model,
+            Work::Draw(work) => &work.from,
+            Work::Score(work) => &work.features,
+        };
+        let finished = index.get(from)?;
+        let lost = finished.lost(&stage.work)?;
+        Some(format!(
+            "warning: `{}` is missing, and its run is finished: remove the folder `{}`, and a run makes the stage anew",
+            lost.display(),
+            finished.path.display()
+        ))
+    };
+    to_do.filter_map(line).collect()
 }
 
 /// What the stages to do take.

@@ -10,7 +10,7 @@ use records::launch::Launch;
 use records::say;
 
 use super::graph::pass;
-use super::plan::{look, plan_of};
+use super::plan::{look, losses, plan_of};
 use super::{report, site_and_runs};
 use crate::cli::Run;
 use crate::failure::{Failure, Result};
@@ -44,6 +44,8 @@ pub fn run(arguments: &Run) -> Result<()> {
     // Of several ranks one speaks for all.
     if launch.as_ref().is_none_or(|launch| launch.rank == 0) {
         say(plan::totals(&plan::summary(&plan::stood(&plan, &standing))).trim_end());
+        let losses = losses(&plan, &standing, &index);
+        losses.iter().for_each(|line| say(line));
     }
     let plan = executable(plan)?;
     // Files may have changed since; only the engine looks at them.

@@ -221,7 +221,30 @@ impl Runs {
 impl Finished {
     /// Its `result.json` as the type of its kind.
     pub fn result<T: DeserializeOwned>(&self) -> Result<T> {
-        read_json(&self.path.join(RESULT))
+        let path = self.path.join(RESULT);
+        if !path.exists() {
+            return Err(Error::Content {
+                message: "missing, and its run is finished".to_owned(),
+                help: format!(
+                    "remove the folder `{}` and run the same command again: the stage is then made anew",
+                    self.path.display()
+                ),
+                path,
+            });
+        }
+        read_json(&path)
+    }
+
+    /// The file that a stage of this work reads of the run, if it is gone. A state on the way is no such file: it is made again.
+    pub fn lost(&self, work: &Work) -> Option<PathBuf> {
+        let read = match work {
+            Work::Extract(work) if work.checkpoint.is_none() => self.checkpoint(),
+            Work::Score(_) => self.features(),
+            Work::Pretrain(_) | Work::Extract(_) | Work::Finetune(_) | Work::Draw(_) => {
+                return None;
+            }
+        };
+        Some(read).filter(|path| !path.exists())
     }
 
     /// Where its weights are.

@@ -198,7 +198,11 @@ impl<'a> Walk<'a> {
                 || needs(&stage.work).is_some_and(|id| self.lost.contains(id))
             {
                 self.lost.insert(&stage.id);
-                outcome.left += 1;
+                match self.failed.remove(&stage.id) {
+                    // Beside another, before its turn.
+                    Some(error) => outcome.failed.push((stage.label.clone(), error)),
+                    None => outcome.left += 1,
+                }
                 continue;
             }
             match self.stage(number, stage) {
@@ -447,6 +451,10 @@ fn complain(progress: &Progress, said: &mut BTreeSet<String>, label: &str, error
 
 /// This file of a finished run, if it is the one that the run wrote.
 fn as_written(finished: &Finished, path: PathBuf) -> Result<PathBuf> {
+    if !path.exists() {
+        let message = "it is missing, and its run is finished".to_owned();
+        return Err(Error::Checkpoint { path, message });
+    }
     match finished.wrote(&path)? {
         true => Ok(path),
         false => Err(Error::Checkpoint {

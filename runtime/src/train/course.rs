@@ -1,6 +1,6 @@
 //! A pretraining on its way and what it leaves in its folder: numbers, states that are asked for, resume points.
 
-use super::metrics::{Metrics, StepMetrics};
+use super::metrics::{METRICS, Metrics, StepMetrics};
 use super::training::Training;
 use super::{Data, Observer, Place, Reference, TrainSummary};
 use crate::checkpoint;
@@ -148,12 +148,19 @@ impl<'w> Course<'w> {
             .of_training(work),
         };
         let mut position = Position::first(stage);
-        let mut passed_over = None;
-        let mut damaged = vec![];
+        let mut refused = vec![];
         let found = points(folder)?;
-        let has_points = !found.is_empty();
+        let count = found.len();
+        let lines = folder.join(METRICS);
+        if count > 0 && !lines.exists() {
+            return Err(Error::Checkpoint {
+                path: lines,
+                message: "it is missing, and the resume points beside it stand for its lines"
+                    .to_owned(),
+            });
+        }
         let mut metrics = None;
-        for point in found {
+        for (place, point) in found.into_iter().enumerate() {
             let restored = restore(&training, &point, stage).and_then(|found| {
                 Ok((Metrics::take_up(folder, &work.settings, found.step)?, found))
             });
@@ -170,24 +177,26 @@ impl<'w> Course<'w> {
                     break;
                 }
                 Err(error) => {
-                    observer.say(&format!("  {name}: {error}; an older state is looked for"));
-                    let is_damage = matches!(
-                        error,
-                        Error::Checkpoint { .. } | Error::Records(records::Error::Content { .. })
-                    );
-                    passed_over.get_or_insert(error);
-                    damaged.extend(Some(point).filter(|_| is_damage));
+                    let next = match place + 1 < count {
+                        true => "; an older state is looked for",
+                        false => "",
+                    };
+                    observer.say(&format!("  {name}: {error}{next}"));
+                    refused.push((point, error));
                 }
             }
         }
-        let metrics = match (metrics, passed_over) {
+        let metrics = match metrics {
             // One that nobody can use must not stand for one of those that are kept.
-            (Some(metrics), _) => {
-                damaged.iter().try_for_each(points::remove)?;
+            Some(metrics) => {
+                let damaged = refused.iter().filter(|(_, error)| is_damage(error));
+                damaged
+                    .map(|(point, _)| point)
+                    .try_for_each(points::remove)?;
                 metrics
             }
-            (None, Some(error)) => return Err(error),
-            (None, None) => Metrics::create(folder, &work.settings)?,
+            None if refused.is_empty() => Metrics::create(folder, &work.settings)?,
+            None => return Err(unusable(folder, refused)),
         };
         position.by = Some(here);
         Ok(Self {
@@ -200,7 +209,7 @@ impl<'w> Course<'w> {
             keep: work.keep.clone(),
             reference: None,
             begun: position.clone(),
-            saved: if has_points { position.step } else { 0 },
+            saved: if count > 0 { position.step } else { 0 },
             stands: true,
             position,
             failed: None,
@@ -281,6 +290,11 @@ impl<'w> Course<'w> {
         self.training.state().iter().map(bytes).sum::<usize>() as u64
     }
 
+    /// What it is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether it takes this step.
     pub(super) fn takes(&self, step: u64) -> bool {
         self.failed.is_none() && self.next_step() == step
@@ -290,11 +304,6 @@ impl<'w> Course<'w> {
     pub(super) fn read_late(&mut self, reads_late: bool) {
         self.training.reads_late = reads_late;
     }
-    /// What it is called.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
 
     /// Has its steps recorded as a graph of the GPU. Where they cannot be, says why: they come to the same.
     pub(super) fn capture(&mut self, beside: usize, observer: &mut dyn Observer) {
@@ -514,6 +523,32 @@ impl<'w> Course<'w> {
             replaced: self.position.replaced,
         })
     }
+}
+
+/// Whether a resume point, or what belongs to it, is not as it was written: it will be so the next time.
+fn is_damage(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Checkpoint { .. } | Error::Records(records::Error::Content { .. })
+    )
+}
+
+/// Why none of the resume points in `folder` can be used.
+fn unusable(folder: &Path, mut refused: Vec<(Point, Error)>) -> Error {
+    // What is no damage, as memory that is used up, may be gone the next time.
+    let other = refused.iter().position(|(_, error)| !is_damage(error));
+    if let Some(at) = other.or((refused.len() == 1).then_some(0)) {
+        return refused.swap_remove(at).1;
+    }
+    let all: Vec<String> = refused.iter().map(|(_, error)| error.to_string()).collect();
+    Error::Records(records::Error::Content {
+        path: folder.to_owned(),
+        message: format!("none of its resume points can be used: {}", all.join("; ")),
+        help: format!(
+            "put one of them back as it was, or remove the folder `{}` and run the same command again: the training then begins anew",
+            folder.display()
+        ),
+    })
 }
 
 /// Sets the training to the state of a resume point of `stage`, and returns the step that comes next.

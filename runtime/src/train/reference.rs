@@ -63,6 +63,10 @@ impl Reference {
             loss: Number,
         }
         let path = run.join(METRICS);
+        if !path.exists() {
+            let message = "it is missing, and the course of the run with it".to_owned();
+            return Err(Error::Checkpoint { path, message });
+        }
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         // A line that cannot be read is one that was not recorded, and so are those behind it.
         let lines = text

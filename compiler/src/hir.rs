@@ -895,6 +895,13 @@ pub struct Finetune {
     pub keep: Keep,
 }
 
+impl Finetune {
+    /// Optimiser steps per epoch: whole batches only.
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.es / u64::from(self.bs)
+    }
+}
+
 /// A pool over the whole map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -92,6 +92,22 @@ impl Admission {
         Ok(admission)
     }
 
+    /// Looks at those clips of the set alone that `takes` takes.
+    ///
+    /// # Errors
+    /// As [`Admission::new`].
+    pub fn of_some(
+        source: &dyn ClipSource,
+        data: &Data,
+        sampler: &Sampler,
+        max_bad_share: f64,
+        takes: &dyn Fn(usize) -> bool,
+    ) -> Result<Self> {
+        let admission = Self::sort_some(source, data, sampler, takes);
+        admission.check(source, data, max_bad_share)?;
+        Ok(admission)
+    }
+
     /// Refuses what no run begins with.
     ///
     /// # Errors
@@ -149,9 +165,21 @@ impl Admission {
 
     /// Looks at every clip of the set, as [`Admission::new`] does, whatever comes of it.
     pub fn sort(source: &dyn ClipSource, data: &Data, sampler: &Sampler) -> Self {
+        let is_one = splits_of(data) == 1;
+        let is_test = |fold| part(fold, 1) == Part::Test;
+        let takes = |clip| !(is_one && source.fold(clip).is_some_and(is_test));
+        Self::sort_some(source, data, sampler, &takes)
+    }
+
+    fn sort_some(
+        source: &dyn ClipSource,
+        data: &Data,
+        sampler: &Sampler,
+        takes: &dyn Fn(usize) -> bool,
+    ) -> Self {
         let mut admission = Self::default();
         let mut reasons: BTreeMap<Reason, LeftOut> = BTreeMap::new();
-        let (is_one, requires) = (splits_of(data) == 1, data.requires());
+        let requires = data.requires();
         let requires = |stream: &str| requires.iter().any(|required| required == stream);
         let (needs_video, needs_audio) = (requires("v"), requires("a"));
         admission.rule = match short_of(data) {
@@ -160,11 +188,7 @@ impl Admission {
             Short::Skip | Short::Error => "",
         };
         let is_lenient = !admission.rule.is_empty();
-        for clip in 0..source.len() {
-            let is_test = |fold| part(fold, 1) == Part::Test;
-            if is_one && source.fold(clip).is_some_and(is_test) {
-                continue;
-            }
+        for clip in (0..source.len()).filter(|clip| takes(*clip)) {
             let streams = match source.streams(clip) {
                 Ok(streams) => streams,
                 Err(error) => {

@@ -2,8 +2,9 @@
 
 use compiler::graph::Node;
 use compiler::hir::{
-    Across, BatchNorm, Chain, Clip, Data, Files, Link, LogMel, Modality, Network, Optimiser,
-    Precision, Pretrain, Relaxation, Schedule, Short, Synthetic, Within,
+    Across, BatchNorm, Chain, Clip, Clips, Data, Eval, Files, Finetune, Head, Keep, Link, LogMel,
+    Modality, Network, Optimiser, Pool, Precision, Pretrain, Relaxation, Schedule, Score, Short,
+    Synthetic, Within,
 };
 use compiler::loss::Loss;
 use compiler::plan::{self, Step};
@@ -135,6 +136,38 @@ pub fn rendered() -> plan::Pretrain {
         splits: 0,
     };
     mild(Data::Synthetic(clips), 4, 8, 1)
+}
+
+/// A finetuning on pictures of [`rendered`] clips, scored after its last epoch.
+pub fn finetuning(train: Clips, bs: u32, es: u64, ep: u32) -> (Eval, Finetune) {
+    let recipe = Finetune {
+        pool: Pool::AdaptiveMax,
+        drp: Exact::whole(0),
+        bs,
+        es,
+        ep,
+        optim: Optimiser::Sgd {
+            mtm: Exact::new(9, 10),
+            wd: Exact::whole(0),
+        },
+        lr: Schedule::Constant(Exact::new(1, 100)),
+        keep: Keep::Last,
+    };
+    let flip = Link::HorizontalFlip {
+        p: Exact::new(1, 2),
+    };
+    let eval = Eval {
+        data: rendered().settings.data.clone(),
+        uses: "v".to_owned(),
+        clip: video(4, 32),
+        train,
+        test: Clips::Uniform(2),
+        augment: modality("v", video(4, 32), vec![flip]).augment,
+        features: vec![],
+        head: Head::Finetune(Box::new(recipe.clone())),
+        score: Score::Top1,
+    };
+    (eval, recipe)
 }
 
 /// A pretraining with `mild` windows: 4 frames of 32 px, 1 s of sound, decoded together for both views.

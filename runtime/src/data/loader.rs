@@ -16,7 +16,7 @@ use super::sampler::Sampler;
 use super::source::{ClipSource, Ticks};
 use crate::augment::Key;
 use crate::error::{Error, Result};
-use compiler::plan;
+use compiler::{hir, plan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +61,7 @@ impl Part {
     pub const WHOLE: Self = Self { number: 0, of: 1 };
 }
 
-/// The batches of one pretraining.
+/// The batches of one training.
 pub struct Loader {
     samples: Ordered<Result<Sample>>,
     reading: Reading,
@@ -129,24 +129,56 @@ impl Loader {
         let settings = &pretrain.settings;
         let augments = options.augment_on.is_none();
         let (work, admission) = Work::new(source, pretrain, options.max_bad_share, augments)?;
-        let tally = Tally::new(
-            name_of(&settings.data),
-            options.max_bad_share,
-            admission.clips.len(),
-        );
+        let counts = (settings.bs, settings.ep);
+        Ok(Self::start(work, admission, counts, options))
+    }
+
+    /// The same of the training clips of an evaluation that trains a backbone as `recipe` says: of those clips of the set that `takes`
+    /// takes. Each has one view, number 1.
+    ///
+    /// # Errors
+    /// As [`Admission::new`].
+    pub fn of_eval(
+        source: Arc<dyn ClipSource>,
+        (eval, recipe): (&hir::Eval, &hir::Finetune),
+        takes: &dyn Fn(usize) -> bool,
+        seed: u64,
+        options: &Options,
+    ) -> Result<Self> {
+        let sampler = Sampler::of_eval(eval, short_of(&eval.data));
+        let share = options.max_bad_share;
+        let admission = Admission::of_some(source.as_ref(), &eval.data, &sampler, share, takes)?;
+        let work = Work {
+            name: name_of(&eval.data).to_owned(),
+            source,
+            sampler,
+            reading: Reading::of_eval(eval),
+            order: Order::new(seed, admission.clips.as_slice().into()),
+            seed,
+            per_epoch: recipe.steps_per_epoch() * u64::from(recipe.bs),
+            augments: options.augment_on.is_none(),
+        };
+        let counts = (recipe.bs, recipe.ep);
+        Ok(Self::start(work, admission, counts, options))
+    }
+
+    /// Starts the threads on the batches of `bs` samples of `ep` epochs.
+    fn start(work: Work, admission: Admission, (bs, ep): (u32, u32), options: &Options) -> Self {
+        let share = options.max_bad_share;
+        let tally = Tally::new(&work.name, share, admission.clips.len());
         let Part { number, of } = options.part;
-        let whole = u64::from(settings.bs);
+        let whole = u64::from(bs);
         assert!(whole.is_multiple_of(of), "a batch is cut into equal parts");
         // Counted over the samples of this part alone.
         let batch = whole / of;
-        let steps = settings.steps_per_epoch() * u64::from(settings.ep);
+        let steps = work.per_epoch / whole * u64::from(ep);
         let places = options.first_step * batch..steps * batch;
         let reading = work.reading.clone();
         let ahead = options.ahead.max(1);
         let samples = Ordered::new(places, options.threads, ahead * batch as usize, move |at| {
             work.sample(at / batch * whole + number * batch + at % batch)
         });
-        Ok(Self {
+        Self {
             samples,
             reading,
             clips: admission.clips.as_slice().into(),
@@ -162,7 +194,7 @@ impl Loader {
             augment_on: options.augment_on,
             read: Vec::new(),
             memory: Memory::new(options.augment_on.unwrap_or(Device::Cpu)),
-        })
+        }
     }
 
     /// The same where a training goes on that asked for so many clips before, of which these files could not be read: they count.

@@ -207,7 +207,7 @@ fn limits(streams: &Streams, clip: &Clip) -> std::result::Result<(Limits, &'stat
 
 /// The start of each window: drawn anywhere it fits, or evenly spaced from the first place to the last. A source that is too
 /// short has all windows at its beginning, as in the released code.
-fn starts(clips: Clips, limits: Limits, length: f64, key: &Key) -> Vec<f64> {
+pub(super) fn starts(clips: Clips, limits: Limits, length: f64, key: &Key) -> Vec<f64> {
     let end = match clips {
         Clips::Random(_) | Clips::Uniform(_) => limits.end,
         Clips::UniformWithin(_, seconds) => limits.end.min(limits.start + seconds.to_f64()),

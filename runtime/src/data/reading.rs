@@ -7,6 +7,7 @@ use crate::augment::{Key, REFUSED};
 use compiler::graph::Node;
 use compiler::hir::{self, Clip};
 use compiler::plan;
+use compiler::units::Exact;
 use std::collections::BTreeMap;
 use tch::Tensor;
 
@@ -130,6 +131,37 @@ impl Reading {
             }
         }
         reading
+    }
+
+    /// The one view of a training clip of an evaluation, augmented as that says.
+    pub fn of_eval(eval: &hir::Eval) -> Self {
+        let (name, ticks) = (eval.uses.clone(), eval.clip.ticks());
+        let none = hir::Schedule::Constant(Exact::whole(0));
+        // A modality without networks of its own.
+        let modality = hir::Modality {
+            name: name.clone(),
+            clip: eval.clip.clone(),
+            augment: eval.augment.clone(),
+            f: hir::Network {
+                layers: vec![],
+                same: None,
+            },
+            h: None,
+            lr_b: none.clone(),
+            lr_p: none,
+        };
+        Self {
+            decodes: vec![(name.clone(), 1, ticks)],
+            slices: vec![Slice {
+                decode: 0,
+                modality: name,
+                view: 1,
+                start: 0,
+                length: i64::from(ticks),
+                host: None,
+            }],
+            modalities: vec![modality],
+        }
     }
 
     /// What is to be decoded of a clip for these windows.

@@ -19,10 +19,13 @@
 //! A source that fits exactly is used, which the released code refuses; so is one that lacks up to [`SLACK`], because sound
 //! often ends a packet before the pictures. Where a window does not fit and the data set's rule is `pad` or `loop`, windows
 //! fall back as in the released code: a stream that is too short starts at its beginning, the others are drawn on their own.
+//!
+//! An evaluation that trains on clips has one window for each: drawn as a view is, or one of those that its `train` spaces evenly.
 
+use super::reader;
 use super::source::{Limits, Streams};
 use crate::augment::draws::Key;
-use compiler::hir::{Across, Clip, Modality, Relaxation, Short, Within};
+use compiler::hir::{Across, Clip, Clips, Eval, Modality, Relaxation, Short, Within};
 
 /// A stream may lack so many seconds of a window: two packets of AAC at 44.1 kHz are 46 ms.
 pub const SLACK: f64 = 0.05;
@@ -74,6 +77,8 @@ pub struct Sampler {
     views: u32,
     short: Short,
     clips: Vec<Window>,
+    /// Where an evaluation has its windows at set places.
+    spaced: Option<Clips>,
 }
 
 /// The windows of one modality.
@@ -88,6 +93,15 @@ struct Window {
 }
 
 impl Window {
+    fn of(name: &str, clip: &Clip, step: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            is_video: matches!(clip, Clip::Video { .. }),
+            seconds: clip.seconds().to_f64(),
+            step,
+        }
+    }
+
     fn stream(&self) -> &'static str {
         if self.is_video { "pictures" } else { "sound" }
     }
@@ -118,19 +132,33 @@ impl Sampler {
                 Within::Offset(by) => by.to_f64(),
                 Within::Same | Within::Halves | Within::OffsetMax | Within::Independent => 0.0,
             };
-            let is_video = matches!(modality.clip, Clip::Video { .. });
-            Window {
-                name: modality.name.clone(),
-                is_video,
-                seconds: length,
-                step,
-            }
+            Window::of(&modality.name, &modality.clip, step)
         };
         Self {
             relax: relax.clone(),
             views,
             short,
             clips: modalities.iter().map(window).collect(),
+            spaced: None,
+        }
+    }
+
+    /// The sampler of one training clip of an evaluation: anywhere it fits, or by an even chance at one of the places of `uniform`. How
+    /// many clips of a sample there are in an epoch is no matter of its own.
+    pub fn of_eval(eval: &Eval, short: Short) -> Self {
+        Self {
+            relax: Relaxation {
+                within: Within::Same,
+                across: Across::Inside,
+                same: vec![],
+            },
+            views: 1,
+            short,
+            clips: vec![Window::of(&eval.uses, &eval.clip, 0.0)],
+            spaced: match eval.train {
+                Clips::Random(_) => None,
+                Clips::Uniform(_) | Clips::UniformWithin(..) => Some(eval.train),
+            },
         }
     }
 
@@ -175,6 +203,9 @@ impl Sampler {
     /// What the source lacks. With the rules `pad` and `loop` a source is never too short.
     pub fn draw(&self, streams: &Streams, key: &Key) -> Result<Windows, Unfit> {
         let limits = self.limits(streams)?;
+        if let Some(clips) = self.spaced {
+            return self.one_of(clips, &limits, key);
+        }
         let views = self.views as usize;
         let drawn = match &self.relax.within {
             Within::Same | Within::Overlap { .. } | Within::Offset(_) => {
@@ -218,6 +249,20 @@ impl Sampler {
         };
         Ok(Windows {
             starts: (0..self.clips.len()).map(of).collect(),
+        })
+    }
+
+    /// One of evenly spaced windows.
+    fn one_of(&self, clips: Clips, limits: &[Limits], key: &Key) -> Result<Windows, Unfit> {
+        match self.room(&self.places(limits)) {
+            Err(unfit) if self.is_strict() => return Err(unfit),
+            Ok(_) | Err(_) => {}
+        }
+        let starts = reader::starts(clips, limits[0], self.clips[0].seconds, key);
+        let last = starts.len().max(1) as i64 - 1;
+        let at = key.draws("window").integer(0..=last) as usize;
+        Ok(Windows {
+            starts: vec![vec![starts.get(at).copied().unwrap_or(limits[0].start)]],
         })
     }
 
@@ -485,6 +530,35 @@ mod tests {
         (0..100_000)
             .map(|i| sampler.draw(streams, &Key::new(7, i, 0)).unwrap())
             .collect()
+    }
+
+    #[test]
+    fn a_training_clip_of_an_evaluation_lies_anywhere_or_at_even_places() {
+        let of = |train| {
+            let (eval, _) = crate::data::fixtures::finetuning(train, 1, 1, 1);
+            Sampler::of_eval(&eval, Short::Skip)
+        };
+        let streams = source((1.0, 3.25), (0.0, 10.0));
+        let starts = |train| -> Vec<f64> {
+            let sampler = of(train);
+            let draw = |i| sampler.draw(&streams, &Key::new(7, i, 0)).unwrap().starts;
+            (0..400).flat_map(draw).flatten().collect()
+        };
+        // A clip of 0.25 s.
+        let anywhere = starts(Clips::Random(1));
+        assert!(anywhere.iter().all(|start| (1.0..=3.0).contains(start)));
+        assert_eq!(anywhere, starts(Clips::Random(10)));
+        let mut even = starts(Clips::Uniform(3));
+        even.sort_by(f64::total_cmp);
+        even.dedup();
+        assert_eq!(even, [1.0, 2.0, 3.0]);
+        let within = starts(Clips::UniformWithin(2, Exact::new(5, 4)));
+        assert!(within.iter().all(|start| [1.0, 2.0].contains(start)));
+        let short = source((0.0, 0.1), (0.0, 10.0));
+        for train in [Clips::Random(1), Clips::Uniform(3)] {
+            let drawn = of(train).draw(&short, &Key::new(7, 0, 0));
+            assert!(matches!(drawn, Err(Unfit::TooShort { .. })));
+        }
     }
 
     /// What the compiler works out, which its own tests hold against the table of the documentation.

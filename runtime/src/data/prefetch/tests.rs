@@ -5,7 +5,7 @@ use crate::data::fixtures::rendered;
 use crate::data::loader::{Options, Part};
 use crate::data::source::{ClipSource, Request, Streams, Ticks};
 use crate::data::synthetic::RenderedClips;
-use compiler::hir::Data;
+use compiler::hir::{Clips, Data};
 use compiler::plan;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicUsize;
@@ -219,4 +219,50 @@ fn what_was_replaced_is_counted_and_the_wait_and_the_queue_are_told() {
     }
     let second = prefetch.next(1).unwrap();
     assert!(second.queued >= 8, "{}", second.queued);
+}
+
+/// Those of an evaluation: each epoch goes through the clips that are taken, as often as its samples need, and no others.
+#[test]
+fn an_evaluation_trains_on_the_clips_that_are_taken_alone() {
+    let (eval, recipe) = crate::data::fixtures::finetuning(Clips::Random(1), 4, 12, 2);
+    let clips = source(&work(), |_| Ok(()));
+    let takes = |clip: usize| clip % 3 != 1;
+    let all: Vec<u32> = (0..8).filter(|clip| takes(*clip as usize)).collect();
+    let views = |threads, first_step| {
+        let options = Options {
+            threads,
+            first_step,
+            ..OPTIONS
+        };
+        let work = (&eval, &recipe);
+        let loader = Loader::of_eval(Arc::clone(&clips), work, &takes, 11, &options).unwrap();
+        let mut prefetch = Prefetch::new(loader, first_step, &NEVER);
+        let batch = |step| {
+            let mut batch = prefetch.next(step).unwrap();
+            let view = batch.views.remove(&("v".to_owned(), 1)).unwrap();
+            assert!(batch.views.is_empty());
+            assert_eq!(*batch.clips.all, all[..]);
+            (batch.clips.own, batch.keys, view)
+        };
+        (first_step..6).map(batch).collect::<Vec<_>>()
+    };
+    let one = views(1, 0);
+    assert_eq!(one[0].2.size(), [4, 3, 4, 32, 32]);
+    for epoch in one.chunks(3) {
+        let mut read: Vec<u32> = epoch.iter().flat_map(|(own, _, _)| own.clone()).collect();
+        let mut firsts = read[..all.len()].to_vec();
+        firsts.sort_unstable();
+        assert_eq!(firsts, all);
+        read.sort_unstable();
+        read.dedup();
+        assert_eq!(read, all);
+    }
+    assert_ne!(one[0].0, one[3].0);
+    assert_eq!(views(3, 4), one[4..]);
+    let loader = Loader::of_eval(clips, (&eval, &recipe), &|_| false, 11, &OPTIONS);
+    let message = loader.err().unwrap().to_string();
+    assert!(
+        message.contains("none of its 8 clips can be trained on"),
+        "{message}"
+    );
 }

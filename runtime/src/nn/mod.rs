@@ -148,7 +148,8 @@ impl Backbone {
         self.last(x, mode).flatten(2, -1).mean_dim(-1, false, None)
     }
 
-    fn last(&self, x: &Tensor, mode: Mode) -> Tensor {
+    /// The last map, with a gradient where one is asked for: `[B, C, T, H, W]` or `[B, C, F, T]`.
+    pub fn last(&self, x: &Tensor, mode: Mode) -> Tensor {
         self.maps_in(x, mode)
             .last()
             .expect("there is a map after the stem")

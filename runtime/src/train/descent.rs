@@ -21,6 +21,22 @@ pub struct Group {
 }
 
 impl Group {
+    /// These parameters down their gradients by a new optimiser, at a rate for each step.
+    pub fn new(
+        name: &str,
+        parameters: Vec<Tensor>,
+        optimiser: &hir::Optimiser,
+        rates: Vec<f64>,
+    ) -> Result<Self> {
+        let shared = parameters.iter().map(Tensor::shallow_clone).collect();
+        Ok(Self {
+            name: name.to_owned(),
+            rates,
+            optimiser: Optimiser::new(optimiser, shared)?,
+            parameters,
+        })
+    }
+
     /// The state of its optimiser, sharing its storage.
     pub fn entries(&self) -> Vec<Entry> {
         self.optimiser.entries(&format!("optimiser.{}", self.name))
@@ -47,14 +63,7 @@ pub fn groups(settings: &hir::Pretrain, model: &Model) -> Result<Vec<Group>> {
             &modality.lr_p
         };
         let rates = schedule::rates(schedule, settings.steps_per_epoch(), settings.ep);
-        let shared = parameters.iter().map(Tensor::shallow_clone).collect();
-        let optimiser = Optimiser::new(&settings.optim, shared)?;
-        Ok(Group {
-            name: name.to_owned(),
-            rates,
-            parameters,
-            optimiser,
-        })
+        Group::new(name, parameters, &settings.optim, rates)
     };
     model.groups().map(group).collect()
 }

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// Whether the training has met a step that ends it.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     /// float32 `[1]`: 1 from that step on. What is computed behind it changes nothing.
     ended: Tensor,
 }
@@ -49,7 +49,7 @@ impl Guard {
 }
 
 /// Whether a step that was read has ended the training: what [`Guard::judge`] says of it on the device.
-pub(super) fn ends(read: &Readings) -> bool {
+pub(crate) fn ends(read: &Readings) -> bool {
     let can_scale = read
         .scale
         .is_some_and(|scale| read.loss.is_finite() && scale >= scaler::LEAST);

@@ -1,13 +1,13 @@
 //! The running statistics of a model, which a forward pass moves whatever comes of it.
 
 use crate::error::Result;
-use crate::nn::Model;
+use crate::nn::parameters::Entry;
 use tch::{Kind, Tensor, no_grad};
 
 /// All running statistics, one behind the other in memory, and what they were before the last forward pass: to keep or restore them is
 /// one kernel for each kind of number.
 #[derive(Debug)]
-pub(super) struct Statistics {
+pub(crate) struct Statistics {
     parts: Vec<Part>,
 }
 
@@ -20,9 +20,10 @@ struct Part {
 }
 
 impl Statistics {
-    /// Lays those of the model out. Its tensors keep their values and are known everywhere as before.
-    pub fn of(model: &Model) -> Result<Self> {
-        let all = model.entries().filter(|entry| !entry.is_learned);
+    /// Lays those of a model out, of whose entries they are the ones that are not learned. Its tensors keep their values and are known
+    /// everywhere as before.
+    pub fn of<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Result<Self> {
+        let all = entries.into_iter().filter(|entry| !entry.is_learned);
         let mut all: Vec<Tensor> = all.map(|entry| entry.tensor.shallow_clone()).collect();
         let mut kinds: Vec<Kind> = vec![];
         for tensor in &all {

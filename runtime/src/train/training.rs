@@ -83,7 +83,7 @@ impl<'w> Training<'w> {
             part: micro_batch
                 .filter(|part| *part < settings.bs)
                 .map(|part| i64::from(part) / ranks.count() as i64),
-            statistics: Statistics::of(&model)?,
+            statistics: Statistics::of(model.entries())?,
             model,
             groups,
             scaler: (nn::half(settings.precision, device) == Some(Half::Float16))

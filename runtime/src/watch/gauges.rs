@@ -65,17 +65,7 @@ impl Gauges {
         gradients: &[Tensor],
         ranks: &Ranks,
     ) -> Result<Self> {
-        let mut names = vec![Name::Loss];
-        let mut values = vec![outputs.objective.detach().view(1)];
-        let mut rest = gradients;
-        let mut of_groups = vec![];
-        for group in groups {
-            let (own, others) = rest.split_at(group.count());
-            of_groups.push(own);
-            rest = others;
-            names.push(Name::Gradient(group.name.clone()));
-        }
-        values.push(norms(&of_groups, outputs.objective.device())?);
+        let (mut names, mut values) = of_loss(&outputs.objective, groups, gradients)?;
         for (own, value) in program.term_values(outputs) {
             names.extend(own.into_iter().map(Name::Term));
             values.push(value.detach());
@@ -86,6 +76,16 @@ impl Gauges {
                 values.push(spread.view(1));
             }
         }
+        Self::joined(names, &values)
+    }
+
+    /// Of a step that gave this loss, a scalar, and these `gradients`, one for each parameter of the `groups` in their order.
+    pub fn of_loss(loss: &Tensor, groups: &[Group], gradients: &[Tensor]) -> Result<Self> {
+        let (names, values) = of_loss(loss, groups, gradients)?;
+        Self::joined(names, &values)
+    }
+
+    fn joined(names: Vec<Name>, values: &[Tensor]) -> Result<Self> {
         let values: Vec<_> = values.iter().map(|x| x.to_kind(Kind::Double)).collect();
         Ok(Self {
             names,
@@ -215,6 +215,25 @@ impl Readings {
     pub fn is_finite(&self) -> bool {
         self.loss.is_finite() && self.bad_group().is_none()
     }
+}
+
+/// The loss and the gradient of each group.
+fn of_loss(
+    loss: &Tensor,
+    groups: &[Group],
+    gradients: &[Tensor],
+) -> Result<(Vec<Name>, Vec<Tensor>)> {
+    let mut names = vec![Name::Loss];
+    let mut rest = gradients;
+    let mut of_groups = vec![];
+    for group in groups {
+        let (own, others) = rest.split_at(group.count());
+        of_groups.push(own);
+        rest = others;
+        names.push(Name::Gradient(group.name.clone()));
+    }
+    let norms = norms(&of_groups, loss.device())?;
+    Ok((names, vec![loss.detach().view(1), norms]))
 }
 
 fn first_bad(values: &[(String, f64)]) -> Option<&str> {

@@ -874,6 +874,31 @@ pub struct Linear {
     pub keep: Option<Keep>,
 }
 
+impl Linear {
+    /// Batch size; 512, as in the released code for DCASE, where the file leaves it open. Of fewer rows all are a batch.
+    pub fn bs(&self) -> u32 {
+        self.bs.unwrap_or(512)
+    }
+
+    /// The optimiser; Adam without weight decay where the file leaves it open.
+    pub fn optim(&self) -> Optimiser {
+        self.optim.clone().unwrap_or(Optimiser::Adam {
+            betas: (Exact::new(9, 10), Exact::new(999, 1000)),
+            wd: Exact::whole(0),
+        })
+    }
+
+    /// Dropout before the layer; none where the file leaves it open.
+    pub fn drp(&self) -> Exact {
+        self.drp.unwrap_or(Exact::whole(0))
+    }
+
+    /// The epoch whose weights are scored; the last one where the file leaves it open.
+    pub fn keep(&self) -> Keep {
+        self.keep.unwrap_or(Keep::Last)
+    }
+}
+
 /// The recipe of full finetuning (App. E.2, Table S11).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finetune {

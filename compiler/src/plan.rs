@@ -160,6 +160,19 @@ impl Work {
             Work::Score(_) => None,
         }
     }
+
+    /// The stages whose outcome it reads.
+    pub fn needs(&self) -> Vec<&StageId> {
+        match self {
+            Work::Pretrain(_) => vec![],
+            Work::Extract(work) => vec![&work.model],
+            Work::Finetune(work) => vec![&work.model],
+            Work::Draw(work) => vec![&work.from],
+            Work::Score(work) => std::iter::once(&work.features)
+                .chain(&work.beside)
+                .collect(),
+        }
+    }
 }
 
 /// A pretraining: the settings, and the training step as the passes left it.

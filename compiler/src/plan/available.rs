@@ -3,7 +3,7 @@
 use super::passes::{shared_data, states};
 use super::{CellPlan, Plan, RowPlan, StageId, Step, Work};
 use crate::graph::Node;
-use crate::hir::{Clip, Data, Drawing, Head, Pretrain, Words};
+use crate::hir::{Clip, Data, Drawing, Pretrain, Words};
 use crate::loss::TermOp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -162,13 +162,7 @@ pub fn refusal(work: &Work) -> Option<&'static str> {
         Work::Pretrain(work) => unread(work).or_else(|| negatives(&work.steps)),
         Work::Extract(work) => clip(&work.eval.clip),
         Work::Finetune(_) => Some("full finetuning"),
-        Work::Score(work) if !work.beside.is_empty() => Some("late fusion"),
-        Work::Score(work) => match &work.head {
-            Head::Svm { .. } => None,
-            Head::Linear(_) => Some("a linear layer on frozen features"),
-            Head::Neighbours => Some("retrieval"),
-            Head::Finetune(_) => Some("full finetuning"),
-        },
+        Work::Score(_) => None,
         Work::Draw(work) => Some(match &work.drawing {
             Drawing::Embedding(_) => "drawings of embeddings",
             Drawing::Saliency(_) => "saliency maps",
@@ -243,16 +237,7 @@ pub(crate) fn with_needed(plan: &Plan, mut needed: BTreeSet<StageId>) -> BTreeSe
         if !needed.contains(&stage.id) {
             continue;
         }
-        match &stage.work {
-            Work::Pretrain(_) => {}
-            Work::Extract(work) => drop(needed.insert(work.model.clone())),
-            Work::Finetune(work) => drop(needed.insert(work.model.clone())),
-            Work::Draw(work) => drop(needed.insert(work.from.clone())),
-            Work::Score(work) => {
-                needed.insert(work.features.clone());
-                needed.extend(work.beside.iter().cloned());
-            }
-        }
+        needed.extend(stage.work.needs().into_iter().cloned());
     }
     needed
 }

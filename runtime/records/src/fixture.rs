@@ -103,6 +103,7 @@ pub fn result(folds: &[f64]) -> ScoreResult {
         name: (i + 1).to_string(),
         value: *value,
         cost: Some("1".to_owned()),
+        epoch: None,
         tried: vec![("1".to_owned(), *value)],
         train: 40,
         test: 10,

@@ -6,7 +6,7 @@
 //!                                     checkpoint-40.safetensors, where the state after 40 epochs was asked for
 //!                                     events.out.tfevents.0001, the metrics again for TensorBoard
 //!   extract-quickstart-2-see-91d00c12/  run.json plan.json features.safetensors result.json
-//!   score-quickstart-2-see-4be1f07d/  run.json plan.json result.json
+//!   score-quickstart-2-see-4be1f07d/  run.json plan.json predictions.csv result.json
 //!   .part-pretrain-...                an attempt under way
 //! ```
 //!
@@ -18,6 +18,7 @@
 //! first, so that halves of two attempts never mix.
 
 use crate::attempt::is_scratch;
+use crate::predictions::PREDICTIONS;
 use crate::record::{Environment, Kind, Run, Status};
 use crate::{Error, Result};
 use compiler::plan::{Plan, Stage, StageId, Work};
@@ -283,6 +284,11 @@ impl Finished {
     /// Where its features are.
     pub fn features(&self) -> PathBuf {
         self.path.join(FEATURES)
+    }
+
+    /// What a score came to for each test sample.
+    pub fn predictions(&self) -> PathBuf {
+        self.path.join(PREDICTIONS)
     }
 }
 

@@ -9,6 +9,7 @@ mod holder;
 pub mod launch;
 mod maker;
 pub mod points;
+pub mod predictions;
 pub mod record;
 pub mod report;
 pub mod site;

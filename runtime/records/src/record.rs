@@ -204,7 +204,10 @@ pub struct FoldResult {
     pub value: f64,
     /// The cost that was chosen, as the file writes it; `None` for a head without one.
     pub cost: Option<String>,
-    /// The metric at each cost tried, for `split: test` on the test split.
+    /// The epoch whose weights are scored, from 1; `None` for a head that is not trained in epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
+    /// The metric at each cost or epoch tried, for `split: test` on the test split.
     pub tried: Vec<(String, f64)>,
     /// Samples that the classifier was fitted on.
     pub train: u64,
@@ -267,4 +270,24 @@ pub struct ClipCounts {
     pub filled: u64,
     /// Files that could not be decoded, with the reason, sorted.
     pub undecodable: Vec<(PathBuf, String)>,
+}
+
+impl ClipCounts {
+    /// Those of two readings of one data set: what one of them could not use is counted once.
+    #[must_use]
+    pub fn beside(mut self, other: ClipCounts) -> Self {
+        for (reason, count) in other.left_out {
+            let most = self.left_out.entry(reason).or_default();
+            *most = count.max(*most);
+        }
+        self.undecodable.extend(other.undecodable);
+        self.undecodable.sort();
+        self.undecodable.dedup_by(|a, b| a.0 == b.0);
+        Self {
+            asked: self.asked.max(other.asked),
+            skipped: self.skipped.max(other.skipped),
+            filled: self.filled.max(other.filled),
+            ..self
+        }
+    }
 }

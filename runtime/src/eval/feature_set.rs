@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
+use tch::{Device, Tensor};
 
 /// Features of one kind: rows of values, and whose they are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +29,24 @@ pub struct Features {
     pub values: Vec<f32>,
     /// The sample of each row.
     pub samples: Vec<usize>,
+}
+
+impl Features {
+    /// The values of a row.
+    pub fn row(&self, row: usize, width: usize) -> &[f32] {
+        &self.values[row * width..][..width]
+    }
+
+    /// These rows as a matrix `[rows, width]`, float32.
+    pub fn matrix(&self, rows: &[usize], width: usize, device: Device) -> Result<Tensor> {
+        let values: Vec<f32> = rows
+            .iter()
+            .flat_map(|row| self.row(*row, width))
+            .copied()
+            .collect();
+        let matrix = Tensor::from_slice(&values).f_view([rows.len() as i64, width as i64])?;
+        Ok(matrix.f_to_device(device)?)
+    }
 }
 
 /// Features of a labelled data set.
@@ -67,6 +86,77 @@ struct About {
 }
 
 impl FeatureSet {
+    /// The features of several protocols side by side, clip by clip (late fusion, Table 2): the k-th row of a sample is its k-th row in each
+    /// of the sets. A sample that one of them could not read takes no part.
+    ///
+    /// # Errors
+    /// Sets of other samples, or with another number of clips of a sample.
+    pub fn beside(sets: Vec<FeatureSet>) -> Result<Self> {
+        let mut sets = sets.into_iter();
+        let first = sets.next().unwrap_or_default();
+        sets.try_fold(first, |set, next| {
+            let is_of_the_same = set.samples == next.samples
+                && set.labels == next.labels
+                && set.folds == next.folds
+                && set.classes == next.classes;
+            if !is_of_the_same {
+                return Err(Error::Data {
+                    name: set.data,
+                    message: "the features that are fused are of different samples".to_owned(),
+                    help: "extract both again from the files as they are: remove their run folders, and run the experiment again"
+                        .to_owned(),
+                });
+            }
+            let train = set.side_by_side(&next, |set| &set.train)?;
+            let test = set.side_by_side(&next, |set| &set.test)?;
+            Ok(Self {
+                width: set.width + next.width,
+                train,
+                test,
+                ..set
+            })
+        })
+    }
+
+    /// The rows of one kind of two sets.
+    fn side_by_side(&self, other: &Self, kind: impl Fn(&Self) -> &Features) -> Result<Features> {
+        let (left, right) = (kind(self), kind(other));
+        let (ours, theirs) = (self.rows_by_sample(left), self.rows_by_sample(right));
+        let mut joined = Features::default();
+        for (sample, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            if ours.is_empty() || theirs.is_empty() {
+                continue;
+            }
+            if ours.len() != theirs.len() {
+                return Err(Error::Data {
+                    name: self.data.clone(),
+                    message: format!(
+                        "`{}` has {} clips in one of the protocols that are fused, and {} in another",
+                        self.samples[sample],
+                        ours.len(),
+                        theirs.len()
+                    ),
+                    help: "give the parts of `concat(...)` as many clips of a sample, by `train` and `test`".to_owned(),
+                });
+            }
+            for (ours, theirs) in ours.iter().zip(theirs) {
+                joined.values.extend(left.row(*ours, self.width));
+                joined.values.extend(right.row(*theirs, other.width));
+                joined.samples.push(sample);
+            }
+        }
+        Ok(joined)
+    }
+
+    /// The numbers of the rows of each sample.
+    pub fn rows_by_sample(&self, features: &Features) -> Vec<Vec<usize>> {
+        let mut rows = vec![vec![]; self.samples.len()];
+        for (row, sample) in features.samples.iter().enumerate() {
+            rows[*sample].push(row);
+        }
+        rows
+    }
+
     /// Writes the file.
     pub fn save(&self, path: &Path) -> Result<()> {
         let count = self.samples.len();
@@ -264,6 +354,39 @@ mod tests {
         set().save(&path).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), first);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn features_stand_side_by_side_clip_by_clip() {
+        let both = FeatureSet::beside(vec![set(), set()]).unwrap();
+        assert_eq!(both.width, 4);
+        assert_eq!(
+            both.train.values,
+            [1.0, 2.0, 1.0, 2.0, 3.0, -4.0, 3.0, -4.0]
+        );
+        assert_eq!(both.test.values, [0.5, 0.25, 0.5, 0.25]);
+        assert_eq!(FeatureSet::beside(vec![set()]).unwrap(), set());
+        // What one could not read takes no part.
+        let mut less = set();
+        less.train = Features {
+            values: vec![7.0, 8.0],
+            samples: vec![2],
+        };
+        let both = FeatureSet::beside(vec![set(), less]).unwrap();
+        assert_eq!(both.train.values, [3.0, -4.0, 7.0, 8.0]);
+        assert_eq!(both.train.samples, [2]);
+        let mut more = set();
+        more.train.samples = vec![2, 2];
+        let message = FeatureSet::beside(vec![set(), more])
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("`z.mp4` has 1 clips"), "{message}");
+        let mut other = set();
+        other.samples[0] = "w.mp4".to_owned();
+        let message = FeatureSet::beside(vec![set(), other])
+            .unwrap_err()
+            .to_string();
+        assert!(message.ends_with("different samples"), "{message}");
     }
 
     #[test]

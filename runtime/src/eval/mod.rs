@@ -1,6 +1,9 @@
-//! From a trained backbone to a number: features of labelled clips, classifiers on them, and their scores.
+//! From a trained backbone to a number: features of labelled clips, what gets from them to classes, and scores.
 
 pub mod feature_set;
 pub mod features;
+pub mod heads;
+pub mod layer;
+pub mod liblinear;
 pub mod score;
-pub mod svm;
+pub mod splits;

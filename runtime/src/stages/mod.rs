@@ -20,13 +20,15 @@ use crate::doctor;
 use crate::error::{Error, Result};
 use crate::eval::feature_set::FeatureSet;
 use crate::eval::features::{self, Trained};
+use crate::eval::heads::Means;
 use crate::eval::score;
 use crate::progress::Progress;
 use crate::ranks::Ranks;
 use compiler::hir::{self, Data};
 use compiler::plan::{self, Extract, Plan, ScoreWork, Stage, StageId, Work};
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
-use records::record::{Environment, ExtractResult, ScoreResult};
+use records::predictions::{self, PREDICTIONS};
+use records::record::{ClipCounts, Environment, ExtractResult, ScoreResult};
 use records::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -195,7 +197,7 @@ impl<'a> Walk<'a> {
             }
             if is_over
                 || self.lost.contains(&stage.id)
-                || needs(&stage.work).is_some_and(|id| self.lost.contains(id))
+                || stage.work.needs().iter().any(|id| self.lost.contains(id))
             {
                 self.lost.insert(&stage.id);
                 match self.failed.remove(&stage.id) {
@@ -276,14 +278,14 @@ impl<'a> Walk<'a> {
                 !matches!(data, Data::Synthetic(_))
                     && !self.fingerprints.contains_key(&key_of(data))
             });
-            if is_unfit || needs(&stage.work).is_some_and(|id| lost.contains(id)) {
+            if is_unfit || stage.work.needs().iter().any(|id| lost.contains(id)) {
                 lost.insert(&stage.id);
             }
         }
         for stage in stages.iter().rev() {
             let mut users = stages
                 .iter()
-                .filter(|user| needs(&user.work) == Some(&stage.id))
+                .filter(|user| user.work.needs().contains(&&stage.id))
                 .peekable();
             if users.peek().is_some() && users.all(|user| lost.contains(&user.id)) {
                 lost.insert(&stage.id);
@@ -378,20 +380,29 @@ impl<'a> Walk<'a> {
 
     fn score(&mut self, work: &ScoreWork, attempt: Attempt) -> Result<Finished> {
         let start = Instant::now();
-        let features = &self.done[&work.features];
-        let set = FeatureSet::load(&as_written(features, features.features())?)?;
-        let clips = features.result::<ExtractResult>()?.clips;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let scores = score::score(
-            &set,
-            work,
-            threads,
-            &mut |done, all| self.progress.count(done, all, "machines"),
-            self.options.stop,
-        )?;
+        let mut sets = vec![];
+        let mut clips = ClipCounts::default();
+        for id in std::iter::once(&work.features).chain(&work.beside) {
+            let features = &self.done[id];
+            sets.push(FeatureSet::load(&as_written(
+                features,
+                features.features(),
+            )?)?);
+            clips = clips.beside(features.result::<ExtractResult>()?.clips);
+        }
+        let set = FeatureSet::beside(sets)?;
+        let Options { device, stop, .. } = *self.options;
+        let mut means = Means {
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            device,
+            progress: &mut |done, all, what| self.progress.count(done, all, what),
+            stop,
+        };
+        let scores = score::score(&set, work, &mut means)?;
+        predictions::write(&attempt.path().join(PREDICTIONS), &scores.predictions)?;
         let seconds = start.elapsed().as_secs_f64();
         let mut result = ScoreResult::of_folds(scores.folds, clips, seconds);
-        result.solver = Some(scores.solver);
+        result.solver = scores.solver;
         self.progress.end(&format!("{:.1} %", result.value));
         Ok(attempt.finish(&result)?)
     }
@@ -414,18 +425,30 @@ impl<'a> Walk<'a> {
     /// Fingerprint of the files behind a stage, those of the stages that it needs included; empty where there are none: rendered
     /// clips are described wholly by the plan.
     fn data_of(&self, work: &Work) -> String {
-        let before = needs(work).map_or("", |id| self.done[id].run.data.as_str());
+        let before = work.needs();
+        let before = joined(before.iter().map(|id| self.done[*id].run.data.as_str()));
         let own = work
             .reads()
             .and_then(|data| self.fingerprints.get(&key_of(data)))
             .map_or("", String::as_str);
-        match (before, own) {
-            (before, "") => before.to_owned(),
-            ("", own) => own.to_owned(),
-            (before, own) => blake3::hash(format!("{before} {own}").as_bytes())
-                .to_hex()
-                .to_string(),
+        joined([before.as_str(), own].into_iter())
+    }
+}
+
+/// One fingerprint for several: those that are empty, or stand there already, add nothing.
+fn joined<'f>(fingerprints: impl Iterator<Item = &'f str>) -> String {
+    let mut all: Vec<&str> = vec![];
+    for fingerprint in fingerprints {
+        if !fingerprint.is_empty() && !all.contains(&fingerprint) {
+            all.push(fingerprint);
         }
+    }
+    match all.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        several => blake3::hash(several.join(" ").as_bytes())
+            .to_hex()
+            .to_string(),
     }
 }
 
@@ -477,16 +500,5 @@ fn settings_of<'a>(plan: &'a Plan, id: &StageId) -> &'a hir::Pretrain {
         Some(Work::Extract(_) | Work::Finetune(_) | Work::Score(_) | Work::Draw(_)) | None => {
             unreachable!("plan: features are extracted with the weights of a pretraining")
         }
-    }
-}
-
-/// The stage whose outcome this work reads.
-fn needs(work: &Work) -> Option<&StageId> {
-    match work {
-        Work::Pretrain(_) => None,
-        Work::Extract(work) => Some(&work.model),
-        Work::Finetune(work) => Some(&work.model),
-        Work::Draw(work) => Some(&work.from),
-        Work::Score(work) => Some(&work.features),
     }
 }

@@ -1,0 +1,173 @@
+//! Which samples of a labelled data set train and which test, split by split, and what must hold for a classifier.
+
+use super::feature_set::{FeatureSet, Features};
+use crate::augment::Key;
+use crate::data::manifest::splits::{Part, part};
+use crate::error::{Error, Result};
+use compiler::units::Exact;
+
+/// One split: which samples train, which test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    /// Its number, or `test` where there is one.
+    pub name: String,
+    /// Samples with training rows.
+    pub train: Vec<usize>,
+    /// Samples with test rows.
+    pub test: Vec<usize>,
+}
+
+/// The splits that are scored: fold k is tested in split k, and all other samples train but those that split files leave out. Samples
+/// without rows, which could not be read, take no part.
+///
+/// # Errors
+/// A split without samples on one side.
+pub fn splits(set: &FeatureSet) -> Result<Vec<Split>> {
+    let with_rows = |features: &Features| {
+        let mut has_rows = vec![false; set.samples.len()];
+        features
+            .samples
+            .iter()
+            .for_each(|sample| has_rows[*sample] = true);
+        has_rows
+    };
+    let (can_train, can_test) = (with_rows(&set.train), with_rows(&set.test));
+    let split = |number: u32| {
+        let of = |can: &[bool], wanted: Part| -> Vec<usize> {
+            let samples = 0..set.samples.len();
+            samples
+                .filter(|s| can[*s] && part(set.folds[*s], number) == wanted)
+                .collect()
+        };
+        Split {
+            name: if set.splits == 1 {
+                "test".to_owned()
+            } else {
+                number.to_string()
+            },
+            train: of(&can_train, Part::Train),
+            test: of(&can_test, Part::Test),
+        }
+    };
+    let splits: Vec<Split> = (1..=set.splits).map(split).collect();
+    match splits
+        .iter()
+        .position(|split| split.test.is_empty() || split.train.is_empty())
+    {
+        None => Ok(splits),
+        Some(at) => {
+            let which = if splits[at].test.is_empty() {
+                "tests"
+            } else {
+                "trains"
+            };
+            Err(wrong(
+                set,
+                format!(
+                    "no usable sample {which} in split {} of {}",
+                    at + 1,
+                    set.splits
+                ),
+                "check the `fold` or `split` column of its CSV, and `splits` of the experiment's data declaration",
+            ))
+        }
+    }
+}
+
+/// Fails where the samples of a split cannot be told apart: each class needs a training sample, and there must be two classes.
+pub fn check_classes(set: &FeatureSet, split: &Split) -> Result<()> {
+    let mut counts = vec![0; set.classes.len()];
+    split
+        .train
+        .iter()
+        .for_each(|sample| counts[set.labels[*sample] as usize] += 1);
+    if counts.len() < 2 {
+        return Err(wrong(
+            set,
+            format!("{} class; a classifier needs two", counts.len()),
+            "check its label column, or that its class folders hold usable files",
+        ));
+    }
+    match counts.iter().position(|count| *count == 0) {
+        None => Ok(()),
+        Some(class) => Err(wrong(
+            set,
+            format!(
+                "split {}: no usable training sample of class `{}`",
+                split.name, set.classes[class]
+            ),
+            "spread each class over the folds, or take the class out of the data set",
+        )),
+    }
+}
+
+/// Fails on features that are no numbers, such as those of a network whose weights have become NaN.
+pub fn check_values(set: &FeatureSet) -> Result<()> {
+    for features in [&set.train, &set.test] {
+        if let Some(at) = features.values.iter().position(|value| !value.is_finite()) {
+            let sample = &set.samples[features.samples[at / set.width]];
+            return Err(wrong(
+                set,
+                format!("the features of `{sample}` are not finite"),
+                "the backbone's weights have diverged: lower `lr_b`, and train again",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Splits the training samples into those to fit on and those to choose by: of each class at random `share` of the samples, rounded,
+/// at least one, are held out.
+///
+/// # Errors
+/// A class of one training sample; `what` is chosen by them.
+pub fn hold_out(
+    set: &FeatureSet,
+    split: &Split,
+    share: Exact,
+    seed: u64,
+    what: &str,
+) -> Result<(Vec<usize>, Vec<usize>)> {
+    let mut is_held = vec![false; set.samples.len()];
+    for (class, name) in set.classes.iter().enumerate() {
+        let is_member = |sample: &usize| set.labels[*sample] as usize == class;
+        let mut members: Vec<usize> = split.train.iter().copied().filter(is_member).collect();
+        if members.len() < 2 {
+            return Err(wrong(
+                set,
+                format!(
+                    "split {}: one training sample of class `{name}`, so none can be held out",
+                    split.name
+                ),
+                &format!("choose {what} with `split: test`, or use more samples"),
+            ));
+        }
+        let key = Key::at(seed, &format!("held-out/{}/{name}", split.name));
+        key.stream().shuffle(&mut members);
+        let count = (share.to_f64() * members.len() as f64).round() as usize;
+        members.truncate(count.clamp(1, members.len() - 1));
+        members.iter().for_each(|sample| is_held[*sample] = true);
+    }
+    Ok(split.train.iter().partition(|sample| !is_held[**sample]))
+}
+
+/// The rows of these samples, in order.
+pub fn rows_of(features: &Features, samples: &[usize]) -> Vec<usize> {
+    let most = features.samples.iter().chain(samples).max();
+    let mut is_wanted = vec![false; most.map_or(0, |most| most + 1)];
+    samples.iter().for_each(|sample| is_wanted[*sample] = true);
+    let owners = features.samples.iter().enumerate();
+    owners
+        .filter(|(_, sample)| is_wanted[**sample])
+        .map(|(row, _)| row)
+        .collect()
+}
+
+/// What is wrong with a data set.
+pub fn wrong(set: &FeatureSet, message: String, help: &str) -> Error {
+    Error::Data {
+        name: set.data.clone(),
+        message,
+        help: help.to_owned(),
+    }
+}

@@ -47,6 +47,10 @@ pub enum Command {
     Report(Report),
     /// Run one step of a pretraining again and say where its numbers come from: one that was not finite, or any other
     Replay(Replay),
+    /// Make files of weights, such as the released ones, the outcome of a pretraining, and say which of their names are whose
+    Import(Import),
+    /// Write the weights of a pretraining with the names of the released code or of torchvision
+    Export(Export),
     /// Ask what depends on what, or which rows are of a kind: `deps(table1)`, `rdeps(MSC)`, `rows where loss has async`
     Query(Query),
     /// Write modules and files as HTML pages that link to each other
@@ -396,6 +400,80 @@ pub struct Replay {
     /// The site file; by default the nearest `crisscross.toml` here or above
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,
+}
+
+/// `crisscross import`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "docs/weights.md says which files can be read, and what becomes of each name. No code in a file is ever run."
+)]
+pub struct Import {
+    /// Files that `torch.save` has written (`.pth`, `.pt`, `.pth.tar`, of any version), or safetensors: a state dict, or a dict that holds
+    /// one. Several where each holds a network
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The pretraining that they are: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`, or a name of the prelude. Whatever asks for it evaluates these
+    /// weights
+    #[arg(long = "as", required = true, value_name = "NAME")]
+    pub pretraining: String,
+    /// Whose weights they are where their names do not say it: `v`, `a`, or a network such as `video_backbone`
+    #[arg(long, value_name = "NETWORK")]
+    pub network: Option<String>,
+    /// Say what would be imported, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A table for people, or one JSON object with all names
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// The pretraining of the toy profile
+    #[arg(long)]
+    pub toy: bool,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
+}
+
+/// `crisscross export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The run folder of a pretraining, or its name: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`
+    #[arg(value_name = "RUN|NAME")]
+    pub what: String,
+    /// Whose names the weights get
+    #[arg(long, value_enum, default_value = "authors")]
+    pub names: WeightNames,
+    /// One network alone, such as `v` or `audio_backbone`: its names then have no network before them
+    #[arg(long, value_name = "NETWORK")]
+    pub network: Option<String>,
+    /// The state after this epoch, where the run has kept it; by default that of the row, else the end
+    #[arg(long, value_name = "N")]
+    pub epoch: Option<u32>,
+    /// The file; by default `weights-NAMES.safetensors`
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub to: Option<PathBuf>,
+    /// The pretraining of the toy profile
+    #[arg(long)]
+    pub toy: bool,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
+}
+
+/// Whose names weights get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightNames {
+    /// As in the run folder
+    Ours,
+    /// Those of the released code's networks
+    Authors,
+    /// Those of torchvision's ResNet, where the network is one
+    Torchvision,
 }
 
 /// `crisscross query`.

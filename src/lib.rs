@@ -11,3 +11,4 @@ pub mod load;
 pub mod packing;
 pub mod render;
 pub mod shown;
+pub mod weights;

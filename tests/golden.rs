@@ -14,3 +14,5 @@ mod operators;
 mod recipe;
 #[path = "golden/schedule.rs"]
 mod schedule;
+#[path = "golden/weights.rs"]
+mod weights;

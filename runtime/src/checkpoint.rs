@@ -173,7 +173,7 @@ fn bytes(entry: &Entry) -> Result<(Dtype, Vec<usize>, Tensor)> {
 }
 
 /// libtorch's name of a safetensors type.
-fn kind(dtype: Dtype) -> Option<Kind> {
+pub(crate) fn kind(dtype: Dtype) -> Option<Kind> {
     let pairs = [
         (Dtype::F32, Kind::Float),
         (Dtype::F64, Kind::Double),

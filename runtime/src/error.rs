@@ -55,6 +55,16 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// A file of weights is none, or holds those of other networks.
+    #[error("`{}`: {message}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: String,
+    },
     /// The device asked for is not there.
     #[error("device `{device}` is not available: {message}")]
     Device {
@@ -257,7 +267,7 @@ impl Error {
             Error::Decode { .. } => {
                 Some("replace the file, or take it out of the data set".to_owned())
             }
-            Error::Data { help, .. } => Some(help.clone()),
+            Error::Data { help, .. } | Error::Weights { help, .. } => Some(help.clone()),
             Error::TooManyFailures { .. } => Some(
                 "mend or remove them (`crisscross data check` names what is wrong), or allow more with `max_bad_share` in \
                  `crisscross.toml`"

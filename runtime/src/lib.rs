@@ -24,3 +24,4 @@ pub mod sheet;
 pub mod stages;
 pub mod train;
 pub mod watch;
+pub mod weights;

@@ -26,6 +26,7 @@ mod run;
 mod show;
 mod value;
 mod weighed;
+mod weights;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,6 +55,8 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Report(arguments) => report::report(&arguments),
+        Command::Import(arguments) => weights::import(&arguments),
+        Command::Export(arguments) => weights::export(&arguments),
         Command::Query(arguments) => query::query(&arguments),
         Command::Doc(arguments) => doc::doc(&arguments),
         Command::Data(arguments) => data::data(&arguments),

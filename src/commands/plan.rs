@@ -107,10 +107,13 @@ pub fn look(plan: &Plan, site: &Site, index: &BTreeMap<plan::StageId, Finished>)
             again.insert(stage.id.clone(), lacks);
         }
     }
-    let missing = plan::data_sets(plan).into_iter();
+    let imported = index.values().filter(|of| of.run.imported.is_some());
+    let imported: BTreeSet<_> = imported.map(|of| of.run.stage.clone()).collect();
+    let missing = plan::data_sets(plan, &imported).into_iter();
     Standing {
         done,
         again,
+        imported,
         missing: missing
             .filter_map(|name| Some((name.to_owned(), site.lacks(name)?)))
             .collect(),

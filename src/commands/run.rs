@@ -110,7 +110,7 @@ fn launch(ranks: Option<u16>) -> Result<Option<Launch>> {
 }
 
 /// The command as one can type it again.
-fn typed() -> String {
+pub(super) fn typed() -> String {
     let words: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())

@@ -11,8 +11,10 @@ mod data_links;
 mod data_pack;
 mod data_show;
 mod data_stats;
+mod export;
 mod figures;
 mod gpu_check;
+mod import;
 mod local;
 mod machine;
 mod meeting;
@@ -65,6 +67,10 @@ enum Command {
     BenchData(bench_data::Arguments),
     /// Takes training steps of a pretraining on noise and says what they cost.
     BenchStep(bench_step::Arguments),
+    /// Makes a finished pretraining of files of weights.
+    Import(import::Arguments),
+    /// Writes the weights of a run with other names.
+    Export(export::Arguments),
     /// Checks a device in parts.
     GpuCheck(gpu_check::Arguments),
     /// Says what this engine has and what it lacks.
@@ -105,6 +111,8 @@ fn execute(command: Command) -> Result<ExitCode, Error> {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::BenchData(arguments) => bench_data::bench_data(&arguments),
         Command::BenchStep(arguments) => bench_step::bench_step(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::GpuCheck(arguments) => gpu_check::check(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
     }

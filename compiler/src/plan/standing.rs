@@ -15,6 +15,8 @@ pub struct Standing {
     pub missing: BTreeMap<String, String>,
     /// Finished pretrainings that did not keep a state that the plan reads, with the epochs: they are not done.
     pub again: BTreeMap<StageId, Vec<u32>>,
+    /// Finished pretrainings whose weights were imported: they need no data.
+    pub imported: BTreeSet<StageId>,
     /// Warnings about the files in a few words: `3 warnings (W0503 W0705)`.
     pub warnings: Option<String>,
 }
@@ -101,7 +103,7 @@ pub fn stood<'p>(plan: &'p Plan, standing: &'p Standing) -> Stood<'p> {
     let left = executable.as_ref().map(|left| &left.plan);
     let kept: Option<HashSet<&StageId>> =
         left.map(|left| left.stages.iter().map(|stage| &stage.id).collect());
-    let lost = Links::of(left.unwrap_or(plan)).lost(&standing.missing);
+    let lost = Links::of(left.unwrap_or(plan)).lost(&standing.missing, &standing.imported);
     let state = |id: &StageId| {
         if standing.done.contains_key(id) {
             State::Done
@@ -144,15 +146,20 @@ impl<'p> Links<'p> {
         Links { plan, needs: all }
     }
 
-    /// The stages that cannot be made for want of the `missing` data sets, and those that are made for them alone.
-    pub fn lost(&self, missing: &BTreeMap<String, String>) -> HashSet<&'p StageId> {
+    /// The stages that cannot be made for want of the `missing` data sets, and those that are made for them alone. Those that were
+    /// `imported` need none.
+    pub fn lost(
+        &self,
+        missing: &BTreeMap<String, String>,
+        imported: &BTreeSet<StageId>,
+    ) -> HashSet<&'p StageId> {
         let stages = &self.plan.stages;
         if missing.is_empty() {
             return HashSet::new();
         }
         let mut lost = vec![false; stages.len()];
         for (place, stage) in stages.iter().enumerate() {
-            let is_without = lacks(&stage.work, missing).is_some();
+            let is_without = lacks(&stage.work, missing).is_some() && !imported.contains(&stage.id);
             lost[place] = is_without || self.needs[place].iter().any(|need| lost[*need]);
         }
         // How many read a stage, and how many of them are lost.
@@ -172,9 +179,12 @@ impl<'p> Links<'p> {
     }
 }
 
-/// The names of the data sets of files that `plan` reads.
-pub fn data_sets(plan: &Plan) -> BTreeSet<&str> {
-    let read = plan.stages.iter().filter_map(|stage| stage.work.reads());
+/// The names of the data sets of files that `plan` reads, where these pretrainings were `imported`.
+pub fn data_sets<'p>(plan: &'p Plan, imported: &BTreeSet<StageId>) -> BTreeSet<&'p str> {
+    let stages = plan.stages.iter();
+    let read = stages
+        .filter(|stage| !imported.contains(&stage.id))
+        .filter_map(|stage| stage.work.reads());
     read.filter(|data| is_of_files(data))
         .map(crate::written::data_name)
         .collect()

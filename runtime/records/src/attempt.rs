@@ -6,7 +6,7 @@ use crate::folder::{
 };
 use crate::holder::{ALIVE, Holder, lock_of_dead, now};
 use crate::points::{self, points};
-use crate::record::{FORMAT, Kind, Later, Run, Status};
+use crate::record::{FORMAT, Imported, Kind, Later, Run, Status};
 use crate::{Error, Result};
 use compiler::plan::{Stage, StageId};
 use serde::Serialize;
@@ -323,6 +323,7 @@ fn begun(stage: &Stage, context: &Context, data: &str) -> Run {
         before: vec![],
         later: BTreeMap::new(),
         again: false,
+        imported: None,
         status: Status::Running,
         started: now(),
         order: 0,
@@ -372,6 +373,12 @@ impl Attempt {
             path: finished.path.clone(),
             run,
         })
+    }
+
+    /// The same attempt, whose weights are not trained but come from elsewhere.
+    pub fn from_elsewhere(mut self, imported: Imported) -> Self {
+        self.run.imported = Some(imported);
+        self
     }
 
     /// Its `run.json`.

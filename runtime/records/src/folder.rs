@@ -147,6 +147,14 @@ impl Runs {
         Ok(found)
     }
 
+    /// The finished pretrainings whose weights were imported: they stand in the place of a training, whatever data are here. Of several of
+    /// one stage the newest counts.
+    pub fn imported(&self) -> Result<BTreeMap<StageId, Finished>> {
+        let mut found = self.index()?;
+        found.retain(|_, finished| finished.run.imported.is_some());
+        Ok(found)
+    }
+
     /// The place of the run that finished last; 0 where there is none.
     pub(crate) fn last(&self) -> Result<u64> {
         let all = self.finished()?.into_iter().map(|f| f.run.order);

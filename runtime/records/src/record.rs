@@ -47,6 +47,9 @@ pub struct Run {
     /// An attempt that repeats a finished run, for such files.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// Where its weights come from, where they were not trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// Whether it is finished.
     pub status: Status,
     /// Seconds since 1970 at its start, by a clock that may have been wrong.
@@ -105,6 +108,43 @@ impl Run {
     pub fn age(&self) -> (u64, u64) {
         (self.order, self.started)
     }
+}
+
+/// Weights that stand in the place of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The files, in the order in which they were named.
+    pub files: Vec<ImportedFile>,
+    /// The networks whose weights they hold: `video_backbone`. Others have none here.
+    pub networks: Vec<String>,
+}
+
+impl Imported {
+    /// The fingerprint of what such a run was made from: stages on imported weights are told from those on trained ones by it.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"imported");
+        for file in &self.files {
+            hasher.update(file.blake3.as_bytes());
+        }
+        hasher.update(self.networks.join(" ").as_bytes());
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// A file that weights were taken from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportedFile {
+    /// As it was named.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its BLAKE3 hash.
+    pub blake3: String,
+    /// Whose names it has: `authors`, `torchvision`.
+    pub names: String,
+    /// The networks that it holds.
+    pub networks: Vec<String>,
 }
 
 /// The kinds of stage.

@@ -58,6 +58,11 @@ fn prefix(modality: &str) -> &str {
     }
 }
 
+/// What the backbone of a modality is called: `video_backbone`.
+pub(crate) fn backbone_name(modality: &str) -> String {
+    format!("{}_backbone", prefix(modality))
+}
+
 /// A convolutional network up to its last map.
 #[derive(Debug)]
 pub enum Backbone {
@@ -110,7 +115,7 @@ impl Backbone {
     ) -> Result<(Self, Parameters)> {
         let owner = owner(settings, modality, |m| Some(&m.f))?;
         let mut parameters = Parameters::new(settings.seed, kind(settings.precision), device);
-        let name = format!("{}_backbone", prefix(&owner.name));
+        let name = backbone_name(&owner.name);
         let backbone = Self::new(&mut parameters, &name, owner.f.layers.first())?;
         Ok((backbone, parameters))
     }
@@ -154,6 +159,13 @@ impl Backbone {
             .last()
             .expect("there is a map after the stem")
     }
+}
+
+/// The network whose weights the backbone of this modality has: its own, or those of the one that it is `same` as.
+pub(crate) fn backbone_of(settings: &hir::Pretrain, modality: &str) -> Result<String> {
+    Ok(backbone_name(
+        &owner(settings, modality, |m| Some(&m.f))?.name,
+    ))
 }
 
 /// One parameter group: `v.f`, `v.h` or `linear300`.

@@ -24,6 +24,7 @@ use crate::eval::heads::Means;
 use crate::eval::score;
 use crate::progress::Progress;
 use crate::ranks::Ranks;
+use crate::weights;
 use compiler::hir::{self, Data};
 use compiler::plan::{self, Extract, Plan, ScoreWork, Stage, StageId, Work};
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
@@ -99,6 +100,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
         plan,
         options,
         runs: Runs::open(options.runs)?,
+        imported: BTreeMap::new(),
         context: Context {
             plan: plan_hash(plan),
             toy: plan.toy,
@@ -119,6 +121,7 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
         progress: Progress::new(plan.stages.len()),
         has_named_device: false,
     };
+    walk.imported = walk.runs.imported()?;
     walk.say_what_waits()?;
     let outcome = walk.all();
     walk.progress.clear();
@@ -134,6 +137,8 @@ struct Walk<'a> {
     options: &'a Options<'a>,
     runs: Runs,
     context: Context,
+    /// Pretrainings whose weights come from elsewhere: nobody trains them, and they need no data.
+    imported: BTreeMap<StageId, Finished>,
     /// Opened data sets, by their closed declaration.
     sources: BTreeMap<String, Arc<dyn ClipSource>>,
     /// Fingerprints of the files of the data sets that are as the plan needs them, by their closed declaration.
@@ -235,8 +240,7 @@ impl<'a> Walk<'a> {
         let mut wrong = vec![];
         let mut seen = BTreeSet::new();
         for stage in &plan.stages {
-            let Some(data @ (Data::Videos(files) | Data::Sounds(files))) = stage.work.reads()
-            else {
+            let Some(data @ (Data::Videos(files) | Data::Sounds(files))) = self.reads(stage) else {
                 continue;
             };
             let key = key_of(data);
@@ -269,12 +273,18 @@ impl<'a> Walk<'a> {
         wrong
     }
 
+    /// The data set that is read where this stage is made here.
+    fn reads<'s>(&self, stage: &'s Stage) -> Option<&'s Data> {
+        let is_imported = self.imported.contains_key(&stage.id);
+        stage.work.reads().filter(|_| !is_imported)
+    }
+
     /// The stages that cannot be made for want of data, what needs them, and what is made for them alone.
     fn without_data(&self) -> BTreeSet<&'a StageId> {
         let stages = &self.plan.stages;
         let mut lost: BTreeSet<&StageId> = BTreeSet::new();
         for stage in stages {
-            let is_unfit = stage.work.reads().is_some_and(|data| {
+            let is_unfit = self.reads(stage).is_some_and(|data| {
                 !matches!(data, Data::Synthetic(_))
                     && !self.fingerprints.contains_key(&key_of(data))
             });
@@ -297,6 +307,9 @@ impl<'a> Walk<'a> {
     /// The stage as it was finished before, or else made now. A pretraining that was made without a state that is asked for is
     /// repeated as far as that.
     fn stage(&mut self, number: usize, stage: &'a Stage) -> Result<Finished> {
+        if let Some(imported) = self.imported.get(&stage.id) {
+            return weights::as_imported(imported, stage);
+        }
         let data = self.data_of(&stage.work);
         let finished = match self.runs.find_made_of(&stage.id, &data)? {
             Some(finished) => finished,
@@ -349,8 +362,10 @@ impl<'a> Walk<'a> {
         let options = self.reading();
         let Options { device, stop, .. } = *self.options;
         let trained = &self.done[&work.model];
+        let settings = settings_of(self.plan, &work.model);
+        weights::has_backbone(trained, settings, &work.eval.uses)?;
         let model = Trained {
-            settings: settings_of(self.plan, &work.model),
+            settings,
             weights: &as_written(trained, trained.state(work.checkpoint))?,
         };
         let (set, clips) = features::extract(

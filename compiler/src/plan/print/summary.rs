@@ -288,7 +288,7 @@ fn missing(stood: &Stood<'_>) -> Vec<Missing> {
     let links = Links::of(stood.runs());
     let sets = stood.standing.missing.iter().map(|(data, reason)| {
         let alone = BTreeMap::from([(data.clone(), reason.clone())]);
-        let lost = links.lost(&alone);
+        let lost = links.lost(&alone, &stood.standing.imported);
         let is_stopped = |id: &StageId| lost.contains(id) && stood.states[id] != State::Done;
         let mut stops = vec![];
         for table in &stood.plan.tables {

@@ -100,7 +100,9 @@ fn what_lacks_its_data_is_stopped_and_what_is_made_for_it_alone() {
         ..Standing::default()
     };
     assert_eq!(
-        data_sets(&plan).into_iter().collect::<Vec<_>>(),
+        data_sets(&plan, &std::collections::BTreeSet::new())
+            .into_iter()
+            .collect::<Vec<_>>(),
         ["KS", "UCF101"]
     );
     for name in ["KS", "UCF101"] {

@@ -1,0 +1,139 @@
+//! Weights in and out by the built binaries: imported, evaluated without the data that trained them, exported again.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+mod lab;
+
+use lab::{folders, program, said};
+use records::folder::{RUN, read_json};
+use records::record::Run;
+use std::path::{Path, PathBuf};
+
+/// Networks with the names and shapes of the files in `tests/golden/weights`, trained on a data set that is not here, and scored on
+/// one that is rendered.
+const SMALL: &str = "
+use paper
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+pretrain small = crisscross with {
+  data = K400
+  v.f = r2plus1d(depth: 10, width: 2) - fc(4)-bn              v.h = fc(4)-bn-relu - fc(4)
+  a.f = resnet(depth: 10, width: 2, channels: 1) - fc(4)-bn   a.h = fc(4)-bn-relu - fc(4)
+}
+eval see  = linear8  with { clip = 8x112px @ 16fps   train = random(1)   test = uniform(1) }
+eval hear = linear2s with { train = random(1)   test = uniform(1) }
+table t {
+  of     = small
+  scores = [see on toy, hear on toy]
+  row
+}
+";
+
+/// What a command that fails on something of this machine says.
+fn complaint(command: &mut assert_cmd::Command) -> String {
+    lab::complaint(command, 1)
+}
+
+fn kept(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/weights")
+        .join(name)
+}
+
+#[test]
+fn imported_weights_are_evaluated_without_the_data_that_trained_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let crisscross = || program("crisscross", folder.path());
+    std::fs::write(folder.path().join("small.cc"), SMALL).unwrap();
+    let import = |file: &str| {
+        let mut command = crisscross();
+        command
+            .arg("import")
+            .arg(kept(file))
+            .args(["--as", "small.cc:small"]);
+        command
+    };
+    let missing = complaint(crisscross().args(["run", "small.cc"]));
+    assert!(missing.contains("K400"), "{missing}");
+
+    let (table, _) = said(import("training.pth.tar").arg("--dry-run"));
+    assert!(table.contains("297 tensors, 112 of them twice"), "{table}");
+    assert!(table.contains("no such object was made"), "{table}");
+    assert_eq!(folders(&folder.path().join("runs")), ["plans"]);
+
+    // Sound alone: what needs the pictures says so.
+    said(&mut import("aud.pth"));
+    let lacks = complaint(crisscross().args(["run", "small.cc"]));
+    assert!(
+        lacks.contains("those of `video_backbone` are not among them"),
+        "{lacks}"
+    );
+    let twice = complaint(&mut import("training.pth.tar"));
+    assert!(twice.contains("was imported before"), "{twice}");
+    std::fs::remove_dir_all(folder.path().join("runs")).unwrap();
+
+    said(&mut import("training.pth.tar"));
+    let (table, log) = said(crisscross().args(["run", "small.cc"]));
+    assert!(
+        table.contains("see on toy") && !log.contains("loss"),
+        "{table}\n{log}"
+    );
+    let (quiet, _) = said(crisscross().args(["plan", "-q", "small.cc"]));
+    assert!(
+        quiet.contains("done") && !quiet.contains("stopped"),
+        "{quiet}"
+    );
+    let runs = folders(&folder.path().join("runs"));
+    let run = runs
+        .iter()
+        .find(|name| name.starts_with("pretrain-"))
+        .unwrap();
+    let run: Run = read_json(&folder.path().join("runs").join(run).join(RUN)).unwrap();
+    let imported = run.imported.unwrap();
+    assert_eq!(
+        imported.networks,
+        ["audio_backbone", "video_backbone", "video_projector"]
+    );
+    assert_eq!(imported.fingerprint(), run.data);
+
+    let (written, _) = said(crisscross().args(["export", "small.cc:t:1", "--network", "v"]));
+    assert!(
+        written.contains("105 tensors of video_backbone"),
+        "{written}"
+    );
+    let refused =
+        complaint(crisscross().args(["export", "small.cc:small", "--names", "torchvision"]));
+    assert!(
+        refused.contains("torchvision's R(2+1)D is another network"),
+        "{refused}"
+    );
+    let missing = complaint(crisscross().args(["export", "small.cc:small", "--epoch", "3"]));
+    assert!(missing.contains("checkpoint-3.safetensors"), "{missing}");
+}
+
+#[test]
+fn files_that_are_no_weights_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("small.cc"), SMALL).unwrap();
+    let whole = std::fs::read(kept("vid.pth.tar")).unwrap();
+    std::fs::write(folder.path().join("cut.pth"), &whole[..whole.len() / 2]).unwrap();
+    let import = |files: &[&str], name: &str| {
+        let mut command = program("crisscross", folder.path());
+        command.arg("import").args(files).args(["--as", name]);
+        complaint(&mut command)
+    };
+    let code = kept("code.pth").display().to_string();
+    let cut = import(&["cut.pth"], "small.cc:small");
+    assert!(cut.contains("cut.pth") && cut.contains("= help: "), "{cut}");
+    let said = import(&[&code], "small.cc:small");
+    assert!(
+        said.contains("`audio_backbone` in it is another network"),
+        "{said}"
+    );
+    assert!(!folder.path().join("weights-code-was-run").exists());
+    let vid = kept("vid.pth.tar").display().to_string();
+    let other = import(&[&vid], "crisscross_k400");
+    assert!(other.contains("not [64, 3, 3, 7, 7]"), "{other}");
+    let none = import(&["gone.pth"], "small.cc:small");
+    assert!(none.contains("there is no file `gone.pth`"), "{none}");
+    assert_eq!(folders(&folder.path().join("runs")), Vec::<String>::new());
+}

@@ -43,7 +43,7 @@ pub enum Command {
     Plan(Plan),
     /// Train and score what the files ask for, then print their tables
     Run(Run),
-    /// Print the tables: measured, expected, difference
+    /// Print the tables, measured beside published, or write pages with all that there is to say of them
     Report(Report),
     /// Run one step of a pretraining again and say where its numbers come from: one that was not finite, or any other
     Replay(Replay),
@@ -351,12 +351,18 @@ pub struct Run {
 /// `crisscross report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// The files
+    /// The files; a folder stands for all `.cc` files below it
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Text for a terminal if left out
     #[arg(long, value_enum)]
     pub format: Option<ReportFormat>,
+    /// Write there instead of to standard output; of several HTML pages, the folder for them
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// Write HTML pages again whenever something changes in the folder of run folders, until Ctrl-C; they reload themselves
+    #[arg(long)]
+    pub watch: bool,
     /// The results of `run --toy`
     #[arg(long)]
     pub toy: bool,
@@ -377,6 +383,10 @@ pub enum ReportFormat {
     Tex,
     /// One line per number
     Csv,
+    /// Everything, for programs
+    Json,
+    /// A page for each file, which stands alone
+    Html,
 }
 
 /// `crisscross replay`.

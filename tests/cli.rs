@@ -592,6 +592,161 @@ fn a_report_without_runs_prints_dashes_and_no_published_number_as_measured() {
 }
 
 #[test]
+fn pages_and_json_are_printed_or_written_where_asked() {
+    let folder = folder(&[("t.cc", TABLE), ("b/t.cc", TABLE), ("one.cc", b"intra\n")]);
+    let call = |arguments: &[&str]| crisscross(folder.path(), arguments);
+    let html = call(&["report", "t.cc", "--format", "html"]);
+    assert_eq!((html.code, html.err.as_str()), (0, ""));
+    for part in [
+        "Two losses",
+        "69.7",
+        "pretraining not run",
+        "paper.cc:",
+        "crisscross run t.cc",
+    ] {
+        assert!(html.out.contains(part), "{part}: {}", html.out);
+    }
+    let json = call(&[
+        "report", "t.cc", "one.cc", "--format", "json", "--set", "bs=64",
+    ]);
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["format"], 1);
+    let [first, second] = json["experiments"].as_array().unwrap().as_slice() else {
+        panic!("{json}")
+    };
+    assert_eq!(second["file"], "one.cc");
+    assert_eq!(first["set"], json!(["bs = 64"]));
+    assert_eq!(first["command"], "crisscross run t.cc --set 'bs=64'");
+    assert_eq!(
+        first["tables"][0]["rows"][0]["cells"][0]["expected"],
+        "69.7"
+    );
+    let values = first["values"][0]["shared"].as_array().unwrap();
+    let bs = values.iter().find(|value| value["path"] == "bs").unwrap();
+    assert_eq!(
+        (&bs["value"], &bs["file"]),
+        (&json!("64"), &json!("command line"))
+    );
+
+    let many = call(&["report", ".", "--format", "html", "--out", "pages"]);
+    assert_eq!(
+        many.out, "wrote 3 pages and `pages/index.html`\n",
+        "{}",
+        many.err
+    );
+    let mut names: Vec<String> = std::fs::read_dir(folder.path().join("pages"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["b-t.html", "index.html", "one.html", "t.html"]);
+    let csv = call(&["report", "t.cc", "--format", "csv", "--out", "t.csv"]);
+    assert_eq!((csv.code, csv.out.as_str()), (0, ""));
+    let csv = std::fs::read_to_string(folder.path().join("t.csv")).unwrap();
+    assert!(
+        csv.contains("69.7") && csv.contains("pretraining not run"),
+        "{csv}"
+    );
+}
+
+#[test]
+fn a_report_says_where_it_cannot_be_written() {
+    let folder = folder(&[("t.cc", TABLE), ("one.cc", b"intra\n"), ("file", b"kept")]);
+    let call = |arguments: &[&str]| {
+        let left = crisscross(folder.path(), &[&["report", "t.cc"], arguments].concat());
+        assert_eq!(left.out, "", "{arguments:?}");
+        (left.code, left.err)
+    };
+    for (arguments, code, message) in [
+        (
+            &["one.cc", "--format", "html"][..],
+            2,
+            "2 pages need a folder",
+        ),
+        (
+            &["one.cc", "--format", "html", "--out", "file"],
+            2,
+            "2 pages need a folder, and `file` is a file",
+        ),
+        (&["--format", "json", "--out", "."], 2, "`.` is a folder"),
+        (
+            &["--format", "tex", "--out", "no/such.tex"],
+            1,
+            "cannot write `no/such.tex`",
+        ),
+        (&["--watch"], 2, "`--watch` needs a file that it can renew"),
+        (
+            &["--watch", "--format", "csv", "--out", "x"],
+            2,
+            "`--watch` writes HTML pages",
+        ),
+    ] {
+        let (found, said) = call(arguments);
+        assert_eq!(found, code, "{arguments:?}: {said}");
+        assert!(
+            said.contains(message) && said.contains("= help: "),
+            "{arguments:?}: {said}"
+        );
+    }
+    assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"kept");
+}
+
+#[test]
+fn a_watched_page_is_renewed_and_left_as_it_is_to_be_kept() {
+    let folder = folder(&[("t.cc", TABLE)]);
+    let page = folder.path().join("t.html");
+    let mut watching = std::process::Command::new(assert_cmd::cargo::cargo_bin("crisscross"))
+        .current_dir(folder.path())
+        .args(["report", "t.cc", "--watch", "--out", "t.html"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = || std::fs::read_to_string(&page).unwrap_or_default();
+    let mut wait_for = |is_so: &dyn Fn(&str) -> bool| {
+        for _ in 0..600 {
+            if is_so(&text()) {
+                return true;
+            }
+            if watching.try_wait().unwrap().is_some() {
+                return false;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        false
+    };
+    assert!(wait_for(&|text| text.contains("http-equiv=\"refresh\"")));
+    // A training begins: the same pretraining as the plan has it.
+    let plan = crisscross(folder.path(), &["plan", "t.cc", "--format", "json", "-v"]).out;
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let stage = plan["stages"][0]["id"].as_str().unwrap().to_owned();
+    let attempt = folder.path().join("runs/.part-pretrain-x");
+    std::fs::create_dir_all(&attempt).unwrap();
+    let run = json!({
+        "format": 1, "stage": stage, "kind": "pretrain", "label": "t:1 pretrain", "plan": "", "toy": false, "code": "0.1.0",
+        "environment": { "host": "", "device": "cpu", "threads": 1, "torch": null, "cuda": null, "ffmpeg": null },
+        "status": "running", "started": 1, "seconds": 0.0,
+    });
+    std::fs::write(attempt.join("run.json"), run.to_string()).unwrap();
+    let metrics = "{\"step\":0,\"loss\":0.5}\n{\"step\":1,\"loss\":0.25}\n";
+    std::fs::write(attempt.join("metrics.jsonl"), metrics).unwrap();
+    assert!(
+        wait_for(&|text| text.contains("pretraining at step 2 of")),
+        "{}",
+        text()
+    );
+    let process = watching.id().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &process])
+        .status();
+    assert!(kill.unwrap().success());
+    let left = watching.wait_with_output().unwrap();
+    let said = String::from_utf8(left.stderr).unwrap();
+    assert_eq!(left.status.code(), Some(0), "{said}");
+    assert!(said.contains("wrote `t.html` for the last time"), "{said}");
+    assert!(!text().contains("http-equiv") && text().contains("pretraining at step 2 of"));
+}
+
+#[test]
 fn what_the_command_line_sets_is_said_wherever_numbers_are_printed() {
     let folder = folder(&[("t.cc", TABLE), ("one.cc", b"intra\n")]);
     let set = ["--set", "bs=64", "--set", "lr_b=0.0001"];

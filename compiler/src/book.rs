@@ -20,6 +20,9 @@ use serde::Serialize;
 /// What each page says near its beginning. A folder that holds nothing but pages with this line may be written anew.
 pub const MARK: &str = "<meta name=\"generator\" content=\"crisscross doc\">";
 
+/// How our pages look, in light and dark, wide and narrow.
+pub const STYLE: &str = include_str!("book/templates/style.css");
+
 /// One page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -91,7 +94,7 @@ fn environment() -> Environment<'static> {
             include_str!("book/templates/reference.html"),
         ),
         ("codes.html", include_str!("book/templates/codes.html")),
-        ("style.css", include_str!("book/templates/style.css")),
+        ("style.css", STYLE),
     ] {
         environment
             .add_template(name, text)
@@ -117,7 +120,7 @@ fn render(
 }
 
 /// Text with what stands in backticks as code, escaped.
-fn inline(text: &str) -> String {
+pub fn inline(text: &str) -> String {
     let mut out = String::new();
     for (i, part) in text.split('`').enumerate() {
         let part = escape(part);

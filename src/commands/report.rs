@@ -1,39 +1,95 @@
-//! `report`: measured, expected, difference.
+//! `report`: measured, published, difference; and pages of all that there is to say.
+
+mod about;
+mod write;
 
 use std::path::Path;
 
 use compiler::plan::{Plan, with_reasons};
-use records::folder::Runs;
-use records::report;
+use records::folder::{Runs, write_whole};
+use records::report::{self, Experiment, Format, Page, Shelf};
 
 use super::plan::plan_of;
 use super::site_and_runs;
 use crate::cli::{Report, ReportFormat};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::render::write_out;
 
-/// Prints the tables of some files.
-pub fn report(arguments: &Report) -> Result<()> {
-    let plan = with_reasons(&plan_of(
-        &arguments.files,
-        arguments.toy,
-        &arguments.above.set,
-        &[],
-    )?);
-    let place = &arguments.place;
-    let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
-    print(&plan, &runs, arguments.format)
+/// What a page is made from, beside the runs.
+struct Asked {
+    plan: Plan,
+    experiment: Experiment,
 }
 
-/// Prints the tables of `plan` with what `runs` holds: for a terminal where no form is asked for.
-pub fn print(plan: &Plan, runs: &Path, format: Option<ReportFormat>) -> Result<()> {
-    let format = match format {
-        None => report::Format::Text,
-        Some(ReportFormat::Md) => report::Format::Markdown,
-        Some(ReportFormat::Tex) => report::Format::Tex,
-        Some(ReportFormat::Csv) => report::Format::Csv,
-    };
+/// Prints or writes the tables of some files.
+pub fn report(arguments: &Report) -> Result<()> {
+    let place = &arguments.place;
+    let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
+    let runs = Runs::at(runs);
+    if arguments.watch {
+        return write::watch(arguments, &runs);
+    }
+    let out = arguments.out.as_deref();
+    match (arguments.format, text_format(arguments.format)) {
+        (_, Some(format)) => {
+            let files = crate::files::files(&arguments.files);
+            let plan = plan_of(&files, arguments.toy, &arguments.above.set, &[])?;
+            let report = report::report(&with_reasons(&plan), &runs)?;
+            put(out, &(report.render(format).trim_end().to_owned() + "\n"))
+        }
+        (Some(ReportFormat::Html), None) => write::pages(arguments, &runs),
+        (_, None) => {
+            let pages = pages(&asked(arguments)?, &runs)?;
+            put(out, &report::json(&pages))
+        }
+    }
+}
+
+/// The form of a text; `None` of pages and JSON.
+fn text_format(format: Option<ReportFormat>) -> Option<Format> {
+    Some(match format {
+        None => Format::Text,
+        Some(ReportFormat::Md) => Format::Markdown,
+        Some(ReportFormat::Tex) => Format::Tex,
+        Some(ReportFormat::Csv) => Format::Csv,
+        Some(ReportFormat::Json | ReportFormat::Html) => return None,
+    })
+}
+
+/// Prints the tables of `plan` with what `runs` holds, for a terminal.
+pub fn print(plan: &Plan, runs: &Path) -> Result<()> {
     let report = report::report(plan, &Runs::at(runs))?;
-    write_out(&(report.render(format).trim_end().to_owned() + "\n"));
+    write_out(&(report.render(Format::Text).trim_end().to_owned() + "\n"));
     Ok(())
+}
+
+/// What each file asks for.
+fn asked(arguments: &Report) -> Result<Vec<Asked>> {
+    let files = crate::files::files(&arguments.files);
+    let all = files.iter().map(|file| about::asked(file, arguments));
+    all.collect()
+}
+
+/// The pages of what was asked, with what lies among the runs now.
+fn pages(asked: &[Asked], runs: &Runs) -> Result<Vec<Page>> {
+    let shelf = Shelf::read(runs)?;
+    let page = |one: &Asked| report::page(&one.plan, &shelf, one.experiment.clone());
+    Ok(asked.iter().map(page).collect::<records::Result<_>>()?)
+}
+
+/// Writes a text to a file, or to standard output where none is named.
+fn put(out: Option<&Path>, text: &str) -> Result<()> {
+    let Some(path) = out else {
+        write_out(text);
+        return Ok(());
+    };
+    if path.is_dir() {
+        return Err(
+            Failure::misuse(format!("`{}` is a folder", path.display())).help(format!(
+                "name a file: `--out {}`",
+                path.join("report").display()
+            )),
+        );
+    }
+    Ok(write_whole(path, text.as_bytes())?)
 }

@@ -58,7 +58,7 @@ pub fn run(arguments: &Run) -> Result<()> {
             plan.stages.len(),
             runs.display()
         ));
-        return report::print(&plan, &runs, None);
+        return report::print(&plan, &runs);
     }
     // The engine is looked for before anything is written.
     handover::find()?;

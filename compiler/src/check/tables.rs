@@ -24,7 +24,7 @@ impl<'a> Checker<'a> {
         let mut record = Record::new(decl.kind.value, &decl.name.value, decl.name.span);
         self.set_fields(&mut record, block, &env);
         let record = Rc::new(record);
-        // The curves of a figure that has nothing else have a message of their own.
+        // Curves are drawn by the page of a report.
         let message = if record.entry("draw").is_some() {
             Some(
                 "this version does not draw figures; what it draws is planned, and printed as dashes",
@@ -36,11 +36,6 @@ impl<'a> Checker<'a> {
         };
         if let (Kind::Figure, Some(message)) = (decl.kind.value, message) {
             self.not_drawn(&env, decl.kind.span, message);
-        }
-        if let Some(slot) = record.slot("curves") {
-            let message =
-                "this version does not draw curves; they stand in `metrics.jsonl` of each run";
-            self.not_drawn(&env, slot.span(), message);
         }
         let x = self.axis(decl, &record);
         let drawings = self.drawings(&record);

@@ -213,6 +213,15 @@ impl Runs {
         Ok(self.left()?.into_iter().map(|(left, _)| left).collect())
     }
 
+    /// The attempts at stages, of living processes and dead ones, with what each is, sorted by name; nothing is locked. Repetitions of
+    /// finished runs are none of them, nor is what has no readable `run.json` yet.
+    pub fn attempts(&self) -> Result<Vec<(PathBuf, Run)>> {
+        let parts = self.parts()?.into_iter();
+        let read = parts.filter_map(|path| Some((read_json::<Run>(&path.join(RUN)).ok()?, path)));
+        let own = read.filter(|(run, _)| !run.again);
+        Ok(own.map(|(run, path)| (path, run)).collect())
+    }
+
     /// What dead processes left that can be taken up, each with its lock, sorted by name.
     fn left(&self) -> Result<Vec<(Left, File)>> {
         let mut found = vec![];

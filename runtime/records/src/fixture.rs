@@ -114,3 +114,13 @@ pub fn result(folds: &[f64]) -> ScoreResult {
         1.5,
     )
 }
+
+/// The plan of this text.
+pub fn planned(text: &str) -> Plan {
+    let mut sources = compiler::sources();
+    let root = sources.add("t.cc", text.to_owned());
+    let (program, found) =
+        compiler::check(&mut sources, root, &|_, _| None, compiler::Profile::Full);
+    let program = program.unwrap_or_else(|| panic!("{found:?}"));
+    compiler::plan::plan(&[("t.cc", &program)]).unwrap()
+}

@@ -13,9 +13,9 @@
 //! An attempt builds its files in a `.part-` folder beside the others and holds a lock on a file in it for as long as its
 //! process lives. Finishing writes `run.json`, flushes, and renames the folder. A folder whose lock is free belongs to a dead
 //! attempt: where it has resume points the next run of its stage takes it up, and where it has none it is removed at the next
-//! start. Of two processes that want to make one stage, the second is told who is at it and waits. Where the locks of a file system
-//! do not hold between machines both make it, each in a folder of its own, and whichever finishes second takes the result of the
-//! first, so that halves of two attempts never mix.
+//! start. Of two processes that want to make one stage, the second is told who is at it and waits. Where the locks of a file
+//! system do not hold between machines both make it, each in a folder of its own, and whichever finishes second takes the result
+//! of the first, so that halves of two attempts never mix.
 
 use crate::attempt::is_scratch;
 use crate::predictions::PREDICTIONS;
@@ -43,7 +43,8 @@ pub fn checkpoint_after(epoch: u32) -> String {
 }
 
 /// The folder that keeps a step of the pretraining in the run folder `run` that was not finite, beside it:
-/// `failed-quickstart-2-7c1e09ab-step7`. That of a try, whose folders go, lies beside the runs that it was for, as `failed-try-...`.
+/// `failed-quickstart-2-7c1e09ab-step7`. That of a try, whose folders go, lies beside the runs that it was for, as
+/// `failed-try-...`.
 pub fn failed_folder(run: &Path, stage: &Stage, step: u64) -> Option<PathBuf> {
     let beside = run.parent()?;
     let (runs, of) = match is_scratch(beside) {
@@ -147,8 +148,8 @@ impl Runs {
         Ok(found)
     }
 
-    /// The finished pretrainings whose weights were imported: they stand in the place of a training, whatever data are here. Of several of
-    /// one stage the newest counts.
+    /// The finished pretrainings whose weights were imported: they stand in the place of a training, whatever data are here. Of
+    /// several of one stage the newest counts.
     pub fn imported(&self) -> Result<BTreeMap<StageId, Finished>> {
         let mut found = self.index()?;
         found.retain(|_, finished| finished.run.imported.is_some());
@@ -228,6 +229,12 @@ impl Runs {
 }
 
 impl Finished {
+    /// What its folder is called.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// Its `result.json` as the type of its kind.
     pub fn result<T: DeserializeOwned>(&self) -> Result<T> {
         let path = self.path.join(RESULT);
@@ -279,8 +286,8 @@ impl Finished {
             .collect()
     }
 
-    /// Whether this file of the run is the one that it wrote, bit for bit. A file whose hash was not noted, as by older versions, is
-    /// taken as it is.
+    /// Whether this file of the run is the one that it wrote, bit for bit. A file whose hash was not noted, as by older versions,
+    /// is taken as it is.
     pub fn wrote(&self, path: &Path) -> Result<bool> {
         let name = path.file_name().and_then(|name| name.to_str());
         match name.and_then(|name| self.run.sums.get(name)) {

@@ -288,12 +288,7 @@ mod tests {
     fn the_environment_of_a_training_names_its_steps_and_parts() {
         let text =
             "use paper\ntable t { of = crisscross   scores = [linear8 on UCF101]   row ep = 5 }\n";
-        let mut sources = compiler::sources();
-        let root = sources.add("t.cc", text.to_owned());
-        let (program, found) =
-            compiler::check(&mut sources, root, &|_, _| None, compiler::Profile::Full);
-        let program = program.unwrap_or_else(|| panic!("{found:?}"));
-        let plan = compiler::plan::plan(&[("t.cc", &program)]).unwrap();
+        let plan = crate::fixture::planned(text);
         fn of(work: &Work) -> Environment {
             let all = Environment {
                 micro_batch: Some(2),

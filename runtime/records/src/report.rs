@@ -1,15 +1,41 @@
-//! Tables of results: measured, expected, difference. Where nothing was run there is a dash, never a published number.
+//! Tables of results: measured, expected, difference, spread. Where nothing was run there is a dash with its reason, never a
+//! published number.
 
+mod classes;
+mod compare;
+mod curves;
+mod figures;
+mod html;
+mod notes;
+mod page;
+mod picture;
 mod render;
+mod seeds;
+mod standing;
+pub mod statistics;
+mod usage;
 
+pub use classes::{Class, Classes, Confused};
+pub use compare::{Comparison, Test, TestKind};
+pub use curves::Point;
+pub use figures::{FIGURE, FIGURE_DATA, Figure};
+pub use html::{html, index};
+pub use page::{
+    Experiment, FORMAT, Page, RowValues, TablePage, Training, Value, Values, Warning, json, page,
+};
 pub use render::Format;
+pub use seeds::{SeedCell, SeedGroup};
+pub use standing::{Shelf, traces};
+pub use usage::{Remark, Stage, State, Used};
 
 use crate::Result;
 use crate::folder::{Finished, METRICS, Runs};
-use crate::record::{ClipCounts, Environment, PretrainResult, ScoreResult};
-use compiler::plan::{CellPlan, Plan, RowPlan, StageId, TablePlan, set_line};
+use crate::record::{FoldResult, PretrainResult, ScoreResult};
+use compiler::plan::{CellPlan, Plan, RowPlan, StageId, TablePlan, Work, set_line};
+use notes::Notes;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use standing::Standing;
+use std::collections::BTreeMap;
 
 /// The tables of a plan with the numbers that there are.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,6 +59,8 @@ pub struct TableReport {
     pub columns: Vec<Column>,
     /// The rows in the order of the file.
     pub rows: Vec<RowReport>,
+    /// Rows that differ in the seed alone, taken together, and the others by themselves; empty where no two rows belong together.
+    pub seeds: Vec<SeedGroup>,
     /// Reasons for dashes (numbered as the cells' marks are), means over folds, clips left out, mixed environments.
     pub notes: Vec<String>,
 }
@@ -53,6 +81,8 @@ pub struct RowReport {
     pub number: usize,
     /// Its label.
     pub label: String,
+    /// Its pretraining.
+    pub pretrain: StageId,
     /// One for each column.
     pub cells: Vec<CellReport>,
 }
@@ -66,14 +96,24 @@ pub struct CellReport {
     pub expected: Option<String>,
     /// Measured minus expected, with its sign.
     pub difference: Option<String>,
+    /// Sample standard deviation over several folds, as precise as the number.
+    pub spread: Option<String>,
     /// Whether its column has published numbers.
     pub has_expected: bool,
-    /// The number of the note that says why there is no number.
+    /// The number of the note that says why there can be no number.
     pub mark: Option<usize>,
-    /// That note without its number.
+    /// Why there is no number: that note without its number, or what was not run.
     pub note: Option<String>,
     /// Folds that the measured number is the mean of; 0 without one.
     pub folds: usize,
+    /// The measured number with all its digits.
+    pub value: Option<f64>,
+    /// What each fold gave.
+    pub results: Vec<FoldResult>,
+    /// The stage that makes it.
+    pub stage: Option<StageId>,
+    /// The run folder that it was read from.
+    pub run: Option<String>,
 }
 
 /// The tables of `plan` with what `runs` holds. The data themselves are not looked at: where a stage was made for several
@@ -83,11 +123,22 @@ pub struct CellReport {
 ///
 /// A run folder that cannot be read, or whose result is damaged.
 pub fn report(plan: &Plan, runs: &Runs) -> Result<Report> {
-    let mut report = report_of(plan, &runs.index()?)?;
-    let repeated = runs.repeated()?;
-    for (table, report) in plan.tables.iter().zip(&mut report.tables) {
+    let shelf = Shelf::read(runs)?;
+    let standing = Standing {
+        plan,
+        finished: &shelf.finished,
+        begun: shelf.begun(plan)?,
+    };
+    let mut report = tables(&standing, false)?;
+    say_repeated(plan, &shelf, &mut report.tables);
+    Ok(report)
+}
+
+/// Adds to the tables of `plan` a note where numbers were made for several versions of the data.
+fn say_repeated(plan: &Plan, shelf: &Shelf, reports: &mut [TableReport]) {
+    for (table, report) in plan.tables.iter().zip(reports) {
         let mut cells = table.rows.iter().flat_map(|row| &row.cells);
-        if cells.any(|cell| matches!(&cell.stage, Ok(id) if repeated.contains(id))) {
+        if cells.any(|cell| matches!(&cell.stage, Ok(id) if shelf.repeated.contains(id))) {
             report.notes.push(
                 "some numbers were measured on several versions of the data: the newest are shown; `crisscross run` shows \
                  those of the files as they are"
@@ -95,7 +146,6 @@ pub fn report(plan: &Plan, runs: &Runs) -> Result<Report> {
             );
         }
     }
-    Ok(report)
 }
 
 /// The tables of `plan` with the numbers of these stages.
@@ -104,34 +154,35 @@ pub fn report(plan: &Plan, runs: &Runs) -> Result<Report> {
 ///
 /// As [`report`].
 pub fn report_of(plan: &Plan, finished: &BTreeMap<StageId, Finished>) -> Result<Report> {
-    let tables = plan
-        .tables
-        .iter()
-        .map(|table| table_report(plan, table, finished))
-        .collect::<Result<_>>()?;
+    let standing = Standing {
+        plan,
+        finished,
+        begun: BTreeMap::new(),
+    };
+    tables(&standing, false)
+}
+
+/// The tables. A page says more around them, so that some notes below a text are none there.
+fn tables(standing: &Standing<'_>, is_page: bool) -> Result<Report> {
+    let plan = standing.plan;
+    let tables = plan.tables.iter();
     Ok(Report {
         toy: plan.toy,
         set: plan.set.clone(),
-        tables,
+        tables: tables
+            .map(|table| table_report(standing, table, is_page))
+            .collect::<Result<_>>()?,
     })
 }
 
-fn table_report(
-    plan: &Plan,
-    table: &TablePlan,
-    index: &BTreeMap<StageId, Finished>,
-) -> Result<TableReport> {
+fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Result<TableReport> {
     let mut notes = Notes::default();
     let has_expected = |i: usize| {
-        table
-            .rows
-            .iter()
-            .any(|row| row.cells.get(i).is_some_and(|cell| cell.expect.is_some()))
+        let mut cells = table.rows.iter().filter_map(|row| row.cells.get(i));
+        cells.any(|cell| cell.expect.is_some())
     };
-    let mut columns: Vec<Column> = table
-        .columns
-        .iter()
-        .enumerate()
+    let named = table.columns.iter().enumerate();
+    let mut columns: Vec<Column> = named
         .map(|(i, name)| Column {
             name: name.clone(),
             has_expected: has_expected(i),
@@ -141,17 +192,22 @@ fn table_report(
     for (number, row) in table.numbered() {
         let mut cells = vec![];
         for (column, cell) in columns.iter().zip(&row.cells) {
-            cells.push(score_cell(column, cell, index, &mut notes)?);
+            cells.push(score_cell(standing, column, cell, &mut notes)?);
         }
         if columns.is_empty() {
-            cells = pretrain_cells(row, index, &mut notes)?;
+            cells = pretrain_cells(standing, row, &mut notes)?;
         }
         rows.push(RowReport {
             number,
             label: row.label.clone(),
+            pretrain: row.pretrain.clone(),
             cells,
         });
     }
+    let seeds = match columns.is_empty() {
+        true => vec![],
+        false => seeds::groups(standing.plan, table, &rows),
+    };
     if columns.is_empty() {
         let plain = |name: &str| Column {
             name: name.to_owned(),
@@ -159,14 +215,17 @@ fn table_report(
         };
         columns = vec![plain("steps"), plain("loss")];
     }
-    let mut notes: Vec<String> = set_line(&plan.set)
-        .into_iter()
-        .chain(notes.in_words(plan.toy))
-        .collect();
-    if !table.curves.is_empty() {
+    let mut notes: Vec<String> = match is_page {
+        true => notes.beside_reasons(),
+        false => set_line(&standing.plan.set)
+            .into_iter()
+            .chain(notes.in_words(standing.plan.toy))
+            .collect(),
+    };
+    if !table.curves.is_empty() && !is_page {
         let curves: Vec<&str> = table.curves.iter().map(|curve| curve.name()).collect();
         notes.push(format!(
-            "curves of {} are not drawn: they stand in `{METRICS}` of the pretraining of each row",
+            "curves of {} stand in `{METRICS}` of the pretraining of each row; `crisscross report --format html` draws them",
             curves.join(", ")
         ));
     }
@@ -175,15 +234,16 @@ fn table_report(
         title: table.title.clone(),
         columns,
         rows,
+        seeds,
         notes,
     })
 }
 
 /// The cell of a score.
 fn score_cell(
+    standing: &Standing<'_>,
     column: &Column,
     cell: &CellPlan,
-    index: &BTreeMap<StageId, Finished>,
     notes: &mut Notes,
 ) -> Result<CellReport> {
     let empty = CellReport {
@@ -201,321 +261,102 @@ fn score_cell(
             });
         }
     };
-    let Some(finished) = index.get(id) else {
-        return Ok(empty);
+    let empty = CellReport {
+        stage: Some(id.clone()),
+        ..empty
     };
+    let Some(finished) = standing.finished.get(id) else {
+        let reason = standing.reason(id);
+        notes.missing(&reason);
+        return Ok(CellReport {
+            note: Some(reason),
+            ..empty
+        });
+    };
+    let run = Some(finished.name());
+    let work = standing.plan.stage(id).map(|stage| &stage.work);
+    if matches!(work, Some(Work::Draw(_))) {
+        return Ok(CellReport {
+            note: Some(format!("drawn in `{}`", finished.name())),
+            run,
+            ..empty
+        });
+    }
     let result: ScoreResult = finished.result()?;
     notes.seen(&finished.run.environment, &result.clips);
-    notes
-        .folds
-        .entry(column.name.clone())
-        .or_default()
-        .insert(result.folds.len());
-    let decimals = cell
-        .expect
-        .as_ref()
-        .and_then(|text| text.split_once('.'))
-        .map_or(1, |(_, digits)| digits.len());
+    notes.scored(&column.name, &result);
+    let decimals = decimals(cell.expect.as_deref());
     let measured = format!("{:.decimals$}", result.value);
     let difference = cell
         .expect
         .as_ref()
         .and_then(|expected| difference(&measured, expected, decimals));
+    let values: Vec<f64> = result.folds.iter().map(|fold| fold.value).collect();
+    let deviation = statistics::summary(&values).and_then(|summary| summary.deviation);
     Ok(CellReport {
         measured: Some(measured),
         difference,
+        spread: deviation.map(|deviation| format!("{deviation:.decimals$}")),
         folds: result.folds.len(),
+        value: Some(result.value),
+        results: result.folds,
+        run,
         ..empty
     })
 }
 
 /// Steps and last loss, for a table without scores.
 fn pretrain_cells(
+    standing: &Standing<'_>,
     row: &RowPlan,
-    index: &BTreeMap<StageId, Finished>,
     notes: &mut Notes,
 ) -> Result<Vec<CellReport>> {
-    let Some(finished) = index.get(&row.pretrain) else {
-        return Ok(vec![CellReport::default(), CellReport::default()]);
+    let empty = CellReport {
+        stage: Some(row.pretrain.clone()),
+        ..CellReport::default()
+    };
+    let Some(finished) = standing.finished.get(&row.pretrain) else {
+        let reason = standing.reason(&row.pretrain);
+        notes.missing(&reason);
+        let empty = CellReport {
+            note: Some(reason),
+            ..empty
+        };
+        return Ok(vec![empty.clone(), empty]);
     };
     let result: PretrainResult = finished.result()?;
     notes.seen(&finished.run.environment, &result.clips);
-    let plain = |measured: Option<String>| CellReport {
+    let plain = |measured: Option<String>, value: Option<f64>| CellReport {
         measured,
-        ..CellReport::default()
+        value,
+        run: Some(finished.name()),
+        ..empty.clone()
     };
     Ok(vec![
-        plain(Some(result.steps.to_string())),
-        plain(result.loss.map(|loss| format!("{loss:.4}"))),
+        plain(Some(result.steps.to_string()), Some(result.steps as f64)),
+        plain(result.loss.map(|loss| format!("{loss:.4}")), result.loss),
     ])
+}
+
+/// Digits behind the point of a published number; one where there is none.
+fn decimals(expected: Option<&str>) -> usize {
+    expected
+        .and_then(|text| text.split_once('.'))
+        .map_or(1, |(_, digits)| digits.len())
 }
 
 /// The difference of the two numbers as printed, so that a reader's subtraction gives the same.
 fn difference(measured: &str, expected: &str, decimals: usize) -> Option<String> {
     let difference = measured.parse::<f64>().ok()? - expected.parse::<f64>().ok()?;
+    Some(signed(difference, decimals))
+}
+
+/// A difference with its sign, which 0 has none of.
+fn signed(difference: f64, decimals: usize) -> String {
     let text = format!("{difference:+.decimals$}");
     let is_zero = text.chars().all(|c| !('1'..='9').contains(&c));
-    Some(if is_zero { text[1..].to_owned() } else { text })
-}
-
-/// What is worth saying under a table.
-#[derive(Default)]
-struct Notes {
-    reasons: Vec<String>,
-    folds: BTreeMap<String, BTreeSet<usize>>,
-    environments: BTreeSet<String>,
-    /// How many files were left out, of each result.
-    skipped: BTreeSet<u64>,
-    undecodable: BTreeSet<String>,
-}
-
-impl Notes {
-    /// The number of this reason, from 1.
-    fn reason(&mut self, reason: &str) -> usize {
-        let known = self.reasons.iter().position(|other| other == reason);
-        known.unwrap_or_else(|| {
-            self.reasons.push(reason.to_owned());
-            self.reasons.len() - 1
-        }) + 1
-    }
-
-    fn seen(&mut self, environment: &Environment, clips: &ClipCounts) {
-        self.environments.insert(environment.numeric());
-        self.skipped.insert(clips.skipped);
-        self.undecodable.extend(
-            clips
-                .undecodable
-                .iter()
-                .map(|(path, _)| path.display().to_string()),
-        );
-    }
-
-    fn in_words(self, toy: bool) -> Vec<String> {
-        let mut notes: Vec<String> = (1..)
-            .zip(self.reasons)
-            .map(|(i, reason)| format!("[{i}] {reason}"))
-            .collect();
-        if toy {
-            notes.push(
-                "toy: synthetic data and small networks, not comparable with published numbers"
-                    .to_owned(),
-            );
-        }
-        for (column, counts) in self.folds {
-            if let Some(most) = counts.last().filter(|count| **count > 1) {
-                notes.push(format!("{column}: mean of {most} folds"));
-            }
-        }
-        if let Some(most) = self.skipped.last().filter(|most| **most > 0) {
-            let (up_to, of_each) = match self.skipped.len() {
-                1 => ("", ""),
-                _ => ("up to ", " in one number or another"),
-            };
-            notes.push(format!(
-                "{up_to}{most} files were left out{of_each} as too short or for want of a stream; result.json counts them"
-            ));
-        }
-        if !self.undecodable.is_empty() {
-            notes.push(format!(
-                "{} files could not be decoded; result.json names them",
-                self.undecodable.len()
-            ));
-        }
-        if self.environments.len() > 1 {
-            let all: Vec<String> = self.environments.into_iter().collect();
-            notes.push(format!(
-                "the numbers come from {} environments: {}",
-                all.len(),
-                all.join("; ")
-            ));
-        }
-        notes
-    }
+    if is_zero { text[1..].to_owned() } else { text }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture;
-    use compiler::hir::Curve;
-
-    /// The report of the fixture after these stages were run.
-    fn report_of(plan: &Plan, done: &[(StageId, &[f64])]) -> Report {
-        let folder = tempfile::tempdir().unwrap();
-        let runs = Runs::open(folder.path()).unwrap();
-        for (id, folds) in done {
-            let attempt = runs
-                .begin(plan.stage(id).unwrap(), &fixture::context())
-                .unwrap();
-            attempt.finish(&fixture::result(folds)).unwrap();
-        }
-        report(plan, &runs).unwrap()
-    }
-
-    #[test]
-    fn nothing_run_is_dashes_and_never_the_published_number() {
-        let plan = fixture::plan();
-        let report = report_of(&plan, &[]);
-        for cell in report.tables[0].rows.iter().flat_map(|row| &row.cells) {
-            assert_eq!((&cell.measured, &cell.difference), (&None, &None));
-        }
-        let text = report.render(Format::Text);
-        let lines: Vec<&str> = text.lines().filter(|line| line.contains("loss")).collect();
-        let words = |line: &str| {
-            line.split_whitespace()
-                .rev()
-                .take(4)
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(words(lines[0]), ["-", "-", "69.7", "-"]);
-        assert_eq!(words(lines[1]), ["[1]", "-", "-", "69.10"]);
-        assert!(
-            text.contains("[1] `a` is not trained by this row"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn measured_numbers_are_means_as_precise_as_the_published_ones() {
-        let plan = fixture::plan();
-        let done: [(StageId, &[f64]); 2] = [
-            (fixture::id(1, 1), &[70.0, 71.0]),
-            (fixture::id(2, 1), &[69.097]),
-        ];
-        let table = &report_of(&plan, &done).tables[0];
-        let first = &table.rows[0].cells[0];
-        assert_eq!(first.measured.as_deref(), Some("70.5"));
-        assert_eq!(first.difference.as_deref(), Some("+0.8"));
-        assert_eq!(first.folds, 2);
-        let second = &table.rows[1].cells[0];
-        assert_eq!(
-            (second.measured.as_deref(), second.difference.as_deref()),
-            (Some("69.10"), Some("0.00"))
-        );
-        assert_eq!(
-            table.notes,
-            [
-                "[1] `a` is not trained by this row",
-                "linear8 on UCF101: mean of 2 folds"
-            ]
-        );
-    }
-
-    #[test]
-    fn curves_that_are_not_drawn_are_said_to_be_somewhere() {
-        let mut plan = fixture::plan();
-        plan.tables[0].curves = vec![Curve::Loss, Curve::Rates];
-        let notes = report_of(&plan, &[]).tables.remove(0).notes;
-        assert_eq!(
-            notes.last().map(String::as_str),
-            Some(
-                "curves of train.loss, train.rates are not drawn: they stand in `metrics.jsonl` of the pretraining of each row"
-            )
-        );
-    }
-
-    #[test]
-    fn what_the_command_line_set_is_said_first_below_each_table() {
-        let plan = Plan {
-            set: vec!["bs = 64".to_owned(), "seed = 3".to_owned()],
-            ..fixture::plan()
-        };
-        let report = report_of(&plan, &[]);
-        let line = "set on the command line: bs = 64, seed = 3";
-        assert_eq!(report.tables[0].notes[0], line);
-        let csv = report.render(Format::Csv);
-        let lines: Vec<&str> = csv.lines().collect();
-        assert!(lines[0].ends_with(",toy,note,set"), "{csv}");
-        assert_eq!(
-            lines[1],
-            "t1,1,loss = intra,linear8 on UCF101,,69.7,,0,no,,bs = 64; seed = 3"
-        );
-        assert_eq!(lines.len(), 5);
-    }
-
-    #[test]
-    fn each_format_escapes_its_own_signs() {
-        let plan = Plan {
-            toy: true,
-            ..fixture::plan()
-        };
-        let report = report_of(&plan, &[(fixture::id(1, 2), &[12.5])]);
-        let markdown = report.render(Format::Markdown);
-        let expected = "### t1: A, \"B\" (toy)\n\n\
-            | row | linear8 on UCF101 | expected | difference | see\\_on\\|toy |\n\
-            |---|---:|---:|---:|---:|\n\
-            | loss = intra | – | 69.7 | – | 12.5 |\n\
-            | loss = v1v2 & 50% | – | 69.10 | – | – [1] |\n\n\
-            [1] \\`a\\` is not trained by this row\n\n\
-            toy: synthetic data and small networks, not comparable with published numbers\n";
-        assert_eq!(markdown, expected);
-        let tex = report.render(Format::Tex);
-        assert!(
-            tex.contains("loss = v1v2 \\& 50\\% & -- & 69.10 & -- & --\\textsuperscript{1} \\\\"),
-            "{tex}"
-        );
-        assert!(tex.contains("\\caption{A, \"B\" (toy)}"), "{tex}");
-        assert!(tex.contains("\\begin{tabular}{lrrrr}"), "{tex}");
-        let csv = report.render(Format::Csv);
-        let lines: Vec<&str> = csv.lines().collect();
-        assert_eq!(
-            lines[0],
-            "table,row,label,score,measured,expected,difference,folds,toy,note"
-        );
-        assert_eq!(
-            lines[1],
-            "t1,1,loss = intra,linear8 on UCF101,,69.7,,0,yes,"
-        );
-        assert_eq!(lines[2], "t1,1,loss = intra,see_on|toy,12.5,,,1,yes,");
-        assert_eq!(
-            lines[4],
-            "t1,2,loss = v1v2 & 50%,see_on|toy,,,,0,yes,`a` is not trained by this row"
-        );
-        assert_eq!(lines.len(), 5);
-    }
-
-    #[test]
-    fn a_damaged_result_is_named() {
-        let plan = fixture::plan();
-        let folder = tempfile::tempdir().unwrap();
-        let runs = Runs::open(folder.path()).unwrap();
-        let attempt = runs.begin(&plan.stages[0], &fixture::context()).unwrap();
-        let finished = attempt.finish(&fixture::result(&[1.0])).unwrap();
-        std::fs::write(finished.path.join(crate::folder::RESULT), "{").unwrap();
-        let error = report(&plan, &runs).unwrap_err();
-        assert!(
-            error.to_string().contains("result.json`: not readable"),
-            "{error}"
-        );
-        assert!(
-            error.help().contains("the stage is then run again"),
-            "{}",
-            error.help()
-        );
-    }
-
-    #[test]
-    fn files_that_were_left_out_are_counted_and_a_bound_is_called_one() {
-        let said = |counts: &[u64]| {
-            let mut notes = Notes::default();
-            for &skipped in counts {
-                let clips = ClipCounts {
-                    skipped,
-                    ..ClipCounts::default()
-                };
-                notes.seen(&fixture::context().environment, &clips);
-            }
-            notes.in_words(false)
-        };
-        assert_eq!(said(&[0, 0]), Vec::<String>::new());
-        let end = "as too short or for want of a stream; result.json counts them";
-        assert_eq!(said(&[2, 2]), [format!("2 files were left out {end}")]);
-        assert_eq!(
-            said(&[0, 2]),
-            [format!(
-                "up to 2 files were left out in one number or another {end}"
-            )]
-        );
-    }
-}
+mod tests;

@@ -33,6 +33,7 @@ impl Report {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_filter("md", |text: String| escape(&text, markdown));
         environment.add_filter("tex", |text: String| escape(&text, tex));
+        environment.add_filter("minus", minus);
         environment.add_filter("csv", csv);
         let tables: Vec<Drawn> = self
             .tables
@@ -40,6 +41,8 @@ impl Report {
             .map(|table| Drawn {
                 table,
                 grid: grid(table),
+                seed_grid: seed_grid(table),
+                has_spread: has_spread(table),
             })
             .collect();
         let text = environment.render_str(
@@ -58,25 +61,21 @@ struct Drawn<'a> {
     #[serde(flatten)]
     table: &'a TableReport,
     grid: String,
+    /// Rows of several seeds taken together; empty where there are none.
+    seed_grid: String,
+    /// Whether a deviation over folds stands behind a number.
+    has_spread: bool,
+}
+
+fn has_spread(table: &TableReport) -> bool {
+    let mut cells = table.rows.iter().flat_map(|row| &row.cells);
+    cells.any(|cell| cell.spread.is_some())
 }
 
 /// The table in columns.
 fn grid(table: &TableReport) -> String {
-    let mut grid = Table::new();
-    grid.load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    let mut header = vec![String::new()];
-    for column in &table.columns {
-        header.push(column.name.clone());
-        if column.has_expected {
-            header.extend(["expected".to_owned(), "difference".to_owned()]);
-        }
-    }
-    let width = header.len();
-    grid.set_header(header);
-    for row in &table.rows {
+    let lines = table.rows.iter().map(|row| {
         let mut line = vec![row.label.clone()];
-        let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         for cell in &row.cells {
             let mark = cell.mark.map_or(String::new(), |mark| format!(" [{mark}]"));
             line.push(dash(&cell.measured) + &mark);
@@ -84,6 +83,57 @@ fn grid(table: &TableReport) -> String {
                 line.extend([dash(&cell.expected), dash(&cell.difference)]);
             }
         }
+        line
+    });
+    columns(table, &[], lines.collect())
+}
+
+/// The rows of several seeds in columns: mean and deviation, and the 95 % interval.
+fn seed_grid(table: &TableReport) -> String {
+    if table.seeds.is_empty() {
+        return String::new();
+    }
+    let lines = table.seeds.iter().map(|group| {
+        let mut line = vec![group.label.clone()];
+        for cell in &group.cells {
+            let spread = cell.deviation.as_ref();
+            let spread = spread.map_or(String::new(), |deviation| format!(" ± {deviation}"));
+            let interval = cell.interval.as_ref();
+            line.extend([
+                dash(&cell.mean) + &spread,
+                cell.summary
+                    .map_or("-".to_owned(), |summary| summary.n.to_string()),
+                interval.map_or("-".to_owned(), |(low, high)| format!("{low} .. {high}")),
+            ]);
+            if cell.has_expected {
+                line.extend([dash(&cell.expected), dash(&cell.difference)]);
+            }
+        }
+        line
+    });
+    columns(table, &["seeds", "95 % of the mean"], lines.collect())
+}
+
+fn dash(text: &Option<String>) -> String {
+    text.clone().unwrap_or_else(|| "-".to_owned())
+}
+
+/// Lines below the headings of a table, each score with these further ones.
+fn columns(table: &TableReport, further: &[&str], lines: Vec<Vec<String>>) -> String {
+    let mut grid = Table::new();
+    grid.load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut header = vec![String::new()];
+    for column in &table.columns {
+        header.push(column.name.clone());
+        header.extend(further.iter().map(|name| (*name).to_owned()));
+        if column.has_expected {
+            header.extend(["expected".to_owned(), "difference".to_owned()]);
+        }
+    }
+    let width = header.len();
+    grid.set_header(header);
+    for line in lines {
         grid.add_row(line);
     }
     for column in 1..width {
@@ -135,6 +185,14 @@ fn tex(c: char) -> Option<&'static str> {
         '>' => "\\textgreater{}",
         _ => return None,
     })
+}
+
+/// A number of LaTeX text whose sign is a minus, not a hyphen; a dash of two stays one.
+fn minus(text: String) -> String {
+    match text.strip_prefix('-') {
+        Some(number) if number.starts_with(|c: char| c.is_ascii_digit()) => format!("$-${number}"),
+        Some(_) | None => text,
+    }
 }
 
 /// A CSV field: in quotes where it has to be.

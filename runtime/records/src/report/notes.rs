@@ -1,0 +1,122 @@
+//! What is worth saying under a table: reasons, folds, clips that were left out, mixed environments.
+
+use crate::record::{ClipCounts, Environment, ScoreResult};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is worth saying under a table.
+#[derive(Default)]
+pub(super) struct Notes {
+    reasons: Vec<String>,
+    folds: BTreeMap<String, BTreeSet<usize>>,
+    /// Fits that ended above their tolerance, by score.
+    unconverged: BTreeMap<String, u64>,
+    environments: BTreeSet<String>,
+    /// How many files were left out, of each result.
+    skipped: BTreeSet<u64>,
+    undecodable: BTreeSet<String>,
+    /// Why numbers are not there yet, and how many of them.
+    missing: BTreeMap<String, usize>,
+}
+
+impl Notes {
+    /// The number of this reason, from 1.
+    pub(super) fn reason(&mut self, reason: &str) -> usize {
+        let known = self.reasons.iter().position(|other| other == reason);
+        known.unwrap_or_else(|| {
+            self.reasons.push(reason.to_owned());
+            self.reasons.len() - 1
+        }) + 1
+    }
+
+    /// A number is not there yet for this reason.
+    pub(super) fn missing(&mut self, reason: &str) {
+        *self.missing.entry(reason.to_owned()).or_default() += 1;
+    }
+
+    /// A result that was read.
+    pub(super) fn seen(&mut self, environment: &Environment, clips: &ClipCounts) {
+        self.environments.insert(environment.numeric());
+        self.skipped.insert(clips.skipped);
+        self.undecodable.extend(
+            clips
+                .undecodable
+                .iter()
+                .map(|(path, _)| path.display().to_string()),
+        );
+    }
+
+    /// A score of this column that was read.
+    pub(super) fn scored(&mut self, column: &str, result: &ScoreResult) {
+        let folds = self.folds.entry(column.to_owned()).or_default();
+        folds.insert(result.folds.len());
+        let unconverged = result
+            .solver
+            .as_ref()
+            .map_or(0, |solver| solver.unconverged);
+        if unconverged > 0 {
+            *self.unconverged.entry(column.to_owned()).or_default() += unconverged;
+        }
+    }
+
+    /// All of it, a sentence each, below a text: what is marked there comes first.
+    pub(super) fn in_words(mut self, toy: bool) -> Vec<String> {
+        let mut notes: Vec<String> = (1..)
+            .zip(std::mem::take(&mut self.reasons))
+            .map(|(i, reason)| format!("[{i}] {reason}"))
+            .collect();
+        if toy {
+            notes.push(
+                "toy: synthetic data and small networks, not comparable with published numbers"
+                    .to_owned(),
+            );
+        }
+        notes.extend(self.beside_reasons());
+        notes
+    }
+
+    /// The same for a page, whose cells say their reasons themselves and which says once that it is of a toy run.
+    pub(super) fn beside_reasons(self) -> Vec<String> {
+        let mut notes = vec![];
+        for (column, counts) in self.folds {
+            if let Some(most) = counts.last().filter(|count| **count > 1) {
+                notes.push(format!("{column}: mean of {most} folds"));
+            }
+        }
+        for (column, fits) in self.unconverged {
+            notes.push(format!(
+                "{column}: {fits} fits ended above their tolerance; result.json says how far"
+            ));
+        }
+        if let Some(most) = self.skipped.last().filter(|most| **most > 0) {
+            let (up_to, of_each) = match self.skipped.len() {
+                1 => ("", ""),
+                _ => ("up to ", " in one number or another"),
+            };
+            notes.push(format!(
+                "{up_to}{most} files were left out{of_each} as too short or for want of a stream; result.json counts them"
+            ));
+        }
+        if !self.undecodable.is_empty() {
+            notes.push(format!(
+                "{} files could not be decoded; result.json names them",
+                self.undecodable.len()
+            ));
+        }
+        if self.environments.len() > 1 {
+            let all: Vec<String> = self.environments.into_iter().collect();
+            notes.push(format!(
+                "the numbers come from {} environments: {}",
+                all.len(),
+                all.join("; ")
+            ));
+        }
+        if !self.missing.is_empty() {
+            let missing = self.missing.into_iter();
+            let reasons: Vec<String> = missing
+                .map(|(reason, count)| format!("{reason} ({count})"))
+                .collect();
+            notes.push(format!("no number yet: {}", reasons.join(", ")));
+        }
+        notes
+    }
+}

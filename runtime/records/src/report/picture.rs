@@ -1,0 +1,254 @@
+//! Pictures of a page as inline SVG: curves of trainings, and confusion matrices of many classes.
+//!
+//! They are written here and not by a plotting library for the page's sake: lines, text and ground take their colours and sizes
+//! from its style sheet, by class, so that one picture is right in light and dark, and its text can be read on a phone, where the
+//! picture is half as wide.
+
+use super::classes::Classes;
+use std::fmt::Write;
+
+/// Colours of the style sheet; lines past these are dashed.
+const COLOURS: usize = 8;
+/// Width and height of a chart in units of its own.
+const SIZE: (f64, f64) = (720.0, 300.0);
+/// What axes take of it: left, top, right, bottom.
+const MARGIN: (f64, f64, f64, f64) = (74.0, 10.0, 14.0, 42.0);
+
+/// One line of a chart.
+pub(super) struct Line {
+    /// What it is of.
+    pub label: String,
+    /// Where it goes through; a gap where there is no number.
+    pub points: Vec<(u64, Option<f64>)>,
+}
+
+/// The classes of the `at`th line of a chart in the style sheet, for itself and for its mark beside its label.
+pub(super) fn style(at: usize) -> String {
+    let dashes = match at / COLOURS {
+        0 => "",
+        1 => " dashed",
+        _ => " dotted",
+    };
+    format!("c{}{dashes}", at % COLOURS)
+}
+
+/// Lines over the steps of their trainings, up to step `last`; nothing where no line has a number.
+pub(super) fn chart(name: &str, lines: &[Line], last: u64) -> Option<String> {
+    let values = lines.iter().flat_map(|line| &line.points);
+    let values = values.filter_map(|(_, value)| value.filter(|value| value.is_finite()));
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    if low > high {
+        return None;
+    }
+    let (across, up) = (ticks(0.0, last.max(1) as f64), ticks(low, high));
+    let (low, high) = (low.min(up.from), high.max(up.to));
+    let (left, top, right, bottom) = MARGIN;
+    let x = |step: f64| left + step / across.to.max(last as f64) * (SIZE.0 - left - right);
+    let y = |value: f64| top + (high - value) / (high - low) * (SIZE.1 - top - bottom);
+    let mut svg = format!(
+        "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} over steps\">",
+        SIZE.0,
+        SIZE.1,
+        escape(name)
+    );
+    for (at, text) in &up.marks {
+        let y = y(*at);
+        let _ = write!(
+            svg,
+            "<path class=\"grid\" d=\"M{left} {y:.1}H{:.1}\"/><text class=\"up\" x=\"{}\" y=\"{y:.1}\">{text}</text>",
+            SIZE.0 - right,
+            left - 8.0
+        );
+    }
+    let floor = SIZE.1 - bottom;
+    for (at, text) in &across.marks {
+        let x = x(*at);
+        let _ = write!(
+            svg,
+            "<path class=\"axis\" d=\"M{x:.1} {floor}v5\"/><text class=\"across\" x=\"{x:.1}\" y=\"{}\">{text}</text>",
+            floor + 24.0
+        );
+    }
+    let _ = write!(
+        svg,
+        "<path class=\"axis\" d=\"M{left} {floor}H{}\"/>",
+        SIZE.0 - right
+    );
+    for (at, line) in lines.iter().enumerate() {
+        let mut path = String::new();
+        let mut is_drawing = false;
+        for (step, value) in &line.points {
+            let Some(value) = value.filter(|value| value.is_finite()) else {
+                is_drawing = false;
+                continue;
+            };
+            let command = if is_drawing { 'L' } else { 'M' };
+            let _ = write!(path, "{command}{:.1} {:.1}", x(*step as f64), y(value));
+            is_drawing = true;
+        }
+        // A single point is a line of no length, which round ends make a dot.
+        if line.points.len() == 1 && is_drawing {
+            path += "h0";
+        }
+        let _ = write!(
+            svg,
+            "<path class=\"line {}\" d=\"{path}\"><title>{}</title></path>",
+            style(at),
+            escape(&line.label)
+        );
+    }
+    svg += "</svg>";
+    Some(svg)
+}
+
+/// A confusion matrix without numbers: a square for each pair of classes that occurs, as strong as its share of the class.
+pub(super) fn matrix(classes: &Classes) -> String {
+    let count = classes.classes.len();
+    let cell = 8;
+    let side = count * cell;
+    let mut svg = format!(
+        "<svg class=\"matrix\" viewBox=\"-1 -1 {0} {0}\" role=\"img\" aria-label=\"confusion matrix\"><path class=\"frame\" d=\"M0 \
+         0H{side}V{side}H0Z\"/>",
+        side + 2
+    );
+    for pair in &classes.confusion {
+        let class = &classes.classes[pair.class];
+        let share = pair.samples as f64 / class.samples.max(1) as f64;
+        let kind = match pair.class == pair.predicted {
+            true => "hit",
+            false => "miss",
+        };
+        let _ = write!(
+            svg,
+            "<rect class=\"{kind}\" x=\"{}\" y=\"{}\" width=\"{cell}\" height=\"{cell}\" opacity=\"{:.2}\"><title>{} taken for {}: {} of \
+             {}</title></rect>",
+            pair.predicted * cell,
+            pair.class * cell,
+            // What is rare can still be seen.
+            0.15 + 0.85 * share,
+            escape(&class.name),
+            escape(&classes.classes[pair.predicted].name),
+            pair.samples,
+            class.samples
+        );
+    }
+    svg + "</svg>"
+}
+
+/// Marks of an axis, and what they reach from and to.
+struct Ticks {
+    from: f64,
+    to: f64,
+    marks: Vec<(f64, String)>,
+}
+
+/// Four to nine round numbers that hold `low` and `high` between them.
+fn ticks(low: f64, high: f64) -> Ticks {
+    // Around a single value there is room to both sides.
+    let width = match high - low {
+        width if width > 1e-9 * low.abs().max(high.abs()).max(1e-9) => width,
+        _ => low.abs().max(1.0),
+    };
+    let rough = width / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|times| times * power)
+        .find(|step| *step >= rough * (1.0 - 1e-9))
+        .unwrap_or(10.0 * power);
+    let first = (low / step + 1e-9).floor();
+    let last = (high / step - 1e-9).ceil().max(first + 1.0);
+    let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
+    let print = |value: f64| {
+        let is_extreme = value != 0.0 && (value.abs() < 1e-4 || value.abs() >= 1e7);
+        if is_extreme {
+            return format!("{value:.1e}");
+        }
+        let text = format!("{value:.decimals$}");
+        match text.strip_prefix('-') {
+            Some(number) if number.chars().all(|c| matches!(c, '0' | '.')) => number.to_owned(),
+            Some(number) => format!("\u{2212}{number}"),
+            None => text,
+        }
+    };
+    let count = (last - first) as i32;
+    let marks = (0..=count).map(|at| (first + f64::from(at)) * step);
+    Ticks {
+        from: first * step,
+        to: last * step,
+        marks: marks.map(|value| (value, print(value))).collect(),
+    }
+}
+
+/// Text for an element or an attribute.
+fn escape(text: &str) -> String {
+    minijinja::HtmlEscape(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_round_and_hold_what_there_is() {
+        let texts = |low, high| -> Vec<String> {
+            let marks = ticks(low, high).marks.into_iter();
+            marks.map(|(_, text)| text).collect()
+        };
+        assert_eq!(texts(0.0, 128.0), ["0", "50", "100", "150"]);
+        assert_eq!(
+            texts(-0.96, 0.03),
+            [
+                "\u{2212}1.0",
+                "\u{2212}0.8",
+                "\u{2212}0.6",
+                "\u{2212}0.4",
+                "\u{2212}0.2",
+                "0.0",
+                "0.2"
+            ]
+        );
+        assert_eq!(texts(0.0, 1.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        for (low, high) in [
+            (0.0, 0.0),
+            (-3.2, -3.2),
+            (1e-7, 3e-7),
+            (0.0, 1e9),
+            (5.0, 5.1),
+        ] {
+            let found = ticks(low, high);
+            assert!(found.from <= low + 1e-12 && found.to >= high && found.to > found.from);
+            assert!((2..=12).contains(&found.marks.len()), "{low} {high}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_a_gap_and_names_are_escaped() {
+        let line = |points: &[(u64, Option<f64>)]| Line {
+            label: "a < b".to_owned(),
+            points: points.to_vec(),
+        };
+        let gap = line(&[
+            (0, Some(1.0)),
+            (1, None),
+            (2, Some(f64::NAN)),
+            (3, Some(2.0)),
+            (4, Some(1.5)),
+        ]);
+        let svg = chart("loss", &[gap], 4).unwrap();
+        assert!(svg.contains("<title>a &lt; b</title>"), "{svg}");
+        let path = svg.split("class=\"line c0\" d=\"").nth(1).unwrap();
+        let path = path.split('"').next().unwrap();
+        assert_eq!(
+            (path.matches('M').count(), path.matches('L').count()),
+            (2, 1)
+        );
+        assert!(!svg.contains("NaN"), "{svg}");
+        assert_eq!(chart("loss", &[line(&[(0, None)])], 4), None);
+        assert_eq!(chart("loss", &[], 0), None);
+        let one = chart("loss", &[line(&[(0, Some(1.0))])], 0).unwrap();
+        assert!(one.contains("h0"), "{one}");
+    }
+}

@@ -1,0 +1,269 @@
+//! The page of a file, as JSON and as HTML.
+
+use crate::fixture;
+use crate::folder::{METRICS, Runs};
+use crate::predictions::{self, PREDICTIONS, Prediction};
+use crate::record::{ClipCounts, PretrainResult, Solver};
+use crate::report::{
+    Experiment, FIGURE, FIGURE_DATA, Page, Shelf, Value, Values, Warning, html, index, json, page,
+};
+use compiler::plan::{Plan, Stage, StageId};
+use std::path::Path;
+
+const TEXT: &str = "use paper\n\
+    table t \"One < two\" {\n  of = crisscross\n  scores = [linear8 on UCF101]\n\
+    row loss = intra expect 69.7\n  row loss = intra + sync\n}\n";
+
+fn experiment() -> Experiment {
+    let value = Value {
+        path: "bs".to_owned(),
+        value: "512".to_owned(),
+        file: Some("t.cc".to_owned()),
+        line: Some(3),
+        setter: Some("t row".to_owned()),
+        sources: vec!["Table S10".to_owned()],
+    };
+    Experiment {
+        file: "t.cc".to_owned(),
+        text: TEXT.to_owned(),
+        command: "crisscross run t.cc".to_owned(),
+        warnings: vec![Warning {
+            code: "W0705".to_owned(),
+            severity: "warning".to_owned(),
+            message: "the cost is chosen".to_owned(),
+            text: "warning[W0705]: <the cost>".to_owned(),
+            place: "t.cc:3".to_owned(),
+            is_quiet: false,
+        }],
+        values: vec![Values {
+            name: "table t".to_owned(),
+            shared: vec![value],
+            rows: vec![],
+        }],
+    }
+}
+
+fn page_of(plan: &Plan, folder: &Path) -> Page {
+    page(plan, &Shelf::read(&Runs::at(folder)).unwrap(), experiment()).unwrap()
+}
+
+/// The stage behind the score of a row.
+fn score(plan: &Plan, row: usize) -> &Stage {
+    let id = plan.tables[0].rows[row].cells[0].stage.as_ref().unwrap();
+    plan.stage(id).unwrap()
+}
+
+fn lines(ranks: &[u64]) -> Vec<Prediction> {
+    let named = ranks.iter().enumerate();
+    let line = |(at, rank): (usize, &u64)| Prediction {
+        split: "1".to_owned(),
+        sample: format!("clip{at}"),
+        class: ["dog", "cat & co"][at % 2].to_owned(),
+        predicted: match rank {
+            1 => ["dog", "cat & co"][at % 2].to_owned(),
+            _ => "bird".to_owned(),
+        },
+        rank: *rank,
+    };
+    named.map(line).collect()
+}
+
+/// Finishes the score of a row with these folds and ranks.
+fn finish(runs: &Runs, plan: &Plan, row: usize, folds: &[f64], ranks: &[u64]) {
+    let attempt = runs.begin(score(plan, row), &fixture::context()).unwrap();
+    predictions::write(&attempt.path().join(PREDICTIONS), &lines(ranks)).unwrap();
+    let mut result = fixture::result(folds);
+    result.clips = ClipCounts {
+        skipped: 2,
+        undecodable: vec![("a.mp4".into(), "no frames".to_owned())],
+        ..ClipCounts::default()
+    };
+    result.solver = Some(Solver {
+        name: "LIBLINEAR".to_owned(),
+        tolerance: 1e-4,
+        residual: 0.02,
+        unconverged: 3,
+    });
+    attempt.finish(&result).unwrap();
+}
+
+fn metrics(steps: u64) -> String {
+    let line = |step: u64| format!("{{\"step\":{step},\"loss\":-0.{step}}}\n");
+    (0..steps).map(line).collect()
+}
+
+#[test]
+fn everything_that_was_measured_stands_in_the_json() {
+    let plan = fixture::planned(TEXT);
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    finish(&runs, &plan, 0, &[70.0, 71.5, 73.0], &[1, 1, 1, 2, 1, 1]);
+    finish(&runs, &plan, 1, &[72.0, 72.0, 76.0], &[1, 2, 1, 2, 2, 1]);
+    let text = json(&[page_of(&plan, folder.path())]);
+    let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(whole["format"], 1);
+    let page = &whole["experiments"][0];
+    assert_eq!(page["file"], "t.cc");
+    let table = &page["tables"][0];
+    let cell = &table["rows"][0]["cells"][0];
+    assert_eq!(
+        (&cell["value"], &cell["measured"], &cell["spread"]),
+        (&71.5.into(), &"71.5".into(), &"1.5".into())
+    );
+    assert_eq!(cell["results"][2]["value"], 73.0);
+    assert_eq!(cell["difference"], "+1.8");
+    let tests = table["comparisons"][0]["tests"].as_array().unwrap();
+    let kinds: Vec<&str> = tests
+        .iter()
+        .filter_map(|test| test["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["folds", "samples"]);
+    assert_eq!(tests[1]["only"], serde_json::json!([2, 0]));
+    let classes = &table["classes"][0]["classes"];
+    assert_eq!(
+        classes[2],
+        serde_json::json!({"name": "dog", "samples": 3, "right": 3})
+    );
+    let cautions = table["cautions"][0].as_str().unwrap();
+    assert!(
+        cautions.contains("cost chosen on the test split"),
+        "{cautions}"
+    );
+    let remarks: Vec<&str> = (page["remarks"].as_array().unwrap().iter())
+        .filter_map(|remark| remark["text"].as_str())
+        .collect();
+    assert_eq!(
+        remarks[..3],
+        [
+            "2 files were left out: too short, or without a stream that is needed",
+            "1 files could not be decoded: a.mp4: no frames",
+            "3 fits of LIBLINEAR ended above the tolerance of 0.0001; the largest gradient was 2.0e-2 of that at zero weights",
+        ]
+    );
+    let done = page["stages"].as_array().unwrap().iter();
+    assert_eq!(done.filter(|stage| stage["state"] == "done").count(), 2);
+}
+
+#[test]
+fn a_page_stands_alone_and_escapes_what_it_shows() {
+    let plan = fixture::planned(TEXT);
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    finish(&runs, &plan, 0, &[70.0, 71.0], &[1, 2]);
+    let page = page_of(&plan, folder.path());
+    let text = html(&page, false);
+    for alien in ["http://", "https://", "<script", "<link", "@import", "url("] {
+        assert!(!text.contains(alien), "{alien}");
+    }
+    assert!(!text.contains("http-equiv"), "it reloads itself");
+    for part in [
+        "One &lt; two",
+        "warning[W0705]: &lt;the cost&gt;",
+        "<b>70.5</b> <span class=\"pm\">± 0.7</span>",
+        "cat &amp; co taken for bird: 1 of 1",
+        "<a href=\"#L3\">t.cc:3</a>",
+        "<span id=\"L2\">table t",
+        "pretraining not run",
+        "crisscross run t.cc",
+        "prefers-color-scheme: dark",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    assert_eq!(
+        text.matches("<details").count(),
+        text.matches("</details>").count()
+    );
+    let listed = index(&[("t.html".to_owned(), &page)]);
+    assert!(listed.contains("<a href=\"t.html\">t.cc</a>"), "{listed}");
+    assert!(listed.contains("1 of 2"), "{listed}");
+}
+
+#[test]
+fn a_training_under_way_is_drawn_as_far_as_it_is() {
+    let plan = fixture::planned(TEXT);
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    let nothing = page_of(&plan, folder.path());
+    assert!(!html(&nothing, false).contains("<svg class=\"chart\""));
+    let pretrain = plan.stage(&plan.tables[0].rows[0].pretrain).unwrap();
+    let attempt = runs.begin(pretrain, &fixture::context()).unwrap();
+    std::fs::write(attempt.path().join(METRICS), metrics(3)).unwrap();
+    let page = page_of(&plan, folder.path());
+    let training = &page.tables[0].trainings[0];
+    assert_eq!((training.done, training.points.len()), (3, 3));
+    assert!(!training.is_finished);
+    let reason = format!("pretraining at step 3 of {}", training.steps);
+    assert_eq!(
+        page.tables[0].table.rows[0].cells[0].note.as_ref(),
+        Some(&reason)
+    );
+    let text = html(&page, true);
+    assert!(text.contains("http-equiv=\"refresh\""), "{text}");
+    assert!(text.contains("1 training under way"), "{text}");
+    assert!(
+        text.contains(&format!("(step 3 of {})", training.steps)),
+        "{text}"
+    );
+    let result = PretrainResult {
+        steps: training.steps,
+        loss: Some(-0.9),
+        parameters: 1,
+        clips: ClipCounts::default(),
+        seconds: 1.0,
+        data_wait: None,
+        data_cpu: None,
+        data_samples: None,
+        loader_samples_per_s: None,
+    };
+    attempt.finish(&result).unwrap();
+    let page = page_of(&plan, folder.path());
+    assert!(page.tables[0].trainings[0].is_finished);
+    let note = page.tables[0].table.rows[0].cells[0].note.as_deref();
+    assert_eq!(note, Some("features not extracted"));
+}
+
+#[test]
+fn damaged_predictions_are_named_and_not_taken_for_none() {
+    let plan = fixture::planned(TEXT);
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    finish(&runs, &plan, 0, &[70.0], &[1]);
+    let path = runs.find(&score(&plan, 0).id).unwrap().unwrap().path;
+    std::fs::write(path.join(PREDICTIONS), "split,sample\n1\n").unwrap();
+    let error = page(&plan, &Shelf::read(&runs).unwrap(), experiment()).unwrap_err();
+    assert!(error.to_string().contains(PREDICTIONS), "{error}");
+}
+
+#[test]
+fn what_was_drawn_is_embedded() {
+    let plan = fixture::planned(
+        "use paper\nfigure seen \"Seen\" {\n  of = crisscross\n\
+         draw = embedding(linear8 on UCF101, split: test, samples: 20, by: tsne(perplexity: 5))\n  row loss = intra\n}\n",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    let id: &StageId = plan.tables[0].rows[0].cells[0].stage.as_ref().unwrap();
+    let attempt = runs
+        .begin(plan.stage(id).unwrap(), &fixture::context())
+        .unwrap();
+    std::fs::write(attempt.path().join(FIGURE), "<svg xmlns=\"x\"/>").unwrap();
+    std::fs::write(attempt.path().join(FIGURE_DATA), "{\"points\": [1, 2]}").unwrap();
+    attempt.finish(&serde_json::json!({})).unwrap();
+    let page = page_of(&plan, folder.path());
+    let text = html(&page, false);
+    // `printf '<svg xmlns="x"/>' | base64`
+    assert!(
+        text.contains("src=\"data:image/svg+xml;base64,PHN2ZyB4bWxucz0ieCIvPg==\""),
+        "{text}"
+    );
+    assert_eq!(
+        page.tables[0].figures[0].data,
+        Some(serde_json::json!({"points": [1, 2]}))
+    );
+    let cell = &page.tables[0].table.rows[0].cells[0];
+    assert!(
+        cell.note
+            .as_deref()
+            .is_some_and(|note| note.starts_with("drawn in `draw-"))
+    );
+}

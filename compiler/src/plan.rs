@@ -96,7 +96,7 @@ pub fn with_passes(mut plan: Plan, also: &[Pass]) -> Plan {
     plan
 }
 
-/// The plan with two steps of each training in the place of all, an epoch each, and the state between them in the place of every state on
+/// The plan with two steps of each training, of finetunings too, in the place of all, an epoch each, and the state between them in the place of every state on
 /// the way: what a try before a long run executes. Stages keep their ids, so that they belong into a folder of their own.
 pub fn smoke(mut plan: Plan) -> Plan {
     for stage in &mut plan.stages {
@@ -111,7 +111,13 @@ pub fn smoke(mut plan: Plan) -> Plan {
             }
             Work::Pretrain(_) | Work::Score(_) => {}
             Work::Extract(work) => work.checkpoint = work.checkpoint.map(|_| 1),
-            Work::Finetune(work) => work.checkpoint = work.checkpoint.map(|_| 1),
+            Work::Finetune(work) => {
+                work.checkpoint = work.checkpoint.map(|_| 1);
+                if let hir::Head::Finetune(recipe) = &mut work.eval.head {
+                    recipe.es = u64::from(recipe.bs);
+                    recipe.ep = recipe.ep.min(2);
+                }
+            }
             Work::Draw(work) => work.checkpoint = work.checkpoint.map(|_| 1),
         }
     }

@@ -13,7 +13,7 @@ pub struct Executable {
     /// What is left. A refused number is a cell without a stage, with the reason; a row all of whose numbers are refused is
     /// left out, so that nothing is trained for a line of dashes.
     pub plan: Plan,
-    /// What is refused, and how many numbers need it: `full finetuning`.
+    /// What is refused, and how many numbers need it: `optical flow`.
     pub refused: BTreeMap<&'static str, usize>,
     /// Rows that are left out: `table6:1`.
     pub rows: Vec<String>,
@@ -161,7 +161,7 @@ pub fn refusal(work: &Work) -> Option<&'static str> {
     match work {
         Work::Pretrain(work) => unread(work).or_else(|| negatives(&work.steps)),
         Work::Extract(work) => clip(&work.eval.clip),
-        Work::Finetune(_) => Some("full finetuning"),
+        Work::Finetune(work) => clip(&work.eval.clip),
         Work::Score(_) => None,
         Work::Draw(work) => Some(match &work.drawing {
             Drawing::Embedding(_) => "drawings of embeddings",

@@ -173,6 +173,23 @@ fn view(clip: &Clip, chain: Option<&hir::Chain>, ticks: &Ticks, key: &Key) -> Te
     )
 }
 
+/// Whether each clip of the source can be read for an evaluation, as far as its streams tell: not those that the data set's rules leave
+/// out. One that is too short where that is a mistake, or cannot be opened, counts as one that can: whoever reads it says so.
+pub fn usable(source: &dyn ClipSource, eval: &hir::Eval) -> Vec<bool> {
+    let is_mistake = short_of(&eval.data) == Short::Error;
+    let is_usable = |clip: usize| {
+        let Ok(streams) = source.streams(clip) else {
+            return true;
+        };
+        match fits(&streams, eval) {
+            Ok(_) => true,
+            Err(Unfit::TooShort { .. }) => is_mistake,
+            Err(Unfit::Missing { .. }) => false,
+        }
+    };
+    (0..source.len()).map(is_usable).collect()
+}
+
 /// The limits of the stream that the windows of an evaluation are cut from.
 ///
 /// # Errors

@@ -112,7 +112,7 @@ pub fn extract(
 }
 
 /// The samples of the data set with their classes and folds, without features.
-fn labelled(data: &Data, source: &dyn ClipSource) -> Result<FeatureSet> {
+pub fn labelled(data: &Data, source: &dyn ClipSource) -> Result<FeatureSet> {
     let (name, splits) = match data {
         Data::Synthetic(synthetic) => ("synthetic", synthetic.splits),
         Data::Videos(files) | Data::Sounds(files) => (files.name.as_str(), files.splits),

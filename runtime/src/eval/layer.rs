@@ -13,9 +13,14 @@ pub struct Layer {
 
 impl Layer {
     /// From `width` values to `classes` scores. Its weights are those of [`orthogonal`] under `key`.
-    pub fn new(key: &Key, (width, classes): (usize, usize), device: Device) -> Result<Self> {
-        let weight = orthogonal(key, classes, width)?.f_to_device(device)?;
-        let bias = Tensor::f_zeros([classes as i64], (Kind::Float, device))?;
+    pub fn new(
+        key: &Key,
+        (width, classes): (usize, usize),
+        (kind, device): (Kind, Device),
+    ) -> Result<Self> {
+        let weight = orthogonal(key, classes, width)?.f_to_kind(kind)?;
+        let weight = weight.f_to_device(device)?;
+        let bias = Tensor::f_zeros([classes as i64], (kind, device))?;
         Ok(Self {
             weight: weight.set_requires_grad(true),
             bias: bias.set_requires_grad(true),

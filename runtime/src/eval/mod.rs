@@ -2,6 +2,7 @@
 
 pub mod feature_set;
 pub mod features;
+pub mod finetune;
 pub mod heads;
 pub mod layer;
 pub mod liblinear;

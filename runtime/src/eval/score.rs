@@ -63,7 +63,7 @@ pub fn score(set: &FeatureSet, work: &ScoreWork, means: &mut Means) -> Result<Sc
 }
 
 /// The result of a split: the share of its test samples whose class is among the first `within`.
-fn fold(split: &Split, judged: &Judged, within: u32) -> FoldResult {
+pub fn fold(split: &Split, judged: &Judged, within: u32) -> FoldResult {
     let (cost, epoch) = match judged.chosen {
         Chosen::Nothing => (None, None),
         Chosen::Cost(cost) => (Some(cost.to_string()), None),

@@ -31,7 +31,14 @@ pub fn splits(set: &FeatureSet) -> Result<Vec<Split>> {
             .for_each(|sample| has_rows[*sample] = true);
         has_rows
     };
-    let (can_train, can_test) = (with_rows(&set.train), with_rows(&set.test));
+    splits_of(set, &with_rows(&set.train), &with_rows(&set.test))
+}
+
+/// The same of the samples that can train, and of those that can be tested.
+///
+/// # Errors
+/// A split without samples on one side.
+pub fn splits_of(set: &FeatureSet, can_train: &[bool], can_test: &[bool]) -> Result<Vec<Split>> {
     let split = |number: u32| {
         let of = |can: &[bool], wanted: Part| -> Vec<usize> {
             let samples = 0..set.samples.len();
@@ -45,8 +52,8 @@ pub fn splits(set: &FeatureSet) -> Result<Vec<Split>> {
             } else {
                 number.to_string()
             },
-            train: of(&can_train, Part::Train),
-            test: of(&can_test, Part::Test),
+            train: of(can_train, Part::Train),
+            test: of(can_test, Part::Test),
         }
     };
     let splits: Vec<Split> = (1..=set.splits).map(split).collect();

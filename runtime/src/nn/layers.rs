@@ -50,6 +50,11 @@ impl Conv {
         }
     }
 
+    /// Channels of the result.
+    pub fn outputs(&self) -> i64 {
+        self.weight.size()[0]
+    }
+
     /// `[B, inputs, ...]` to `[B, outputs, ...]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         match (self.stride.len(), as_pictures(x)) {

@@ -143,6 +143,14 @@ impl Backbone {
         }
     }
 
+    /// Channels of the last map.
+    pub fn width(&self) -> i64 {
+        match self {
+            Backbone::R2plus1d(network) => network.width(),
+            Backbone::Resnet(network) => network.width(),
+        }
+    }
+
     /// The last map in evaluation: running statistics, no gradient. `[B, C, T, H, W]` or `[B, C, F, T]`, C = 8 widths.
     pub fn conv5(&self, x: &Tensor) -> Tensor {
         no_grad(|| self.last(x, Mode::Evaluation))

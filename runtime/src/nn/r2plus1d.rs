@@ -52,6 +52,11 @@ impl R2plus1d {
         })
     }
 
+    /// Channels of the last map.
+    pub fn width(&self) -> i64 {
+        8 * self.stem.outputs()
+    }
+
     /// `[B, 3, T, H, W]` to the maps after the stem's pool and after each stage; the last is `[B, 8 width, T/8, H/32, W/32]`,
     /// sizes rounded up.
     pub fn maps<'a>(&'a self, x: &Tensor, mode: Mode) -> impl Iterator<Item = Tensor> + use<'a> {

@@ -50,6 +50,11 @@ impl Resnet {
         })
     }
 
+    /// Channels of the last map.
+    pub fn width(&self) -> i64 {
+        8 * self.stem.outputs()
+    }
+
     /// `[B, channels, F, T]` to the maps after the stem's pool and after each stage; the last is `[B, 8 width, F/32, T/32]`,
     /// sizes rounded up.
     pub fn maps<'a>(&'a self, x: &Tensor, mode: Mode) -> impl Iterator<Item = Tensor> + use<'a> {

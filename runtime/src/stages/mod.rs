@@ -5,6 +5,7 @@
 //! its final name is complete; an interrupted training leaves one under another name, and the next run goes on in it.
 
 mod again;
+mod finetune;
 mod follow;
 mod parts;
 mod pretrain;
@@ -35,12 +36,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tch::Device;
 use turn::Turn;
 
 /// Batches that are made ahead of the training step.
 const AHEAD: usize = 2;
+
+/// Minutes between two resume points where the site file does not say.
+const SAVE_MINUTES: f64 = 10.0;
 
 /// Where and how a plan is run on this machine: nothing here changes what it gives, up to the device's arithmetic.
 #[derive(Clone, Copy, Debug)]
@@ -233,9 +237,11 @@ impl<'a> Walk<'a> {
     fn look_at_data(&mut self) -> Vec<(String, Error)> {
         let plan = self.plan;
         let is_scored = |data: &Data| {
-            plan.stages
-                .iter()
-                .any(|stage| matches!(&stage.work, Work::Extract(work) if work.eval.data == *data))
+            plan.stages.iter().any(|stage| match &stage.work {
+                Work::Extract(work) => work.eval.data == *data,
+                Work::Finetune(work) => work.eval.data == *data,
+                Work::Pretrain(_) | Work::Score(_) | Work::Draw(_) => false,
+            })
         };
         let mut wrong = vec![];
         let mut seen = BTreeSet::new();
@@ -347,7 +353,7 @@ impl<'a> Walk<'a> {
                 self.progress.begin(number, &stage.label);
                 Error::caught(|| self.extract(work, attempt))
             }
-            Work::Finetune(_) => unreachable!("plan: a finetuning is refused"),
+            Work::Finetune(work) => self.finetune(number, stage, work, attempt),
             Work::Draw(_) => unreachable!("plan: a drawing is refused"),
             Work::Score(work) => {
                 self.progress.begin(number, &stage.label);
@@ -424,6 +430,12 @@ impl<'a> Walk<'a> {
 
     fn reading(&self) -> loader::Options {
         reading(self.options)
+    }
+
+    /// Time between two resume points.
+    fn save_every(&self) -> Duration {
+        let minutes = self.options.site.save_minutes.unwrap_or(SAVE_MINUTES);
+        Duration::from_secs_f64(60.0 * minutes)
     }
 
     /// The data set, opened once.

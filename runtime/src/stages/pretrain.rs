@@ -16,10 +16,6 @@ use records::folder::{Attempt, Claim, Finished};
 use records::record::{ClipCounts, PretrainResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-/// Minutes between two resume points where the site file does not say.
-const SAVE_MINUTES: f64 = 10.0;
 
 /// A pretraining that is to be made.
 #[derive(Clone, Copy)]
@@ -221,10 +217,9 @@ impl<'a> Walk<'a> {
                 made.insert(ranks.agree(loader)?)
             }
         };
-        let minutes = self.options.site.save_minutes.unwrap_or(SAVE_MINUTES);
         let options = train::Options {
             device: self.options.device,
-            save_every: Duration::from_secs_f64(60.0 * minutes),
+            save_every: self.save_every(),
             stop: self.options.stop,
             ranks,
             pause_before,

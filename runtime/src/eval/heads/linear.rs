@@ -142,7 +142,7 @@ fn fit(
     let batch = (recipe.bs() as usize).min(rows.len());
     let steps = rows.len() / batch;
     let rates = schedule::rates(&recipe.lr, steps as u64, recipe.ep);
-    let layer = Layer::new(key, (set.width, set.classes.len()), device)?;
+    let layer = Layer::new(key, (set.width, set.classes.len()), (Kind::Float, device))?;
     let parameters = layer.parameters();
     let mut optimiser = Optimiser::new(&recipe.optim(), layer.parameters())?;
     let mut gradients = Gradients::new(parameters, &Ranks::alone())?;

@@ -6,6 +6,7 @@ pub mod svm;
 
 use super::feature_set::FeatureSet;
 use compiler::units::Exact;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 use tch::Device;
 
@@ -22,7 +23,7 @@ pub struct Means<'a> {
 }
 
 /// What was found for a test sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The sample.
     pub sample: usize,

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 
+#[path = "golden/evaluation.rs"]
+mod evaluation;
 #[path = "golden/finetune.rs"]
 mod finetune;
 #[path = "golden/larc.rs"]

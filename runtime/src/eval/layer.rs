@@ -21,10 +21,15 @@ impl Layer {
         let weight = orthogonal(key, classes, width)?.f_to_kind(kind)?;
         let weight = weight.f_to_device(device)?;
         let bias = Tensor::f_zeros([classes as i64], (kind, device))?;
-        Ok(Self {
+        Ok(Self::of(weight, bias))
+    }
+
+    /// With these as its first values, `[classes, width]` and `[classes]`.
+    pub fn of(weight: Tensor, bias: Tensor) -> Self {
+        Self {
             weight: weight.set_requires_grad(true),
             bias: bias.set_requires_grad(true),
-        })
+        }
     }
 
     /// Weight and bias, sharing their storage.

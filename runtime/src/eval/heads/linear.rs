@@ -129,6 +129,48 @@ fn by_epoch(shares: Vec<f64>) -> Vec<(String, f64)> {
     epochs.zip(shares).collect()
 }
 
+/// A layer in training.
+#[derive(Debug)]
+pub struct Learner {
+    layer: Layer,
+    optimiser: Optimiser,
+    gradients: Gradients,
+    drop: f64,
+}
+
+impl Learner {
+    /// Trains `layer` on by the recipe.
+    pub fn new(layer: Layer, recipe: &Linear) -> Result<Self> {
+        Ok(Self {
+            optimiser: Optimiser::new(&recipe.optim(), layer.parameters())?,
+            gradients: Gradients::new(layer.parameters(), &Ranks::alone())?,
+            drop: recipe.drp().to_f64(),
+            layer,
+        })
+    }
+
+    /// One step at this rate on features `[B, width]` of classes `[B]`; values are dropped as drawn under `key`. The loss before it, `[]`.
+    pub fn step(
+        &mut self,
+        features: &Tensor,
+        classes: &Tensor,
+        rate: f64,
+        key: &Key,
+    ) -> Result<Tensor> {
+        let scores = self.layer.forward(features, self.drop, key)?;
+        let loss =
+            scores.f_cross_entropy_loss(classes, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
+        let down = self.gradients.of(&loss)?;
+        self.optimiser.step(&down, rate)?;
+        Ok(loss.detach())
+    }
+
+    /// Weight and bias, sharing their storage.
+    pub fn parameters(&self) -> Vec<Tensor> {
+        self.layer.parameters()
+    }
+}
+
 /// Trains a layer; what is found for the samples asked about after each epoch, or after the last one.
 fn fit(
     set: &FeatureSet,
@@ -143,10 +185,7 @@ fn fit(
     let steps = rows.len() / batch;
     let rates = schedule::rates(&recipe.lr, steps as u64, recipe.ep);
     let layer = Layer::new(key, (set.width, set.classes.len()), (Kind::Float, device))?;
-    let parameters = layer.parameters();
-    let mut optimiser = Optimiser::new(&recipe.optim(), layer.parameters())?;
-    let mut gradients = Gradients::new(parameters, &Ranks::alone())?;
-    let drop = recipe.drp().to_f64();
+    let mut learner = Learner::new(layer, recipe)?;
 
     let mut found = vec![];
     for epoch in 0..round.epochs {
@@ -164,17 +203,9 @@ fn fit(
                 .map(|row| i64::from(set.labels[set.train.samples[*row]]))
                 .collect();
             let classes = Tensor::from_slice(&classes).f_to_device(device)?;
-            let scores = layer.forward(&inputs, drop, &key.child(&format!("drop/{step}")))?;
-            let loss = scores.f_cross_entropy_loss(
-                &classes,
-                None::<&Tensor>,
-                Reduction::Mean,
-                -100,
-                0.0,
-            )?;
-            total += loss.detach();
-            let down = gradients.of(&loss)?;
-            optimiser.step(&down, rates[epoch as usize * steps + step])?;
+            let rate = rates[epoch as usize * steps + step];
+            let drop = key.child(&format!("drop/{step}"));
+            total += learner.step(&inputs, &classes, rate, &drop)?;
         }
         let total = total.double_value(&[0]);
         if !total.is_finite() {
@@ -188,7 +219,7 @@ fn fit(
             ));
         }
         if round.is_watched || epoch + 1 == round.epochs {
-            found.push(outcomes(set, &layer, round, &asked, device)?);
+            found.push(outcomes(set, &learner.layer, round, &asked, device)?);
         }
         count(epoch);
     }

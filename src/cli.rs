@@ -51,6 +51,8 @@ pub enum Command {
     Import(Import),
     /// Write the weights of a pretraining with the names of the released code or of torchvision
     Export(Export),
+    /// Write what a trained backbone makes of the clips of any folder: features as safetensors or for NumPy
+    Features(Features),
     /// Ask what depends on what, or which rows are of a kind: `deps(table1)`, `rdeps(MSC)`, `rows where loss has async`
     Query(Query),
     /// Write modules and files as HTML pages that link to each other
@@ -473,6 +475,42 @@ pub struct Export {
     /// What is set above the files.
     #[command(flatten)]
     pub above: Above,
+}
+
+/// `crisscross features`.
+#[derive(Debug, Args)]
+#[command(after_help = "docs/weights.md says what is in the file.")]
+pub struct Features {
+    /// A folder with video or sound files, or a data set of the site file. Classes and splits are those that its folders or lists show
+    #[arg(value_name = "DIR|NAME")]
+    pub data: String,
+    /// The run folder of a pretraining, or its name: `FILE.cc:NAME`, `FILE.cc:TABLE:ROW`
+    #[arg(long, required = true, value_name = "RUN|NAME")]
+    pub weights: String,
+    /// The evaluation whose clip and chain of features are used: `linear8`, `linear2s`, `FILE.cc:NAME`
+    #[arg(long, required = true, value_name = "EVAL")]
+    pub eval: String,
+    /// The clips that the evaluation trains on, augmented, in place of those that it tests on
+    #[arg(long)]
+    pub augmented: bool,
+    /// The state after this epoch, where the run has kept it; by default that of the row, else the end
+    #[arg(long, value_name = "N")]
+    pub epoch: Option<u32>,
+    /// The file: `.safetensors`, or `.npz` for NumPy
+    #[arg(long, value_name = "FILE", default_value = "features.safetensors")]
+    pub to: PathBuf,
+    /// What computes, and how.
+    #[command(flatten)]
+    pub machine: Machine,
+    /// Threads that decode; by default one for each core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub loader_threads: Option<u16>,
+    /// The pretraining of the toy profile
+    #[arg(long)]
+    pub toy: bool,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Whose names weights get.

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 /// The name of the engine's binary.
 pub const ENGINE: &str = "crisscross-engine";
 
-const SETUP: &str = "run `cargo xtask setup`, then `cargo xtask build`; commands other than `run`, `replay`, `import`, `export`, `data`, `bench` and `doctor` work without it";
+const SETUP: &str = "run `cargo xtask setup`, then `cargo xtask build`; commands other than `run`, `replay`, `import`, `export`, `features`, `data`, `bench` and `doctor` work without it";
 
 /// How much libtorch logs. At its default it prints C++ backtraces where a rank is gone, around the one sentence that says so.
 const LOG_LEVEL: &str = "TORCH_CPP_LOG_LEVEL";

@@ -1,5 +1,6 @@
-//! What `crisscross import` asks the engine to do.
+//! What `crisscross import` and `features` ask the engine to do.
 
+use compiler::hir;
 use compiler::plan::Stage;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -25,4 +26,21 @@ pub struct Importing {
     pub json: bool,
     /// What was typed.
     pub command: String,
+}
+
+/// Clips, and what is made of them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Featuring {
+    /// The run folder of the weights.
+    pub weights: PathBuf,
+    /// After this epoch; `None` at the end.
+    pub epoch: Option<u32>,
+    /// The protocol whose clip and chain of features are used; its data set is not looked at.
+    pub eval: hir::Eval,
+    /// What it was called.
+    pub name: String,
+    /// A data set of the site file, or a folder.
+    pub data: String,
+    /// The clips of training, augmented, in place of those of testing.
+    pub augmented: bool,
 }

@@ -137,3 +137,101 @@ fn files_that_are_no_weights_leave_nothing_behind() {
     assert!(none.contains("there is no file `gone.pth`"), "{none}");
     assert_eq!(folders(&folder.path().join("runs")), Vec::<String>::new());
 }
+
+/// The tensor of this name in a safetensors file, as bytes.
+fn tensor(path: &Path, name: &str) -> Vec<u8> {
+    let file = std::fs::read(path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();
+    tensors.tensor(name).unwrap().data().to_vec()
+}
+
+#[test]
+fn features_of_a_folder_are_those_that_a_run_extracts() {
+    let folder = tempfile::tempdir().unwrap();
+    let crisscross = || program("crisscross", folder.path());
+    let text = SMALL
+        .replace("see on toy, hear on toy", "hear on heard")
+        .replace(
+            "data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)",
+            "data heard = sounds(train: 4, classes: 2, splits: 2, short: pad)",
+        )
+        .replace("eval see  = linear8  with { clip = 8x112px @ 16fps   train = random(1)   test = uniform(1) }\n", "");
+    std::fs::write(folder.path().join("small.cc"), text).unwrap();
+    let site = format!(
+        "[data.heard]\nroot = {:?}\ncsv = \"sounds.csv\"\n",
+        lab::clips()
+    );
+    std::fs::write(folder.path().join("crisscross.toml"), site).unwrap();
+    said(
+        crisscross()
+            .arg("import")
+            .arg(kept("aud.pth"))
+            .args(["--as", "small.cc:t:1"]),
+    );
+    said(crisscross().args(["run", "small.cc"]));
+    let runs = folder.path().join("runs");
+    let extracted = folders(&runs)
+        .into_iter()
+        .find(|name| name.starts_with("extract-"));
+    let extracted = runs.join(extracted.unwrap()).join("features.safetensors");
+    let features = |what: &str, to: &str| {
+        let mut command = crisscross();
+        command.args([
+            "features",
+            what,
+            "--weights",
+            "small.cc:small",
+            "--eval",
+            "small.cc:hear",
+            "--to",
+            to,
+        ]);
+        command
+    };
+    let (told, _) = said(&mut features("heard", "heard.safetensors"));
+    assert!(
+        told.contains("4 rows of 144 values, of 4 of 4 samples"),
+        "{told}"
+    );
+    let written = folder.path().join("heard.safetensors");
+    for (theirs, own) in [
+        ("test", "features"),
+        ("test_sample", "sample"),
+        ("label", "label"),
+        ("fold", "fold"),
+    ] {
+        assert_eq!(tensor(&extracted, theirs), tensor(&written, own), "{own}");
+    }
+    // Any folder, without classes, for NumPy.
+    let sounds = lab::clips().join("sounds").display().to_string();
+    let (told, _) = said(&mut features(&sounds, "sounds.npz"));
+    assert!(told.contains("4 rows of 144 values"), "{told}");
+    let none = complaint(crisscross().args([
+        "features",
+        &sounds,
+        "--weights",
+        "small.cc:small",
+        "--eval",
+        "linear8",
+    ]));
+    assert!(
+        none.contains("those of `video_backbone` are not among them"),
+        "{none}"
+    );
+    let gone = complaint(&mut features("gone", "x.npz"));
+    assert!(gone.contains("`gone` is no folder"), "{gone}");
+    let wrong = crisscross()
+        .args([
+            "features",
+            "heard",
+            "--weights",
+            "small.cc:small",
+            "--eval",
+            "small.cc:t",
+        ])
+        .assert()
+        .code(2)
+        .get_output()
+        .clone();
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("is no evaluation"));
+}

@@ -8,6 +8,7 @@ mod diff;
 mod doc;
 mod doctor;
 pub mod explain;
+mod features;
 mod fix;
 mod fmt;
 mod graph;
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Import(arguments) => weights::import(&arguments),
+        Command::Features(arguments) => features::features(&arguments),
         Command::Export(arguments) => weights::export(&arguments),
         Command::Query(arguments) => query::query(&arguments),
         Command::Doc(arguments) => doc::doc(&arguments),

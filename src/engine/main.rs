@@ -12,6 +12,7 @@ mod data_pack;
 mod data_show;
 mod data_stats;
 mod export;
+mod features;
 mod figures;
 mod gpu_check;
 mod import;
@@ -71,6 +72,8 @@ enum Command {
     Import(import::Arguments),
     /// Writes the weights of a run with other names.
     Export(export::Arguments),
+    /// Writes what a trained backbone makes of clips.
+    Features(features::Arguments),
     /// Checks a device in parts.
     GpuCheck(gpu_check::Arguments),
     /// Says what this engine has and what it lacks.
@@ -113,6 +116,7 @@ fn execute(command: Command) -> Result<ExitCode, Error> {
         Command::BenchStep(arguments) => bench_step::bench_step(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Features(arguments) => features::features(&arguments),
         Command::GpuCheck(arguments) => gpu_check::check(&arguments),
         Command::Doctor { site } => examine(site.as_deref()),
     }

@@ -37,6 +37,17 @@ impl Files {
 }
 
 impl Files {
+    /// The data set `name` of the site as it lies there, whatever its classes and splits are.
+    ///
+    /// # Errors
+    /// As [`index::open`].
+    pub fn found(name: &str, short: Short, site: &Site, threads: usize) -> Result<Self> {
+        let index = index::open(Wanted::Found(name), site, threads, false, &mut |_, _| {})?;
+        Ok(Self { index, short })
+    }
+}
+
+impl Files {
     /// The path of a clip below the root, with `/`.
     pub fn relative(&self, clip: usize) -> &str {
         self.index.manifest.file(clip)

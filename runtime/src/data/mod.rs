@@ -57,6 +57,48 @@ pub fn open(data: &Data, site: &Site, threads: usize) -> Result<Arc<dyn ClipSour
     open_files(set, site, threads)
 }
 
+/// The clips of the data set `name` of the site as it lies there: its classes and splits are those that its folders or lists show, if any.
+/// Files that are shorter than a window follow the rule `short`.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_found(
+    name: &str,
+    short: hir::Short,
+    site: &Site,
+    threads: usize,
+) -> Result<Arc<dyn ClipSource>> {
+    let root = &site.root(name)?.root;
+    if shards::is_packed(root) {
+        let set = hir::Files {
+            short,
+            ..shards::undeclared(name)
+        };
+        return Ok(Arc::new(shards::Shards::open(&set, root)?));
+    }
+    found_files(name, short, site, threads)
+}
+
+#[cfg(feature = "media")]
+fn found_files(
+    name: &str,
+    short: hir::Short,
+    site: &Site,
+    threads: usize,
+) -> Result<Arc<dyn ClipSource>> {
+    Ok(Arc::new(files::Files::found(name, short, site, threads)?))
+}
+
+#[cfg(not(feature = "media"))]
+fn found_files(
+    name: &str,
+    _short: hir::Short,
+    _site: &Site,
+    _threads: usize,
+) -> Result<Arc<dyn ClipSource>> {
+    Err(undecoded(name))
+}
+
 #[cfg(feature = "media")]
 fn open_files(set: &hir::Files, site: &Site, threads: usize) -> Result<Arc<dyn ClipSource>> {
     Ok(Arc::new(files::Files::open(set, site, threads)?))
@@ -64,11 +106,15 @@ fn open_files(set: &hir::Files, site: &Site, threads: usize) -> Result<Arc<dyn C
 
 #[cfg(not(feature = "media"))]
 fn open_files(set: &hir::Files, _site: &Site, _threads: usize) -> Result<Arc<dyn ClipSource>> {
-    let name = &set.name;
-    Err(crate::error::Error::Unsupported {
+    Err(undecoded(&set.name))
+}
+
+#[cfg(not(feature = "media"))]
+fn undecoded(name: &str) -> crate::error::Error {
+    crate::error::Error::Unsupported {
         message: format!(
             "data set `{name}` is files, and this build does not decode them: build with the feature `media`, or pack it with such a \
              build (`crisscross data pack {name}`)"
         ),
-    })
+    }
 }

@@ -44,8 +44,7 @@ pub fn extract(
     progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<(FeatureSet, ClipCounts)> {
-    let (backbone, parameters) = Backbone::of_modality(model.settings, &work.eval.uses, device)?;
-    checkpoint::load(model.weights, parameters.entries())?;
+    let network = Frozen::load(model, &work.eval, device)?;
     let mut set = labelled(&work.eval.data, source.as_ref())?;
     let count = set.splits;
     let trains = |fold: u32| splits::trains(fold, count);
@@ -70,34 +69,26 @@ pub fn extract(
     let mut left_out = BTreeSet::new();
     let mut failed = BTreeMap::new();
     for (role, clips) in roles {
-        let mut reader = Reader::new(
-            Arc::clone(source),
-            &work.eval,
+        let features = match role {
+            Role::Train => &mut set.train,
+            Role::Test => &mut set.test,
+        };
+        let asked = Asked {
             role,
             clips,
-            work.seed,
+            seed: work.seed,
             options,
-        );
-        for read in reader.by_ref() {
-            if stop.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted);
-            }
-            match read? {
-                Read::LeftOut { clip, .. } => drop(left_out.insert(clip)),
-                Read::Views { clip, views } => {
-                    let kind = nn::kind(model.settings.precision);
-                    let rows = through(&backbone, &views, kind, device, &work.eval.features)?;
-                    let features = match role {
-                        Role::Train => &mut set.train,
-                        Role::Test => &mut set.test,
-                    };
-                    set.width = append(features, clip, &rows)?;
-                }
-            }
-            done += 1;
-            progress(done, all);
-        }
-        failed.extend(reader.failed().clone());
+        };
+        let read = network.read(
+            source,
+            asked,
+            features,
+            &mut || progress(next(&mut done), all),
+            stop,
+        )?;
+        set.width = read.width.unwrap_or(set.width);
+        left_out.extend(read.left_out.into_keys());
+        failed.extend(read.failed);
     }
     let counts = ClipCounts {
         asked: set.samples.len() as u64,
@@ -109,6 +100,98 @@ pub fn extract(
         ..ClipCounts::default()
     };
     Ok((set, counts))
+}
+
+/// The number after this one, which it becomes.
+fn next(number: &mut u64) -> u64 {
+    *number += 1;
+    *number
+}
+
+/// A trained backbone that learns no more, and what a protocol makes of its last map.
+pub(super) struct Frozen<'e> {
+    backbone: Backbone,
+    eval: &'e hir::Eval,
+    kind: Kind,
+    device: Device,
+}
+
+/// Which clips are read, and how.
+pub(super) struct Asked<'o> {
+    /// Augmented or not.
+    pub role: Role,
+    /// Positions in the data set.
+    pub clips: Vec<u32>,
+    /// Seed of random windows and augmentations.
+    pub seed: u64,
+    /// Threads, and how many files may be unreadable.
+    pub options: &'o Options,
+}
+
+/// What came of them beside the features.
+#[derive(Default)]
+pub(super) struct Came {
+    /// Values of a row; `None` where nothing was read.
+    pub width: Option<usize>,
+    /// Samples without features, each with its name and the reason.
+    pub left_out: BTreeMap<usize, String>,
+    /// Of them, the files that could not be decoded, and why.
+    pub failed: BTreeMap<String, String>,
+}
+
+impl<'e> Frozen<'e> {
+    /// The backbone that `eval` uses, with the weights of `model`.
+    ///
+    /// # Errors
+    /// As [`checkpoint::load`]; a modality that the model does not have.
+    pub fn load(model: Trained, eval: &'e hir::Eval, device: Device) -> Result<Self> {
+        let (backbone, parameters) = Backbone::of_modality(model.settings, &eval.uses, device)?;
+        checkpoint::load(model.weights, parameters.entries())?;
+        Ok(Self {
+            backbone,
+            eval,
+            kind: nn::kind(model.settings.precision),
+            device,
+        })
+    }
+
+    /// Adds the features of the clips that are asked for; `each` is called for every sample.
+    ///
+    /// # Errors
+    /// Files that cannot be read, beyond the share that may be; [`Error::Interrupted`] once `stop` is set.
+    pub fn read(
+        &self,
+        source: &Arc<dyn ClipSource>,
+        asked: Asked<'_>,
+        features: &mut Features,
+        each: &mut dyn FnMut(),
+        stop: &AtomicBool,
+    ) -> Result<Came> {
+        let Asked {
+            role,
+            clips,
+            seed,
+            options,
+        } = asked;
+        let mut came = Came::default();
+        let mut reader = Reader::new(Arc::clone(source), self.eval, role, clips, seed, options);
+        for read in reader.by_ref() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            match read? {
+                Read::LeftOut { clip, note } => drop(came.left_out.insert(clip, note)),
+                Read::Views { clip, views } => {
+                    let steps = &self.eval.features;
+                    let rows = through(&self.backbone, &views, self.kind, self.device, steps)?;
+                    came.width = Some(append(features, clip, &rows)?);
+                }
+            }
+            each();
+        }
+        came.failed = reader.failed().clone();
+        Ok(came)
+    }
 }
 
 /// The samples of the data set with their classes and folds, without features.

@@ -1,5 +1,6 @@
 //! From a trained backbone to a number: features of labelled clips, what gets from them to classes, and scores.
 
+pub mod exported;
 pub mod feature_set;
 pub mod features;
 pub mod finetune;

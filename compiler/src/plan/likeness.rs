@@ -3,7 +3,7 @@
 use super::{Pretrain, StageId, Work};
 use crate::graph::Node;
 use crate::hash::canonical;
-use crate::hir::Modality;
+use crate::hir::{Finetune, Head, Modality, Network, Precision};
 use serde::Serialize;
 
 /// What the time of a stage depends on beside the machine, as a text: stages of one likeness take equally long, pretrainings
@@ -14,11 +14,7 @@ pub fn likeness<'p>(work: &'p Work, find: &dyn Fn(&StageId) -> Option<&'p Work>)
     match work {
         Work::Pretrain(work) => Some(step(work)),
         Work::Extract(work) => {
-            let Work::Pretrain(model) = find(&work.model)? else {
-                return None;
-            };
-            let backbone = &model.settings.modality(&work.eval.uses)?.f;
-            let precision = &model.settings.precision;
+            let (backbone, precision) = backbone(find(&work.model)?, &work.eval.uses)?;
             let eval = canonical::text(&work.eval, &["head", "score"]);
             let model = canonical::text(&(backbone, precision), &[]);
             Some(format!("extract {eval} {model}"))
@@ -31,8 +27,37 @@ pub fn likeness<'p>(work: &'p Work, find: &dyn Fn(&StageId) -> Option<&'p Work>)
             }
             Some(format!("score {all}"))
         }
-        Work::Finetune(_) | Work::Draw(_) => None,
+        Work::Finetune(work) => {
+            let (backbone, precision) = backbone(find(&work.model)?, &work.eval.uses)?;
+            let Head::Finetune(recipe) = &work.eval.head else {
+                return None;
+            };
+            let Finetune {
+                pool,
+                drp: _,
+                bs,
+                es,
+                ep,
+                optim: _,
+                lr: _,
+                keep,
+            } = recipe.as_ref();
+            let eval = canonical::text(&work.eval, &["head", "score"]);
+            let how = canonical::text(&(pool, bs, es, ep, keep), &[]);
+            let model = canonical::text(&(backbone, precision), &[]);
+            Some(format!("finetune {eval} {how} {model}"))
+        }
+        Work::Draw(_) => None,
     }
+}
+
+/// The encoder of a pretraining for this modality, and what it computes in.
+fn backbone<'p>(work: &'p Work, uses: &str) -> Option<(&'p Network, Precision)> {
+    let Work::Pretrain(model) = work else {
+        return None;
+    };
+    let settings = &model.settings;
+    Some((&settings.modality(uses)?.f, settings.precision))
 }
 
 /// What one step takes: its data, its networks, and the arithmetic; not the loss, whose terms cost little beside them, nor the

@@ -89,8 +89,8 @@ fn took(of: &Finished) -> Option<(f64, u64)> {
             (result.seconds, result.steps)
         }
         Kind::Extract => (of.result::<ExtractResult>().ok()?.seconds, 1),
-        Kind::Score => (of.result::<ScoreResult>().ok()?.seconds, 1),
-        Kind::Finetune | Kind::Draw => (of.run.seconds, 1),
+        Kind::Score | Kind::Finetune => (of.result::<ScoreResult>().ok()?.seconds, 1),
+        Kind::Draw => (of.run.seconds, 1),
     })
 }
 
@@ -106,6 +106,10 @@ mod tests {
         let text = format!(
             "use paper\ntable t {{\n  of = crisscross\n  scores = [linear8 on UCF101]\n{rows}\n}}\n"
         );
+        planned(text)
+    }
+
+    fn planned(text: String) -> Plan {
         let mut sources = sources();
         let root = sources.add("t.cc", text);
         let (program, found) = check(&mut sources, root, &|_, _| None, Profile::Full);
@@ -195,6 +199,24 @@ mod tests {
         // Random weights take no step.
         let found = of(&runs, &plan("row ep = 0"));
         assert_eq!((found.seconds, found.unmeasured.len()), (31.5, 0));
+    }
+
+    #[test]
+    fn a_finetuning_takes_as_long_as_one_with_other_rates() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        let tuned = |protocol: &str| {
+            let text = format!(
+                "use paper\neval other = finetune8 with {{ lr = 0.001   drp = 0.5 }}\neval longer = finetune8 with {{ ep = 9 }}\n\
+                 table t {{\n  of = crisscross\n  scores = [{protocol} on UCF101]\n  row ep = 0\n}}\n"
+            );
+            planned(text)
+        };
+        finish(&runs, &tuned("finetune8"), "cpu");
+        let other = of(&runs, &tuned("other"));
+        assert!(other.seconds > 0.0 && other.unmeasured.is_empty());
+        let longer = of(&runs, &tuned("longer"));
+        assert_eq!(longer.unmeasured, BTreeMap::from([("finetune", 1)]));
     }
 
     #[test]

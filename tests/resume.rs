@@ -109,6 +109,78 @@ fn a_stage_is_made_by_one_process_at_a_time() {
     );
 }
 
+/// Two splits of six epochs, whose best is kept.
+const TUNED: &str = "
+data toy = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1, splits: 2)
+eval tuned = finetune8 with { clip = 4x64px @ 16fps   test = uniform(2)   bs = 4   es = 8   ep = 6   drp = 0.2 }
+table numbers {
+  of     = tiny
+  scores = [tuned on toy]
+  row ep = 0
+}
+";
+
+/// What a finetuning leaves, without its times.
+fn tuned(lab: &Lab, runs: &str) -> (ScoreResult, String, Vec<serde_json::Value>) {
+    let done = lab.finished(runs, lab.plan.stages.last().unwrap()).unwrap();
+    let lines = std::fs::read_to_string(done.path.join(METRICS)).unwrap();
+    let lines = lines.lines().map(|line| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["seconds"] = 0.into();
+        line
+    });
+    let result = ScoreResult {
+        seconds: 0.0,
+        ..done.result().unwrap()
+    };
+    let predictions = std::fs::read_to_string(done.predictions()).unwrap();
+    (result, predictions, lines.collect())
+}
+
+#[test]
+fn a_finetuning_that_is_killed_goes_on_with_the_splits_and_epochs_that_it_has() {
+    let lab = Lab::new(TUNED);
+    save_always(&lab);
+    let (table, _) = said(&mut lab.engine("whole"));
+    assert!(
+        table.contains("tuned on toy") && table.contains("mean of 2 folds"),
+        "{table}"
+    );
+    let (result, predictions, lines) = tuned(&lab, "whole");
+    assert_eq!((result.folds.len(), lines.len()), (2, 12));
+    assert_eq!(predictions.lines().count(), 25);
+    for (fold, lines) in result.folds.iter().zip(lines.chunks(6)) {
+        let epoch = fold.epoch.unwrap() as usize;
+        assert_eq!(lines[epoch - 1]["top1"].as_f64(), Some(fold.value));
+        assert_eq!((fold.train, fold.test, fold.tried.len()), (12, 12, 6));
+    }
+
+    let mut running = Running::start(&lab, "cut", &[]);
+    running.wait_until(|_| {
+        let parts = folders(&lab.path("cut"));
+        let mut part = parts
+            .iter()
+            .filter(|name| name.starts_with(".part-finetune"));
+        part.any(|part| {
+            let lines = std::fs::read_to_string(lab.path("cut").join(part).join(METRICS));
+            lines.is_ok_and(|lines| lines.contains(r#""split":"2""#))
+        })
+    });
+    running.send("-KILL");
+    assert_eq!(running.code(), None);
+    let (_, log) = said(&mut lab.engine("cut"));
+    assert!(log.contains("goes on in split 2, after step"), "{log}");
+    assert!(tuned(&lab, "cut") == tuned(&lab, "whole"));
+    assert_eq!(said(&mut lab.engine("cut")).1, "");
+
+    let (_, log) = said(lab.engine("tried").arg("--smoke"));
+    assert!(
+        log.contains("goes on in split 1, after step 1 of 2")
+            && log.contains("each training was interrupted"),
+        "{log}"
+    );
+}
+
 /// A folder that nobody can write any more in the middle of a training: as it is read-only then. Whoever may write everything
 /// may not write into a file as into a folder, so a file stands in its place.
 #[test]

@@ -46,7 +46,8 @@ impl Running {
         self.wait_until(|running| running.log().contains(said));
     }
 
-    fn wait_until(&mut self, is_so: impl Fn(&Self) -> bool) {
+    /// Waits until this is so.
+    pub fn wait_until(&mut self, is_so: impl Fn(&Self) -> bool) {
         let start = Instant::now();
         while !is_so(self) {
             assert!(start.elapsed() < PATIENCE, "{}", self.log());

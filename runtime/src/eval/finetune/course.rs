@@ -28,6 +28,16 @@ pub enum Part {
     Fit,
 }
 
+impl Part {
+    /// What the training does, in front of the name of its split.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Part::Choose => "choosing the epoch of split",
+            Part::Fit => "split",
+        }
+    }
+}
+
 /// A line of `metrics.jsonl`: an epoch of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {

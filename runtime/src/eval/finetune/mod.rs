@@ -118,6 +118,7 @@ pub fn finetune(
 ) -> Result<Tuned> {
     let work = Work::new(work, model, source, options)?;
     let mut course = Course::take_up(folder, stage, &mut |line| observer.say(line))?;
+    work.say_where(&course, observer);
     let begun = course.at.total;
     let start = Instant::now();
     while course.at.round < work.rounds.len() {
@@ -403,6 +404,23 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
+    /// Says where a finetuning goes on that was interrupted.
+    fn say_where(&self, course: &Course, observer: &mut dyn Observer) {
+        let at = &course.at;
+        let is_new = at.taken == 0 && at.lines.is_empty();
+        let Some(round) = self.rounds.get(at.round).filter(|_| !is_new) else {
+            return;
+        };
+        let epochs = at.chosen.as_ref().map_or(self.recipe.ep, |chosen| chosen.0);
+        observer.say(&format!(
+            "  goes on in {} {}, after step {} of {}",
+            round.part.words(),
+            self.splits[round.split].name,
+            at.step,
+            self.recipe.steps_per_epoch() * u64::from(epochs)
+        ));
+    }
+
     fn show(&self, course: &Course, observer: &mut dyn Observer, loss: f64) {
         let at = &course.at;
         let round = &self.rounds[at.round];
@@ -412,10 +430,7 @@ impl<'a> Work<'a> {
             self.rounds.len() as u64 * per_round,
         );
         let name = &self.splits[round.split].name;
-        let what = match round.part {
-            Part::Choose => "choosing the epoch in split",
-            Part::Fit => "split",
-        };
+        let what = round.part.words();
         let epoch = at.step.div_ceil(self.recipe.steps_per_epoch());
         observer.step(
             done,

@@ -16,7 +16,7 @@ use super::statistics::{corrected_t, holm, mcnemar, paired_t, sign_flip};
 use super::{CellReport, SeedGroup, TableReport};
 use crate::predictions::Prediction;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Up to this many rows with numbers each is compared with each; of more rows, all with the last.
@@ -117,18 +117,26 @@ pub(super) fn comparisons(
     for column in 0..table.columns.len() {
         let mut sides = sides(table, column);
         sides.retain(|side| !side.cells.is_empty());
+        let outcomes: Vec<Option<Outcome>> = sides
+            .iter()
+            .map(|side| match (side.rows.as_slice(), side.cells.len()) {
+                ([row], 1) => outcome(*row, column),
+                _ => None,
+            })
+            .collect();
+        let right: Vec<Option<Right<'_>>> = outcomes
+            .iter()
+            .map(|outcome| outcome.as_ref().map(right))
+            .collect();
         let first = found.len();
         for (at, with) in sides.iter().enumerate() {
             let is_last = at + 1 == sides.len();
             if sides.len() > MOST_PAIRS && !is_last {
                 continue;
             }
-            for of in &sides[..at] {
-                let outcomes = |side: &Side<'_>| match (side.rows.as_slice(), side.cells.len()) {
-                    ([row], 1) => outcome(*row, column),
-                    _ => None,
-                };
-                found.extend(compared(column, of, with, (outcomes(of), outcomes(with))));
+            for (before, of) in sides[..at].iter().enumerate() {
+                let samples = right[before].as_ref().zip(right[at].as_ref());
+                found.extend(compared(column, of, with, samples));
             }
         }
         correct(&mut found[first..]);
@@ -173,7 +181,7 @@ fn compared(
     column: usize,
     of: &Side<'_>,
     with: &Side<'_>,
-    outcomes: (Option<Outcome>, Option<Outcome>),
+    samples: Option<(&Right<'_>, &Right<'_>)>,
 ) -> Option<Comparison> {
     let mut tests = vec![];
     let other: BTreeMap<u64, &CellReport> = with.cells.iter().copied().collect();
@@ -194,9 +202,7 @@ fn compared(
         }
         (many, others) => mean(many)? - mean(others)?,
     };
-    if let (Some(a), Some(b)) = &outcomes {
-        tests.extend(over_samples(a, b));
-    }
+    tests.extend(samples.and_then(|(a, b)| over_samples(a, b)));
     Some(Comparison {
         column,
         of: of.label.to_owned(),
@@ -254,22 +260,23 @@ fn over_folds(of: &CellReport, with: &CellReport) -> Option<Test> {
     })
 }
 
-/// Over the samples that both name, each once: where splits share samples, those of the first split that has them.
-fn over_samples(of: &Outcome, with: &Outcome) -> Option<Test> {
-    let right = |outcome: &Outcome| -> BTreeMap<(String, String), bool> {
-        let lines = outcome.predictions.iter();
-        lines
-            .map(|line| {
-                let key = (line.split.clone(), line.sample.clone());
-                (key, line.is_within(outcome.within))
-            })
-            .collect()
-    };
-    let (a, b) = (right(of), right(with));
-    let mut seen = BTreeSet::new();
+/// Whether each sample counts as right, with the split that this is of; where splits share a sample, the first one's.
+type Right<'o> = BTreeMap<&'o str, (&'o str, bool)>;
+
+fn right(outcome: &Outcome) -> Right<'_> {
+    let mut right = Right::new();
+    for line in outcome.predictions.iter() {
+        let found = (line.split.as_str(), line.is_within(outcome.within));
+        right.entry(&line.sample).or_insert(found);
+    }
+    right
+}
+
+/// Over the samples that both name in the same split.
+fn over_samples(of: &Right<'_>, with: &Right<'_>) -> Option<Test> {
     let (mut pairs, mut only) = (0, (0, 0));
-    for (key, a) in &a {
-        let Some(b) = b.get(key).filter(|_| seen.insert(&key.1)) else {
+    for (sample, (split, a)) in of {
+        let Some((_, b)) = with.get(sample).filter(|(other, _)| other == split) else {
             continue;
         };
         pairs += 1;

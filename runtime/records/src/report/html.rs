@@ -16,8 +16,8 @@ use serde::Serialize;
 const MOST_NUMBERS: usize = 20;
 /// The most pairs of classes that are named beside it.
 const MOST_CONFUSED: usize = 10;
-/// The most matrices of a table: each may have thousands of squares.
-const MOST_MATRICES: usize = 24;
+/// The most squares of all matrices of a table together: a page with these has some two megabytes.
+const MOST_SQUARES: usize = 15_000;
 /// Seconds after which a page of a run that is going reloads itself.
 const RELOAD: u32 = 5;
 
@@ -189,12 +189,17 @@ fn drawn(table: &TablePage) -> Drawn {
             format!("data:image/svg+xml;base64,{}", STANDARD.encode(svg))
         })
     });
+    let squares = table.classes.iter().scan(0, |sum, classes| {
+        *sum += classes.confusion.len();
+        Some(*sum)
+    });
+    let shown = squares.take_while(|sum| *sum <= MOST_SQUARES).count();
     Drawn {
         charts: charts(table),
-        classes: (table.classes.iter().take(MOST_MATRICES))
+        left_out: table.classes.len() - shown,
+        classes: (table.classes[..shown].iter())
             .map(|classes| drawn_classes(table, classes))
             .collect(),
-        left_out: table.classes.len().saturating_sub(MOST_MATRICES),
         figures: figures.collect(),
         differences: (0..table.table.columns.len())
             .filter_map(|column| differences(table, column))

@@ -205,7 +205,7 @@ pub fn json(pages: &[Page]) -> String {
         crisscross: VERSION,
         experiments: pages,
     };
-    serde_json::to_string_pretty(&whole).expect("json: a page is plain data") + "\n"
+    serde_json::to_string(&whole).expect("json: a page is plain data") + "\n"
 }
 
 fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> Result<TablePage> {

@@ -42,10 +42,11 @@ pub(super) fn chart(name: &str, lines: &[Line], last: u64) -> Option<String> {
     if low > high {
         return None;
     }
-    let (across, up) = (ticks(0.0, last.max(1) as f64), ticks(low, high));
+    let last = last.max(1) as f64;
+    let (across, up) = (ticks(0.0, last), ticks(low, high));
     let (low, high) = (low.min(up.from), high.max(up.to));
     let (left, top, right, bottom) = MARGIN;
-    let x = |step: f64| left + step / across.to.max(last as f64) * (SIZE.0 - left - right);
+    let x = |step: f64| left + step / last * (SIZE.0 - left - right);
     let y = |value: f64| top + (high - value) / (high - low) * (SIZE.1 - top - bottom);
     let mut svg = format!(
         "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} over steps\">",
@@ -63,7 +64,7 @@ pub(super) fn chart(name: &str, lines: &[Line], last: u64) -> Option<String> {
         );
     }
     let floor = SIZE.1 - bottom;
-    for (at, text) in &across.marks {
+    for (at, text) in across.marks.iter().filter(|(at, _)| *at <= last) {
         let x = x(*at);
         let _ = write!(
             svg,

@@ -183,6 +183,9 @@ fn tex(c: char) -> Option<&'static str> {
         '^' => "\\textasciicircum{}",
         '<' => "\\textless{}",
         '>' => "\\textgreater{}",
+        // At the beginning of a row either would be taken for a part of the end of the row before.
+        '[' => "{[}",
+        '*' => "{*}",
         _ => return None,
     })
 }

@@ -147,6 +147,32 @@ fn each_format_escapes_its_own_signs() {
 }
 
 #[test]
+fn latex_has_as_many_cells_in_each_row_as_columns_whatever_labels_say() {
+    let mut plan = fixture::plan();
+    plan.tables[0].rows[0].label = "[a] 100% \\ {x_1} $ # ~ ^ <b> | \"q\"".to_owned();
+    plan.tables[0].rows[1].label = "* & more".to_owned();
+    let done: [(StageId, &[f64]); 2] = [
+        (fixture::id(1, 1), &[60.0, 61.0]),
+        (fixture::id(2, 1), &[69.1]),
+    ];
+    let tex = report_of(&plan, &done).render(Format::Tex);
+    let rows: Vec<&str> = tex.lines().filter(|line| line.ends_with("\\\\")).collect();
+    assert_eq!(rows.len(), 4, "{tex}");
+    for row in &rows[1..] {
+        let cells = row.replace("\\&", "").matches('&').count();
+        assert_eq!(cells, 4, "{row}");
+    }
+    assert!(tex.contains("60.5 $\\pm$ 0.7 & 69.7 & $-$9.2"), "{tex}");
+    assert!(tex.contains("    {[}a] 100\\% \\textbackslash{} \\{x\\_1\\} \\$ \\# \\textasciitilde{} \\textasciicircum{}"), "{tex}");
+    assert!(tex.contains("    {*} \\& more &"), "{tex}");
+    let unescaped = tex.replace("\\{", "").replace("\\}", "");
+    assert_eq!(
+        unescaped.matches('{').count(),
+        unescaped.matches('}').count()
+    );
+}
+
+#[test]
 fn a_damaged_result_is_named() {
     let plan = fixture::plan();
     let folder = tempfile::tempdir().unwrap();

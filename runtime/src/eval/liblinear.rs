@@ -36,6 +36,15 @@ pub const TOLERANCE: f64 = 1e-4;
 
 /// Bytes that all fits under way may take at once; fewer run side by side where their rows are large.
 const MEMORY: usize = 4 << 30;
+/// Bytes of a value on its way into LIBLINEAR: it is copied three times, 16 bytes each.
+const COPIES: usize = 48;
+
+/// Whether the copies that are made of so many training and test rows of `features` values stay below 4 GiB each: of all rows in a
+/// [`Space`], and of the training rows on their way into LIBLINEAR.
+pub fn bears(train: usize, test: usize, features: usize) -> bool {
+    let width = (features + 1).min(train.max(1));
+    8 * (train + test) * (features + 1) <= MEMORY && COPIES * train * width <= MEMORY
+}
 
 /// Rows of features in the coordinates that machines are fitted in.
 #[derive(Clone, Debug)]
@@ -146,10 +155,9 @@ pub fn decide(
     progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<Vec<Decisions>> {
-    // A row's values are copied three times on their way into LIBLINEAR, 16 bytes each.
     let largest = problems
         .iter()
-        .map(|p| 48 * p.train.width * p.train.rows.len())
+        .map(|p| COPIES * p.train.width * p.train.rows.len())
         .max();
     let threads = threads.min(MEMORY / largest.unwrap_or(1).max(1)).max(1);
     let jobs: Vec<(&Problem, u32)> = problems
@@ -459,6 +467,13 @@ mod tests {
         for (a, b) in two[1][0].iter().zip(&two[1][1]) {
             assert!((a + b).abs() < 1e-9, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn sets_too_large_for_copies_are_known() {
+        // ESC-50 with ten clips of 2 s; UCF101 with 25 clips of eight frames.
+        assert!(bears(20_000 * 4 / 5, 4_000, 4608));
+        assert!(!bears(25 * 9537, 37_830, 8192));
     }
 
     #[test]

@@ -7,5 +7,6 @@ pub mod finetune;
 pub mod heads;
 pub mod layer;
 pub mod liblinear;
+pub mod newton;
 pub mod score;
 pub mod splits;

@@ -1,5 +1,8 @@
 //! One-vs-rest linear SVMs. A test sample's decision values are the mean over its rows.
 //!
+//! [`liblinear`](crate::eval::liblinear) fits them where its copies of the rows are of a bearable size, on any machine the same, and
+//! [`newton`](crate::eval::newton) where they are not.
+//!
 //! The cost is chosen split by split, as in the released code: on the test samples, or on a share of the training samples that is held
 //! out class by class. Of these there are augmented clips alone, so they are asked about with those.
 
@@ -7,6 +10,7 @@ use super::{Chosen, Judged, Means, Outcome, best, share};
 use crate::error::Result;
 use crate::eval::feature_set::{FeatureSet, Features};
 use crate::eval::liblinear::{self, Decisions, Problem, Rows, Space};
+use crate::eval::newton;
 use crate::eval::splits::{Split, hold_out, rows_of};
 use compiler::hir::Choose;
 use compiler::units::Exact;
@@ -22,9 +26,9 @@ enum Kind {
 /// A set of samples to fit on, one to ask about, and the rows of both.
 struct Task<'a> {
     set: &'a FeatureSet,
-    space: &'a Space,
-    // What the rows that are asked about are rows of, and these in the space.
-    asked: (&'a Features, &'a [f64]),
+    // What the rows that are asked about are rows of.
+    asked: &'a Features,
+    kind: Kind,
     train_rows: Vec<usize>,
     classes_of_rows: Vec<u32>,
     test: Vec<usize>,
@@ -44,18 +48,30 @@ pub fn judge(
     costs.sort();
     costs.dedup();
     let numbers: Vec<f64> = costs.iter().map(|cost| cost.to_f64()).collect();
-    let space = Space::new(&set.train.values, &set.test.values, set.width)?;
+    let space = match liblinear::bears(set.train.samples.len(), set.test.samples.len(), set.width) {
+        true => Some(Space::new(&set.train.values, &set.test.values, set.width)?),
+        false => None,
+    };
+    let name = match space {
+        Some(_) => liblinear::SOLVER,
+        None => newton::SOLVER,
+    };
     let mut solver = Solver {
-        name: liblinear::SOLVER.to_owned(),
+        name: name.to_owned(),
         tolerance: liblinear::TOLERANCE,
         residual: 0.0,
         unconverged: 0,
     };
     // Of each task at each of its costs.
     let mut run = |tasks: &[Task]| -> Result<Vec<Vec<Vec<Outcome>>>> {
-        let problems: Vec<Problem> = tasks.iter().map(Task::problem).collect();
-        let mut fitted = |done, all| (means.progress)(done, all, "machines");
-        let decisions = liblinear::decide(&problems, means.threads, &mut fitted, means.stop)?;
+        let decisions = match &space {
+            Some(space) => {
+                let problems: Vec<Problem> = tasks.iter().map(|task| task.problem(space)).collect();
+                let mut fitted = |done, all| (means.progress)(done, all, "machines");
+                liblinear::decide(&problems, means.threads, &mut fitted, means.stop)?
+            }
+            None => by_newton(tasks, means)?,
+        };
         for found in &decisions {
             solver.residual = solver.residual.max(found.residual);
             solver.unconverged += found.unconverged as u64;
@@ -70,7 +86,7 @@ pub fn judge(
         Choose::Test => {
             let tasks: Vec<Task> = splits
                 .iter()
-                .map(|s| Task::new(set, &space, (&s.train, &s.test), Kind::Test, &numbers))
+                .map(|s| Task::new(set, (&s.train, &s.test), Kind::Test, &numbers))
                 .collect();
             let of_costs = run(&tasks)?.into_iter().map(|mut outcomes| {
                 let tried = shares(&outcomes);
@@ -87,7 +103,7 @@ pub fn judge(
                 .collect::<Result<_>>()?;
             let first: Vec<Task> = held
                 .iter()
-                .map(|(fit, held)| Task::new(set, &space, (fit, held), Kind::Train, &numbers))
+                .map(|(fit, held)| Task::new(set, (fit, held), Kind::Train, &numbers))
                 .collect();
             let tried: Vec<Vec<f64>> = run(&first)?.iter().map(|found| shares(found)).collect();
             let chosen = |tried: &[f64]| numbers[best(tried)..][..1].to_vec();
@@ -96,7 +112,7 @@ pub fn judge(
                 .zip(&tried)
                 .map(|(split, tried)| {
                     let samples = (split.train.as_slice(), split.test.as_slice());
-                    Task::new(set, &space, samples, Kind::Test, &chosen(tried))
+                    Task::new(set, samples, Kind::Test, &chosen(tried))
                 })
                 .collect();
             let found = run(&second)?;
@@ -114,45 +130,73 @@ pub fn judge(
     Ok((judged.collect(), solver))
 }
 
+/// All machines of a task at once, task after task.
+fn by_newton(tasks: &[Task], means: &mut Means) -> Result<Vec<Decisions>> {
+    let all = tasks.iter().map(|task| task.costs.len() as u64).sum();
+    let mut done = 0;
+    let decide = |task: &Task| {
+        let rows = |features, rows| newton::Rows {
+            features,
+            width: task.set.width,
+            rows,
+        };
+        let mut fitted = || {
+            done += 1;
+            (means.progress)(done, all, "fits of all classes");
+        };
+        newton::decide(
+            rows(&task.set.train, &task.train_rows),
+            (&task.classes_of_rows, task.set.classes.len() as u32),
+            rows(task.asked, &task.test_rows),
+            &task.costs,
+            means.device,
+            (&mut fitted, means.stop),
+        )
+    };
+    tasks.iter().map(decide).collect()
+}
+
 impl<'a> Task<'a> {
     /// Fit on the first samples, ask about the others with their rows of this kind, at these costs.
     fn new(
         set: &'a FeatureSet,
-        space: &'a Space,
         (train, test): (&[usize], &[usize]),
         kind: Kind,
         costs: &[f64],
     ) -> Self {
-        let asked: (&Features, &[f64]) = match kind {
-            Kind::Train => (&set.train, &space.train),
-            Kind::Test => (&set.test, &space.test),
+        let asked = match kind {
+            Kind::Train => &set.train,
+            Kind::Test => &set.test,
         };
         let train_rows = rows_of(&set.train, train);
         let class = |row: &usize| set.labels[set.train.samples[*row]];
         Self {
             set,
-            space,
             asked,
+            kind,
             classes_of_rows: train_rows.iter().map(class).collect(),
             train_rows,
             test: test.to_vec(),
-            test_rows: rows_of(asked.0, test),
+            test_rows: rows_of(asked, test),
             costs: costs.to_vec(),
         }
     }
 
-    fn problem(&self) -> Problem<'_> {
-        let width = self.space.width;
+    fn problem<'s>(&'s self, space: &'s Space) -> Problem<'s> {
+        let width = space.width;
         Problem {
             train: Rows {
-                values: &self.space.train,
+                values: &space.train,
                 width,
                 rows: &self.train_rows,
             },
             classes_of_rows: &self.classes_of_rows,
             classes: self.set.classes.len() as u32,
             test: Rows {
-                values: self.asked.1,
+                values: match self.kind {
+                    Kind::Train => &space.train,
+                    Kind::Test => &space.test,
+                },
                 width,
                 rows: &self.test_rows,
             },
@@ -167,7 +211,7 @@ impl<'a> Task<'a> {
             let mut sums = vec![vec![0.0; by_class.len()]; self.set.samples.len()];
             for (class, values) in by_class.iter().enumerate() {
                 for (row, value) in self.test_rows.iter().zip(values) {
-                    sums[self.asked.0.samples[*row]][class] += value;
+                    sums[self.asked.samples[*row]][class] += value;
                 }
             }
             let found = self.test.iter();

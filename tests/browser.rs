@@ -1,0 +1,97 @@
+//! The page of a report in a real browser, where there is one: Chromium, called `chromium` on the path.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const TABLE: &str = "use paper
+# a comment that is much longer than a phone is wide, so that the source has to be scrolled by itself and not with all of the page
+table t \"A title that has more words than there is room for on a telephone, and a_word_without_any_place_to_break_it_at_all\" {
+  of = crisscross
+  scores = [linear8 on UCF101, linear2s on ESC50]
+  row loss = v1v2, lr_b = cosine(0.0001 -> 0), lr_p = 0.001    expect 69.1, _
+  row loss = a1a2, lr_b = cosine(0.00001 -> 0), lr_p = 0.0001  expect _, 62.0
+  row loss = intra + sync + async                              expect 74.8, 79.0
+}
+";
+
+/// Whether there is a browser; says so where there is none.
+fn is_there() -> bool {
+    let mut version = Command::new("chromium");
+    let version = version.arg("--version").stdout(Stdio::null());
+    let found = version.stderr(Stdio::null()).status();
+    let is_there = found.is_ok_and(|status| status.success());
+    if !is_there {
+        eprintln!("skipped: there is no `chromium`");
+    }
+    is_there
+}
+
+/// Loads `page` in a frame of this width, all its details open, and gives what `says` evaluates to there, with `d` its document.
+fn asked(folder: &Path, page: &str, width: u32, is_dark: bool, says: &str) -> String {
+    let text = serde_json::to_string(page).unwrap().replace("</", "<\\/");
+    let wrapper = format!(
+        "<!DOCTYPE html><body><script>const frame = document.createElement('iframe'); frame.width = {width}; frame.height = 900; \
+         frame.srcdoc = {text}; frame.onload = () => {{ const d = frame.contentDocument; \
+         for (const one of d.querySelectorAll('details')) one.open = true; document.title = 'said: ' + ({says}); }}; \
+         document.body.append(frame);</script></body>"
+    );
+    let path = folder.join("wrapper.html");
+    std::fs::write(&path, wrapper).unwrap();
+    let output = Command::new("chromium")
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--virtual-time-budget=10000",
+        ])
+        .arg(format!(
+            "--user-data-dir={}",
+            folder.join("profile").display()
+        ))
+        .arg(format!(
+            "--blink-settings=preferredColorScheme={}",
+            u8::from(!is_dark)
+        ))
+        .args(["--window-size=1600,1000", "--dump-dom"])
+        .arg(format!("file://{}", path.display()))
+        .output()
+        .unwrap();
+    let dom = String::from_utf8(output.stdout).unwrap();
+    let said = dom.split("<title>said: ").nth(1);
+    let said = said.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    said.split("</title>").next().unwrap().to_owned()
+}
+
+#[test]
+fn a_page_fits_phone_and_desktop_in_light_and_dark() {
+    if !is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.cc"), TABLE).unwrap();
+    let output = assert_cmd::Command::cargo_bin("crisscross")
+        .unwrap()
+        .current_dir(folder.path())
+        .args(["report", "t.cc", "--format", "html"])
+        .output()
+        .unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    for (width, is_dark, ground) in [
+        (390, false, "rgb(255, 255, 255)"),
+        (1280, true, "rgb(20, 24, 28)"),
+    ] {
+        // Wide tables and the source scroll by themselves, never the page.
+        let says = "[d.documentElement.scrollWidth, getComputedStyle(d.body).backgroundColor, d.querySelectorAll('details').length > 2, \
+                    d.querySelector('table.results').rows.length, d.images.length + d.scripts.length].join('; ')";
+        let said = asked(folder.path(), &page, width, is_dark, says);
+        let said: Vec<&str> = said.split("; ").collect();
+        let wide: u32 = said[0].parse().unwrap();
+        assert!(
+            wide <= width,
+            "the page is {wide} wide in a window of {width}"
+        );
+        assert_eq!(said[1..], [ground, "true", "5", "0"]);
+    }
+}

@@ -5,7 +5,7 @@ use crate::checkpoint;
 use crate::data::fixtures::finetuning;
 use crate::data::loader::Part as Whole;
 use crate::data::synthetic::RenderedClips;
-use compiler::hir::{Clips, Data, Layer, Pretrain};
+use compiler::hir::{Clips, Data, Layer, Precision, Pretrain};
 use compiler::units::Exact;
 use records::folder::METRICS;
 use tch::{Kind, Tensor};
@@ -338,6 +338,33 @@ fn a_finetuning_learns_what_its_clips_show() {
     let (_, lines) = lab.whole();
     let loss = |at: usize| lines[at].loss.unwrap();
     assert!(loss(7) < 0.8 * loss(0), "{} {}", loss(0), loss(7));
+}
+
+#[test]
+fn networks_compute_in_the_precision_of_the_pretraining() {
+    let losses = |precision| {
+        // One step, so that nothing builds on what was rounded.
+        let mut lab = Lab::new(|recipe| (recipe.ep, recipe.es) = (1, 4));
+        lab.settings.precision = precision;
+        let (_, lines) = lab.whole();
+        lines
+            .iter()
+            .filter_map(|line| line.loss)
+            .collect::<Vec<f64>>()
+    };
+    let whole = losses(Precision::Fp32);
+    for precision in [Precision::Bf16, Precision::Fp16] {
+        let half = losses(precision);
+        assert_ne!(half, whole, "{precision:?}");
+        for (half, whole) in half.iter().zip(&whole) {
+            assert!(
+                (half - whole).abs() < 0.1 * whole,
+                "{precision:?}: {half} {whole}"
+            );
+        }
+    }
+    // On a processor `amp` is float32.
+    assert_eq!(losses(Precision::Amp), whole);
 }
 
 #[test]

@@ -77,6 +77,7 @@ fn imported_weights_are_evaluated_without_the_data_that_trained_them() {
         table.contains("see on toy") && !log.contains("loss"),
         "{table}\n{log}"
     );
+    assert!(table.contains("row 1 were not trained here"), "{table}");
     let (quiet, _) = said(crisscross().args(["plan", "-q", "small.cc"]));
     assert!(
         quiet.contains("done") && !quiet.contains("stopped"),

@@ -222,6 +222,7 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
             .chain(notes.in_words(standing.plan.toy))
             .collect(),
     };
+    notes.extend(imported(standing, table));
     if !table.curves.is_empty() && !is_page {
         let curves: Vec<&str> = table.curves.iter().map(|curve| curve.name()).collect();
         notes.push(format!(
@@ -237,6 +238,28 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
         seeds,
         notes,
     })
+}
+
+/// What is said of rows whose weights were not trained here.
+fn imported(standing: &Standing<'_>, table: &TablePlan) -> Vec<String> {
+    let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (number, row) in table.numbered() {
+        let finished = standing.finished.get(&row.pretrain);
+        let Some(from) = finished.and_then(|finished| finished.run.imported.as_ref()) else {
+            continue;
+        };
+        let files = from.files.iter().map(|file| format!("`{}`", file.name));
+        let files = files.collect::<Vec<_>>().join(", ");
+        rows.entry(files).or_default().push(number.to_string());
+    }
+    let note = |(files, rows): (String, Vec<String>)| {
+        let word = if rows.len() == 1 { "row" } else { "rows" };
+        format!(
+            "the weights of {word} {} were not trained here: they were imported from {files}",
+            rows.join(", ")
+        )
+    };
+    rows.into_iter().map(note).collect()
 }
 
 /// The cell of a score.

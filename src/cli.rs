@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::render::Format;
+use records::listing::State;
 use records::site::MemoryFormat;
 
 /// Declarative experiments in audio-visual self-supervision: one `.cc` file in, the paper's kind of table out
@@ -53,6 +54,10 @@ pub enum Command {
     Export(Export),
     /// Write what a trained backbone makes of the clips of any folder: features as safetensors or for NumPy
     Features(Features),
+    /// List the runs of a folder: what each is, how far, how old, how large, and what came of it
+    Ls(Ls),
+    /// Put two runs or rows side by side: what differed in the plan, and what came of it
+    Compare(Compare),
     /// Ask what depends on what, or which rows are of a kind: `deps(table1)`, `rdeps(MSC)`, `rows where loss has async`
     Query(Query),
     /// Write modules and files as HTML pages that link to each other
@@ -511,6 +516,65 @@ pub struct Features {
     /// Where things are.
     #[command(flatten)]
     pub place: Place,
+}
+
+/// `crisscross ls`.
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// Only runs whose label or folder holds this text, or whose stage begins with it; of several all must
+    #[arg(value_name = "TEXT")]
+    pub text: Vec<String>,
+    /// Only runs of this kind; may be repeated
+    #[arg(long, value_parser = ["pretrain", "extract", "finetune", "score", "draw"])]
+    pub kind: Vec<String>,
+    /// Only runs in this state; may be repeated
+    #[arg(long, value_parser = State::ALL.map(State::name))]
+    pub state: Vec<String>,
+    /// What comes first
+    #[arg(long, value_enum, default_value = "age")]
+    pub sort: Order,
+    /// A table for people, or a JSON array with a path for each run
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Orders of a list of runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// The youngest
+    Age,
+    /// By folder
+    Name,
+    /// The largest
+    Size,
+    /// The best score
+    Score,
+}
+
+/// `crisscross compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The folder of a run, a row `FILE.cc:TABLE:ROW`, or a pretraining `FILE.cc:NAME`
+    #[arg(value_name = "A")]
+    pub left: String,
+    /// The same; `TABLE:ROW` alone is one of the file of A
+    #[arg(value_name = "B")]
+    pub right: String,
+    /// Text for people, or one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Rows of the toy profile
+    #[arg(long)]
+    pub toy: bool,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
+    /// What is set above the files.
+    #[command(flatten)]
+    pub above: Above,
 }
 
 /// Whose names weights get.

@@ -18,7 +18,7 @@ pub use build::{FORMAT, plan, planned};
 pub use draft::{Ask, Asked, Draft, literal};
 pub use likeness::likeness;
 pub use print::{Level, Summary, json, json_of, set_line, summary, text, totals};
-pub use standing::{Estimate, Standing, State, Stood, data_sets, stood};
+pub use standing::{Estimate, Standing, State, Stood, data_sets, needs, stood};
 pub use steps::Made;
 pub use why::{
     Because, Difference, Earlier, Places, Reason, fields, reasons, text as reasons_text,

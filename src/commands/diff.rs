@@ -233,7 +233,7 @@ fn below(fields: &[(String, String)], path: &str) -> Option<Vec<(String, String)
 }
 
 /// What a run folder says that it holds.
-fn run_of(folder: &Path) -> Result<(Run, Stage)> {
+pub(super) fn run_of(folder: &Path) -> Result<(Run, Stage)> {
     if !folder.join(RUN).is_file() || !folder.join(PLAN).is_file() {
         let message = format!("`{}` is no run folder", folder.display());
         return Err(Failure::misuse(message).help(format!(
@@ -345,6 +345,31 @@ fn modules(left: &str, right: &str) -> Found {
     Found::new(text, &differences, differs)
 }
 
+/// What differs of two runs outside the hashes of their stages: the files that were read, the version, the libraries and the device.
+pub(super) fn outside(left: &Run, right: &Run) -> Vec<(&'static str, String, String)> {
+    let all = [
+        ("files", left.data.clone(), right.data.clone()),
+        ("version", left.code.clone(), right.code.clone()),
+        (
+            "numerics",
+            left.environment.numeric(),
+            right.environment.numeric(),
+        ),
+    ];
+    all.into_iter()
+        .filter(|(_, left, right)| left != right)
+        .collect()
+}
+
+/// Such a value in short.
+pub(super) fn short(what: &str, text: &str) -> String {
+    match what {
+        "files" if text.is_empty() => "none".to_owned(),
+        "files" => text.chars().take(8).collect(),
+        _ => text.to_owned(),
+    }
+}
+
 /// Two runs: their stages, then what is outside their hashes.
 fn runs(left: &(Run, Stage), right: &(Run, Stage)) -> Result<Found> {
     let ((left_run, left_stage), (right_run, right_stage)) = (left, right);
@@ -353,27 +378,13 @@ fn runs(left: &(Run, Stage), right: &(Run, Stage)) -> Result<Found> {
         let message = format!("one run is a {}, the other a {}", kinds[0], kinds[1]);
         return Err(Failure::misuse(message).help("compare two runs of one kind"));
     };
-    let outside = [
-        ("files", &left_run.data, &right_run.data),
-        ("version", &left_run.code, &right_run.code),
-        (
-            "numerics",
-            &left_run.environment.numeric(),
-            &right_run.environment.numeric(),
-        ),
-    ];
-    let outside: Vec<_> = outside.into_iter().filter(|(_, l, r)| l != r).collect();
+    let outside = outside(left_run, right_run);
     let mut text = stages.text();
     for (what, left, right) in &outside {
-        let short = |text: &str| match *what {
-            "files" if text.is_empty() => "none".to_owned(),
-            "files" => text.chars().take(8).collect(),
-            _ => text.to_owned(),
-        };
         text += &format!(
             "  {what:<8} {} -> {}   (outside the hash)\n",
-            short(left),
-            short(right)
+            short(what, left),
+            short(what, right)
         );
     }
     let outside: serde_json::Map<String, Value> = outside

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod data;
 mod declared;
 mod diff;
@@ -14,6 +15,7 @@ mod fmt;
 mod graph;
 mod layers;
 mod listed;
+mod ls;
 mod named;
 mod outline;
 mod places;
@@ -59,6 +61,8 @@ pub fn main() -> ExitCode {
         Command::Import(arguments) => weights::import(&arguments),
         Command::Features(arguments) => features::features(&arguments),
         Command::Export(arguments) => weights::export(&arguments),
+        Command::Ls(arguments) => ls::ls(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Query(arguments) => query::query(&arguments),
         Command::Doc(arguments) => doc::doc(&arguments),
         Command::Data(arguments) => data::data(&arguments),

@@ -105,9 +105,11 @@ pub fn export(arguments: &Export) -> Result<()> {
 }
 
 /// A pretraining that was named.
-struct Meant {
-    name: String,
-    stage: Stage,
+pub struct Meant {
+    /// As commands write it.
+    pub name: String,
+    /// The pretraining.
+    pub stage: Stage,
     /// What the command line set above the file.
     set: Vec<String>,
     /// The epoch after which the row is scored.
@@ -116,7 +118,7 @@ struct Meant {
 
 impl Meant {
     /// The pretraining that `what` means; `only` says what a pretraining or a row alone can.
-    fn read(what: &str, reading: Reading<'_>, only: &str) -> Result<Self> {
+    pub fn read(what: &str, reading: Reading<'_>, only: &str) -> Result<Self> {
         let (read, name) = meant(what, None, reading)?;
         read.compiled.print_warnings();
         let texts = Texts::read(&read.compiled.sources);

@@ -63,9 +63,9 @@ impl Holder {
     }
 }
 
-impl fmt::Display for Holder {
-    /// `process 4711 on node7, for 12 min, in ...`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Holder {
+    /// `process 4711 on node7, for 12 min`.
+    pub fn who(&self) -> String {
         match &self.signature {
             Some(Signature {
                 process,
@@ -73,11 +73,17 @@ impl fmt::Display for Holder {
                 since,
             }) => {
                 let time = spoken(now().saturating_sub(*since) as f64);
-                write!(f, "process {process} on {host}, for {time}")?;
+                format!("process {process} on {host}, for {time}")
             }
-            None => write!(f, "another process")?,
+            None => "another process".to_owned(),
         }
-        write!(f, ", in `{}`", self.folder.display())
+    }
+}
+
+impl fmt::Display for Holder {
+    /// `process 4711 on node7, for 12 min, in ...`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, in `{}`", self.who(), self.folder.display())
     }
 }
 

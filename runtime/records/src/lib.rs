@@ -1,12 +1,14 @@
 //! What a run reads and leaves on this machine: the site file, run folders and reports. No tensors.
 
 mod attempt;
+pub mod comparison;
 mod error;
 pub mod estimate;
 pub mod events;
 pub mod folder;
 mod holder;
 pub mod launch;
+pub mod listing;
 mod maker;
 pub mod points;
 pub mod predictions;

@@ -32,8 +32,11 @@ impl Report {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_filter("md", |text: String| escape(&text, markdown));
-        environment.add_filter("tex", |text: String| escape(&text, tex));
-        environment.add_filter("minus", minus);
+        // Two hyphens would be set as a dash.
+        environment.add_filter("tex", |text: String| {
+            escape(&text, tex).replace("--", "-{}-")
+        });
+        environment.add_filter("cell", cell);
         environment.add_filter("csv", csv);
         let tables: Vec<Drawn> = self
             .tables
@@ -43,6 +46,7 @@ impl Report {
                 grid: grid(table),
                 seed_grid: seed_grid(table),
                 has_spread: has_spread(table),
+                has_expected: table.columns.iter().any(|column| column.has_expected),
             })
             .collect();
         let text = environment.render_str(
@@ -65,6 +69,8 @@ struct Drawn<'a> {
     seed_grid: String,
     /// Whether a deviation over folds stands behind a number.
     has_spread: bool,
+    /// Whether any column has published numbers.
+    has_expected: bool,
 }
 
 fn has_spread(table: &TableReport) -> bool {
@@ -184,17 +190,19 @@ fn tex(c: char) -> Option<&'static str> {
         '<' => "\\textless{}",
         '>' => "\\textgreater{}",
         // At the beginning of a row either would be taken for a part of the end of the row before.
+        '`' => "\\textasciigrave{}",
         '[' => "{[}",
         '*' => "{*}",
         _ => return None,
     })
 }
 
-/// A number of LaTeX text whose sign is a minus, not a hyphen; a dash of two stays one.
-fn minus(text: String) -> String {
+/// A number in LaTeX, its sign a minus and no hyphen; where there is none, a dash of two hyphens.
+fn cell(text: String) -> String {
     match text.strip_prefix('-') {
+        Some("-") => text,
         Some(number) if number.starts_with(|c: char| c.is_ascii_digit()) => format!("$-${number}"),
-        Some(_) | None => text,
+        Some(_) | None => escape(&text, tex),
     }
 }
 

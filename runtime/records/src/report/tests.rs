@@ -165,6 +165,10 @@ fn latex_has_as_many_cells_in_each_row_as_columns_whatever_labels_say() {
     assert!(tex.contains("60.5 $\\pm$ 0.7 & 69.7 & $-$9.2"), "{tex}");
     assert!(tex.contains("    {[}a] 100\\% \\textbackslash{} \\{x\\_1\\} \\$ \\# \\textasciitilde{} \\textasciicircum{}"), "{tex}");
     assert!(tex.contains("    {*} \\& more &"), "{tex}");
+    assert!(
+        tex.contains("{[}1] \\textasciigrave{}a\\textasciigrave{} is not"),
+        "{tex}"
+    );
     let unescaped = tex.replace("\\{", "").replace("\\}", "");
     assert_eq!(
         unescaped.matches('{').count(),

@@ -241,7 +241,10 @@ fn through(
     let maps: Vec<Tensor> = clips
         .split(BATCH, 0)
         .iter()
-        .map(|batch| Ok(backbone.conv5(&batch.f_to_device(device)?.f_to_kind(kind)?)))
+        .map(|batch| {
+            let batch = batch.f_to_device(device)?.f_to_kind(kind)?;
+            Error::caught(|| Ok(backbone.conv5(&batch)))
+        })
         .collect::<Result<_>>()?;
     let map = Tensor::cat(&maps, 0);
     let map = steps.iter().try_fold(map, |map, step| apply(step, &map))?;

@@ -31,7 +31,6 @@ pub use descent::{Group, descend, follow, gradients, gradients_on, groups};
 pub(crate) use guard::{Guard, ends};
 pub use metrics::{METRICS, StepMetrics};
 pub use reference::Reference;
-pub(crate) use room::is_out_of_memory;
 pub(crate) use statistics::Statistics;
 
 /// What a training came to.

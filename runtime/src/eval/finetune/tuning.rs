@@ -19,7 +19,7 @@ use crate::optim::scaler::Scaler;
 use crate::optim::schedule;
 use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
-use crate::train::{Group, Guard, Statistics, ends, follow, gradients_on, is_out_of_memory};
+use crate::train::{Group, Guard, Statistics, ends, follow, gradients_on};
 use crate::watch::gauges::{Gauges, Readings};
 use compiler::hir::{self, Pool};
 use std::path::Path;
@@ -51,7 +51,6 @@ pub struct Tuning {
     kind: Kind,
     half: Option<Half>,
     device: Device,
-    ranks: Ranks,
 }
 
 /// What came of a step.
@@ -99,7 +98,6 @@ impl Tuning {
             group(&format!("{uses}.f"), parameters.learned(), rates.clone())?,
             group("classifier", layer.parameters(), rates)?,
         ];
-        let ranks = Ranks::alone();
         Ok(Self {
             statistics: Statistics::of(parameters.entries())?,
             backbone,
@@ -110,14 +108,13 @@ impl Tuning {
             pool: recipe.pool,
             drop: recipe.drp.to_f64(),
             key: key.child("dropped"),
-            gradients: gradients_on(&groups, &ranks)?,
+            gradients: gradients_on(&groups, &Ranks::alone())?,
             groups,
             scaler: (half == Some(Half::Float16)).then(|| Scaler::new(device)),
             guard: Guard::new(device),
             kind,
             half,
             device,
-            ranks,
         })
     }
 
@@ -157,7 +154,7 @@ impl Tuning {
     /// What libtorch says; a step that does not fit in memory.
     pub fn step(&mut self, step: u64, batch: &Batch, classes: &[i64]) -> Result<Stepped> {
         let read = self.try_step(step, batch, classes);
-        let read = read.map_err(|error| match is_out_of_memory(&error) {
+        let read = read.map_err(|error| match error.is_of_memory() {
             true => Error::Unsupported {
                 message: format!(
                     "out of memory: a step of {} samples does not fit on this device; finetune on one with more memory, or set a \
@@ -178,7 +175,7 @@ impl Tuning {
         let classes = device::sent(&Tensor::from_slice(classes), self.device);
         let key = self.key.child(&step.to_string());
         let clips = &batch.views[&(self.uses.clone(), 1)];
-        let loss = self.ranks.caught(|| {
+        let loss = Error::caught(|| {
             let scores = self.forward(clips, Mode::Training { parts: 1 }, Some(&key))?;
             let none = None::<&Tensor>;
             Ok(scores.f_cross_entropy_loss(&classes, none, Reduction::Mean, -100, 0.0)?)
@@ -212,7 +209,7 @@ impl Tuning {
     pub fn softmax(&self, clips: &Tensor) -> Result<Tensor> {
         let clips = clips.f_to_device(self.device)?;
         let scores = || no_grad(|| self.forward(&clips, Mode::Evaluation, None));
-        let scores = self.ranks.caught(scores)?;
+        let scores = Error::caught(scores)?;
         Ok(scores
             .f_softmax(1, Kind::Double)?
             .f_to_device(Device::Cpu)?)

@@ -161,6 +161,7 @@ fn a_page_stands_alone_and_escapes_what_it_shows() {
         "warning[W0705]: &lt;the cost&gt;",
         "<b>70.5</b> <span class=\"pm\">± 0.7</span>",
         "cat &amp; co taken for bird: 1 of 1",
+        "2: <b>71.00</b> <span class=\"soft\">(cost 1)</span>",
         "<a href=\"#L3\">t.cc:3</a>",
         "<span id=\"L2\">table t",
         "pretraining not run",

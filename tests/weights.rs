@@ -96,6 +96,21 @@ fn imported_weights_are_evaluated_without_the_data_that_trained_them() {
     );
     assert_eq!(imported.fingerprint(), run.data);
 
+    // A try takes them as they are, too, and what only a training has is refused.
+    said(crisscross().args(["run", "small.cc", "--smoke"]));
+    let name = runs
+        .iter()
+        .find(|name| name.starts_with("pretrain-"))
+        .unwrap();
+    let replayed = complaint(crisscross().args(["replay", &format!("runs/{name}"), "--step", "0"]));
+    assert!(replayed.contains("were imported"), "{replayed}");
+    let along = SMALL.replace("  row\n", "  row checkpoint = 1ep\n");
+    std::fs::write(folder.path().join("along.cc"), along).unwrap();
+    let (plan, _) = said(crisscross().args(["plan", "along.cc"]));
+    assert!(plan.contains("has no state after 1ep"), "{plan}");
+    let refused = complaint(crisscross().args(["run", "along.cc"]));
+    assert!(refused.contains("those of the end alone"), "{refused}");
+
     let (written, _) = said(crisscross().args(["export", "small.cc:t:1", "--network", "v"]));
     assert!(
         written.contains("105 tensors of video_backbone"),

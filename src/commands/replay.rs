@@ -5,6 +5,7 @@ use std::path::Path;
 
 use compiler::plan::{Stage, Work};
 use records::folder::{PLAN, RUN, read_json};
+use records::record::Run;
 
 use crate::cli::Replay;
 use crate::commands::site_and_runs;
@@ -39,6 +40,12 @@ pub fn replay(arguments: &Replay) -> Result<()> {
     if !is_run && arguments.step.is_some() {
         return Err(Failure::misuse(format!("`{shown}` keeps one step"))
             .help("leave `--step` out, or name the folder of a run"));
+    }
+    if is_run && read_json::<Run>(&folder.join(RUN))?.imported.is_some() {
+        return Err(Failure::new(format!(
+            "the weights in `{shown}` were imported: no step of them was taken here"
+        ))
+        .help("name the run folder of a pretraining that was trained"));
     }
     let (site, _) = site_and_runs(arguments.site.as_deref(), None)?;
     let mut command: Vec<OsString> = vec!["replay".into(), "--folder".into(), folder.into()];

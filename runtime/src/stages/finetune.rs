@@ -6,6 +6,7 @@ use crate::eval::features::Trained;
 use crate::eval::finetune::{Observer, Options, Tuned, finetune};
 use crate::eval::score::{fold, predictions};
 use crate::progress::Progress;
+use crate::weights;
 use compiler::plan::{Finetune, Stage};
 use records::folder::{Attempt, Finished};
 use records::predictions::{self, PREDICTIONS};
@@ -24,8 +25,10 @@ impl Walk<'_> {
         self.progress.begin(number, &stage.label);
         let source = self.source(&work.eval.data)?;
         let trained = &self.done[&work.model];
+        let settings = settings_of(self.plan, &work.model);
+        weights::has_backbone(trained, settings, &work.eval.uses)?;
         let model = Trained {
-            settings: settings_of(self.plan, &work.model),
+            settings,
             weights: &as_written(trained, trained.state(work.checkpoint))?,
         };
         let mut options = Options {

@@ -125,7 +125,9 @@ pub fn run(plan: &Plan, options: &Options) -> Result<Outcome> {
         progress: Progress::new(plan.stages.len()),
         has_named_device: false,
     };
-    walk.imported = walk.runs.imported()?;
+    // A try runs in a folder of its own, and does not train what nobody trains.
+    let beside = options.runs.parent().filter(|_| options.smoke);
+    walk.imported = Runs::at(beside.unwrap_or(options.runs)).imported()?;
     walk.say_what_waits()?;
     let outcome = walk.all();
     walk.progress.clear();

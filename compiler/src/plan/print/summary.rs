@@ -112,6 +112,8 @@ pub struct Together {
 pub struct Again {
     pub stage: StageId,
     pub epochs: Vec<u32>,
+    /// Its weights were imported: there is no training that could be repeated.
+    pub imported: bool,
 }
 
 /// A data set that is not there.
@@ -173,6 +175,7 @@ pub fn summary(stood: &Stood<'_>) -> Summary {
             .map(|(stage, epochs)| Again {
                 stage: stage.clone(),
                 epochs: epochs.clone(),
+                imported: stood.standing.imported.contains(stage),
             })
             .collect(),
         estimate: stood.estimate.clone(),
@@ -390,6 +393,14 @@ pub fn totals(summary: &Summary) -> String {
     }
     for again in &summary.again {
         let epochs: Vec<String> = again.epochs.iter().map(|e| format!("{e}ep")).collect();
+        if again.imported {
+            out += &format!(
+                "  imported          {} has no state after {}: imported weights are those of the end alone, and rows that score it fail\n",
+                again.stage.short(),
+                epochs.join(", ")
+            );
+            continue;
+        }
         out += &format!(
             "  again             {} is finished, but its state after {} was not kept: a run trains it again as far as that, each loss compared\n",
             again.stage.short(),

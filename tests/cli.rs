@@ -1470,17 +1470,34 @@ table shown {
 
 #[test]
 fn a_folder_that_cannot_be_replayed_is_named_with_what_can() {
+    let text = b"use paper\ntable t { of = crisscross   scores = [linear2s on ESC50]   row loss = intra }\n";
     let place = folder(&[
-        ("kept/plan.json", b"{}"),
-        ("run/plan.json", b"{}"),
+        ("t.cc", &text[..]),
         ("run/run.json", b"{}"),
+        ("kept/x", b""),
+        ("score/run.json", b"{}"),
         ("other/x", b""),
     ]);
+    let plan = crisscross(place.path(), &["plan", "t.cc", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan.out).unwrap();
+    let stages = plan["stages"].as_array().unwrap();
+    let of = |name: &str, stage: &serde_json::Value| {
+        let path = place.path().join(name).join("plan.json");
+        std::fs::write(path, stage.to_string()).unwrap();
+    };
+    of("run", &stages[0]);
+    of("kept", &stages[0]);
+    of("score", &stages[2]);
     for (arguments, message, help) in [
         (
             &["other"][..],
             "`other` keeps no step and is no run folder",
-            "runs/failed-",
+            "a folder `failed-...`",
+        ),
+        (
+            &["score"],
+            "trains no networks by steps",
+            "the run folder of a pretraining",
         ),
         (
             &["run"],
@@ -1494,7 +1511,8 @@ fn a_folder_that_cannot_be_replayed_is_named_with_what_can() {
         ),
     ] {
         let left = crisscross(place.path(), &[&["replay"], arguments].concat());
-        assert_eq!(left.code, 2, "{}", left.err);
+        let code = if arguments == ["score"] { 1 } else { 2 };
+        assert_eq!(left.code, code, "{}", left.err);
         assert!(
             left.err.contains(message) && left.err.contains(help),
             "{}",

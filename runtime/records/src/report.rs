@@ -1,6 +1,7 @@
 //! Tables of results: measured, expected, difference, spread. Where nothing was run there is a dash with its reason, never a
 //! published number.
 
+mod axis;
 mod classes;
 mod compare;
 mod curves;
@@ -15,6 +16,7 @@ mod standing;
 pub mod statistics;
 mod usage;
 
+pub use axis::{Axis, AxisLine, AxisPoint, Place};
 pub use classes::{Class, Classes, Confused};
 pub use compare::{Comparison, Test, TestKind};
 pub use curves::Point;

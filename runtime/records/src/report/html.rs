@@ -1,9 +1,10 @@
 //! A page as HTML that stands alone: no scripts, no fonts, nothing from a network.
 
+use super::axis::Axis;
 use super::classes::Classes;
 use super::compare::{Comparison, Test, TestKind};
 use super::page::{Page, TablePage, Training, VERSION};
-use super::picture::{self, Line};
+use super::picture::{self, Across, Line};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use compiler::book::{STYLE, inline};
@@ -18,6 +19,8 @@ const MOST_NUMBERS: usize = 20;
 const MOST_CONFUSED: usize = 10;
 /// The most squares of all matrices of a table together: a page with these has some two megabytes.
 const MOST_SQUARES: usize = 15_000;
+/// The most numbers that are marked as they are on an axis; round ones stand for more.
+const MOST_MARKS: usize = 12;
 /// Seconds after which a page of a run that is going reloads itself.
 const RELOAD: u32 = 5;
 
@@ -121,6 +124,8 @@ fn entry(path: &str, page: &Page) -> Entry {
 /// What is drawn for a table, beside what it says.
 #[derive(Serialize)]
 struct Drawn {
+    /// Scores against what a figure varies.
+    axis: Option<Chart>,
     charts: Vec<Chart>,
     classes: Vec<DrawnClasses>,
     /// Matrices that were left out.
@@ -195,6 +200,7 @@ fn drawn(table: &TablePage) -> Drawn {
     });
     let shown = squares.take_while(|sum| *sum <= MOST_SQUARES).count();
     Drawn {
+        axis: table.axis.as_ref().and_then(against),
         charts: charts(table),
         left_out: table.classes.len() - shown,
         classes: (table.classes[..shown].iter())
@@ -231,6 +237,52 @@ fn differences(table: &TablePage, column: usize) -> Option<Differences> {
     })
 }
 
+/// The scores of a figure against its axis; nothing where none was measured.
+fn against(axis: &Axis) -> Option<Chart> {
+    let at = |point: &super::AxisPoint| axis.places[point.place].at;
+    let line = |line: &super::AxisLine| Line {
+        label: [line.score.as_str(), line.rows.as_str()]
+            .join(", ")
+            .trim_end_matches(", ")
+            .to_owned(),
+        points: (line.points.iter())
+            .map(|point| (at(point), point.value))
+            .collect(),
+        bars: (line.points.iter())
+            .filter_map(|point| {
+                let (value, deviation) = point.value.zip(point.deviation)?;
+                Some((at(point), value - deviation, value + deviation))
+            })
+            .collect(),
+        has_dots: true,
+    };
+    let lines: Vec<Line> = axis.lines.iter().map(line).collect();
+    let (first, last) = (axis.places.first()?.at, axis.places.last()?.at);
+    let across = Across {
+        name: axis.of.clone(),
+        // Names and a single number have room to both sides.
+        range: match axis.unit {
+            Some(_) if first < last => (first, last),
+            Some(_) | None => (first - 0.5, last + 0.5),
+        },
+        marks: (axis.places.iter())
+            .filter(|_| axis.unit.is_none() || axis.places.len() <= MOST_MARKS)
+            .map(|place| (place.at, place.text.clone()))
+            .collect(),
+    };
+    let labels = lines.iter().enumerate().map(|(at, line)| Label {
+        style: picture::style(at),
+        text: line.label.clone(),
+        state: String::new(),
+    });
+    Some(Chart {
+        title: format!("Scores against `{}`", axis.of),
+        svg: picture::chart("scores in percent", &lines, &across)?,
+        labels: labels.collect(),
+        is_open: true,
+    })
+}
+
 /// The losses of all trainings in one chart, then the other curves that the file asks for, a chart for each training.
 fn charts(table: &TablePage) -> Vec<Chart> {
     let with_points: Vec<&Training> = table
@@ -245,8 +297,9 @@ fn charts(table: &TablePage) -> Vec<Chart> {
     let line = |training: &&Training| Line {
         label: training.label.clone(),
         points: (training.points.iter())
-            .map(|point| (point.step, point.loss))
+            .map(|point| (point.step as f64, point.loss))
             .collect(),
+        ..Line::default()
     };
     let lines: Vec<Line> = with_points.iter().map(line).collect();
     let labels = with_points.iter().enumerate().map(|(at, training)| Label {
@@ -257,7 +310,7 @@ fn charts(table: &TablePage) -> Vec<Chart> {
             false => format!("step {} of {}", training.done, training.steps),
         },
     });
-    let svg = picture::chart("loss", &lines, last(&with_points));
+    let svg = picture::chart("loss", &lines, &Across::steps(last(&with_points)));
     let mut charts: Vec<Chart> = svg
         .into_iter()
         .map(|svg| Chart {
@@ -281,7 +334,7 @@ fn charts(table: &TablePage) -> Vec<Chart> {
                 state: String::new(),
             });
             let labels = labels.collect();
-            let svg = picture::chart(name, &lines, training.steps);
+            let svg = picture::chart(name, &lines, &Across::steps(training.steps));
             charts.extend(svg.map(|svg| Chart {
                 title: format!("{name}: {}", training.label),
                 svg,
@@ -311,11 +364,13 @@ fn named_lines(training: &Training, curve: Curve) -> Vec<Line> {
         .into_iter()
         .map(|name| {
             let points = training.points.iter();
-            let points = points.map(|point| (point.step, of(point).get(&name).copied().flatten()));
+            let points =
+                points.map(|point| (point.step as f64, of(point).get(&name).copied().flatten()));
             let points = points.collect();
             Line {
                 label: name,
                 points,
+                ..Line::default()
             }
         })
         .collect()

@@ -1,5 +1,6 @@
 //! All that there is to say of one experiment file: what a page shows and what a program reads.
 
+use super::axis::{Axis, axis};
 use super::classes::{self, Classes};
 use super::compare::{Comparison, Outcome, comparisons};
 use super::curves::{self, Point};
@@ -127,6 +128,9 @@ pub struct TablePage {
     pub table: TableReport,
     /// What makes its numbers higher than fresh data would: a setting that is chosen on the test split.
     pub cautions: Vec<String>,
+    /// Its scores against what a figure varies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub axis: Option<Axis>,
     /// The curves that its file asks for, beside that of the loss.
     pub curves: Vec<Curve>,
     /// Its pretrainings, each once.
@@ -235,6 +239,7 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
             false => comparisons(report, &outcome),
         },
         classes: found,
+        axis: axis(of, report),
         curves: of.curves.clone(),
         trainings: trainings(standing, report)?,
         figures: figures::figures(standing, report)?,

@@ -15,11 +15,37 @@ const SIZE: (f64, f64) = (720.0, 300.0);
 const MARGIN: (f64, f64, f64, f64) = (74.0, 10.0, 14.0, 42.0);
 
 /// One line of a chart.
+#[derive(Default)]
 pub(super) struct Line {
     /// What it is of.
     pub label: String,
     /// Where it goes through; a gap where there is no number.
-    pub points: Vec<(u64, Option<f64>)>,
+    pub points: Vec<(f64, Option<f64>)>,
+    /// Bars around points: where, from, to.
+    pub bars: Vec<(f64, f64, f64)>,
+    /// Whether each point is marked: there are few, and nothing is known between them.
+    pub has_dots: bool,
+}
+
+/// What lines go across.
+pub(super) struct Across {
+    /// What it is, for those who hear the picture: `steps`.
+    pub name: String,
+    /// From where to where.
+    pub range: (f64, f64),
+    /// Marks with their texts; none are round numbers.
+    pub marks: Vec<(f64, String)>,
+}
+
+impl Across {
+    /// The steps of a training.
+    pub fn steps(last: u64) -> Self {
+        Self {
+            name: "steps".to_owned(),
+            range: (0.0, last.max(1) as f64),
+            marks: vec![],
+        }
+    }
 }
 
 /// The classes of the `at`th line of a chart in the style sheet, for itself and for its mark beside its label.
@@ -32,27 +58,34 @@ pub(super) fn style(at: usize) -> String {
     format!("c{}{dashes}", at % COLOURS)
 }
 
-/// Lines over the steps of their trainings, up to step `last`; nothing where no line has a number.
-pub(super) fn chart(name: &str, lines: &[Line], last: u64) -> Option<String> {
-    let values = lines.iter().flat_map(|line| &line.points);
-    let values = values.filter_map(|(_, value)| value.filter(|value| value.is_finite()));
+/// Lines across something, such as the steps of their trainings; nothing where no line has a number.
+pub(super) fn chart(name: &str, lines: &[Line], across: &Across) -> Option<String> {
+    let points = lines.iter().flat_map(|line| &line.points);
+    let values = points.filter_map(|(_, value)| value.filter(|value| value.is_finite()));
+    let bars = lines.iter().flat_map(|line| &line.bars);
+    let values = values.chain(bars.flat_map(|(_, from, to)| [*from, *to]));
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
     });
     if low > high {
         return None;
     }
-    let last = last.max(1) as f64;
-    let (across, up) = (ticks(0.0, last), ticks(low, high));
+    let (first, last) = across.range;
+    let marks = match across.marks.is_empty() {
+        true => ticks(first, last).marks,
+        false => across.marks.clone(),
+    };
+    let up = ticks(low, high);
     let (low, high) = (low.min(up.from), high.max(up.to));
     let (left, top, right, bottom) = MARGIN;
-    let x = |step: f64| left + step / last * (SIZE.0 - left - right);
+    let x = |at: f64| left + (at - first) / (last - first) * (SIZE.0 - left - right);
     let y = |value: f64| top + (high - value) / (high - low) * (SIZE.1 - top - bottom);
     let mut svg = format!(
-        "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} over steps\">",
+        "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} over {}\">",
         SIZE.0,
         SIZE.1,
-        escape(name)
+        escape(name),
+        escape(&across.name)
     );
     for (at, text) in &up.marks {
         let y = y(*at);
@@ -64,8 +97,8 @@ pub(super) fn chart(name: &str, lines: &[Line], last: u64) -> Option<String> {
         );
     }
     let floor = SIZE.1 - bottom;
-    for (at, text) in across.marks.iter().filter(|(at, _)| *at <= last) {
-        let x = x(*at);
+    for (at, text) in marks.iter().filter(|(at, _)| (first..=last).contains(at)) {
+        let (x, text) = (x(*at), escape(text));
         let _ = write!(
             svg,
             "<path class=\"axis\" d=\"M{x:.1} {floor}v5\"/><text class=\"across\" x=\"{x:.1}\" y=\"{}\">{text}</text>",
@@ -86,7 +119,7 @@ pub(super) fn chart(name: &str, lines: &[Line], last: u64) -> Option<String> {
                 continue;
             };
             let command = if is_drawing { 'L' } else { 'M' };
-            let _ = write!(path, "{command}{:.1} {:.1}", x(*step as f64), y(value));
+            let _ = write!(path, "{command}{:.1} {:.1}", x(*step), y(value));
             is_drawing = true;
         }
         // A single point is a line of no length, which round ends make a dot.
@@ -99,6 +132,24 @@ pub(super) fn chart(name: &str, lines: &[Line], last: u64) -> Option<String> {
             style(at),
             escape(&line.label)
         );
+        let (mut bars, mut marks) = (String::new(), String::new());
+        for (place, from, to) in &line.bars {
+            let _ = write!(bars, "M{:.1} {:.1}V{:.1}", x(*place), y(*from), y(*to));
+        }
+        let seen = line.points.iter().filter(|_| line.has_dots);
+        for (place, value) in seen.filter_map(|(at, value)| Some((at, (*value)?))) {
+            // A line of no length, which round ends make a dot.
+            let _ = write!(marks, "M{:.1} {:.1}h0", x(*place), y(value));
+        }
+        for (class, path) in [("bars", bars), ("dots", marks)] {
+            if !path.is_empty() {
+                let _ = write!(
+                    svg,
+                    "<path class=\"{class} c{}\" d=\"{path}\"/>",
+                    at % COLOURS
+                );
+            }
+        }
     }
     svg += "</svg>";
     Some(svg)
@@ -229,8 +280,13 @@ mod tests {
     fn what_is_no_number_is_a_gap_and_names_are_escaped() {
         let line = |points: &[(u64, Option<f64>)]| Line {
             label: "a < b".to_owned(),
-            points: points.to_vec(),
+            points: points
+                .iter()
+                .map(|(step, value)| (*step as f64, *value))
+                .collect(),
+            ..Line::default()
         };
+        let chart = |name, lines: &[Line], last| chart(name, lines, &Across::steps(last));
         let gap = line(&[
             (0, Some(1.0)),
             (1, None),

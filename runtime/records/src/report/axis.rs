@@ -1,0 +1,310 @@
+//! The scores of a figure against what its rows vary, as the lines of a chart: one for each score, and for each kind of row where
+//! several lie at one place.
+
+use super::{CellReport, TableReport};
+use compiler::plan::TablePlan;
+use serde::Serialize;
+
+/// Scores against `x` of a figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Axis {
+    /// What varies: `checkpoint`, `relax`.
+    pub of: String,
+    /// The unit of its numbers, `ep`; `None` where the places are no numbers of one unit, but names in the order of the rows.
+    pub unit: Option<String>,
+    /// The places, in order.
+    pub places: Vec<Place>,
+    /// The lines.
+    pub lines: Vec<AxisLine>,
+}
+
+/// A place on the axis.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Place {
+    /// The value, closed: `windows(within: same, across: inside)`.
+    pub value: String,
+    /// What the rows call it: `none`.
+    pub text: String,
+    /// Where it lies: its number, or its position from 0.
+    pub at: f64,
+}
+
+/// One score of rows of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AxisLine {
+    /// The score.
+    pub score: String,
+    /// What its rows have in common; empty where all rows are of one kind.
+    pub rows: String,
+    /// A point for each of its rows; rows that differ in the seed alone are one.
+    pub points: Vec<AxisPoint>,
+}
+
+/// A point of a line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AxisPoint {
+    /// The place, by its position among the places.
+    pub place: usize,
+    /// The rows, by their numbers.
+    pub rows: Vec<usize>,
+    /// The score in percent, over seeds the mean; `None` where nothing was run.
+    pub value: Option<f64>,
+    /// The sample standard deviation over seeds.
+    pub deviation: Option<f64>,
+}
+
+/// Rows that differ in the seed alone, at their place.
+struct Unit {
+    place: usize,
+    kind: String,
+    rows: Vec<usize>,
+    /// Value and deviation for each column.
+    cells: Vec<(Option<f64>, Option<f64>)>,
+}
+
+/// The lines of a figure; `None` where it has no axis, or no row lies on it.
+pub(super) fn axis(table: &TablePlan, report: &TableReport) -> Option<Axis> {
+    let of = table.x.clone()?;
+    let mut values: Vec<(&str, &str)> = vec![];
+    for row in &table.rows {
+        let Some(value) = row.at.as_deref() else {
+            continue;
+        };
+        if values.iter().all(|(known, _)| *known != value) {
+            values.push((value, called(&row.label, &of).unwrap_or(value)));
+        }
+    }
+    let (unit, places) = places(&values);
+    let place = |number: usize| {
+        let (_, row) = table.numbered().find(|(own, _)| *own == number)?;
+        let value = row.at.as_deref()?;
+        places.iter().position(|place| place.value == value)
+    };
+    let units = units(report, &of, &place);
+    let mut kinds: Vec<&str> = vec![];
+    for unit in &units {
+        if !kinds.contains(&unit.kind.as_str()) {
+            kinds.push(&unit.kind);
+        }
+    }
+    // Where no two rows lie at one place, they are the points of one line.
+    let is_one_line = (units.iter().enumerate())
+        .all(|(at, unit)| units[..at].iter().all(|other| other.place != unit.place));
+    let line = |column: usize, kind: Option<&str>| {
+        let own = units
+            .iter()
+            .filter(|unit| kind.is_none_or(|kind| unit.kind == kind));
+        let mut points: Vec<AxisPoint> = own
+            .map(|unit| AxisPoint {
+                place: unit.place,
+                rows: unit.rows.clone(),
+                value: unit.cells[column].0,
+                deviation: unit.cells[column].1,
+            })
+            .collect();
+        points.sort_by_key(|point| point.place);
+        AxisLine {
+            score: report.columns[column].name.clone(),
+            rows: kind.unwrap_or_default().to_owned(),
+            points,
+        }
+    };
+    let columns = 0..report.columns.len();
+    let lines: Vec<AxisLine> = match is_one_line {
+        true => columns.map(|column| line(column, None)).collect(),
+        false => columns
+            .flat_map(|column| kinds.iter().map(move |kind| (column, *kind)))
+            .map(|(column, kind)| line(column, Some(kind)))
+            .collect(),
+    };
+    (!units.is_empty() && !lines.is_empty()).then_some(Axis {
+        of,
+        unit,
+        places,
+        lines,
+    })
+}
+
+/// The places of these values, each with what it is called, in order: by number where all are numbers of one unit.
+fn places(values: &[(&str, &str)]) -> (Option<String>, Vec<Place>) {
+    let split = |text: &str| {
+        let digits = |c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
+        let (number, unit) = text.split_at(text.find(digits).unwrap_or(text.len()));
+        Some((number.parse::<f64>().ok()?, unit.to_owned()))
+    };
+    let numbers: Option<Vec<(f64, String)>> =
+        values.iter().map(|(value, _)| split(value)).collect();
+    let numbers = numbers.filter(|numbers| numbers.windows(2).all(|pair| pair[0].1 == pair[1].1));
+    let unit = numbers
+        .as_ref()
+        .and_then(|numbers| numbers.first())
+        .map(|(_, unit)| unit.clone());
+    let mut places: Vec<Place> = (values.iter().enumerate())
+        .map(|(at, (value, text))| Place {
+            value: (*value).to_owned(),
+            text: (*text).to_owned(),
+            at: (numbers.as_ref()).map_or(at as f64, |numbers| numbers[at].0),
+        })
+        .collect();
+    places.sort_by(|a, b| a.at.total_cmp(&b.at));
+    (unit, places)
+}
+
+/// The rows that lie on the axis, those of several seeds taken together.
+fn units(report: &TableReport, of: &str, place: &dyn Fn(usize) -> Option<usize>) -> Vec<Unit> {
+    if !report.seeds.is_empty() {
+        let groups = report.seeds.iter().filter_map(|group| {
+            let cells = group.cells.iter().map(|cell| {
+                let summary = cell.summary;
+                (
+                    summary.map(|summary| summary.mean),
+                    summary.and_then(|summary| summary.deviation),
+                )
+            });
+            Some(Unit {
+                place: place(*group.rows.first()?)?,
+                kind: without(&group.label, of),
+                rows: group.rows.clone(),
+                cells: cells.collect(),
+            })
+        });
+        return groups.collect();
+    }
+    let rows = report.rows.iter().filter_map(|row| {
+        let value = |cell: &CellReport| (cell.value, None);
+        Some(Unit {
+            place: place(row.number)?,
+            kind: without(&row.label, of),
+            rows: vec![row.number],
+            cells: row.cells.iter().map(value).collect(),
+        })
+    });
+    rows.collect()
+}
+
+/// What a label calls the place of its row: `none` of `loss = intra, relax = none`.
+fn called<'l>(label: &'l str, of: &str) -> Option<&'l str> {
+    let said = format!("{of} = ");
+    parts(label)
+        .into_iter()
+        .find_map(|part| part.strip_prefix(&said))
+}
+
+/// A label without what it says of the axis.
+fn without(label: &str, of: &str) -> String {
+    let said = format!("{of} = ");
+    let mut kept = parts(label);
+    kept.retain(|part| !part.starts_with(&said));
+    kept.join(", ")
+}
+
+/// What a label sets, one after another; a comma within parentheses belongs to a value.
+fn parts(label: &str) -> Vec<&str> {
+    let (mut depth, mut begin, mut parts) = (0, 0, vec![]);
+    for (at, letter) in label.char_indices() {
+        match letter {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(label[begin..at].trim());
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(label[begin..].trim());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use crate::folder::Runs;
+    use crate::report::report;
+
+    fn axis_of(body: &str, values: &[f64]) -> Option<Axis> {
+        let text = format!(
+            "use paper\nfigure t {{\n  of = crisscross\n  scores = [linear8 on UCF101]\n{body}\n}}\n"
+        );
+        let plan = fixture::planned(&text);
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::open(folder.path()).unwrap();
+        for (row, value) in plan.tables[0].rows.iter().zip(values) {
+            let id = row.cells[0].stage.as_ref().unwrap();
+            let attempt = runs
+                .begin(plan.stage(id).unwrap(), &fixture::context())
+                .unwrap();
+            attempt.finish(&fixture::result(&[*value])).unwrap();
+        }
+        let report = report(&plan, &runs).unwrap();
+        axis(&plan.tables[0], &report.tables[0])
+    }
+
+    #[test]
+    fn rows_at_one_place_are_points_of_several_lines() {
+        let body = "  x = checkpoint\n  for loss in [intra, intra + sync] { for checkpoint in [20ep, 100ep, 60ep] { row } }";
+        let found = axis_of(body, &[50.0, 70.0, 60.0, 55.0]).unwrap();
+        assert_eq!(
+            (found.of.as_str(), found.unit.as_deref()),
+            ("checkpoint", Some("ep"))
+        );
+        let places: Vec<f64> = found.places.iter().map(|place| place.at).collect();
+        assert_eq!(places, [20.0, 60.0, 100.0]);
+        let kinds: Vec<&str> = found.lines.iter().map(|line| line.rows.as_str()).collect();
+        assert_eq!(kinds, ["loss = intra", "loss = intra + sync"]);
+        let values = |at: usize| -> Vec<Option<f64>> {
+            found.lines[at]
+                .points
+                .iter()
+                .map(|point| point.value)
+                .collect()
+        };
+        assert_eq!(values(0), [Some(50.0), Some(60.0), Some(70.0)]);
+        // What was not run is a gap.
+        assert_eq!(values(1), [Some(55.0), None, None]);
+    }
+
+    #[test]
+    fn names_lie_in_the_order_of_the_rows_and_seeds_are_one_point() {
+        let body = "  x = relax\n  for relax in [none, mild] { allow W0503 \"wanted\"\n for seed in range(1, 2) { row } }";
+        let found = axis_of(body, &[50.0, 52.0, 61.0, 61.0]).unwrap();
+        assert_eq!(found.unit, None);
+        let places: Vec<&str> = found
+            .places
+            .iter()
+            .map(|place| place.text.as_str())
+            .collect();
+        assert_eq!(places, ["none", "mild"]);
+        let [line] = found.lines.as_slice() else {
+            panic!("{:?}", found.lines)
+        };
+        assert_eq!((line.rows.as_str(), line.points.len()), ("", 2));
+        assert_eq!(line.points[0].rows, [1, 2]);
+        assert_eq!(line.points[0].value, Some(51.0));
+        assert!((line.points[0].deviation.unwrap() - 2f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn units_and_numbers_are_told_apart_from_names() {
+        let of = |texts: &[&str]| {
+            let values: Vec<(&str, &str)> = texts.iter().map(|text| (*text, *text)).collect();
+            places(&values).0
+        };
+        assert_eq!(of(&["0.5", "1"]).as_deref(), Some(""));
+        assert_eq!(of(&["50%", "5%"]).as_deref(), Some("%"));
+        assert_eq!(of(&["1s", "5ms"]), None);
+        assert_eq!(of(&["mild", "none"]), None);
+        assert_eq!(
+            without("loss = intra, relax = mild", "relax"),
+            "loss = intra"
+        );
+        assert_eq!(without("mine", "relax"), "mine");
+        let long = "relax = windows(within: same, across: inside), loss = nce(v, a)";
+        assert_eq!(without(long, "relax"), "loss = nce(v, a)");
+        assert_eq!(
+            called(long, "relax"),
+            Some("windows(within: same, across: inside)")
+        );
+    }
+}

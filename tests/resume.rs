@@ -472,14 +472,7 @@ fn an_interrupted_try_is_not_said_to_go_on() {
 #[test]
 fn a_hangup_that_is_ignored_does_not_stop_a_run() {
     let lab = Lab::new(&RENDERED.replace("row ep = 0\n  ", ""));
-    let engine = lab.process("runs");
-    let mut command = std::process::Command::new("nohup");
-    command.arg(engine.get_program()).args(engine.get_args());
-    command.current_dir(lab.folder.path()).envs(
-        engine
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
+    let command = lab.process_by(&["nohup"], "runs");
     let mut running = Running::of(&lab, command);
     running.wait_for_a_step(&lab.path("runs"), 0);
     running.send("-HUP");

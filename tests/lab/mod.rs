@@ -105,11 +105,17 @@ impl Lab {
         command
     }
 
-    /// The same as a process that can be waited for later.
+    /// The same as a process that can be waited for later, with signals as a terminal has them, whoever started the tests.
     pub fn process(&self, runs: &str) -> std::process::Command {
-        let engine = assert_cmd::cargo::cargo_bin!("crisscross-engine");
-        let mut command = std::process::Command::new(engine);
+        self.process_by(&["env", "--default-signal=HUP"], runs)
+    }
+
+    /// The same as this command becomes it.
+    pub fn process_by(&self, starter: &[&str], runs: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(starter[0]);
         command
+            .args(&starter[1..])
+            .arg(assert_cmd::cargo::cargo_bin!("crisscross-engine"))
             .args(self.arguments(runs))
             .current_dir(self.folder.path())
             .env("XDG_CACHE_HOME", self.path("cache"))

@@ -1,12 +1,11 @@
 //! The finetunings of a plan: each where it was left, by this process alone.
 
-use super::{Walk, as_written, settings_of};
+use super::Walk;
 use crate::error::{Error, Result};
 use crate::eval::features::Trained;
 use crate::eval::finetune::{Observer, Options, Tuned, finetune};
 use crate::eval::score::{fold, predictions};
 use crate::progress::Progress;
-use crate::weights;
 use compiler::plan::{Finetune, Stage};
 use records::folder::{Attempt, Finished};
 use records::predictions::{self, PREDICTIONS};
@@ -24,12 +23,10 @@ impl Walk<'_> {
     ) -> Result<Finished> {
         self.progress.begin(number, &stage.label);
         let source = self.source(&work.eval.data)?;
-        let trained = &self.done[&work.model];
-        let settings = settings_of(self.plan, &work.model);
-        weights::has_backbone(trained, settings, &work.eval.uses)?;
+        let (settings, weights) = self.backbone(&work.model, work.checkpoint, &work.eval.uses)?;
         let model = Trained {
             settings,
-            weights: &as_written(trained, trained.state(work.checkpoint))?,
+            weights: &weights,
         };
         let mut options = Options {
             device: self.options.device,

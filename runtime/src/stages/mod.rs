@@ -364,17 +364,28 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The settings of a finished pretraining, and the file of its state after `checkpoint`, which holds the backbone that an evaluation uses.
+    fn backbone(
+        &self,
+        model: &StageId,
+        checkpoint: Option<u32>,
+        uses: &str,
+    ) -> Result<(&'a hir::Pretrain, PathBuf)> {
+        let trained = &self.done[model];
+        let settings = settings_of(self.plan, model);
+        weights::has_backbone(trained, settings, uses)?;
+        Ok((settings, as_written(trained, trained.state(checkpoint))?))
+    }
+
     fn extract(&mut self, work: &Extract, attempt: Attempt) -> Result<Finished> {
         let start = Instant::now();
         let source = self.source(&work.eval.data)?;
         let options = self.reading();
         let Options { device, stop, .. } = *self.options;
-        let trained = &self.done[&work.model];
-        let settings = settings_of(self.plan, &work.model);
-        weights::has_backbone(trained, settings, &work.eval.uses)?;
+        let (settings, weights) = self.backbone(&work.model, work.checkpoint, &work.eval.uses)?;
         let model = Trained {
             settings,
-            weights: &as_written(trained, trained.state(work.checkpoint))?,
+            weights: &weights,
         };
         let (set, clips) = features::extract(
             work,

@@ -20,6 +20,7 @@ pub mod parallel;
 pub mod parts;
 pub mod progress;
 pub mod ranks;
+mod resume;
 pub mod sheet;
 pub mod stages;
 pub mod train;

@@ -8,6 +8,7 @@ use crate::data::batch::{Batch, Batches};
 use crate::doctor;
 use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
+use crate::resume::newest_usable;
 use crate::watch::failure::kept;
 use compiler::plan::{Pretrain, StageId};
 use records::folder::checkpoint_after;
@@ -148,55 +149,32 @@ impl<'w> Course<'w> {
             .of_training(work),
         };
         let mut position = Position::first(stage);
-        let mut refused = vec![];
-        let found = points(folder)?;
-        let count = found.len();
+        let has_points = !points(folder)?.is_empty();
         let lines = folder.join(METRICS);
-        if count > 0 && !lines.exists() {
+        if has_points && !lines.exists() {
             return Err(Error::Checkpoint {
                 path: lines,
                 message: "it is missing, and the resume points beside it stand for its lines"
                     .to_owned(),
             });
         }
-        let mut metrics = None;
-        for (place, point) in found.into_iter().enumerate() {
-            let restored = restore(&training, &point, stage).and_then(|found| {
-                Ok((Metrics::take_up(folder, &work.settings, found.step)?, found))
-            });
-            match restored {
-                Ok((file, at)) => {
-                    observer.say(&format!(
-                        "  {name} goes on after step {} of {}{}",
-                        at.step,
-                        training.steps,
-                        at.rounding(&here)
-                    ));
-                    metrics = Some(file);
-                    position = at;
-                    break;
-                }
-                Err(error) => {
-                    let next = match place + 1 < count {
-                        true => "; an older state is looked for",
-                        false => "",
-                    };
-                    observer.say(&format!("  {name}: {error}{next}"));
-                    refused.push((point, error));
-                }
-            }
-        }
-        let metrics = match metrics {
-            // One that nobody can use must not stand for one of those that are kept.
-            Some(metrics) => {
-                let damaged = refused.iter().filter(|(_, error)| is_damage(error));
-                damaged
-                    .map(|(point, _)| point)
-                    .try_for_each(points::remove)?;
+        let say = &mut |line: &str| observer.say(&format!("  {name}: {line}"));
+        let newest = newest_usable(folder, say, |point| {
+            let found = restore(&training, point, stage)?;
+            Ok((Metrics::take_up(folder, &work.settings, found.step)?, found))
+        })?;
+        let metrics = match newest {
+            Some((metrics, at)) => {
+                observer.say(&format!(
+                    "  {name} goes on after step {} of {}{}",
+                    at.step,
+                    training.steps,
+                    at.rounding(&here)
+                ));
+                position = at;
                 metrics
             }
-            None if refused.is_empty() => Metrics::create(folder, &work.settings)?,
-            None => return Err(unusable(folder, refused)),
+            None => Metrics::create(folder, &work.settings)?,
         };
         position.by = Some(here);
         Ok(Self {
@@ -209,7 +187,7 @@ impl<'w> Course<'w> {
             keep: work.keep.clone(),
             reference: None,
             begun: position.clone(),
-            saved: if count > 0 { position.step } else { 0 },
+            saved: if has_points { position.step } else { 0 },
             stands: true,
             position,
             failed: None,
@@ -523,32 +501,6 @@ impl<'w> Course<'w> {
             replaced: self.position.replaced,
         })
     }
-}
-
-/// Whether a resume point, or what belongs to it, is not as it was written: it will be so the next time.
-fn is_damage(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Checkpoint { .. } | Error::Records(records::Error::Content { .. })
-    )
-}
-
-/// Why none of the resume points in `folder` can be used.
-fn unusable(folder: &Path, mut refused: Vec<(Point, Error)>) -> Error {
-    // What is no damage, as memory that is used up, may be gone the next time.
-    let other = refused.iter().position(|(_, error)| !is_damage(error));
-    if let Some(at) = other.or((refused.len() == 1).then_some(0)) {
-        return refused.swap_remove(at).1;
-    }
-    let all: Vec<String> = refused.iter().map(|(_, error)| error.to_string()).collect();
-    Error::Records(records::Error::Content {
-        path: folder.to_owned(),
-        message: format!("none of its resume points can be used: {}", all.join("; ")),
-        help: format!(
-            "put one of them back as it was, or remove the folder `{}` and run the same command again: the training then begins anew",
-            folder.display()
-        ),
-    })
 }
 
 /// Sets the training to the state of a resume point of `stage`, and returns the step that comes next.

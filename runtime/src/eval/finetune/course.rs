@@ -4,9 +4,10 @@ use super::tuning::Tuning;
 use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::eval::heads::Outcome;
+use crate::resume::newest_usable;
 use compiler::plan::StageId;
 use records::folder::METRICS;
-use records::points::{self, Point, points};
+use records::points::{self, Point};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -148,28 +149,11 @@ impl Course {
     /// # Errors
     /// Points of which none can be used; a folder that cannot be written.
     pub fn take_up(folder: &Path, stage: &StageId, say: &mut dyn FnMut(&str)) -> Result<Self> {
-        let (mut found, mut passed_over, mut damaged) = (None, None, vec![]);
-        for point in points(folder)? {
-            match restore(&point, stage) {
-                Ok(good) => {
-                    found = Some(good);
-                    break;
-                }
-                Err(error) => {
-                    say(&format!("  {error}; an older state is looked for"));
-                    damaged.push(point);
-                    passed_over.get_or_insert(error);
-                }
-            }
-        }
-        let (at, state) = match (found, passed_over) {
-            (Some((at, bytes)), _) => {
-                // One that nobody can use must not stand for one of those that are kept.
-                damaged.iter().try_for_each(points::remove)?;
-                (at, Some(bytes))
-            }
-            (None, Some(error)) => return Err(error),
-            (None, None) => (Position::first(stage), None),
+        let say = &mut |line: &str| say(&format!("  {line}"));
+        let found = newest_usable(folder, say, |point| restore(point, stage))?;
+        let (at, state) = match found {
+            Some((at, bytes)) => (at, Some(bytes)),
+            None => (Position::first(stage), None),
         };
         let path = folder.join(METRICS);
         let metrics = File::create(&path).map_err(Error::io("create", &path))?;

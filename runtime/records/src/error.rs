@@ -25,6 +25,12 @@ pub enum Error {
         /// What to do.
         help: String,
     },
+    /// A picture could not be drawn.
+    #[error("cannot draw a picture: {message}")]
+    Picture {
+        /// What is wrong with it.
+        message: String,
+    },
 }
 
 impl Error {
@@ -47,6 +53,9 @@ impl Error {
                 path,
             } => io_help(action, cause.kind(), path),
             Error::Content { help, .. } => help.clone(),
+            Error::Picture { .. } => {
+                "the SVG form of it needs no drawing: open it in a browser".to_owned()
+            }
         }
     }
 }

@@ -379,7 +379,7 @@ pub fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     replace(&target, bytes, Some(permissions)).map_err(|error| match error {
         Error::Io { cause, .. } => failed(cause),
-        other @ Error::Content { .. } => other,
+        other @ (Error::Content { .. } | Error::Picture { .. }) => other,
     })
 }
 

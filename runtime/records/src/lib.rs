@@ -12,6 +12,7 @@ pub mod listing;
 mod maker;
 pub mod points;
 pub mod predictions;
+pub mod raster;
 pub mod record;
 pub mod report;
 pub mod site;

@@ -364,7 +364,7 @@ pub struct Report {
     /// Text for a terminal if left out
     #[arg(long, value_enum)]
     pub format: Option<ReportFormat>,
-    /// Write there instead of to standard output; of several HTML pages, the folder for them
+    /// Write there instead of to standard output; of several HTML pages and of figures, the folder for them
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
     /// Write HTML pages again whenever something changes in the folder of run folders, until Ctrl-C; they reload themselves
@@ -394,6 +394,8 @@ pub enum ReportFormat {
     Json,
     /// A page for each file, which stands alone
     Html,
+    /// The figures alone, each as SVG, PNG, Vega-Lite and CSV
+    Figures,
 }
 
 /// `crisscross replay`.

@@ -650,6 +650,30 @@ fn pages_and_json_are_printed_or_written_where_asked() {
 }
 
 #[test]
+fn a_figure_without_data_leaves_no_file_and_is_named_with_its_reason() {
+    let folder = folder(&[("t.cc", TABLE), ("b/t.cc", TABLE)]);
+    let call = |files: &[&str]| {
+        let arguments = [
+            &["report"],
+            files,
+            &["--format", "figures", "--out", "drawn"],
+        ];
+        crisscross(folder.path(), &arguments.concat())
+    };
+    let one = call(&["t.cc"]);
+    assert_eq!((one.code, one.err.as_str()), (0, ""));
+    for line in [
+        "wrote 0 figures as 0 files in `drawn`",
+        "no step of its pretraining was taken",
+        "pretraining not run",
+    ] {
+        assert!(one.out.contains(line), "{line}: {}", one.out);
+    }
+    assert!(call(&["t.cc", "b/t.cc"]).out.contains(": b-t/"));
+    assert!(!folder.path().join("drawn").exists());
+}
+
+#[test]
 fn a_report_says_where_it_cannot_be_written() {
     let folder = folder(&[("t.cc", TABLE), ("one.cc", b"intra\n"), ("file", b"kept")]);
     let call = |arguments: &[&str]| {
@@ -673,6 +697,12 @@ fn a_report_says_where_it_cannot_be_written() {
             &["--format", "tex", "--out", "no/such.tex"],
             1,
             "cannot write `no/such.tex`",
+        ),
+        (&["--format", "figures"], 2, "figures are files"),
+        (
+            &["--format", "figures", "--out", "file"],
+            2,
+            "figures need a folder, and `file` is a file",
         ),
         (&["--watch"], 2, "`--watch` needs a file that it can renew"),
         (

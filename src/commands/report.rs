@@ -1,6 +1,7 @@
 //! `report`: measured, published, difference; and pages of all that there is to say.
 
 mod about;
+mod figures;
 mod write;
 
 use std::path::Path;
@@ -38,6 +39,7 @@ pub fn report(arguments: &Report) -> Result<()> {
             put(out, &(report.render(format).trim_end().to_owned() + "\n"))
         }
         (Some(ReportFormat::Html), None) => write::pages(arguments, &runs),
+        (Some(ReportFormat::Figures), None) => figures::figures(arguments, &runs),
         (_, None) => {
             let pages = pages(&asked(arguments)?, &runs)?;
             put(out, &report::json(&pages))
@@ -45,14 +47,14 @@ pub fn report(arguments: &Report) -> Result<()> {
     }
 }
 
-/// The form of a text; `None` of pages and JSON.
+/// The form of a text; `None` of pages, figures and JSON.
 fn text_format(format: Option<ReportFormat>) -> Option<Format> {
     Some(match format {
         None => Format::Text,
         Some(ReportFormat::Md) => Format::Markdown,
         Some(ReportFormat::Tex) => Format::Tex,
         Some(ReportFormat::Csv) => Format::Csv,
-        Some(ReportFormat::Json | ReportFormat::Html) => return None,
+        Some(ReportFormat::Json | ReportFormat::Html | ReportFormat::Figures) => return None,
     })
 }
 

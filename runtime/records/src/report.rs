@@ -2,24 +2,29 @@
 //! published number.
 
 mod axis;
+mod charts;
 mod classes;
 mod compare;
 mod curves;
+mod export;
 mod figures;
 mod html;
 mod notes;
 mod page;
 mod picture;
+mod plate;
 mod render;
 mod seeds;
 mod standing;
 pub mod statistics;
 mod usage;
+mod vega;
 
 pub use axis::{Axis, AxisLine, AxisPoint, Place};
 pub use classes::{Class, Classes, Confused};
 pub use compare::{Comparison, Test, TestKind};
 pub use curves::Point;
+pub use export::{Exports, exports};
 pub use figures::{FIGURE, FIGURE_DATA, Figure};
 pub use html::{html, index};
 pub use page::{

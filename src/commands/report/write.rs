@@ -113,19 +113,25 @@ fn places(out: &Path, asked: &[Asked]) -> Result<Places> {
         ))
         .help("name a folder, which need not be there yet: `--out DIR`"));
     }
-    std::fs::create_dir_all(out).map_err(|cause| {
-        Failure::new(format!("cannot create `{}`: {cause}", out.display()))
-            .help("name another folder with `--out DIR`")
-    })?;
+    folder(out)?;
     let names = names(asked.iter().map(|one| Path::new(&one.experiment.file)));
+    let names: Vec<String> = names.iter().map(|name| format!("{name}.html")).collect();
     Ok(Places {
         index: (!names.contains(&INDEX.to_owned())).then(|| out.join(INDEX)),
         paths: names.iter().map(|name| out.join(name)).collect(),
     })
 }
 
-/// `table1.html` of `experiments/table1.cc`; of files of one name all of the path, `local-a.html` and `b-a.html`.
-fn names<'f>(files: impl Iterator<Item = &'f Path> + Clone) -> Vec<String> {
+/// Makes the folder `out` where it is not there.
+pub fn folder(out: &Path) -> Result<()> {
+    std::fs::create_dir_all(out).map_err(|cause| {
+        Failure::new(format!("cannot create `{}`: {cause}", out.display()))
+            .help("name another folder with `--out DIR`")
+    })
+}
+
+/// `table1` of `experiments/table1.cc`; of files of one name all of the path, `local-a` and `b-a`.
+pub fn names<'f>(files: impl Iterator<Item = &'f Path> + Clone) -> Vec<String> {
     let stem = |file: &Path| {
         file.file_stem()
             .unwrap_or_default()
@@ -150,7 +156,7 @@ fn names<'f>(files: impl Iterator<Item = &'f Path> + Clone) -> Vec<String> {
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         let mut free = std::iter::once(name.clone()).chain(numbered);
         let free = free.find(|name| taken.insert(name.clone()));
-        format!("{}.html", free.expect("names: numbers do not end"))
+        free.expect("names: numbers do not end")
     });
     named.collect()
 }
@@ -192,13 +198,10 @@ mod tests {
     #[test]
     fn pages_are_called_as_their_files_and_no_two_alike() {
         let named = |files: &[&str]| names(files.iter().map(|file| Path::new(*file)));
-        assert_eq!(
-            named(&["e/table1.cc", "fig1.cc"]),
-            ["table1.html", "fig1.html"]
-        );
+        assert_eq!(named(&["e/table1.cc", "fig1.cc"]), ["table1", "fig1"]);
         assert_eq!(
             named(&["./a/x.cc", "../b/x.cc", "a-x.cc", "y.cc"]),
-            ["a-x.html", "b-x.html", "a-x-2.html", "y.html"]
+            ["a-x", "b-x", "a-x-2", "y"]
         );
     }
 }

@@ -1,14 +1,13 @@
 //! A page as HTML that stands alone: no scripts, no fonts, nothing from a network.
 
-use super::axis::Axis;
+use super::charts::{self, Chart, SCORES};
 use super::classes::Classes;
 use super::compare::{Comparison, Test, TestKind};
-use super::page::{Page, TablePage, Training, VERSION};
-use super::picture::{self, Across, Line};
+use super::page::{Page, TablePage, VERSION};
+use super::picture;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use compiler::book::{STYLE, inline};
-use compiler::hir::Curve;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::Serialize;
@@ -19,8 +18,6 @@ const MOST_NUMBERS: usize = 20;
 const MOST_CONFUSED: usize = 10;
 /// The most squares of all matrices of a table together: a page with these has some two megabytes.
 const MOST_SQUARES: usize = 15_000;
-/// The most numbers that are marked as they are on an axis; round ones stand for more.
-const MOST_MARKS: usize = 12;
 /// Seconds after which a page of a run that is going reloads itself.
 const RELOAD: u32 = 5;
 
@@ -125,8 +122,9 @@ fn entry(path: &str, page: &Page) -> Entry {
 #[derive(Serialize)]
 struct Drawn {
     /// Scores against what a figure varies.
-    axis: Option<Chart>,
-    charts: Vec<Chart>,
+    axis: Option<DrawnChart>,
+    /// Curves of trainings.
+    charts: Vec<DrawnChart>,
     classes: Vec<DrawnClasses>,
     /// Matrices that were left out.
     left_out: usize,
@@ -155,7 +153,7 @@ struct Difference {
 }
 
 #[derive(Serialize)]
-struct Chart {
+struct DrawnChart {
     title: String,
     svg: String,
     labels: Vec<Label>,
@@ -199,9 +197,16 @@ fn drawn(table: &TablePage) -> Drawn {
         Some(*sum)
     });
     let shown = squares.take_while(|sum| *sum <= MOST_SQUARES).count();
+    let charts = charts::charts(table);
+    let drawn_of = |is_axis: bool| {
+        let own = charts
+            .iter()
+            .filter(move |chart| (chart.key == SCORES) == is_axis);
+        own.filter_map(drawn_chart)
+    };
     Drawn {
-        axis: table.axis.as_ref().and_then(against),
-        charts: charts(table),
+        axis: drawn_of(true).next(),
+        charts: drawn_of(false).collect(),
         left_out: table.classes.len() - shown,
         classes: (table.classes[..shown].iter())
             .map(|classes| drawn_classes(table, classes))
@@ -237,143 +242,19 @@ fn differences(table: &TablePage, column: usize) -> Option<Differences> {
     })
 }
 
-/// The scores of a figure against its axis; nothing where none was measured.
-fn against(axis: &Axis) -> Option<Chart> {
-    let at = |point: &super::AxisPoint| axis.places[point.place].at;
-    let line = |line: &super::AxisLine| Line {
-        label: [line.score.as_str(), line.rows.as_str()]
-            .join(", ")
-            .trim_end_matches(", ")
-            .to_owned(),
-        points: (line.points.iter())
-            .map(|point| (at(point), point.value))
-            .collect(),
-        bars: (line.points.iter())
-            .filter_map(|point| {
-                let (value, deviation) = point.value.zip(point.deviation)?;
-                Some((at(point), value - deviation, value + deviation))
-            })
-            .collect(),
-        has_dots: true,
-    };
-    let lines: Vec<Line> = axis.lines.iter().map(line).collect();
-    let (first, last) = (axis.places.first()?.at, axis.places.last()?.at);
-    let across = Across {
-        name: axis.of.clone(),
-        // Names and a single number have room to both sides.
-        range: match axis.unit {
-            Some(_) if first < last => (first, last),
-            Some(_) | None => (first - 0.5, last + 0.5),
-        },
-        marks: (axis.places.iter())
-            .filter(|_| axis.unit.is_none() || axis.places.len() <= MOST_MARKS)
-            .map(|place| (place.at, place.text.clone()))
-            .collect(),
-    };
-    let labels = lines.iter().enumerate().map(|(at, line)| Label {
+/// A chart that has a number, with its lines in words.
+fn drawn_chart(chart: &Chart) -> Option<DrawnChart> {
+    let labels = chart.lines.iter().enumerate().map(|(at, line)| Label {
         style: picture::style(at),
         text: line.label.clone(),
-        state: String::new(),
+        state: line.state.clone(),
     });
-    Some(Chart {
-        title: format!("Scores against `{}`", axis.of),
-        svg: picture::chart("scores in percent", &lines, &across)?,
+    Some(DrawnChart {
+        svg: picture::chart(chart)?,
+        title: chart.title.clone(),
         labels: labels.collect(),
-        is_open: true,
+        is_open: chart.is_open,
     })
-}
-
-/// The losses of all trainings in one chart, then the other curves that the file asks for, a chart for each training.
-fn charts(table: &TablePage) -> Vec<Chart> {
-    let with_points: Vec<&Training> = table
-        .trainings
-        .iter()
-        .filter(|training| !training.points.is_empty())
-        .collect();
-    let last = |trainings: &[&Training]| {
-        let steps = trainings.iter().map(|training| training.steps);
-        steps.max().unwrap_or(0)
-    };
-    let line = |training: &&Training| Line {
-        label: training.label.clone(),
-        points: (training.points.iter())
-            .map(|point| (point.step as f64, point.loss))
-            .collect(),
-        ..Line::default()
-    };
-    let lines: Vec<Line> = with_points.iter().map(line).collect();
-    let labels = with_points.iter().enumerate().map(|(at, training)| Label {
-        style: picture::style(at),
-        text: training.label.clone(),
-        state: match training.is_finished {
-            true => String::new(),
-            false => format!("step {} of {}", training.done, training.steps),
-        },
-    });
-    let svg = picture::chart("loss", &lines, &Across::steps(last(&with_points)));
-    let mut charts: Vec<Chart> = svg
-        .into_iter()
-        .map(|svg| Chart {
-            title: "Loss over the steps of pretraining".to_owned(),
-            svg,
-            labels: labels.clone().collect(),
-            is_open: true,
-        })
-        .collect();
-    for curve in &table.curves {
-        let name = match curve {
-            Curve::Loss => continue,
-            Curve::Terms => "Terms of the loss",
-            Curve::Rates => "Learning rates",
-        };
-        for training in &with_points {
-            let lines = named_lines(training, *curve);
-            let labels = lines.iter().enumerate().map(|(at, line)| Label {
-                style: picture::style(at),
-                text: line.label.clone(),
-                state: String::new(),
-            });
-            let labels = labels.collect();
-            let svg = picture::chart(name, &lines, &Across::steps(training.steps));
-            charts.extend(svg.map(|svg| Chart {
-                title: format!("{name}: {}", training.label),
-                svg,
-                labels,
-                is_open: false,
-            }));
-        }
-    }
-    charts
-}
-
-/// The terms or rates of a training, a line for each name.
-fn named_lines(training: &Training, curve: Curve) -> Vec<Line> {
-    let of = |point: &super::Point| match curve {
-        Curve::Loss => Default::default(),
-        Curve::Terms => point.terms.clone(),
-        Curve::Rates => point.rates.clone(),
-    };
-    let mut names: Vec<String> = training
-        .points
-        .iter()
-        .flat_map(|p| of(p).into_keys())
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-        .into_iter()
-        .map(|name| {
-            let points = training.points.iter();
-            let points =
-                points.map(|point| (point.step as f64, of(point).get(&name).copied().flatten()));
-            let points = points.collect();
-            Line {
-                label: name,
-                points,
-                ..Line::default()
-            }
-        })
-        .collect()
 }
 
 fn drawn_classes(table: &TablePage, classes: &Classes) -> DrawnClasses {

@@ -4,49 +4,23 @@
 //! from its style sheet, by class, so that one picture is right in light and dark, and its text can be read on a phone, where the
 //! picture is half as wide.
 
+use super::charts::{Across, Chart};
 use super::classes::Classes;
 use std::fmt::Write;
 
 /// Colours of the style sheet; lines past these are dashed.
 const COLOURS: usize = 8;
-/// Width and height of a chart in units of its own.
-const SIZE: (f64, f64) = (720.0, 300.0);
-/// What axes take of it: left, top, right, bottom.
-const MARGIN: (f64, f64, f64, f64) = (74.0, 10.0, 14.0, 42.0);
-
-/// One line of a chart.
-#[derive(Default)]
-pub(super) struct Line {
-    /// What it is of.
-    pub label: String,
-    /// Where it goes through; a gap where there is no number.
-    pub points: Vec<(f64, Option<f64>)>,
-    /// Bars around points: where, from, to.
-    pub bars: Vec<(f64, f64, f64)>,
-    /// Whether each point is marked: there are few, and nothing is known between them.
-    pub has_dots: bool,
-}
-
-/// What lines go across.
-pub(super) struct Across {
-    /// What it is, for those who hear the picture: `steps`.
-    pub name: String,
-    /// From where to where.
-    pub range: (f64, f64),
-    /// Marks with their texts; none are round numbers.
-    pub marks: Vec<(f64, String)>,
-}
-
-impl Across {
-    /// The steps of a training.
-    pub fn steps(last: u64) -> Self {
-        Self {
-            name: "steps".to_owned(),
-            range: (0.0, last.max(1) as f64),
-            marks: vec![],
-        }
-    }
-}
+/// Width of a chart in units of its own, and the height above the marks of its places.
+pub(super) const WIDTH: f64 = 720.0;
+const FLOOR: f64 = 258.0;
+/// What axes take of it: left, top, right.
+pub(super) const MARGIN: (f64, f64, f64) = (74.0, 10.0, 14.0);
+/// The height of marks below it, and of a letter of names that stand aslant.
+const MARKS: (f64, f64) = (42.0, 3.6);
+/// The width of a letter of a mark.
+const LETTER: f64 = 7.2;
+/// The most letters of a place; the rest is shown where the pointer rests.
+const MOST_LETTERS: usize = 36;
 
 /// The classes of the `at`th line of a chart in the style sheet, for itself and for its mark beside its label.
 pub(super) fn style(at: usize) -> String {
@@ -58,8 +32,19 @@ pub(super) fn style(at: usize) -> String {
     format!("c{}{dashes}", at % COLOURS)
 }
 
-/// Lines across something, such as the steps of their trainings; nothing where no line has a number.
-pub(super) fn chart(name: &str, lines: &[Line], across: &Across) -> Option<String> {
+/// A chart as SVG for a page; nothing where no line has a number.
+pub(super) fn chart(chart: &Chart) -> Option<String> {
+    let (lines, height) = lines(chart)?;
+    Some(format!(
+        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{} over {}\">{lines}</svg>",
+        escape(&chart.up),
+        escape(&chart.across.name)
+    ))
+}
+
+/// Axes and lines of a chart, [`WIDTH`] wide, with their height; nothing where no line has a number.
+pub(super) fn lines(chart: &Chart) -> Option<(String, f64)> {
+    let (lines, across) = (&chart.lines, &chart.across);
     let points = lines.iter().flat_map(|line| &line.points);
     let values = points.filter_map(|(_, value)| value.filter(|value| value.is_finite()));
     let bars = lines.iter().flat_map(|line| &line.bars);
@@ -71,44 +56,26 @@ pub(super) fn chart(name: &str, lines: &[Line], across: &Across) -> Option<Strin
         return None;
     }
     let (first, last) = across.range;
-    let marks = match across.marks.is_empty() {
-        true => ticks(first, last).marks,
-        false => across.marks.clone(),
-    };
     let up = ticks(low, high);
     let (low, high) = (low.min(up.from), high.max(up.to));
-    let (left, top, right, bottom) = MARGIN;
-    let x = |at: f64| left + (at - first) / (last - first) * (SIZE.0 - left - right);
-    let y = |value: f64| top + (high - value) / (high - low) * (SIZE.1 - top - bottom);
-    let mut svg = format!(
-        "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} over {}\">",
-        SIZE.0,
-        SIZE.1,
-        escape(name),
-        escape(&across.name)
-    );
+    let (left, top, right) = MARGIN;
+    let x = |at: f64| left + (at - first) / (last - first) * (WIDTH - left - right);
+    let y = |value: f64| top + (high - value) / (high - low) * (FLOOR - top);
+    let mut svg = String::new();
     for (at, text) in &up.marks {
         let y = y(*at);
         let _ = write!(
             svg,
-            "<path class=\"grid\" d=\"M{left} {y:.1}H{:.1}\"/><text class=\"up\" x=\"{}\" y=\"{y:.1}\">{text}</text>",
-            SIZE.0 - right,
+            "<path class=\"grid\" d=\"M{left} {y:.1}H{:.1}\"/><text class=\"up\" x=\"{}\" y=\"{y:.1}\" dy=\".35em\">{text}</text>",
+            WIDTH - right,
             left - 8.0
         );
     }
-    let floor = SIZE.1 - bottom;
-    for (at, text) in marks.iter().filter(|(at, _)| (first..=last).contains(at)) {
-        let (x, text) = (x(*at), escape(text));
-        let _ = write!(
-            svg,
-            "<path class=\"axis\" d=\"M{x:.1} {floor}v5\"/><text class=\"across\" x=\"{x:.1}\" y=\"{}\">{text}</text>",
-            floor + 24.0
-        );
-    }
+    let below = places(&mut svg, across, &x);
     let _ = write!(
         svg,
-        "<path class=\"axis\" d=\"M{left} {floor}H{}\"/>",
-        SIZE.0 - right
+        "<path class=\"axis\" d=\"M{left} {FLOOR}H{}\"/>",
+        WIDTH - right
     );
     for (at, line) in lines.iter().enumerate() {
         let mut path = String::new();
@@ -151,8 +118,59 @@ pub(super) fn chart(name: &str, lines: &[Line], across: &Across) -> Option<Strin
             }
         }
     }
-    svg += "</svg>";
-    Some(svg)
+    Some((svg, FLOOR + below))
+}
+
+/// The marks below a chart; returns how high they are. Names that are wider than their places stand aslant.
+fn places(svg: &mut String, across: &Across, x: &dyn Fn(f64) -> f64) -> f64 {
+    let (first, last) = across.range;
+    let marks = match across.marks.is_empty() {
+        true => ticks(first, last).marks,
+        false => across.marks.clone(),
+    };
+    let inside = marks
+        .iter()
+        .filter(|(at, _)| (first..=last).contains(at))
+        .map(|(at, text)| (x(*at), text));
+    let letters = |text: &str| text.chars().count().min(MOST_LETTERS);
+    let wide = inside.clone().map(|(_, text)| letters(text)).max();
+    let wide = wide.unwrap_or(0) as f64;
+    let gaps = inside.clone().zip(inside.clone().skip(1));
+    let gap = gaps.map(|((a, _), (b, _))| b - a).fold(WIDTH, f64::min);
+    let is_aslant = across.has_names && wide * LETTER > gap;
+    for (x, text) in inside {
+        let _ = write!(svg, "<path class=\"axis\" d=\"M{x:.1} {FLOOR}v5\"/>");
+        let shown = shortened(text, MOST_LETTERS);
+        let _ = match is_aslant {
+            true => write!(
+                svg,
+                "<text class=\"aslant\" transform=\"translate({:.1} {}) rotate(-30)\">{}<title>{}</title></text>",
+                x + 4.0,
+                FLOOR + 18.0,
+                escape(&shown),
+                escape(text)
+            ),
+            false => write!(
+                svg,
+                "<text class=\"across\" x=\"{x:.1}\" y=\"{}\">{}</text>",
+                FLOOR + 24.0,
+                escape(&shown)
+            ),
+        };
+    }
+    match is_aslant {
+        true => MARKS.0.max(24.0 + wide * MARKS.1),
+        false => MARKS.0,
+    }
+}
+
+/// The text, or its beginning with a sign that it goes on.
+pub(super) fn shortened(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(letters - 1).collect();
+    kept.trim_end().to_owned() + "\u{2026}"
 }
 
 /// A confusion matrix without numbers: a square for each pair of classes that occurs, as strong as its share of the class.
@@ -235,13 +253,14 @@ fn ticks(low: f64, high: f64) -> Ticks {
 }
 
 /// Text for an element or an attribute.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     minijinja::HtmlEscape(text).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::charts::Line;
 
     #[test]
     fn marks_are_round_and_hold_what_there_is() {
@@ -286,7 +305,16 @@ mod tests {
                 .collect(),
             ..Line::default()
         };
-        let chart = |name, lines: &[Line], last| chart(name, lines, &Across::steps(last));
+        let chart = |lines: &[Line], last| {
+            chart(&Chart {
+                key: String::new(),
+                title: String::new(),
+                up: "loss".to_owned(),
+                lines: lines.to_vec(),
+                across: Across::steps(last),
+                is_open: true,
+            })
+        };
         let gap = line(&[
             (0, Some(1.0)),
             (1, None),
@@ -294,7 +322,7 @@ mod tests {
             (3, Some(2.0)),
             (4, Some(1.5)),
         ]);
-        let svg = chart("loss", &[gap], 4).unwrap();
+        let svg = chart(&[gap], 4).unwrap();
         assert!(svg.contains("<title>a &lt; b</title>"), "{svg}");
         let path = svg.split("class=\"line c0\" d=\"").nth(1).unwrap();
         let path = path.split('"').next().unwrap();
@@ -303,9 +331,45 @@ mod tests {
             (2, 1)
         );
         assert!(!svg.contains("NaN"), "{svg}");
-        assert_eq!(chart("loss", &[line(&[(0, None)])], 4), None);
-        assert_eq!(chart("loss", &[], 0), None);
-        let one = chart("loss", &[line(&[(0, Some(1.0))])], 0).unwrap();
+        assert_eq!(chart(&[line(&[(0, None)])], 4), None);
+        assert_eq!(chart(&[], 0), None);
+        let one = chart(&[line(&[(0, Some(1.0))])], 0).unwrap();
         assert!(one.contains("h0"), "{one}");
+    }
+
+    #[test]
+    fn names_that_do_not_fit_beside_one_another_stand_aslant() {
+        let named = |names: &[&str]| {
+            let place = |(at, name): (usize, &&str)| (at as f64, (*name).to_owned());
+            let line = Line {
+                points: (0..names.len()).map(|at| (at as f64, Some(1.0))).collect(),
+                ..Line::default()
+            };
+            let (svg, height) = lines(&Chart {
+                key: String::new(),
+                title: String::new(),
+                up: String::new(),
+                lines: vec![line],
+                across: Across {
+                    name: "relax".to_owned(),
+                    range: (-0.5, names.len() as f64 - 0.5),
+                    marks: names.iter().enumerate().map(place).collect(),
+                    has_names: true,
+                },
+                is_open: true,
+            })
+            .unwrap();
+            (svg.matches("rotate(").count(), height, svg)
+        };
+        let (aslant, height, _) = named(&["none", "mild", "medium"]);
+        assert_eq!((aslant, height), (0, FLOOR + MARKS.0));
+        let long = "windows(within: overlap(75%, of: each), across: inside)";
+        let (aslant, height, svg) = named(&[long; 5]);
+        assert_eq!(aslant, 5);
+        assert!(height > FLOOR + 100.0, "{height}");
+        assert!(
+            svg.contains("windows(within: overlap(75%, of: ea\u{2026}<title>"),
+            "{svg}"
+        );
     }
 }

@@ -5,7 +5,8 @@ use crate::folder::{METRICS, Runs};
 use crate::predictions::{self, PREDICTIONS, Prediction};
 use crate::record::{ClipCounts, PretrainResult, Solver};
 use crate::report::{
-    Experiment, FIGURE, FIGURE_DATA, Page, Shelf, Value, Values, Warning, html, index, json, page,
+    Experiment, FIGURE, FIGURE_DATA, Page, Shelf, Value, Values, Warning, exports, html, index,
+    json, page,
 };
 use compiler::plan::{Plan, Stage, StageId};
 use std::path::Path;
@@ -267,4 +268,110 @@ fn what_was_drawn_is_embedded() {
             .as_deref()
             .is_some_and(|note| note.starts_with("drawn in `draw-"))
     );
+}
+
+#[test]
+fn figures_are_files_with_the_numbers_behind_them() {
+    let plan = fixture::planned(&TEXT.replace("table t", "figure t").replace(
+        "row loss = intra + sync",
+        "x = loss\n  row loss = intra + sync",
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    finish(&runs, &plan, 0, &[70.0, 71.0], &[1, 1, 2]);
+    let pretrain = plan.stage(&plan.tables[0].rows[1].pretrain).unwrap();
+    let attempt = runs.begin(pretrain, &fixture::context()).unwrap();
+    std::fs::write(attempt.path().join(METRICS), metrics(3)).unwrap();
+    let page = page_of(&plan, folder.path());
+    let found = exports(&page).unwrap();
+    let names: Vec<&str> = found.files.iter().map(|(name, _)| name.as_str()).collect();
+    let stems = [
+        "t-scores",
+        "t-loss",
+        "t-row1-linear8-on-UCF101-confusion",
+        "t-row1-linear8-on-UCF101-classes",
+    ];
+    let due = stems.iter().flat_map(|stem| {
+        let ends = ["png", "svg", "vl.json", "csv"].into_iter();
+        ends.map(move |end| format!("{stem}.{end}"))
+    });
+    assert_eq!(names, due.collect::<Vec<_>>());
+    assert_eq!(found.figures, 4);
+    let steps = pretrain_steps(&page);
+    assert_eq!(
+        found.absent,
+        [(
+            "t-row2-linear8-on-UCF101".to_owned(),
+            format!("pretraining at step 3 of {steps}")
+        )]
+    );
+    let text = |name: &str| {
+        let file = found.files.iter().find(|(known, _)| known == name).unwrap();
+        String::from_utf8(file.1.clone()).unwrap()
+    };
+    assert_eq!(
+        text("t-scores.csv"),
+        "line,loss,score in percent\nlinear8 on UCF101,intra,70.5\nlinear8 on UCF101,intra + sync,\n"
+    );
+    assert_eq!(
+        text("t-row1-linear8-on-UCF101-confusion.csv"),
+        "class,predicted,samples\ncat & co,cat & co,1\ndog,bird,1\ndog,dog,1\n"
+    );
+    assert!(text("t-loss.csv").ends_with(",2,-0.2\n"));
+    for (name, bytes) in &found.files {
+        match name.rsplit('.').next() {
+            Some("png") => assert!(bytes.starts_with(b"\x89PNG"), "{name}"),
+            Some("svg") => {
+                let svg = text(name);
+                assert!(svg.contains("<style>") && !svg.contains("var("), "{name}");
+                assert!(svg.contains("One &lt; two"), "{name}");
+            }
+            Some("json") => {
+                let vega: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+                assert!(
+                    !vega["data"]["values"].as_array().unwrap().is_empty(),
+                    "{name}"
+                );
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(found.files, exports(&page).unwrap().files);
+}
+
+/// Steps of the training that is under way.
+fn pretrain_steps(page: &Page) -> u64 {
+    let mut trainings = page.tables[0].trainings.iter();
+    trainings.find(|training| training.done > 0).unwrap().steps
+}
+
+#[test]
+fn what_was_drawn_is_copied_and_becomes_a_png() {
+    let plan = fixture::planned(
+        "use paper\nfigure seen \"Seen\" {\n  of = crisscross\n\
+         draw = embedding(linear8 on UCF101, split: test, samples: 20, by: tsne(perplexity: 5))\n  row loss = intra\n}\n",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    let id: &StageId = plan.tables[0].rows[0].cells[0].stage.as_ref().unwrap();
+    let leave = |svg: &str| {
+        let attempt = runs
+            .begin(plan.stage(id).unwrap(), &fixture::context())
+            .unwrap();
+        std::fs::write(attempt.path().join(FIGURE), svg).unwrap();
+        std::fs::write(attempt.path().join("figure.vl.json"), "{}").unwrap();
+        attempt.finish(&serde_json::json!({})).unwrap()
+    };
+    let run = leave("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"4\" height=\"4\"/>");
+    let found = exports(&page_of(&plan, folder.path())).unwrap();
+    let names: Vec<&str> = found.files.iter().map(|(name, _)| name.as_str()).collect();
+    let stem = names[0].trim_end_matches(".png");
+    assert!(stem.starts_with("seen-row1-embedding"), "{stem}");
+    assert_eq!(
+        names,
+        ["png", "svg", "vl.json"].map(|end| format!("{stem}.{end}"))
+    );
+    std::fs::write(run.path.join(FIGURE), "no picture").unwrap();
+    let error = exports(&page_of(&plan, folder.path())).unwrap_err();
+    assert!(error.to_string().contains(FIGURE), "{error}");
 }

@@ -1031,6 +1031,26 @@ pub enum Drawing {
     Gallery(Box<Gallery>),
 }
 
+impl Drawing {
+    /// The data set whose samples it shows.
+    pub fn data(&self) -> &Data {
+        match self {
+            Drawing::Embedding(embedded) => &embedded.of.data,
+            Drawing::Saliency(saliency) => &saliency.of.data,
+            Drawing::Gallery(gallery) => &gallery.eval.data,
+        }
+    }
+
+    /// The modality whose backbone is used.
+    pub fn uses(&self) -> &str {
+        match self {
+            Drawing::Embedding(embedded) => &embedded.of.uses,
+            Drawing::Saliency(saliency) => &saliency.of.uses,
+            Drawing::Gallery(gallery) => &gallery.eval.uses,
+        }
+    }
+}
+
 /// Samples as points.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Embedded {

@@ -158,11 +158,7 @@ impl Work {
             Work::Pretrain(work) => (work.settings.ep > 0).then_some(&work.settings.data),
             Work::Extract(work) => Some(&work.eval.data),
             Work::Finetune(work) => Some(&work.eval.data),
-            Work::Draw(work) => match &work.drawing {
-                hir::Drawing::Embedding(embedded) => Some(&embedded.of.data),
-                hir::Drawing::Saliency(saliency) => Some(&saliency.of.data),
-                hir::Drawing::Gallery(gallery) => Some(&gallery.eval.data),
-            },
+            Work::Draw(work) => Some(work.drawing.data()),
             Work::Score(_) => None,
         }
     }

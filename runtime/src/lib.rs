@@ -8,6 +8,7 @@ mod constants;
 pub mod data;
 pub mod device;
 pub mod doctor;
+pub mod draw;
 pub mod error;
 pub mod eval;
 pub mod execute;

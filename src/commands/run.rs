@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use compiler::hir::{Data, Drawing};
+use compiler::hir::Data;
 use compiler::plan::{self, Executable, Plan, StageId, Work, with_passes};
 use records::folder::{Runs, content_hash, write_json};
 use records::launch::Launch;
@@ -145,11 +145,7 @@ fn reads_files(work: &Work) -> bool {
         Work::Pretrain(pretrain) => &pretrain.settings.data,
         Work::Extract(extract) => &extract.eval.data,
         Work::Finetune(finetune) => &finetune.eval.data,
-        Work::Draw(draw) => match &draw.drawing {
-            Drawing::Embedding(embedded) => &embedded.of.data,
-            Drawing::Saliency(saliency) => &saliency.of.data,
-            Drawing::Gallery(gallery) => &gallery.eval.data,
-        },
+        Work::Draw(draw) => draw.drawing.data(),
         Work::Score(_) => return false, // as its features do
     };
     match data {

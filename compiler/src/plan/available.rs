@@ -163,11 +163,11 @@ pub fn refusal(work: &Work) -> Option<&'static str> {
         Work::Extract(work) => clip(&work.eval.clip),
         Work::Finetune(work) => clip(&work.eval.clip),
         Work::Score(_) => None,
-        Work::Draw(work) => Some(match &work.drawing {
-            Drawing::Embedding(_) => "drawings of embeddings",
-            Drawing::Saliency(_) => "saliency maps",
-            Drawing::Gallery(_) => "galleries of neighbours",
-        }),
+        Work::Draw(work) => match &work.drawing {
+            Drawing::Embedding(_) => Some("drawings of embeddings"),
+            Drawing::Saliency(_) => Some("saliency maps"),
+            Drawing::Gallery(gallery) => clip(&gallery.eval.clip),
+        },
     }
 }
 

@@ -348,15 +348,11 @@ fn without_rank(heading: &str) -> &str {
 
 /// Why `row` has not what `drawing` shows; `None` where it has.
 fn unseen(made: &Made, row: &Row, drawing: &Drawing) -> Option<String> {
-    let uses = match drawing {
-        Drawing::Embedding(embedded) => &embedded.of.uses,
-        Drawing::Saliency(saliency) => &saliency.of.uses,
-        Drawing::Gallery(gallery) => &gallery.eval.uses,
-    };
+    let uses = drawing.uses();
     let needs_another =
         matches!(drawing, Drawing::Saliency(map) if map.target == Target::Agreement);
     untrained(made, row, uses).or_else(|| {
-        let mut others = row.pretrain.modalities.iter().filter(|m| m.name != *uses);
+        let mut others = row.pretrain.modalities.iter().filter(|m| m.name != uses);
         let has_another = others.any(|m| untrained(made, row, &m.name).is_none());
         (needs_another && !has_another)
             .then(|| format!("this row trains `{uses}` alone, and there is nothing to agree with"))

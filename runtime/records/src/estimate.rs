@@ -1,7 +1,7 @@
 //! What the stages of a plan take, from what equal work took before on this machine.
 
 use crate::folder::{Finished, PLAN, read_json};
-use crate::record::{ExtractResult, Kind, PretrainResult, ScoreResult};
+use crate::record::{DrawResult, ExtractResult, Kind, PretrainResult, ScoreResult};
 use compiler::plan::{Estimate, Plan, Stage, StageId, Work, likeness};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -90,7 +90,7 @@ fn took(of: &Finished) -> Option<(f64, u64)> {
         }
         Kind::Extract => (of.result::<ExtractResult>().ok()?.seconds, 1),
         Kind::Score | Kind::Finetune => (of.result::<ScoreResult>().ok()?.seconds, 1),
-        Kind::Draw => (of.run.seconds, 1),
+        Kind::Draw => (of.result::<DrawResult>().ok()?.seconds, 1),
     })
 }
 

@@ -295,6 +295,17 @@ pub struct ExtractResult {
     pub seconds: f64,
 }
 
+/// `result.json` of a drawing. The picture is `figure.svg` beside it, and what it shows `figure.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DrawResult {
+    /// Numbers of the figure, by name: `uniformity`.
+    pub numbers: BTreeMap<String, f64>,
+    /// Clips that were counted and left out, those behind its features included.
+    pub clips: ClipCounts,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
 /// Clips that could not be used as they were.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClipCounts {

@@ -109,7 +109,7 @@ fn next(number: &mut u64) -> u64 {
 }
 
 /// A trained backbone that learns no more, and what a protocol makes of its last map.
-pub(super) struct Frozen<'e> {
+pub(crate) struct Frozen<'e> {
     backbone: Backbone,
     eval: &'e hir::Eval,
     kind: Kind,
@@ -117,7 +117,7 @@ pub(super) struct Frozen<'e> {
 }
 
 /// Which clips are read, and how.
-pub(super) struct Asked<'o> {
+pub(crate) struct Asked<'o> {
     /// Augmented or not.
     pub role: Role,
     /// Positions in the data set.
@@ -130,7 +130,7 @@ pub(super) struct Asked<'o> {
 
 /// What came of them beside the features.
 #[derive(Default)]
-pub(super) struct Came {
+pub(crate) struct Came {
     /// Values of a row; `None` where nothing was read.
     pub width: Option<usize>,
     /// Samples without features, each with its name and the reason.

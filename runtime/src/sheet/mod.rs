@@ -352,7 +352,7 @@ fn strip(
 }
 
 /// Every pixel as a square of pixels.
-fn enlarged(picture: &Tensor, times: i64) -> Tensor {
+pub(crate) fn enlarged(picture: &Tensor, times: i64) -> Tensor {
     picture
         .repeat_interleave_self_int(times, 0, None)
         .repeat_interleave_self_int(times, 1, None)

@@ -5,6 +5,7 @@
 //! its final name is complete; an interrupted training leaves one under another name, and the next run goes on in it.
 
 mod again;
+mod draw;
 mod finetune;
 mod follow;
 mod parts;
@@ -356,7 +357,10 @@ impl<'a> Walk<'a> {
                 Error::caught(|| self.extract(work, attempt))
             }
             Work::Finetune(work) => self.finetune(number, stage, work, attempt),
-            Work::Draw(_) => unreachable!("plan: a drawing is refused"),
+            Work::Draw(work) => {
+                self.progress.begin(number, &stage.label);
+                Error::caught(|| self.draw(work, attempt))
+            }
             Work::Score(work) => {
                 self.progress.begin(number, &stage.label);
                 self.score(work, attempt)

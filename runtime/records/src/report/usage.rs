@@ -165,10 +165,7 @@ pub(super) fn remarks(standing: &Standing<'_>, stages: &[Stage]) -> Result<Vec<R
         .filter_map(|stage| standing.finished.get(&stage.id))
     {
         let path = finished.path.join(RESULT);
-        let beside: Beside = match finished.run.kind {
-            Kind::Pretrain | Kind::Extract | Kind::Finetune | Kind::Score => read_json(&path)?,
-            Kind::Draw => continue,
-        };
+        let beside: Beside = read_json(&path)?;
         let mut said = said_of_clips(&beside.clips);
         if let Some(solver) = beside.solver.filter(|solver| solver.unconverged > 0) {
             said.push(format!(

@@ -9,6 +9,7 @@ use super::{Chosen, Judged, Means, Outcome};
 use crate::error::{Error, Result};
 use crate::eval::feature_set::FeatureSet;
 use crate::eval::splits::{Split, rows_of};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use tch::{Kind, Tensor};
 
@@ -24,8 +25,7 @@ pub fn judge(set: &FeatureSet, splits: &[Split], means: &mut Means) -> Result<Ve
     for split in splits {
         let gallery = rows_of(&set.train, &split.train);
         let mut outcomes = vec![];
-        // So many queries that their similarities fit.
-        for samples in split.test.chunks((NUMBERS / gallery.len().max(1)).max(1)) {
+        for samples in split.test.chunks(at_once(&gallery)) {
             if means.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
@@ -43,6 +43,62 @@ pub fn judge(set: &FeatureSet, splits: &[Split], means: &mut Means) -> Result<Ve
         });
     }
     Ok(judged)
+}
+
+/// A training sample as a neighbour of a test sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Near {
+    /// The sample.
+    pub sample: usize,
+    /// The cosine similarity of the nearest of its rows.
+    pub similarity: f64,
+}
+
+/// The `top` training samples of `split` nearest to each of the test samples `asked`, the nearest first. A sample of several rows
+/// stands where the nearest of them is.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub fn nearest(
+    set: &FeatureSet,
+    split: &Split,
+    asked: &[usize],
+    top: usize,
+    means: &mut Means,
+) -> Result<Vec<Vec<Near>>> {
+    let queries = set.rows_by_sample(&set.test);
+    let gallery = rows_of(&set.train, &split.train);
+    let mut found: Vec<Vec<Near>> = vec![];
+    for samples in asked.chunks(at_once(&gallery)) {
+        if means.stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        let rows = samples.iter().map(|sample| queries[*sample].as_slice());
+        let similar = similarities(set, rows, &gallery, means)?;
+        let each = similar.chunks(gallery.len());
+        found.extend(each.map(|similar| first(set, &gallery, similar, top)));
+        (means.progress)(found.len() as u64, asked.len() as u64, "samples");
+    }
+    Ok(found)
+}
+
+/// So many queries that their similarities to these rows fit.
+fn at_once(gallery: &[usize]) -> usize {
+    (NUMBERS / gallery.len().max(1)).max(1)
+}
+
+/// The `top` samples of these rows with the largest similarities.
+fn first(set: &FeatureSet, gallery: &[usize], similar: &[f64], top: usize) -> Vec<Near> {
+    let mut order: Vec<usize> = (0..gallery.len()).collect();
+    order.sort_by(|a, b| similar[*b].total_cmp(&similar[*a]));
+    let mut seen = BTreeSet::new();
+    let near = order.into_iter().map(|at| Near {
+        sample: set.train.samples[gallery[at]],
+        similarity: similar[at],
+    });
+    near.filter(|near| seen.insert(near.sample))
+        .take(top)
+        .collect()
 }
 
 /// The cosine similarity of the mean of each of some test rows to each training row of `gallery`, query after query.
@@ -75,7 +131,7 @@ fn similarities<'a>(
 }
 
 /// Its rows at length 1; one of zeros stays.
-fn unit(rows: &Tensor) -> Result<Tensor> {
+pub(crate) fn unit(rows: &Tensor) -> Result<Tensor> {
     let norms = rows.f_norm_scalaropt_dim(2.0, [1].as_slice(), true)?;
     Ok(rows.f_div(&norms.clamp_min(f64::MIN_POSITIVE))?)
 }
@@ -150,7 +206,7 @@ mod tests {
             progress: &mut |_, _, _| (),
             stop: &AtomicBool::new(false),
         };
-        let judged = judge(&set, &[split], &mut means).unwrap();
+        let judged = judge(&set, std::slice::from_ref(&split), &mut means).unwrap();
         let found: Vec<(u32, u64)> = judged[0]
             .outcomes
             .iter()
@@ -161,5 +217,11 @@ mod tests {
         assert!((3..=4).contains(&found[0].1), "{found:?}");
         // From 80 degrees: 90, 40 (y), then 20 (x).
         assert_eq!(found[1], (1, 3));
+
+        // Sample 1 is at 10 and 50 degrees from there, and stands once.
+        let near = nearest(&set, &split, &[5], 3, &mut means).unwrap();
+        let samples: Vec<usize> = near[0].iter().map(|near| near.sample).collect();
+        assert_eq!(samples, [1, 2, 0]);
+        assert!((near[0][0].similarity - 10f64.to_radians().cos()).abs() < 1e-6);
     }
 }

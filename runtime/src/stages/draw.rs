@@ -1,0 +1,76 @@
+//! The drawings of a plan: of each a picture and the numbers behind it.
+
+use super::{Walk, as_written};
+use crate::draw::{Origin, Panel, Tools, draw};
+use crate::error::Result;
+use crate::eval::feature_set::FeatureSet;
+use crate::eval::features::Trained;
+use compiler::hir::Drawing;
+use compiler::plan::Draw;
+use records::folder::{Attempt, Finished, write_json, write_whole};
+use records::record::{ClipCounts, DrawResult, ExtractResult};
+use records::report::{FIGURE, FIGURE_DATA};
+use std::time::Instant;
+
+impl Walk<'_> {
+    /// Draws a panel. A gallery shows the features of an extraction, what else there is the networks of a pretraining.
+    pub(super) fn draw(&mut self, work: &Draw, attempt: Attempt) -> Result<Finished> {
+        let start = Instant::now();
+        let source = self.source(work.drawing.data())?;
+        let options = self.reading();
+        let (set, weights);
+        let (origin, before) = match &work.drawing {
+            Drawing::Gallery(_) => {
+                let features = &self.done[&work.from];
+                set = FeatureSet::load(&as_written(features, features.features())?)?;
+                let clips = features.result::<ExtractResult>()?.clips;
+                (Origin::Features(&set), clips)
+            }
+            Drawing::Embedding(_) | Drawing::Saliency(_) => {
+                let uses = work.drawing.uses();
+                let (settings, path) = self.backbone(&work.from, work.checkpoint, uses)?;
+                weights = path;
+                let model = Trained {
+                    settings,
+                    weights: &weights,
+                };
+                (Origin::Networks(model), ClipCounts::default())
+            }
+        };
+        let mut tools = Tools {
+            source: &source,
+            device: self.options.device,
+            options: &options,
+            few: self.options.smoke,
+            progress: &mut |done, all, what| self.progress.count(done, all, what),
+            stop: self.options.stop,
+        };
+        let panel = draw(work, origin, &mut tools)?;
+        self.finish_drawn(panel, before, start, attempt)
+    }
+
+    /// Makes the folder of a drawing visible.
+    fn finish_drawn(
+        &mut self,
+        panel: Panel,
+        before: ClipCounts,
+        start: Instant,
+        attempt: Attempt,
+    ) -> Result<Finished> {
+        write_whole(&attempt.path().join(FIGURE), panel.svg.as_bytes())?;
+        write_json(&attempt.path().join(FIGURE_DATA), &panel.data)?;
+        for (name, bytes) in &panel.files {
+            write_whole(&attempt.path().join(name), bytes)?;
+        }
+        let numbers = panel.numbers.iter();
+        let told: Vec<String> = numbers
+            .map(|(name, value)| format!("{name} {value:.3}"))
+            .collect();
+        self.progress.end(&told.join(", "));
+        Ok(attempt.finish(&DrawResult {
+            numbers: panel.numbers,
+            clips: before.beside(panel.clips),
+            seconds: start.elapsed().as_secs_f64(),
+        })?)
+    }
+}

@@ -285,6 +285,18 @@ pub struct Synthetic {
     pub splits: u32,
 }
 
+impl Synthetic {
+    /// The fold of a clip. With one split every fourth clip of a class is test, from its second on. Otherwise the clips of a class take
+    /// the folds in turn.
+    pub fn fold(&self, clip: u32) -> u32 {
+        let of_class = clip / self.classes.max(1);
+        match self.splits {
+            0 | 1 => u32::from(of_class % 4 == 1),
+            splits => 1 + of_class % splits,
+        }
+    }
+}
+
 impl Data {
     /// Streams that a clip of this set must have.
     pub fn requires(&self) -> &[String] {
@@ -1038,6 +1050,15 @@ impl Drawing {
             Drawing::Embedding(embedded) => &embedded.of.data,
             Drawing::Saliency(saliency) => &saliency.of.data,
             Drawing::Gallery(gallery) => &gallery.eval.data,
+        }
+    }
+
+    /// The samples that are drawn; of a gallery its extraction decides.
+    pub fn sampled(&self) -> Option<&Sampled> {
+        match self {
+            Drawing::Embedding(embedded) => Some(&embedded.of),
+            Drawing::Saliency(saliency) => Some(&saliency.of),
+            Drawing::Gallery(_) => None,
         }
     }
 

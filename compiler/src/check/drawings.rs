@@ -140,7 +140,10 @@ impl<'a> Checker<'a> {
         split: Part,
     ) -> Option<u32> {
         let there = match (data, split) {
-            (Data::Synthetic(set), _) => u64::from(set.clips),
+            (Data::Synthetic(set), split) => {
+                let is_drawn = |clip: &u32| (set.fold(*clip) == 1) == (split == Part::Test);
+                (0..set.clips).filter(is_drawn).count() as u64
+            }
             (Data::Videos(set) | Data::Sounds(set), Part::Train) => set.train,
             // How many test samples there are is not declared.
             (Data::Videos(_) | Data::Sounds(_), Part::Test) => u64::MAX,
@@ -152,7 +155,12 @@ impl<'a> Checker<'a> {
             return u32::try_from(there).ok();
         }
         let slot = call.get(name)?.clone();
-        let message = format!("`{name}` asks for {asked}, and the data set has {there} clips");
+        let part = match split {
+            Part::Train => "training",
+            Part::Test => "test",
+        };
+        let message =
+            format!("`{name}` asks for {asked}, and the data set has {there} {part} clips");
         self.error(&slot, codes::OUT_OF_RANGE, message);
         None
     }

@@ -24,12 +24,16 @@ impl<'a> Checker<'a> {
         let mut record = Record::new(decl.kind.value, &decl.name.value, decl.name.span);
         self.set_fields(&mut record, block, &env);
         let record = Rc::new(record);
+        let x = self.axis(decl, &record);
+        let drawings = self.drawings(&record);
+        let is_saliency =
+            |(_, drawing): &(_, Option<_>)| matches!(drawing, Some(hir::Drawing::Saliency(_)));
         // Curves are drawn by the page of a report.
-        let message = if record.entry("draw").is_some() {
+        let message = if drawings.iter().any(is_saliency) {
             Some(
-                "this version does not draw figures; what it draws is planned, and printed as dashes",
+                "this version does not draw saliency maps; they are planned, and printed as dashes",
             )
-        } else if Self::needs_axis(&record) {
+        } else if Self::needs_axis(&record) && record.entry("draw").is_none() {
             Some("this version does not draw figures; its numbers are printed as a table")
         } else {
             None
@@ -37,8 +41,6 @@ impl<'a> Checker<'a> {
         if let (Kind::Figure, Some(message)) = (decl.kind.value, message) {
             self.not_drawn(&env, decl.kind.span, message);
         }
-        let x = self.axis(decl, &record);
-        let drawings = self.drawings(&record);
         let curves = self.curves(&record);
         let scores = self.scores(&record);
         let mut unrolled = vec![];

@@ -164,7 +164,7 @@ pub fn refusal(work: &Work) -> Option<&'static str> {
         Work::Finetune(work) => clip(&work.eval.clip),
         Work::Score(_) => None,
         Work::Draw(work) => match &work.drawing {
-            Drawing::Embedding(_) => Some("drawings of embeddings"),
+            Drawing::Embedding(embedded) => clip(&embedded.of.clip),
             Drawing::Saliency(_) => Some("saliency maps"),
             Drawing::Gallery(gallery) => clip(&gallery.eval.clip),
         },

@@ -21,6 +21,7 @@ use crate::attempt::is_scratch;
 use crate::predictions::PREDICTIONS;
 use crate::record::{Environment, Kind, Run, Status};
 use crate::{Error, Result};
+use compiler::hir::Drawing;
 use compiler::plan::{Plan, Stage, StageId, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -256,6 +257,8 @@ impl Finished {
         let read = match work {
             Work::Extract(work) if work.checkpoint.is_none() => self.checkpoint(),
             Work::Score(_) => self.features(),
+            Work::Draw(work) if matches!(work.drawing, Drawing::Gallery(_)) => self.features(),
+            Work::Draw(work) if work.checkpoint.is_none() => self.checkpoint(),
             Work::Pretrain(_) | Work::Extract(_) | Work::Finetune(_) | Work::Draw(_) => {
                 return None;
             }

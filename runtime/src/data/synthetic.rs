@@ -81,13 +81,8 @@ impl ClipSource for RenderedClips {
         &self.classes
     }
 
-    /// With one split every fourth clip of a class is test, from its second on. Otherwise the clips of a class take the folds in turn.
     fn fold(&self, clip: usize) -> Option<u32> {
-        let of_class = clip as u32 / self.parameters.classes.max(1);
-        Some(match self.parameters.splits {
-            0 | 1 => u32::from(of_class % 4 == 1),
-            splits => 1 + of_class % splits,
-        })
+        Some(self.parameters.fold(clip as u32))
     }
 
     fn streams(&self, _clip: usize) -> Result<Streams> {

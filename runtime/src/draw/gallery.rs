@@ -240,7 +240,11 @@ impl Wall<'_> {
             .unwrap_or(0);
         let width = 2.0 * GAP + TILE + ASIDE + columns as f64 * (TILE + GAP);
         let mut page = Picture::new(width.max(720.0));
-        let title = format!("Neighbours of `{}` in {}", self.eval().uses, self.set.data);
+        let title = format!(
+            "Nearest neighbours in {} ({})",
+            self.set.data,
+            self.eval().uses
+        );
         page.text((GAP, 28.0), TITLE, &title);
         let mut y = 28.0;
         for note in self.notes(seen) {
@@ -302,5 +306,60 @@ fn mark((x, y): (f64, f64), is_right: bool) -> String {
     match is_right {
         true => format!("M{} {}l3.4 3.6l6 -8", short(x - 4.0), short(y + 0.5)),
         false => format!("M{0} {1}l8 8m0 -8l-8 8", short(x - 3.0), short(y - 4.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fixtures::{audio, finetuning};
+    use compiler::hir::{Clips, Head};
+
+    /// Three clips that could be read once, and not again: what is left of a gallery without pictures.
+    #[test]
+    fn a_clip_that_is_gone_leaves_its_place() {
+        let (mut eval, _) = finetuning(Clips::Uniform(1), 4, 8, 1);
+        (eval.head, eval.clip) = (Head::Neighbours, audio(16_000));
+        eval.uses = "a".to_owned();
+        let gallery = Gallery {
+            eval,
+            queries: 4,
+            top: 2,
+        };
+        let set = FeatureSet {
+            data: "toy".to_owned(),
+            splits: 2,
+            classes: vec!["dog <bark>".to_owned(), "rain".to_owned()],
+            samples: (0..3).map(|at| format!("/data/{at}.wav")).collect(),
+            labels: vec![0, 1, 0],
+            folds: vec![1, 2, 2],
+            ..FeatureSet::default()
+        };
+        let split = Split {
+            name: "1".to_owned(),
+            train: vec![1, 2],
+            test: vec![0],
+        };
+        let near = [(1, 0.75), (2, -0.125)];
+        let near = near.map(|(sample, similarity)| Near { sample, similarity });
+        let queries = [Query {
+            sample: 0,
+            near: near.to_vec(),
+        }];
+        let wall = Wall {
+            gallery: &gallery,
+            set: &set,
+            split: &split,
+            queries: &queries,
+        };
+        let mut seen = Seen::default();
+        seen.missing
+            .extend((0..3).map(|at| (at, format!("/data/{at}.wav: it is gone"))));
+        let svg = wall.picture(&seen).unwrap().replace("><", ">\n<");
+        insta::assert_snapshot!("gallery", svg);
+        let data = wall.data(&seen);
+        assert_eq!(data["queries"][0]["not_shown"], "/data/0.wav: it is gone");
+        assert_eq!(wall.numbers()["right"], 50.0);
+        assert_eq!(wall.numbers()["nearest_right"], 0.0);
     }
 }

@@ -1,9 +1,16 @@
 //! Drawings of figures: what `draw = ...` shows of a row, as a picture and as the numbers behind it.
 //!
-//! A file for each kind of drawing; `svg.rs` is what pictures are drawn with, `tiles.rs` clips as parts of them.
+//! A file for each kind of drawing; `samples.rs` says which samples are drawn, `svg.rs` is what pictures are drawn with, and `tiles.rs` clips
+//! as parts of them.
 
+mod contours;
+mod density;
+mod embedding;
 mod gallery;
+mod samples;
 pub mod svg;
+#[cfg(test)]
+mod tests;
 mod tiles;
 
 use crate::augment::Key;
@@ -73,9 +80,10 @@ pub fn draw(work: &Draw, origin: Origin<'_>, tools: &mut Tools<'_>) -> Result<Pa
         (Drawing::Gallery(gallery), Origin::Features(set)) => {
             gallery::panel(gallery, work.seed, set, tools)
         }
-        (Drawing::Embedding(_) | Drawing::Saliency(_), Origin::Networks(_)) => {
-            unreachable!("plan: it is refused")
+        (Drawing::Embedding(embedded), Origin::Networks(model)) => {
+            embedding::panel(embedded, work.seed, model, tools)
         }
+        (Drawing::Saliency(_), Origin::Networks(_)) => unreachable!("plan: it is refused"),
         (Drawing::Gallery(_), Origin::Networks(_))
         | (Drawing::Embedding(_) | Drawing::Saliency(_), Origin::Features(_)) => {
             unreachable!("plan: a gallery is drawn of features, all else of networks")

@@ -344,7 +344,7 @@ mod tests {
             svg.contains(">a &lt; b &amp; &quot;c&quot; </text>"),
             "{svg}"
         );
-        assert!(svg.contains("d=\"M0 1h2.13v3h-2.13z\""), "{svg}");
+        assert!(svg.contains("d=\"M0 1h2.12v3h-2.12z\""), "{svg}");
         for rule in [
             ".f-soft{fill:#59636e}",
             ".f-soft{fill:#a3adb8}",

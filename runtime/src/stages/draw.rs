@@ -8,9 +8,15 @@ use crate::eval::features::Trained;
 use compiler::hir::Drawing;
 use compiler::plan::Draw;
 use records::folder::{Attempt, Finished, write_json, write_whole};
+use records::raster;
 use records::record::{ClipCounts, DrawResult, ExtractResult};
 use records::report::{FIGURE, FIGURE_DATA};
 use std::time::Instant;
+
+/// The picture without a browser, on a light ground, for what shows no SVG.
+const FIGURE_PNG: &str = "figure.png";
+/// Its pixels for each unit of the picture.
+const PNG_SCALE: f32 = 2.0;
 
 impl Walk<'_> {
     /// Draws a panel. A gallery shows the features of an extraction, what else there is the networks of a pretraining.
@@ -59,6 +65,12 @@ impl Walk<'_> {
     ) -> Result<Finished> {
         write_whole(&attempt.path().join(FIGURE), panel.svg.as_bytes())?;
         write_json(&attempt.path().join(FIGURE_DATA), &panel.data)?;
+        match raster::png(&panel.svg, PNG_SCALE) {
+            Ok(png) => write_whole(&attempt.path().join(FIGURE_PNG), &png)?,
+            Err(error) => self
+                .progress
+                .print(&format!("  note: no {FIGURE_PNG}: {error}")),
+        }
         for (name, bytes) in &panel.files {
             write_whole(&attempt.path().join(name), bytes)?;
         }

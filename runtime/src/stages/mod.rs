@@ -236,7 +236,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Lists the files of every data set of the plan, and keeps the fingerprints of those that are as the plan needs them. A set
-    /// that is scored must have classes and splits. What is wrong comes back with the set's name.
+    /// that is scored must have classes and splits, and one that is drawn samples of its part. What is wrong comes back with the set's name.
     fn look_at_data(&mut self) -> Vec<(String, Error)> {
         let plan = self.plan;
         let is_scored = |data: &Data| {
@@ -245,6 +245,18 @@ impl<'a> Walk<'a> {
                 Work::Finetune(work) => work.eval.data == *data,
                 Work::Pretrain(_) | Work::Score(_) | Work::Draw(_) => false,
             })
+        };
+        // The parts of it that are drawn without an extraction.
+        let drawn = |data: &Data| {
+            let parts = plan.stages.iter().filter_map(|stage| match &stage.work {
+                Work::Draw(work) => work.drawing.sampled(),
+                Work::Pretrain(_) | Work::Extract(_) | Work::Finetune(_) | Work::Score(_) => None,
+            });
+            let own: Vec<hir::Part> = parts
+                .filter(|of| of.data == *data)
+                .map(|of| of.split)
+                .collect();
+            own.into_iter()
         };
         let mut wrong = vec![];
         let mut seen = BTreeSet::new();
@@ -272,6 +284,7 @@ impl<'a> Walk<'a> {
                 if is_scored(data) {
                     manifest.check_scored(files.splits)?;
                 }
+                drawn(data).try_for_each(|part| manifest.check_drawn(part))?;
                 Ok(fingerprint)
             };
             match look() {

@@ -235,6 +235,34 @@ impl Manifest {
         Ok(())
     }
 
+    /// Whether there are samples of this part of the first split. Where files are in no split, all of them train.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where there is none.
+    pub fn check_drawn(&self, of: hir::Part) -> Result<()> {
+        let (wanted, name, help) = match of {
+            hir::Part::Train => (
+                Part::Train,
+                "training",
+                "mark some files `train` in the column `split`, or draw those of `split: test`",
+            ),
+            hir::Part::Test => (
+                Part::Test,
+                "test",
+                "mark some files `test` in the column `split`, or give them their fold, or draw those of `split: train`",
+            ),
+        };
+        let is = |row| self.fold(row).map_or(Part::Train, |fold| part(fold, 1));
+        match (0..self.len()).any(|row| is(row) == wanted) {
+            true => Ok(()),
+            false => Err(Error::Data {
+                name: self.name.clone(),
+                message: format!("samples of it are drawn, but it has no {name} files"),
+                help: help.to_owned(),
+            }),
+        }
+    }
+
     /// Hash of names, sizes, classes and folds. Where the files lie, and in what order they are listed, is not in it.
     pub fn fingerprint(&self) -> String {
         let mut hash = blake3::Hasher::new();

@@ -1,0 +1,276 @@
+//! The picture: the plane with its points and their density, beside it classes, similarities and numbers.
+
+use super::{Figure, Projection, part_name};
+use crate::draw::contours::contours;
+use crate::draw::density::{Plane, places};
+use crate::draw::svg::{Anchor, Font, Paint, Picture, SERIES, rectangle, short};
+use crate::sheet::panels::marks;
+use std::fmt::Write;
+
+/// The whole width, and the side of the plane.
+const WIDTH: f64 = 1000.0;
+const SIDE: f64 = 600.0;
+/// Space around everything.
+const MARGIN: f64 = 16.0;
+/// Where the column beside the plane begins, and its width.
+const ASIDE: f64 = MARGIN + SIDE + 28.0;
+const COLUMN: f64 = WIDTH - MARGIN - ASIDE;
+/// A line of text.
+const LINE: f64 = 19.0;
+/// Height of the curves.
+const CURVES: f64 = 170.0;
+/// Places of the plane's density along each side.
+const GRID: usize = 72;
+/// Shares of the density that its shades hold, the palest first.
+const SHARES: [f64; 5] = [0.95, 0.8, 0.6, 0.4, 0.2];
+
+const TITLE: Font = Font::new(17.0, Paint::Ink).bold();
+const HEAD: Font = Font::new(14.0, Paint::Ink).bold();
+const NAME: Font = Font::new(13.0, Paint::Ink);
+const NOTE: Font = Font::new(13.0, Paint::Soft);
+
+/// Draws the figure.
+pub(super) fn of(figure: &Figure<'_>) -> String {
+    let mut page = Picture::new(WIDTH);
+    page.text((MARGIN, 28.0), TITLE, &figure.title());
+    let mut y = 28.0;
+    for note in notes(figure) {
+        y += LINE;
+        page.text((MARGIN, y), NOTE, &note);
+    }
+    let top = y + 14.0;
+    plane(&mut page, top, figure);
+    let mut y = classes(&mut page, top, figure);
+    y = curves(&mut page, y, figure);
+    y = numbers(&mut page, y, figure);
+    page.finish((top + SIDE).max(y) + MARGIN, &figure.title())
+}
+
+/// What stands below the title.
+fn notes(figure: &Figure<'_>) -> Vec<String> {
+    let of = &figure.embedded.of;
+    let shown = figure.rows.samples.len();
+    let by = match figure.embedded.by {
+        Projection::Tsne { perplexity } => {
+            format!("t-SNE with a perplexity of {}", perplexity.decimal())
+        }
+        Projection::Pca => {
+            let [first, second] = figure.points.shares.unwrap_or_default();
+            format!(
+                "principal components, with {:.1} % of the variance across and {:.1} % upwards",
+                100.0 * first,
+                100.0 * second
+            )
+        }
+    };
+    let mut notes = vec![format!("{shown} {}; {by}", part_name(of))];
+    let drawn = figure.draws.samples.len();
+    if (drawn as u64) < u64::from(of.samples) {
+        notes.push(format!(
+            "{} samples were asked for, {drawn} of {} drawn",
+            of.samples, figure.draws.of
+        ));
+    }
+    if shown < drawn {
+        notes.push(format!(
+            "{} of {drawn} samples could not be read",
+            drawn - shown
+        ));
+    }
+    notes
+}
+
+/// Points on the density of all of them.
+fn plane(page: &mut Picture, top: f64, figure: &Figure<'_>) {
+    let points = &figure.points.places;
+    let range = |axis: usize| {
+        let values = points.iter().map(|point| point[axis]);
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        })
+    };
+    let (xs, ys) = (range(0), range(1));
+    // Both axes have one scale, and there is room around the outermost points.
+    let reach = 0.56 * (xs.1 - xs.0).max(ys.1 - ys.0).max(f64::MIN_POSITIVE);
+    let around = |(low, high): (f64, f64)| (0.5 * (low + high) - reach, 0.5 * (low + high) + reach);
+    let (xs, ys) = (around(xs), around(ys));
+    let place = |[x, y]: [f64; 2]| {
+        let across = (x - xs.0) / (xs.1 - xs.0);
+        let up = (y - ys.0) / (ys.1 - ys.0);
+        (
+            MARGIN + SIDE * across.clamp(0.0, 1.0),
+            top + SIDE * (1.0 - up.clamp(0.0, 1.0)),
+        )
+    };
+    if let Some(density) = Plane::of(points, places(xs, GRID), places(ys, GRID)) {
+        for share in SHARES {
+            let mut shape = String::new();
+            for line in contours(&density, density.level(share)) {
+                for (at, point) in line.iter().enumerate() {
+                    let (x, y) = place(*point);
+                    let to = if at == 0 { 'M' } else { 'L' };
+                    let _ = write!(shape, "{to}{x:.1} {y:.1}");
+                }
+                shape.push('z');
+            }
+            page.shade(&shape, Paint::Soft, 0.1);
+        }
+    }
+    let series = (0..figure.shown.classes.len()).map(Some);
+    for series in std::iter::once(None).chain(series) {
+        let own = points.iter().zip(&figure.shown.colours);
+        let own = own.filter(|(_, colour)| **colour == series);
+        let own: Vec<(f64, f64)> = own.map(|(point, _)| place(*point)).collect();
+        let size = if points.len() > 1000 { 5.0 } else { 7.0 };
+        dots(page, &own, series, size);
+    }
+    page.stroke(&rectangle((MARGIN, top), (SIDE, SIDE)), Paint::Line, 1.0);
+}
+
+/// Marks of one class: round, and square where colours come again.
+fn dots(page: &mut Picture, at: &[(f64, f64)], series: Option<usize>, size: f64) {
+    let paint = series.map_or(Paint::Soft, Paint::Series);
+    let is_square = series.is_some_and(|series| series >= SERIES);
+    page.dots(at, paint, size, is_square);
+}
+
+/// The classes and their marks; returns the place below them.
+fn classes(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
+    let shown = figure.shown;
+    let names = figure.source.classes();
+    let mut lines: Vec<(Option<usize>, String, usize)> = (shown.classes.iter().enumerate())
+        .map(|(at, (class, count))| (Some(at), names[*class as usize].clone(), *count))
+        .collect();
+    if shown.others > 0 {
+        let count = shown
+            .colours
+            .iter()
+            .filter(|colour| colour.is_none())
+            .count();
+        lines.push((None, format!("{} other classes", shown.others), count));
+    }
+    let mut y = top + 12.0;
+    page.text((ASIDE, y), HEAD, "Classes");
+    if lines.is_empty() {
+        page.text((ASIDE, y + LINE), NOTE, "the data set has none");
+        return y + 3.0 * LINE;
+    }
+    let rows = lines.len().div_ceil(2).max(lines.len().min(4));
+    for (at, (series, name, count)) in lines.iter().enumerate() {
+        let x = ASIDE + (at / rows) as f64 * (COLUMN / 2.0);
+        let y = y + LINE * (1 + at % rows) as f64;
+        dots(page, &[(x + 5.0, y - 4.5)], *series, 9.0);
+        let count = format!(" ({count})");
+        let room = match lines.len() > rows {
+            true => COLUMN / 2.0 - 22.0,
+            false => COLUMN - 18.0,
+        };
+        let name = NAME.fitted(name, room - NAME.width(&count));
+        page.text((x + 15.0, y), NAME, &(name + &count));
+    }
+    y += LINE * rows as f64;
+    y + 2.0 * LINE
+}
+
+/// The densities of similarities; returns the place below them.
+fn curves(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
+    let found = figure.distribution;
+    page.text((ASIDE, top), HEAD, "Cosine similarity of pairs");
+    let (low, high) = (found.places[0], found.places[found.places.len() - 1]);
+    let curves = [(&found.all, Paint::Ink), (&found.same, Paint::Series(1))];
+    let densities = curves.iter().filter_map(|(curve, _)| curve.as_ref());
+    let most = densities.flatten().copied().fold(0.0, f64::max);
+    if most == 0.0 {
+        page.text((ASIDE, top + LINE), NOTE, "all pairs have the same");
+        return top + 3.0 * LINE;
+    }
+    let floor = top + 14.0 + CURVES;
+    let x = |value: f64| ASIDE + COLUMN * (value - low) / (high - low);
+    let (places, decimals) = marks(low, high, 5);
+    for at in places {
+        let tick = format!("M{} {}v-{}", short(x(at)), short(floor), short(CURVES));
+        page.stroke(&tick, Paint::Line, 1.0);
+        let text = number(at, decimals);
+        page.text((x(at), floor + 17.0), NOTE.at(Anchor::Middle), &text);
+    }
+    page.stroke(
+        &format!("M{} {}h{}", short(ASIDE), short(floor), short(COLUMN)),
+        Paint::Soft,
+        1.0,
+    );
+    for (curve, paint) in curves {
+        let mut shape = String::new();
+        for (at, value) in found.places.iter().zip(curve.iter().flatten()) {
+            let to = if shape.is_empty() { 'M' } else { 'L' };
+            let _ = write!(
+                shape,
+                "{to}{:.1} {:.1}",
+                x(*at),
+                floor - CURVES * value / most
+            );
+        }
+        if !shape.is_empty() {
+            page.stroke(&shape, paint, 1.8);
+        }
+    }
+    let mut y = floor + 20.0;
+    let spreads = [
+        (Some(&found.pairs.all), "all pairs", Paint::Ink),
+        (
+            found.pairs.same.as_ref(),
+            "pairs of one class",
+            Paint::Series(1),
+        ),
+    ];
+    for (spread, name, paint) in spreads {
+        let Some(spread) = spread else { continue };
+        y += LINE;
+        page.stroke(
+            &format!("M{} {}h18", short(ASIDE), short(y - 4.5)),
+            paint,
+            1.8,
+        );
+        let text = format!(
+            "{name} ({}), mean {}",
+            spread.count(),
+            number(spread.mean(), 3)
+        );
+        page.text((ASIDE + 26.0, y), NAME, &text);
+    }
+    y + 2.0 * LINE
+}
+
+/// Uniformity and alignment, and what they are; returns the place below them.
+fn numbers(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
+    let found = figure.distribution;
+    let mut y = top;
+    let mut say = |font: Font, text: &str| {
+        page.text((ASIDE, y), font, text);
+        y += LINE;
+    };
+    say(
+        HEAD,
+        &format!("Uniformity {}", number(found.pairs.uniformity, 3)),
+    );
+    say(
+        NOTE,
+        "log of the mean of exp(\u{2212}2 |x \u{2212} y|\u{b2}) over all pairs",
+    );
+    if found.samples < figure.rows.samples.len() {
+        say(NOTE, &format!("of the first {} samples", found.samples));
+    }
+    if let Some((value, positives)) = found.alignment {
+        say(NOTE, "");
+        say(HEAD, &format!("Alignment {}", number(value, 3)));
+        say(
+            NOTE,
+            &format!("mean of |x \u{2212} y|\u{b2} over pairs of {positives}"),
+        );
+    }
+    y
+}
+
+/// A number with the sign that is as wide as a plus.
+fn number(value: f64, decimals: usize) -> String {
+    format!("{value:.decimals$}").replace('-', "\u{2212}")
+}

@@ -669,7 +669,7 @@ fn a_figure_without_data_leaves_no_file_and_is_named_with_its_reason() {
     ] {
         assert!(one.out.contains(line), "{line}: {}", one.out);
     }
-    assert!(call(&["t.cc", "b/t.cc"]).out.contains(": b-t/"));
+    assert!(call(&["t.cc", "b/t.cc"]).out.contains(", b-t/t-loss"));
     assert!(!folder.path().join("drawn").exists());
 }
 

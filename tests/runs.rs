@@ -80,6 +80,7 @@ impl Lab {
                 data_cpu: None,
                 data_samples: None,
                 loader_samples_per_s: None,
+                overlaps: std::collections::BTreeMap::new(),
             }),
             Work::Extract(_) => attempt.finish(&ExtractResult {
                 samples: 24,

@@ -100,6 +100,29 @@ pub fn pairs(pretrain: &Pretrain, loss: &Loss) -> Vec<Pair> {
     found.into_values().collect()
 }
 
+/// The pairs of the loss that `which` names: a family, one pair such as `v1a2`, or all of them.
+pub fn pairs_of(pretrain: &Pretrain, which: Option<&str>) -> Vec<Pair> {
+    let is_meant = |pair: &Pair| match which {
+        None => true,
+        Some("intra") => pair.family == Family::Intra,
+        Some("sync") => pair.family == Family::Sync,
+        Some("async") => pair.family == Family::Async,
+        Some(name) => pair.to_string() == name,
+    };
+    let mut found = pairs(pretrain, &pretrain.loss);
+    found.retain(is_meant);
+    found
+}
+
+/// The mean over these pairs of the mean share of the shorter window that the other covers, in the source that laws are worked out for.
+/// `None`: no pairs, or no law.
+pub fn mean_overlap(pretrain: &Pretrain, pairs: &[Pair]) -> Option<Exact> {
+    let windows = Windows::new(pretrain, source(pretrain)).ok()?;
+    let means = pairs.iter().map(|pair| Some(windows.overlap(pair)?.mean));
+    let means: Vec<Exact> = means.collect::<Option<_>>()?;
+    starts::mean(&means)
+}
+
 /// From the start of one view's window to the next one's, in seconds; `None` where that is drawn or there is no such modality.
 pub fn step(pretrain: &Pretrain, modality: &str) -> Option<Exact> {
     let placed = placed_as(pretrain, modality);

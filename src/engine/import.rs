@@ -11,6 +11,7 @@ use runtime::ranks::Ranks;
 use runtime::weights::foreign::{self, Foreign, passed_over};
 use runtime::weights::import::{FileTable, NetworkTable, Table, matched};
 use runtime::{device, doctor};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tch::Device;
@@ -96,6 +97,7 @@ pub fn import(arguments: &Arguments) -> Result<ExitCode, Error> {
         data_cpu: None,
         data_samples: None,
         loader_samples_per_s: None,
+        overlaps: BTreeMap::new(),
     })?;
     say(&format!(
         "imported as `{}` ({}): `{}`; what asks for this pretraining evaluates these weights from now on",

@@ -167,6 +167,7 @@ fn batch(modality: &str, step: i64) -> (Batch, Vec<i64>) {
         views: [((modality.to_owned(), 1), values)].into(),
         keys: vec![],
         clips: Clips::default(),
+        overlaps: runtime::data::overlaps::Overlaps::default(),
         step: step as u64,
         waited: Duration::ZERO,
         queued: 0,

@@ -292,6 +292,7 @@ fn batch(recipe: &Recipe) -> Batch {
         views: views.into(),
         keys: vec![],
         clips: Clips::default(),
+        overlaps: runtime::data::overlaps::Overlaps::default(),
         step: 0,
         waited: Duration::ZERO,
         queued: 0,

@@ -239,7 +239,8 @@ pub const FIGURE: &[Parameter] = &[
     may(
         "x",
         Type::Path,
-        "the value of the rows that scores are drawn against, such as `relax` or `checkpoint`",
+        "what scores are drawn against: a value of the rows, such as `relax` or `checkpoint`, or how much of each other the windows of a \
+         row's views cover, `overlap`: of `overlap.intra`, `overlap.sync`, `overlap.async`, or of one pair, `overlap.v1a2`",
     )
     .from("the paper's figures"),
 ];

@@ -177,7 +177,8 @@ impl<'a> Checker<'a> {
         };
         let is_field = |name: &str| catalog::PRETRAIN.iter().any(|field| field.name == name);
         let is_known = match names.as_slice() {
-            ["of"] | ["checkpoint"] => true,
+            ["of"] | ["checkpoint"] | ["overlap"] => true,
+            ["overlap", which] => FAMILIES.contains(which) || is_pair(which, &is_modality),
             ["of", name, ..] => is_field(name),
             [modality, name, ..] if is_modality(modality) => catalog::PER_MODALITY
                 .iter()
@@ -189,10 +190,15 @@ impl<'a> Checker<'a> {
             return Some(names.join("."));
         }
         let message = "`x` takes a field of a pretraining, or what lies below one";
-        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
-            .help("for example `x = relax` or `x = of.data.train`");
+        let help = match names.as_slice() {
+            ["overlap", ..] => OVERLAPS,
+            _ => "for example `x = relax`, `x = of.data.train` or `x = overlap.sync`",
+        };
+        let diagnostic =
+            Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message).help(help);
         let fields = catalog::PRETRAIN.iter().map(|f| f.name);
         let fields = fields.chain(catalog::OF_ROWS.iter().copied());
+        let fields = fields.chain(["overlap"]);
         let diagnostic = match names.as_slice() {
             [name] => suggest(diagnostic, slot.span(), name, fields),
             _ => diagnostic,
@@ -265,4 +271,25 @@ impl<'a> Checker<'a> {
         }
         scores
     }
+}
+
+/// What the axis of overlaps may be.
+const OVERLAPS: &str = "`overlap` of all pairs of the loss, `overlap.intra`, `overlap.sync` or `overlap.async` of a family, `overlap.v1a2` of a \
+                        pair";
+/// Families of pairs of views.
+const FAMILIES: &[&str] = &["intra", "sync", "async"];
+
+/// Whether this is two views, as `v1a2`.
+fn is_pair(name: &str, is_modality: &dyn Fn(&str) -> bool) -> bool {
+    let digit = |c: char| c.is_ascii_digit();
+    let view = |text: &str| {
+        let at = text.find(digit).unwrap_or(text.len());
+        let end = text[at..]
+            .find(|c| !digit(c))
+            .map_or(text.len(), |end| at + end);
+        (at > 0 && end > at && is_modality(&text[..at])).then(|| text[end..].to_owned())
+    };
+    view(name)
+        .and_then(|rest| view(&rest))
+        .is_some_and(|rest| rest.is_empty())
 }

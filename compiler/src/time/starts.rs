@@ -155,7 +155,7 @@ impl Windows {
 }
 
 /// The mean; `None` of nothing, or too fine.
-fn mean(numbers: &[Exact]) -> Option<Exact> {
+pub(super) fn mean(numbers: &[Exact]) -> Option<Exact> {
     let mut numbers_left = numbers.iter();
     let first = *numbers_left.next()?;
     let total = numbers_left.try_fold(first, |total, number| total.plus(*number))?;

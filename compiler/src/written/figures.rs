@@ -2,6 +2,7 @@
 
 use super::{clip, clips, data_name, features, pretrain, single};
 use crate::hir::{Drawing, Part, Projection, Row, Sampled, Target};
+use crate::time;
 
 /// What is drawn, on one line, the evaluation as what it comes to:
 /// `embedding(v of KS, clip: 8x112px @ 16fps, ..., samples: 1000, by: pca)`. It is for reading alone: a file names an evaluation.
@@ -61,13 +62,35 @@ fn sampled(of: &Sampled) -> String {
     )
 }
 
-/// Where a row lies on the axis `x` of its figure: a field of the pretraining, what lies below one, or what the row says itself.
+/// Which pairs of views an axis is the overlap of: of `overlap.sync` those of `sync`, of `overlap` all; `None` of another axis.
+pub fn overlap_axis(x: &str) -> Option<Option<&str>> {
+    match x.strip_prefix("overlap") {
+        Some("") => Some(None),
+        Some(rest) => rest.strip_prefix('.').map(Some),
+        None => None,
+    }
+}
+
+/// A share as the place on an axis: `77.78%`.
+pub fn percentage(share: f64) -> String {
+    let digits = format!("{:.2}", 100.0 * share);
+    let short = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{short}%")
+}
+
+/// Where a row lies on the axis `x` of its figure: a field of the pretraining, what lies below one, what the row says itself, or the exact overlap of
+/// its views.
 pub fn at(row: &Row, x: &str) -> Option<String> {
     if x == "of" {
         return Some(row.of.clone());
     }
     if x == "checkpoint" {
         return Some(format!("{}ep", row.checkpoint.unwrap_or(row.pretrain.ep)));
+    }
+    if let Some(which) = overlap_axis(x) {
+        let pairs = time::pairs_of(&row.pretrain, which);
+        let mean = time::mean_overlap(&row.pretrain, &pairs)?;
+        return Some(percentage(mean.to_f64()));
     }
     let path = x.strip_prefix("of.").unwrap_or(x);
     let fields = pretrain(&row.pretrain);

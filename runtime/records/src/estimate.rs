@@ -140,6 +140,7 @@ mod tests {
                     data_cpu: None,
                     data_samples: None,
                     loader_samples_per_s: None,
+                    overlaps: BTreeMap::new(),
                 }),
                 Work::Extract(_) => attempt.finish(&ExtractResult {
                     samples: 5,

@@ -280,6 +280,9 @@ pub struct PretrainResult {
     /// Samples per second that the loader made where no step held it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loader_samples_per_s: Option<f64>,
+    /// Of each pair of views, `v1a2`, the mean share of the shorter window that the other covered, over all samples of all steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overlaps: BTreeMap<String, f64>,
 }
 
 /// `result.json` of an extraction.

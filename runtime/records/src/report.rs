@@ -10,6 +10,7 @@ mod export;
 mod figures;
 mod html;
 mod notes;
+mod overlaps;
 mod page;
 mod picture;
 mod plate;
@@ -27,6 +28,7 @@ pub use curves::Point;
 pub use export::{Exports, exports};
 pub use figures::{FIGURE, FIGURE_DATA, Figure};
 pub use html::{html, index};
+pub use overlaps::Overlap;
 pub use page::{
     Experiment, FORMAT, Page, RowValues, TablePage, Training, Value, Values, Warning, json, page,
 };

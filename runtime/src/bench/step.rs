@@ -5,6 +5,7 @@ use super::peak::{Peak, peak, wait};
 use crate::augment::Key;
 use crate::check::stepped;
 use crate::data::batch::{Batch, Clips};
+use crate::data::overlaps::Overlaps;
 use crate::data::reading::begun;
 use crate::data::source::Ticks;
 use crate::error::{Error, Result};
@@ -221,6 +222,7 @@ pub fn noise(work: &Pretrain, device: Device) -> Result<Batch> {
             own: (0..settings.bs).collect(),
             all: (0..settings.bs).collect(),
         },
+        overlaps: Overlaps::default(),
         step: 0,
         waited: Duration::ZERO,
         queued: 0,

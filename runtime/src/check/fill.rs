@@ -1,6 +1,7 @@
 //! Values in closed form for the networks and views of a check: any program can make the same ones from the names alone.
 
 use crate::data::batch::{Batch, Clips};
+use crate::data::overlaps::Overlaps;
 use crate::error::Result;
 use crate::nn::Model;
 use compiler::graph::Node;
@@ -129,6 +130,7 @@ pub fn batch(work: &Pretrain, rows: usize) -> Result<Batch> {
         views,
         keys: vec![],
         clips: Clips::default(),
+        overlaps: Overlaps::default(),
         step: 0,
         waited: Duration::ZERO,
         queued: 0,

@@ -1,5 +1,6 @@
 //! What the training loop asks of the data: one batch of augmented views for each step.
 
+use super::overlaps::Overlaps;
 use crate::augment::Key;
 use crate::error::Result;
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub struct Batch {
     pub keys: Vec<Key>,
     /// Which clips the samples are of.
     pub clips: Clips,
+    /// How much of each other the windows of each sample's views cover, in all.
+    pub overlaps: Overlaps,
     /// The step that it is for, counted from 0 over all epochs.
     pub step: u64,
     /// How long the training loop had to wait for it.

@@ -1,6 +1,7 @@
 //! What was decoded for a batch, joined so that it reaches a device in few copies.
 
 use super::joined::Memory;
+use super::overlaps::Overlaps;
 use super::source::Ticks;
 use crate::augment::Key;
 use crate::parts::{Part, measured};
@@ -16,6 +17,8 @@ pub struct Decoded {
     pub keys: Vec<Key>,
     /// Its clip.
     pub clips: Vec<u32>,
+    /// How much of each other the windows of each sample's views cover, in all.
+    pub overlaps: Overlaps,
     /// How long the one who asked had to wait for it.
     pub waited: Duration,
 }

@@ -11,6 +11,7 @@ use super::decoded::{Decoded, Spans};
 use super::joined::Memory;
 use super::order::Order;
 use super::ordered::{Gauge, Ordered};
+use super::overlaps::Overlaps;
 use super::reading::Reading;
 use super::sampler::Sampler;
 use super::source::{ClipSource, Ticks};
@@ -92,6 +93,8 @@ pub(super) struct Sample {
     pub made: Made,
     /// The place of its random numbers.
     pub key: Key,
+    /// How much of each other its windows cover.
+    pub overlaps: Overlaps,
     /// The clips that were read, the last one with success.
     pub tried: Vec<u32>,
     /// Names of those that could not be read, and why.
@@ -112,6 +115,7 @@ struct Taken {
     made: Vec<Made>,
     keys: Vec<Key>,
     clips: Vec<u32>,
+    overlaps: Overlaps,
     /// How long they were waited for.
     waited: Duration,
 }
@@ -292,6 +296,7 @@ impl Loader {
             self.has_failed |= !sample.failed.is_empty();
             self.failed.extend(sample.failed.iter().cloned());
             self.tally.failed.extend(sample.failed);
+            taken.overlaps.add(&sample.overlaps);
             taken.keys.push(sample.key);
             taken.made.push(sample.made);
         }
@@ -327,6 +332,7 @@ impl Loader {
             spans,
             keys: taken.keys,
             clips: taken.clips,
+            overlaps: taken.overlaps,
             waited: taken.waited,
         })
     }
@@ -362,6 +368,7 @@ impl Batches for Loader {
                 views,
                 keys: decoded.keys,
                 clips: self.clips_of(decoded.clips),
+                overlaps: decoded.overlaps,
                 step,
                 waited: decoded.waited,
                 queued,
@@ -387,6 +394,7 @@ impl Batches for Loader {
             views,
             keys: taken.keys,
             clips: self.clips_of(taken.clips),
+            overlaps: taken.overlaps,
             step,
             waited: taken.waited,
             queued,
@@ -459,11 +467,12 @@ impl Work {
             }
             tried.push(clip);
             match self.ticks(clip as usize, &key) {
-                Ok(ticks) => {
+                Ok((ticks, overlaps)) => {
                     let made = self.made(ticks, &key);
                     return Ok(Sample {
                         made,
                         key,
+                        overlaps,
                         tried,
                         failed,
                     });
@@ -482,8 +491,8 @@ impl Work {
         })
     }
 
-    /// The spans of one clip at the windows of one sample.
-    fn ticks(&self, clip: usize, key: &Key) -> Result<Vec<Ticks>> {
+    /// The spans of one clip at the windows of one sample, and how these lie.
+    fn ticks(&self, clip: usize, key: &Key) -> Result<(Vec<Ticks>, Overlaps)> {
         let streams = self.source.streams(clip)?;
         let windows = self
             .sampler
@@ -492,7 +501,8 @@ impl Work {
                 path: self.source.name(clip).into(),
                 cause: unfit.to_string(),
             })?;
-        self.source.read(clip, &self.reading.requests(&windows))
+        let ticks = self.source.read(clip, &self.reading.requests(&windows))?;
+        Ok((ticks, self.sampler.overlaps(&windows)))
     }
 
     /// The views of the spans, where threads make them.

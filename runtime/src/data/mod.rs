@@ -19,6 +19,7 @@ pub mod look;
 pub mod manifest;
 pub mod order;
 mod ordered;
+pub mod overlaps;
 pub mod prefetch;
 pub mod reader;
 pub(crate) mod reading;

@@ -22,6 +22,7 @@
 //!
 //! An evaluation that trains on clips has one window for each: drawn as a view is, or one of those that its `train` spaces evenly.
 
+use super::overlaps::Overlaps;
 use super::reader;
 use super::source::{Limits, Streams};
 use crate::augment::draws::Key;
@@ -264,6 +265,12 @@ impl Sampler {
         Ok(Windows {
             starts: vec![vec![starts.get(at).copied().unwrap_or(limits[0].start)]],
         })
+    }
+
+    /// How much of each other the windows of one sample cover.
+    pub fn overlaps(&self, windows: &Windows) -> Overlaps {
+        let seconds: Vec<f64> = self.clips.iter().map(|clip| clip.seconds).collect();
+        Overlaps::of(windows, &seconds)
     }
 
     fn limits(&self, streams: &Streams) -> Result<Vec<Limits>, Unfit> {

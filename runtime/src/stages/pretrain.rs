@@ -261,6 +261,7 @@ impl<'a> Walk<'a> {
         let clips = loader.map_or_else(ClipCounts::default, |loader| {
             clips(loader.admission(), &summary)
         });
+        let settings = &member.work.settings;
         let finished = attempt.finish(&PretrainResult {
             steps: summary.steps,
             loss: summary.last_loss,
@@ -271,6 +272,7 @@ impl<'a> Walk<'a> {
             data_cpu: Some(summary.data_cpu),
             data_samples: Some(summary.data_samples),
             loader_samples_per_s: summary.loader_samples_per_s,
+            overlaps: summary.overlaps.means(&settings.modalities, settings.views),
         })?;
         let outcome = match summary.last_loss {
             Some(loss) => format!("{} steps, loss {loss:.4}", summary.steps),

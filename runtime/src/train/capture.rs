@@ -11,6 +11,7 @@
 use super::descent::Group;
 use crate::bench::peak::wait;
 use crate::data::batch::Batch;
+use crate::data::overlaps::Overlaps;
 use crate::device::sent;
 use crate::error::{Error, Result};
 use crate::ffi::{Graph, SideStream};
@@ -244,6 +245,7 @@ fn places(of: &Batch) -> Result<Batch> {
         views: views.collect::<Result<_>>()?,
         keys: of.keys.clone(),
         clips: of.clips.clone(),
+        overlaps: Overlaps::default(),
         step: of.step,
         waited: Duration::ZERO,
         queued: 0,
@@ -268,6 +270,7 @@ mod tests {
                 own: vec![],
                 all: (0..1).collect(),
             },
+            overlaps: Overlaps::default(),
             step: 3,
             waited: Duration::ZERO,
             queued: 0,

@@ -5,6 +5,7 @@ use super::training::Training;
 use super::{Data, Observer, Place, Reference, TrainSummary};
 use crate::checkpoint;
 use crate::data::batch::{Batch, Batches};
+use crate::data::overlaps::Overlaps;
 use crate::doctor;
 use crate::error::{Error, Result};
 use crate::nn::parameters::Entry;
@@ -46,6 +47,9 @@ struct Position {
     asked: u64,
     /// Files that were replaced because they could not be read, and why.
     replaced: BTreeMap<String, String>,
+    /// How much of each other the windows covered, on all ranks; of points of older versions what came after them.
+    #[serde(default, skip_serializing_if = "Overlaps::is_empty")]
+    overlaps: Overlaps,
     /// How far the losses of a repetition that rounds otherwise were off those of the run, at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     apart: Option<f64>,
@@ -71,6 +75,7 @@ impl Position {
             data_samples: 0,
             asked: 0,
             replaced: BTreeMap::new(),
+            overlaps: Overlaps::default(),
             apart: None,
             by: None,
             order: vec![],
@@ -119,6 +124,10 @@ pub struct Course<'w> {
     reference: Option<Reference>,
     /// Where this process took it up.
     begun: Position,
+    /// How much of each other the windows of this rank covered since, in the steps that are written down.
+    overlaps: Overlaps,
+    /// Those of steps that are not, by step.
+    unread: BTreeMap<u64, Overlaps>,
     /// Steps before the newest resume point.
     saved: u64,
     /// The state is that of the position: no step is half done, or done and not written down.
@@ -187,6 +196,8 @@ impl<'w> Course<'w> {
             keep: work.keep.clone(),
             reference: None,
             begun: position.clone(),
+            overlaps: Overlaps::default(),
+            unread: BTreeMap::new(),
             saved: if has_points { position.step } else { 0 },
             stands: true,
             position,
@@ -210,6 +221,8 @@ impl<'w> Course<'w> {
             keep: work.keep.clone(),
             reference: None,
             begun: position.clone(),
+            overlaps: Overlaps::default(),
+            unread: BTreeMap::new(),
             saved: 0,
             stands: true,
             position,
@@ -348,6 +361,7 @@ impl<'w> Course<'w> {
     ) -> Result<Option<StepMetrics>> {
         let start = Instant::now();
         self.stands = false;
+        self.unread.insert(step, batch.overlaps.clone());
         let line = match self.training.step(step, batch) {
             Ok(line) => line,
             Err(error) => {
@@ -398,6 +412,9 @@ impl<'w> Course<'w> {
             if let Some(files) = &mut self.files {
                 files.metrics.write(line)?;
             }
+            if let Some(overlaps) = self.unread.remove(&line.step) {
+                self.overlaps.add(&overlaps);
+            }
             self.position.step = line.step + 1;
             self.position.loss = Some(line.loss);
         }
@@ -419,6 +436,11 @@ impl<'w> Course<'w> {
         kept(error, folder, &state, &batch, device, ranks)
     }
 
+    /// Its stage, and how much of each other the windows of this rank covered in this process.
+    pub(super) fn overlaps(&self) -> (StageId, Overlaps) {
+        (self.position.stage.clone(), self.overlaps.clone())
+    }
+
     /// How many clips were asked for before this process, and the files that could not be read.
     pub(super) fn met(&self) -> (u64, &BTreeMap<String, String>) {
         (self.position.asked, &self.position.replaced)
@@ -429,6 +451,10 @@ impl<'w> Course<'w> {
         self.position.data_cpu = self.begun.data_cpu + data.cpu;
         self.position.data_samples = self.begun.data_samples + data.samples;
         self.position.asked = self.begun.asked + data.asked;
+        self.position.overlaps = self.begun.overlaps.clone();
+        if let Some(overlaps) = data.overlaps.get(&self.position.stage) {
+            self.position.overlaps.add(overlaps);
+        }
         self.position
             .replaced
             .extend(data.replaced.iter().map(|(n, c)| (n.clone(), c.clone())));
@@ -499,6 +525,7 @@ impl<'w> Course<'w> {
             data_samples: self.position.data_samples,
             loader_samples_per_s: batches.and_then(Batches::pace),
             replaced: self.position.replaced,
+            overlaps: self.position.overlaps,
         })
     }
 }

@@ -14,9 +14,11 @@ mod statistics;
 mod training;
 
 use crate::data::batch::Batches;
+use crate::data::overlaps::Overlaps;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::ranks::Ranks;
+use compiler::plan::StageId;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -54,6 +56,8 @@ pub struct TrainSummary {
     pub loader_samples_per_s: Option<f64>,
     /// Files that were replaced because they could not be read, and why.
     pub replaced: BTreeMap<String, String>,
+    /// How much of each other the windows of its samples covered.
+    pub overlaps: Overlaps,
 }
 
 /// Who is told how trainings go.
@@ -113,29 +117,35 @@ struct Data {
     asked: u64,
     /// Files that were replaced, and why.
     replaced: BTreeMap<String, String>,
+    /// How much of each other the windows covered in the steps that each training has taken.
+    overlaps: BTreeMap<StageId, Overlaps>,
 }
 
 impl Data {
     /// Of this rank alone.
-    fn own(batches: &dyn Batches) -> Self {
+    fn own(batches: &dyn Batches, courses: &[Course<'_>]) -> Self {
         Self {
             cpu: batches.cpu().map_or(0.0, |cpu| cpu.as_secs_f64()),
             samples: batches.samples(),
             asked: batches.asked(),
             replaced: batches.replaced(),
+            overlaps: courses.iter().map(Course::overlaps).collect(),
         }
     }
 
     /// Of all ranks together.
-    fn of_all(batches: &dyn Batches, ranks: &Ranks) -> Result<Self> {
-        let own = Self::own(batches);
+    fn of_all(batches: &dyn Batches, courses: &[Course<'_>], ranks: &Ranks) -> Result<Self> {
+        let own = Self::own(batches, courses);
         let mut all = Self::default();
-        let own = (own.cpu, own.samples, own.asked, own.replaced);
-        for (cpu, samples, asked, replaced) in ranks.collect(own)? {
+        let own = (own.cpu, own.samples, own.asked, own.replaced, own.overlaps);
+        for (cpu, samples, asked, replaced, overlaps) in ranks.collect(own)? {
             all.cpu += cpu;
             all.samples += samples;
             all.asked += asked;
             all.replaced.extend(replaced);
+            for (stage, overlaps) in overlaps {
+                all.overlaps.entry(stage).or_default().add(&overlaps);
+            }
         }
         Ok(all)
     }
@@ -178,7 +188,7 @@ pub fn pretrain(
     let done = take_steps(courses, batches, options, observer);
     if matches!(done, Err(Error::Rank { .. })) {
         let _held = options.ranks.hold();
-        let data = Data::own(batches);
+        let data = Data::own(batches, courses);
         for course in courses {
             course.note(&data);
             course.save_what_stands();
@@ -225,7 +235,7 @@ fn take_steps(
         }
         if stops {
             settle(courses, observer, shown, true);
-            let data = Data::of_all(batches, ranks)?;
+            let data = Data::of_all(batches, courses, ranks)?;
             save(courses, observer, &data);
             return Err(Error::Interrupted);
         }
@@ -234,7 +244,8 @@ fn take_steps(
             Ok(batch) => Rc::new(batch),
             Err(error) => {
                 settle(courses, observer, shown, false);
-                save(courses, observer, &Data::own(batches));
+                let data = Data::own(batches, courses);
+                save(courses, observer, &data);
                 ranks.fail(&error);
                 return Err(error);
             }
@@ -257,7 +268,7 @@ fn take_steps(
             settle(courses, observer, shown, true);
         }
         if is_due {
-            let data = Data::of_all(batches, ranks)?;
+            let data = Data::of_all(batches, courses, ranks)?;
             save(courses, observer, &data);
             data.judge(batches, ranks)?;
             saved = Instant::now();
@@ -265,7 +276,7 @@ fn take_steps(
         show(observer, &mut lines, shown);
     }
     settle(courses, observer, shown, true);
-    let data = Data::of_all(batches, ranks)?;
+    let data = Data::of_all(batches, courses, ranks)?;
     for course in courses.iter_mut() {
         course.note(&data);
     }

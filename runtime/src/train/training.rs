@@ -8,6 +8,7 @@ use super::metrics::StepMetrics;
 use super::room::{largest, part};
 use super::statistics::Statistics;
 use crate::data::batch::{Batch, Clips};
+use crate::data::overlaps::Overlaps;
 use crate::error::{Error, Result};
 use crate::execute::{Outputs, Program};
 use crate::ffi::Half;
@@ -476,6 +477,8 @@ fn rows_of(batch: &Batch, start: i64, rows: i64) -> Batch {
             own: batch.clips.own[own].to_vec(),
             all: Arc::clone(&batch.clips.all),
         },
+        // They are counted of whole batches.
+        overlaps: Overlaps::default(),
         step: batch.step,
         waited: batch.waited,
         queued: batch.queued,
@@ -507,6 +510,7 @@ mod tests {
                 own: vec![5, 2, 7, 1],
                 all: (0..9).collect(),
             },
+            overlaps: Overlaps::default(),
             step: 3,
             waited: Duration::ZERO,
             queued: 4,

@@ -12,6 +12,7 @@
 use crate::augment::Key;
 use crate::checkpoint;
 use crate::data::batch::{Batch, Clips};
+use crate::data::overlaps::Overlaps;
 use crate::doctor;
 use crate::error::{Error, Result};
 use crate::nn::banks::MEMORY;
@@ -139,7 +140,10 @@ fn of_all(batch: &Batch, ranks: &Ranks) -> Result<Batch> {
             own: ranks.collect(batch.clips.own.clone())?.concat(),
             all: Arc::clone(&batch.clips.all),
         },
-        ..*batch
+        overlaps: batch.overlaps.clone(),
+        step: batch.step,
+        waited: batch.waited,
+        queued: batch.queued,
     })
 }
 
@@ -252,6 +256,7 @@ impl Kept {
                     .filter_map(|clip| clip.try_into().ok())
                     .collect(),
             },
+            overlaps: Overlaps::default(),
             step: failure.step,
             waited: Duration::ZERO,
             queued: 0,

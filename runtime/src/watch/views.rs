@@ -150,6 +150,7 @@ mod tests {
             views: views.into(),
             keys: vec![],
             clips: crate::data::batch::Clips::default(),
+            overlaps: crate::data::overlaps::Overlaps::default(),
             step: 0,
             waited: Duration::ZERO,
             queued: 0,

@@ -334,6 +334,7 @@ impl Batches for Waves {
                 own: (0..8).map(|at| (at + step as u32) % 12).collect(),
                 all: (0..12).collect(),
             },
+            overlaps: runtime::data::overlaps::Overlaps::default(),
             step,
             waited: Duration::from_millis(1),
             queued: 8,

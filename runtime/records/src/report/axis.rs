@@ -1,9 +1,11 @@
 //! The scores of a figure against what its rows vary, as the lines of a chart: one for each score, and for each kind of row where
 //! several lie at one place.
 
-use super::{CellReport, TableReport};
+use super::{CellReport, TableReport, overlaps};
 use compiler::plan::TablePlan;
+use compiler::written::overlap_axis;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Scores against `x` of a figure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -12,10 +14,36 @@ pub struct Axis {
     pub of: String,
     /// The unit of its numbers, `ep`; `None` where the places are no numbers of one unit, but names in the order of the rows.
     pub unit: Option<String>,
+    /// Whether the places were measured in trainings; those of an overlap are where they have counted it, else as the law has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Basis>,
     /// The places, in order.
     pub places: Vec<Place>,
     /// The lines.
     pub lines: Vec<AxisLine>,
+}
+
+/// What the places of an axis rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// All were measured.
+    Measured,
+    /// All are worked out.
+    Expected,
+    /// Those of rows that were trained were measured.
+    Both,
+}
+
+impl Basis {
+    /// For the name of the axis.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Basis::Measured => "measured",
+            Basis::Expected => "expected",
+            Basis::Both => "measured or expected",
+        }
+    }
 }
 
 /// A place on the axis.
@@ -62,34 +90,67 @@ struct Unit {
     cells: Vec<(Option<f64>, Option<f64>)>,
 }
 
-/// The lines of a figure; `None` where it has no axis, or no row lies on it.
-pub(super) fn axis(table: &TablePlan, report: &TableReport) -> Option<Axis> {
+/// The lines of a figure; `None` where it has no axis, or no row lies on it. `measured` has the places of rows, by number, that are known
+/// from their trainings.
+pub(super) fn axis(
+    table: &TablePlan,
+    report: &TableReport,
+    measured: &BTreeMap<usize, f64>,
+) -> Option<Axis> {
     let of = table.x.clone()?;
-    let mut values: Vec<(&str, &str)> = vec![];
-    for row in &table.rows {
-        let Some(value) = row.at.as_deref() else {
+    // Rows that are taken together have one place.
+    let value = |rows: &[usize]| {
+        let own = |number: usize| table.numbered().find(|(own, _)| *own == number);
+        let expected = || own(*rows.first()?)?.1.at.clone();
+        overlaps::place(measured, rows).or_else(expected)
+    };
+    let together: Vec<Vec<usize>> = match report.seeds.is_empty() {
+        true => report.rows.iter().map(|row| vec![row.number]).collect(),
+        false => report
+            .seeds
+            .iter()
+            .map(|group| group.rows.clone())
+            .collect(),
+    };
+    let mut values: Vec<(String, String)> = vec![];
+    for rows in &together {
+        let Some(value) = value(rows) else {
             continue;
         };
         if values.iter().all(|(known, _)| *known != value) {
-            values.push((value, called(&row.label, &of).unwrap_or(value)));
+            let row = report.rows.iter().find(|row| rows.contains(&row.number));
+            let name = row
+                .and_then(|row| called(&row.label, &of))
+                .unwrap_or(&value);
+            values.push((value.clone(), name.to_owned()));
         }
     }
     let (unit, places) = places(&values);
-    let place = |number: usize| {
-        let (_, row) = table.numbered().find(|(own, _)| *own == number)?;
-        let value = row.at.as_deref()?;
+    let place = |rows: &[usize]| {
+        let value = value(rows)?;
         places.iter().position(|place| place.value == value)
     };
     let units = units(report, &of, &place);
+    let basis = overlap_axis(&of).map(|_| {
+        let is_measured = |unit: &Unit| unit.rows.iter().any(|row| measured.contains_key(row));
+        match (units.iter().any(is_measured), units.iter().all(is_measured)) {
+            (_, true) => Basis::Measured,
+            (true, false) => Basis::Both,
+            (false, false) => Basis::Expected,
+        }
+    });
     let mut kinds: Vec<&str> = vec![];
     for unit in &units {
         if !kinds.contains(&unit.kind.as_str()) {
             kinds.push(&unit.kind);
         }
     }
-    // Where no two rows lie at one place, they are the points of one line.
-    let is_one_line = (units.iter().enumerate())
-        .all(|(at, unit)| units[..at].iter().all(|other| other.place != unit.place));
+    // Where no two rows lie at one place, they are the points of one line; measured places differ always, and labels say there what
+    // belongs together.
+    let is_parted = basis.is_some() && kinds.len() > 1 && kinds.len() < units.len();
+    let is_one_line = !is_parted
+        && (units.iter().enumerate())
+            .all(|(at, unit)| units[..at].iter().all(|other| other.place != unit.place));
     let line = |column: usize, kind: Option<&str>| {
         let own = units
             .iter()
@@ -120,13 +181,14 @@ pub(super) fn axis(table: &TablePlan, report: &TableReport) -> Option<Axis> {
     (!units.is_empty() && !lines.is_empty()).then_some(Axis {
         of,
         unit,
+        measured: basis,
         places,
         lines,
     })
 }
 
 /// The places of these values, each with what it is called, in order: by number where all are numbers of one unit.
-fn places(values: &[(&str, &str)]) -> (Option<String>, Vec<Place>) {
+fn places(values: &[(String, String)]) -> (Option<String>, Vec<Place>) {
     let split = |text: &str| {
         let digits = |c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
         let (number, unit) = text.split_at(text.find(digits).unwrap_or(text.len()));
@@ -141,8 +203,8 @@ fn places(values: &[(&str, &str)]) -> (Option<String>, Vec<Place>) {
         .map(|(_, unit)| unit.clone());
     let mut places: Vec<Place> = (values.iter().enumerate())
         .map(|(at, (value, text))| Place {
-            value: (*value).to_owned(),
-            text: (*text).to_owned(),
+            value: value.clone(),
+            text: text.clone(),
             at: (numbers.as_ref()).map_or(at as f64, |numbers| numbers[at].0),
         })
         .collect();
@@ -151,7 +213,7 @@ fn places(values: &[(&str, &str)]) -> (Option<String>, Vec<Place>) {
 }
 
 /// The rows that lie on the axis, those of several seeds taken together.
-fn units(report: &TableReport, of: &str, place: &dyn Fn(usize) -> Option<usize>) -> Vec<Unit> {
+fn units(report: &TableReport, of: &str, place: &dyn Fn(&[usize]) -> Option<usize>) -> Vec<Unit> {
     if !report.seeds.is_empty() {
         let groups = report.seeds.iter().filter_map(|group| {
             let cells = group.cells.iter().map(|cell| {
@@ -162,7 +224,7 @@ fn units(report: &TableReport, of: &str, place: &dyn Fn(usize) -> Option<usize>)
                 )
             });
             Some(Unit {
-                place: place(*group.rows.first()?)?,
+                place: place(&group.rows)?,
                 kind: without(&group.label, of),
                 rows: group.rows.clone(),
                 cells: cells.collect(),
@@ -173,7 +235,7 @@ fn units(report: &TableReport, of: &str, place: &dyn Fn(usize) -> Option<usize>)
     let rows = report.rows.iter().filter_map(|row| {
         let value = |cell: &CellReport| (cell.value, None);
         Some(Unit {
-            place: place(row.number)?,
+            place: place(&[row.number])?,
             kind: without(&row.label, of),
             rows: vec![row.number],
             cells: row.cells.iter().map(value).collect(),
@@ -238,7 +300,7 @@ mod tests {
             attempt.finish(&fixture::result(&[*value])).unwrap();
         }
         let report = report(&plan, &runs).unwrap();
-        axis(&plan.tables[0], &report.tables[0])
+        axis(&plan.tables[0], &report.tables[0], &BTreeMap::new())
     }
 
     #[test]
@@ -288,8 +350,8 @@ mod tests {
     #[test]
     fn units_and_numbers_are_told_apart_from_names() {
         let of = |texts: &[&str]| {
-            let values: Vec<(&str, &str)> = texts.iter().map(|text| (*text, *text)).collect();
-            places(&values).0
+            let own = |text: &&str| ((*text).to_owned(), (*text).to_owned());
+            places(&texts.iter().map(own).collect::<Vec<_>>()).0
         };
         assert_eq!(of(&["0.5", "1"]).as_deref(), Some(""));
         assert_eq!(of(&["50%", "5%"]).as_deref(), Some("%"));

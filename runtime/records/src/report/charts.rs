@@ -120,30 +120,36 @@ fn against(axis: &Axis) -> Chart {
     let ends = axis.places.first().zip(axis.places.last());
     let (first, last) = ends.map_or((0.0, 0.0), |(first, last)| (first.at, last.at));
     let has_names = axis.unit.is_none();
-    let unit = axis.unit.as_deref().filter(|unit| !unit.is_empty());
     Chart {
         key: SCORES.to_owned(),
         title: format!("Scores against {}", axis.of),
         up: "score in percent".to_owned(),
         lines: axis.lines.iter().map(line).collect(),
         across: Across {
-            name: match unit {
-                Some(unit) => format!("{} in {unit}", axis.of),
-                None => axis.of.clone(),
-            },
+            name: name_of(axis),
             // Names and a single number have room to both sides.
             range: match has_names || first >= last {
                 true => (first - 0.5, last + 0.5),
                 false => (first, last),
             },
             marks: (axis.places.iter())
-                .filter(|_| has_names || axis.places.len() <= MOST_MARKS)
+                .filter(|_| has_names || axis.measured.is_none() && axis.places.len() <= MOST_MARKS)
                 .map(|place| (place.at, place.text.clone()))
                 .collect(),
             has_names,
         },
         is_open: true,
     }
+}
+
+/// What an axis is, with its unit: `overlap.sync in %, measured`.
+fn name_of(axis: &Axis) -> String {
+    let unit = axis.unit.as_deref().filter(|unit| !unit.is_empty());
+    let unit = unit.map_or(String::new(), |unit| format!(" in {unit}"));
+    let basis = axis
+        .measured
+        .map_or(String::new(), |basis| format!(", {}", basis.name()));
+    format!("{}{unit}{basis}", axis.of)
 }
 
 /// The losses of all trainings in one chart.

@@ -3,6 +3,7 @@
 use super::charts::{self, Chart, SCORES};
 use super::classes::Classes;
 use super::compare::{Comparison, Test, TestKind};
+use super::overlaps::Overlap;
 use super::page::{Page, TablePage, VERSION};
 use super::picture;
 use base64::Engine;
@@ -123,6 +124,10 @@ fn entry(path: &str, page: &Page) -> Entry {
 struct Drawn {
     /// Scores against what a figure varies.
     axis: Option<DrawnChart>,
+    /// The kinds of pairs of views whose overlap is known, those of all trainings.
+    overlaps: Vec<String>,
+    /// Those of each training; none where it has no such pair.
+    overlaps_of: Vec<Vec<Option<Overlap>>>,
     /// Curves of trainings.
     charts: Vec<DrawnChart>,
     classes: Vec<DrawnClasses>,
@@ -197,6 +202,12 @@ fn drawn(table: &TablePage) -> Drawn {
         Some(*sum)
     });
     let shown = squares.take_while(|sum| *sum <= MOST_SQUARES).count();
+    let mut overlaps: Vec<String> = vec![];
+    for one in table.trainings.iter().flat_map(|one| &one.overlaps) {
+        if !overlaps.contains(&one.of) {
+            overlaps.push(one.of.clone());
+        }
+    }
     let charts = charts::charts(table);
     let drawn_of = |is_axis: bool| {
         let own = charts
@@ -207,6 +218,13 @@ fn drawn(table: &TablePage) -> Drawn {
     Drawn {
         axis: drawn_of(true).next(),
         charts: drawn_of(false).collect(),
+        overlaps_of: (table.trainings.iter())
+            .map(|training| {
+                let own = |of: &String| training.overlaps.iter().find(|own| own.of == *of).cloned();
+                overlaps.iter().map(own).collect()
+            })
+            .collect(),
+        overlaps,
         left_out: table.classes.len() - shown,
         classes: (table.classes[..shown].iter())
             .map(|classes| drawn_classes(table, classes))

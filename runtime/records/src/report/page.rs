@@ -5,6 +5,7 @@ use super::classes::{self, Classes};
 use super::compare::{Comparison, Outcome, comparisons};
 use super::curves::{self, Point};
 use super::figures::{self, Figure};
+use super::overlaps::{self, Overlap};
 use super::standing::{Shelf, Standing};
 use super::usage::{self, Remark, Stage, Used};
 use super::{TableReport, tables};
@@ -162,6 +163,8 @@ pub struct Training {
     pub steps: u64,
     /// Some hundreds of them.
     pub points: Vec<Point>,
+    /// How much of each other the windows of its views cover.
+    pub overlaps: Vec<Overlap>,
 }
 
 /// The page of a file: that of its plan, with what there is of it among the runs.
@@ -232,6 +235,8 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
             );
         }
     }
+    let trainings = trainings(standing, report)?;
+    let measured = overlaps::places(standing, of.x.as_deref(), &trainings)?;
     Ok(TablePage {
         // Without scores the columns are steps and loss, which nothing repeats.
         comparisons: match of.columns.is_empty() {
@@ -239,9 +244,9 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
             false => comparisons(report, &outcome),
         },
         classes: found,
-        axis: axis(of, report),
+        axis: axis(of, report, &measured),
         curves: of.curves.clone(),
-        trainings: trainings(standing, report)?,
+        trainings,
         figures: figures::figures(standing, report)?,
         cautions: usage::cautions(standing.plan, of),
         table: report.clone(),
@@ -328,6 +333,10 @@ fn trainings(standing: &Standing<'_>, report: &TableReport) -> Result<Vec<Traini
                 (None, None) => 0,
             },
             steps,
+            overlaps: overlaps::overlaps(
+                &work.settings,
+                &overlaps::measured(standing, &row.pretrain)?,
+            ),
             points: match path {
                 Some(path) => curves::points(&path.join(METRICS))?,
                 None => vec![],

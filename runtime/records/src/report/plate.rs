@@ -113,7 +113,7 @@ pub(super) fn chart(title: &str, chart: &Chart) -> Option<String> {
     let mut plate = Plate::new(picture::WIDTH, title, &chart.title);
     let (left, ..) = picture::MARGIN;
     plate.y += LEADING - 6.0;
-    plate.text("up", EDGE + left - 8.0, plate.y, &chart.up);
+    plate.text("soft", EDGE, plate.y, &chart.up);
     plate.y += 2.0;
     let _ = write!(
         plate.svg,

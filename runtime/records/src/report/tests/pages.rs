@@ -216,6 +216,7 @@ fn a_training_under_way_is_drawn_as_far_as_it_is() {
         data_cpu: None,
         data_samples: None,
         loader_samples_per_s: None,
+        overlaps: std::collections::BTreeMap::new(),
     };
     attempt.finish(&result).unwrap();
     let page = page_of(&plan, folder.path());

@@ -201,7 +201,7 @@ impl Type {
             Type::Features => "a chain of features".into(),
             Type::Head => "a classifier".into(),
             Type::Best => "`best(costs, split: ...)`".into(),
-            Type::Split => "`test` or `val(10%)`".into(),
+            Type::Split => "`test`, `val(10%)` or `folds`".into(),
             Type::Score => "a score".into(),
             Type::Keep => "`last` or `best(split: ...)`".into(),
             Type::Fuse => "evaluations to fuse".into(),

@@ -613,7 +613,7 @@ mod tests {
     ];
 
     /// Operators that compute nothing themselves: they set what another one does, or stand for what is written out.
-    const SETTINGS: [&str; 22] = [
+    const SETTINGS: [&str; 23] = [
         "embedding",
         "saliency",
         "video",
@@ -632,6 +632,7 @@ mod tests {
         "last",
         "test",
         "val",
+        "folds",
         "f",
         "h",
         "sum",

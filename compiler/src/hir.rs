@@ -967,6 +967,9 @@ pub enum Choose {
     Test,
     /// On this share of the training samples, held out class by class; then refitted on all.
     Val(Exact),
+    /// By cross-validation of the training samples, then refitted on all: so many folds drawn class by class, or where none are said the
+    /// other folds of the data set, which keep its groups together.
+    Folds(Option<u32>),
 }
 
 /// What is reported.

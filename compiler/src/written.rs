@@ -510,6 +510,8 @@ fn choose(choose: Choose) -> String {
     match choose {
         Choose::Test => "test".to_owned(),
         Choose::Val(part) => format!("val({})", share(part)),
+        Choose::Folds(None) => "folds".to_owned(),
+        Choose::Folds(Some(count)) => format!("folds({count})"),
     }
 }
 

@@ -135,6 +135,54 @@ fn machines_are_those_of_linear_svc_on_real_features() {
     );
 }
 
+/// The training rows lie in four other folds: the choice within them is that of `GridSearchCV` with `PredefinedSplit`.
+#[test]
+fn a_cost_is_chosen_by_folds_as_grid_search_chooses_it() {
+    let text = include_str!("evaluation.json");
+    let due: serde_json::Value = serde_json::from_str(text).unwrap();
+    let one = set(&tensors());
+    let trained = one.train.samples.len();
+    let both = |name: fn(&FeatureSet) -> &Features| name(&one).values.clone();
+    let set = FeatureSet {
+        splits: 5,
+        folds: (0..one.samples.len() as u32)
+            .map(|row| match (row as usize) < trained {
+                true => row % 4 + 2,
+                false => 1,
+            })
+            .collect(),
+        // Every row can be tested, though split 1 alone is compared.
+        test: Features {
+            values: [both(|set| &set.train), both(|set| &set.test)].concat(),
+            samples: (0..one.samples.len()).collect(),
+        },
+        ..one.clone()
+    };
+    let costs = [10_000, 1000, 100, 10, 1].map(|over| Exact::new(1, over));
+    let svm = hir::Head::Svm {
+        costs: costs.to_vec(),
+        choose: hir::Choose::Folds(None),
+    };
+    let scores = scored(&set, svm, hir::Score::Top1);
+    let fold = &scores.folds[0];
+    assert_eq!(fold.tried.len(), costs.len());
+    for ((cost, found), due) in fold.tried.iter().zip(due["tried"].as_array().unwrap()) {
+        assert!(
+            (found - due.as_f64().unwrap()).abs() < 1e-6,
+            "{cost}: {found} {due}"
+        );
+    }
+    let chosen = costs
+        .iter()
+        .find(|cost| cost.to_f64() == due["cost"].as_f64().unwrap());
+    assert_eq!(fold.cost, chosen.map(Exact::to_string));
+    let predicted = due["predicted"].as_array().unwrap();
+    assert_eq!(fold.test as usize, predicted.len());
+    for (found, due) in scores.predictions.iter().zip(predicted) {
+        assert_eq!(found.predicted, due.to_string(), "{}", found.sample);
+    }
+}
+
 #[test]
 fn neighbours_are_those_of_scikit_learn() {
     let tensors = tensors();

@@ -186,6 +186,17 @@ pub(super) const OPERATORS: &[Operator] = &[
         )],
     ),
     op(
+        "folds",
+        Family::Split,
+        "the training samples, by cross-validation; then all are fitted. The folds are the others of the data set, as they stand",
+        "ours",
+        &[may(
+            "count",
+            Type::Quantity(FOLDS),
+            "so many folds, drawn class by class, in their place: for a set that has one split",
+        )],
+    ),
+    op(
         "top1",
         Family::Score,
         "the share of samples whose highest score is that of their class, in percent",

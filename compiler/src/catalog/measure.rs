@@ -96,6 +96,8 @@ pub const POSITIVE: Measure = Measure::real(
 pub const COUNT: Measure = Measure::whole("a count", NUMBER, 1, 1_000_000_000_000);
 /// A count of one or a few.
 pub const SMALL_COUNT: Measure = Measure::whole("a count", NUMBER, 1, MILLION);
+/// Folds of a cross-validation.
+pub const FOLDS: Measure = Measure::whole("a count", NUMBER, 2, 1000);
 /// Samples of a batch.
 pub const BATCH: Measure = Measure::whole("a count", NUMBER, 1, 1 << 20);
 /// A number of epochs, which may be 0.

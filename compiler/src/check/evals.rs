@@ -6,7 +6,8 @@ use super::{Checker, Env, Slot, Wanted, named_call};
 use crate::catalog::{self, Family, Type};
 use crate::codes;
 use crate::hir::{
-    Chain, Choose, Clip, Clips, Eval, Finetune, Fusion, Head, Keep, Linear, Pool, Protocol, Score,
+    Chain, Choose, Clip, Clips, Data, Eval, Finetune, Fusion, Head, Keep, Linear, Pool, Protocol,
+    Score,
 };
 use crate::units::Exact;
 use grammar::ast::{ExprKind, Kind};
@@ -233,6 +234,9 @@ impl<'a> Checker<'a> {
         if let (Some(clip), Some(features)) = (&clip, &features) {
             self.check_dimension(record, clip, features);
         }
+        if let (Some(data), Some(head)) = (&data, &head) {
+            self.has_other_folds(record, data, head)?;
+        }
         let mut eval = Eval {
             data: data?,
             uses: uses?,
@@ -248,6 +252,33 @@ impl<'a> Checker<'a> {
             caps.bound_eval(&mut eval);
         }
         Some(eval)
+    }
+
+    /// `split: folds` chooses by the other folds of the data set: there must be some.
+    fn has_other_folds(&mut self, record: &Rc<Record<'a>>, data: &Data, head: &Head) -> Option<()> {
+        let by_folds = match head {
+            Head::Svm { choose, .. } => *choose == Choose::Folds(None),
+            Head::Linear(recipe) => recipe.keep == Some(Keep::Best(Choose::Folds(None))),
+            Head::Neighbours | Head::Finetune(_) => false,
+        };
+        let splits = match data {
+            Data::Synthetic(data) => data.splits,
+            Data::Videos(files) | Data::Sounds(files) => files.splits,
+        };
+        // A protocol is checked without its data set too, where it names none.
+        let (Some(head), Some(on)) = (record.slot("head"), record.slot("data")) else {
+            return Some(());
+        };
+        if !by_folds || splits > 1 {
+            return Some(());
+        }
+        let message =
+            "`folds` chooses by the other folds of the data set, and this one has a single split";
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, head.span(), message)
+            .label(on.span(), "one split: `train` and `test`")
+            .help("write `folds(5)` for folds drawn class by class, or `val(20%)`");
+        self.report(&head.env, diagnostic);
+        None
     }
 
     /// Whether a clip fits in the first seconds that it is to lie in.
@@ -351,6 +382,9 @@ impl<'a> Checker<'a> {
             self.report(&uses_slot.env, diagnostic);
             return None;
         }
+        if let (Some(part), Some(head)) = (parts.first(), &head) {
+            self.has_other_folds(record, &part.data, head)?;
+        }
         Some(Fusion {
             parts,
             head: head?,
@@ -388,7 +422,19 @@ impl<'a> Checker<'a> {
         {
             self.advise_on_steps(&slot, lr, ep);
         }
-        let keep = record.slot("keep").and_then(|slot| self.keep(&slot));
+        let keep = record.slot("keep").and_then(|slot| {
+            let keep = self.keep(&slot)?;
+            if let Keep::Best(Choose::Folds(_)) = keep {
+                let message = "a finetuning chooses its epoch by held-out samples, not by folds";
+                let diagnostic =
+                    Diagnostic::error(codes::WRONG_KIND_OF_VALUE, slot.span(), message)
+                        .note("each fold would train the whole network once more")
+                        .help("write `keep = best(split: val(10%))`");
+                self.report(&slot.env, diagnostic);
+                return None;
+            }
+            Some(keep)
+        });
         let layer = record.slot("head").and_then(|slot| self.class_layer(&slot));
         layer?;
         tune?;
@@ -659,11 +705,15 @@ impl<'a> Checker<'a> {
         costs.into_iter().collect()
     }
 
-    /// `test` or `val(10%)`, on which `what` is chosen.
+    /// `test`, `val(10%)` or `folds`, on which `what` is chosen.
     fn choose(&mut self, slot: &Slot<'a>, what: &str) -> Option<Choose> {
         let reduced = self.reduce(slot)?;
         let Some(call) = self.operator_call(&reduced, Family::Split).ok()? else {
-            let wanted = Wanted::new("`test` or `val(10%)`", &[Kind::Let], &[Family::Split]);
+            let wanted = Wanted::new(
+                "`test`, `val(10%)` or `folds`",
+                &[Kind::Let],
+                &[Family::Split],
+            );
             self.wrong(slot, &reduced, &wanted);
             return None;
         };
@@ -682,6 +732,14 @@ impl<'a> Checker<'a> {
             });
             self.report(&reduced.env, diagnostic);
             return Some(Choose::Test);
+        }
+        if call.operator.name == "folds" {
+            return match call.get("count") {
+                None => Some(Choose::Folds(None)),
+                Some(_) => self
+                    .whole_of(&call, "count")
+                    .map(|count| Choose::Folds(Some(count))),
+            };
         }
         let share = self.number_of(&call, "share")?;
         if share <= Exact::whole(0) || share >= Exact::whole(1) {

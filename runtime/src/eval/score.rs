@@ -99,7 +99,7 @@ pub fn predictions(
 mod tests {
     use super::*;
     use crate::eval::feature_set::Features;
-    use crate::eval::splits::hold_out;
+    use crate::eval::splits::{hold_out, parts};
     use compiler::hir::{Choose, Keep, Linear, Schedule};
     use compiler::plan::StageId;
     use compiler::units::Exact;
@@ -224,6 +224,70 @@ mod tests {
         let mut classes: Vec<usize> = held.iter().map(|sample| sample % 3).collect();
         classes.sort_unstable();
         assert_eq!(classes, [0, 1, 2]);
+    }
+
+    /// Four folds of three samples, one of each class.
+    fn in_four_folds(odd: &[usize]) -> FeatureSet {
+        FeatureSet {
+            splits: 4,
+            folds: (0..12).map(|i| i / 3 + 1).collect(),
+            ..set(odd)
+        }
+    }
+
+    #[test]
+    fn the_other_folds_choose_and_the_tested_one_has_no_part_in_it() {
+        let split = |number: usize| Split {
+            name: number.to_string(),
+            train: (0..12).filter(|sample| sample / 3 + 1 != number).collect(),
+            test: (0..12).filter(|sample| sample / 3 + 1 == number).collect(),
+        };
+        let set = in_four_folds(&[7]);
+        let inner = parts(&set, (1, &split(2)), Choose::Folds(None), 3, "the cost").unwrap();
+        let due = [
+            ((6..12).collect(), (0..3).collect()),
+            ([0, 1, 2, 9, 10, 11].to_vec(), (6..9).collect()),
+            ([0, 1, 2, 6, 7, 8].to_vec(), (9..12).collect::<Vec<usize>>()),
+        ];
+        assert_eq!(inner, due);
+        // Drawn folds have their share of each class.
+        let mut drawn = parts(&set, (1, &split(2)), Choose::Folds(Some(3)), 3, "the cost").unwrap();
+        for (fit, held) in &mut drawn {
+            assert_eq!((fit.len(), held.len()), (6, 3));
+            held.sort_by_key(|sample| sample % 3);
+            assert!(
+                held.iter()
+                    .enumerate()
+                    .all(|(class, sample)| sample % 3 == class)
+            );
+        }
+        for choose in [Choose::Folds(None), Choose::Folds(Some(3))] {
+            let found = run(&set, choose).unwrap();
+            assert_eq!(found, run(&set, choose).unwrap());
+            assert_eq!((found.folds[1].train, found.folds[1].test), (9, 3));
+            let keep = Some(Keep::Best(choose));
+            let layer = linear(&set, keep, Exact::new(1, 20)).unwrap();
+            assert_eq!(layer.folds[1].tried.len(), 40);
+        }
+        // What is tested does not touch what is tried.
+        let mut other = set.clone();
+        other
+            .test
+            .values
+            .iter_mut()
+            .for_each(|value| *value = -*value);
+        let tried = |set: &FeatureSet| {
+            run(set, Choose::Folds(None)).unwrap().folds[1]
+                .tried
+                .clone()
+        };
+        assert_eq!(tried(&set), tried(&other));
+        let mut one = in_four_folds(&[]);
+        one.splits = 1;
+        assert_eq!(
+            message(&one, Choose::Folds(None)),
+            "data set `toy`: it has one split, and no other folds to choose by"
+        );
     }
 
     #[test]

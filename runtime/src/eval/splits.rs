@@ -4,6 +4,7 @@ use super::feature_set::{FeatureSet, Features};
 use crate::augment::Key;
 use crate::data::manifest::splits::{Part, part};
 use crate::error::{Error, Result};
+use compiler::hir::Choose;
 use compiler::units::Exact;
 
 /// One split: which samples train, which test.
@@ -156,6 +157,95 @@ pub fn hold_out(
         members.iter().for_each(|sample| is_held[*sample] = true);
     }
     Ok(split.train.iter().partition(|sample| !is_held[**sample]))
+}
+
+/// The samples to fit on and those to choose by, of each way in which `choose` parts the training samples of the split that has this
+/// position: one of samples held out, one for each fold, none where the test samples choose.
+///
+/// The folds of the data set are its other splits: samples that train here and are tested there choose, and those that train in both are
+/// fitted. So groups that it keeps together stay together, and the test samples of the split have no part in the choice.
+///
+/// # Errors
+/// As [`hold_out`]; a fold without samples on one side, or without a class to fit.
+pub fn parts(
+    set: &FeatureSet,
+    (at, split): (usize, &Split),
+    choose: Choose,
+    seed: u64,
+    what: &str,
+) -> Result<Vec<(Vec<usize>, Vec<usize>)>> {
+    let folds = match choose {
+        Choose::Test => return Ok(vec![]),
+        Choose::Val(share) => return Ok(vec![hold_out(set, split, share, seed, what)?]),
+        Choose::Folds(None) => other_splits(set, at as u32 + 1, split),
+        Choose::Folds(Some(count)) => drawn_folds(set, split, count, seed),
+    };
+    if folds.is_empty() {
+        return Err(wrong(
+            set,
+            "it has one split, and no other folds to choose by".to_owned(),
+            &format!("choose {what} with `split: folds(5)` or `val(20%)`"),
+        ));
+    }
+    for (name, (fit, held)) in &folds {
+        let inner = Split {
+            name: format!("{} without fold {name}", split.name),
+            train: fit.clone(),
+            test: held.clone(),
+        };
+        if held.is_empty() {
+            return Err(wrong(
+                set,
+                format!(
+                    "split {}: fold {name} has no training sample to choose by",
+                    split.name
+                ),
+                &format!("choose {what} with `split: folds(5)` or `val(20%)`"),
+            ));
+        }
+        check_classes(set, &inner)?;
+    }
+    Ok(folds.into_iter().map(|(_, parts)| parts).collect())
+}
+
+/// A fold by its number: the samples to fit on, and those to choose by.
+type Fold = (u32, (Vec<usize>, Vec<usize>));
+
+/// The folds that the other splits make of the training samples of split `number`.
+fn other_splits(set: &FeatureSet, number: u32, split: &Split) -> Vec<Fold> {
+    let of = |other: u32, wanted: Part| -> Vec<usize> {
+        let is_wanted = |sample: &usize| part(set.folds[*sample], other) == wanted;
+        split.train.iter().copied().filter(is_wanted).collect()
+    };
+    let others = (1..=set.splits).filter(|other| *other != number);
+    others
+        .map(|other| (other, (of(other, Part::Train), of(other, Part::Test))))
+        .collect()
+}
+
+/// So many folds of the training samples, each with its share of each class.
+fn drawn_folds(set: &FeatureSet, split: &Split, count: u32, seed: u64) -> Vec<Fold> {
+    let mut fold_of = vec![0; set.samples.len()];
+    // The first fold of a class is the one behind the last of the class before, so that all become of one size.
+    let mut next = 0;
+    for (class, name) in set.classes.iter().enumerate() {
+        let is_member = |sample: &usize| set.labels[*sample] as usize == class;
+        let mut members: Vec<usize> = split.train.iter().copied().filter(is_member).collect();
+        let key = Key::at(seed, &format!("folds/{}/{name}", split.name));
+        key.stream().shuffle(&mut members);
+        for sample in members {
+            fold_of[sample] = next % count + 1;
+            next += 1;
+        }
+    }
+    let fold = |number: u32| -> Fold {
+        let parts = split
+            .train
+            .iter()
+            .partition(|sample| fold_of[**sample] != number);
+        (number, parts)
+    };
+    (1..=count).map(fold).collect()
 }
 
 /// The rows of these samples, in order.

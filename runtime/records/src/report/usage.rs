@@ -257,7 +257,7 @@ fn chosen_on_test(head: &Head) -> Option<&'static str> {
         Head::Linear(recipe) => (recipe.keep == Some(Keep::Best(Choose::Test))).then_some("epoch"),
         Head::Finetune(recipe) => (recipe.keep == Keep::Best(Choose::Test)).then_some("epoch"),
         Head::Svm {
-            choose: Choose::Val(_),
+            choose: Choose::Val(_) | Choose::Folds(_),
             ..
         }
         | Head::Neighbours => None,

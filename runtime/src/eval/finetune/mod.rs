@@ -179,6 +179,12 @@ impl<'a> Work<'a> {
             match recipe.keep {
                 Keep::Last => round(Part::Fit, &split.train, &split.test, false)?,
                 Keep::Best(Choose::Test) => round(Part::Fit, &split.train, &split.test, true)?,
+                Keep::Best(Choose::Folds(_)) => {
+                    return Err(Error::Unsupported {
+                        message: "a finetuning chooses its epoch by held-out samples, not by folds"
+                            .to_owned(),
+                    });
+                }
                 Keep::Best(Choose::Val(part)) => {
                     let (others, held) = hold_out(&set, split, part, work.seed, "the epoch")?;
                     round(Part::Choose, &others, &held, true)?;

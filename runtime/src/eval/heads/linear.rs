@@ -4,15 +4,15 @@
 //! its own, in batches of which an incomplete last one is left out; the loss is cross-entropy. A test sample's scores are the mean of the
 //! softmax over its rows. What the recipe leaves open is said by [`compiler::hir::Linear`].
 //!
-//! Where the epoch is chosen on held-out samples, a first training on the others chooses it, and a second one on all ends with it: the
-//! rate of a step is the same in both as far as their epochs go.
+//! Where the epoch is chosen on held-out samples, a first training on the others chooses it, by folds one for each fold, and a last one on
+//! all ends with it: the rate of a step is the same in all as far as their epochs go.
 
-use super::{Chosen, Judged, Means, Outcome, best, share};
+use super::{Chosen, Judged, Means, Outcome, best, means as means_of, share};
 use crate::augment::Key;
 use crate::error::{Error, Result};
 use crate::eval::feature_set::{FeatureSet, Features};
 use crate::eval::layer::Layer;
-use crate::eval::splits::{Split, hold_out, rows_of, wrong};
+use crate::eval::splits::{Split, parts, rows_of, wrong};
 use crate::optim::{Optimiser, schedule};
 use crate::ranks::Ranks;
 use crate::ranks::gradients::Gradients;
@@ -42,14 +42,17 @@ pub fn judge(
     seed: u64,
     means: &mut Means,
 ) -> Result<Vec<Judged>> {
-    let rounds = match recipe.keep() {
-        Keep::Last | Keep::Best(Choose::Test) => 1,
-        Keep::Best(Choose::Val(_)) => 2,
+    let held = |split: (usize, &Split)| match recipe.keep() {
+        Keep::Last => Ok(vec![]),
+        Keep::Best(choose) => parts(set, split, choose, seed, "the epoch"),
     };
-    let all = rounds * splits.len() as u64 * u64::from(recipe.ep);
+    let held: Vec<Vec<(Vec<usize>, Vec<usize>)>> =
+        splits.iter().enumerate().map(held).collect::<Result<_>>()?;
+    let rounds: usize = held.iter().map(|parts| parts.len() + 1).sum();
+    let all = rounds as u64 * u64::from(recipe.ep);
     let mut done = 0;
     let mut judged = vec![];
-    for split in splits {
+    for (split, held) in splits.iter().zip(&held) {
         let mut train = |round: &Round| {
             let key = Key::at(seed, &format!("linear/{}", split.name));
             let mut count = |_: u32| {
@@ -94,15 +97,18 @@ pub fn judge(
                     tried: by_epoch(tried),
                 }
             }
-            Keep::Best(Choose::Val(part)) => {
-                let (others, held) = hold_out(set, split, part, seed, "the epoch")?;
-                let tried = shares(&train(&Round {
-                    train: &others,
-                    asked: &held,
-                    with: &set.train,
-                    is_watched: true,
-                    ..whole
-                })?);
+            Keep::Best(Choose::Val(_) | Choose::Folds(_)) => {
+                let mut tried = vec![];
+                for (others, held) in held {
+                    tried.push(shares(&train(&Round {
+                        train: others,
+                        asked: held,
+                        with: &set.train,
+                        is_watched: true,
+                        ..whole
+                    })?));
+                }
+                let tried = means_of(&tried);
                 let best = best(&tried) as u32 + 1;
                 let found = train(&Round {
                     epochs: best,

@@ -77,6 +77,20 @@ pub fn share(outcomes: &[Outcome], k: u32) -> f64 {
     100.0 * outcomes.iter().filter(is_within).count() as f64 / outcomes.len().max(1) as f64
 }
 
+/// The mean over folds of what was tried, in the order of these. Rounded to billionths: sums of one set of shares in two orders would else
+/// differ in their last bits and break ties.
+pub fn means(folds: &[Vec<f64>]) -> Vec<f64> {
+    let tried = folds.iter().map(Vec::len).min().unwrap_or(0);
+    let mean = |at: usize| {
+        let sum: f64 = folds.iter().map(|fold| fold[at]).sum();
+        (sum / folds.len() as f64 * 1e9).round() / 1e9
+    };
+    match folds {
+        [one] => one.clone(),
+        _ => (0..tried).map(mean).collect(),
+    }
+}
+
 /// The position of the highest value, the first of equals.
 pub fn best(values: &[f64]) -> usize {
     (1..values.len()).fold(

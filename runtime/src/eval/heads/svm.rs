@@ -3,15 +3,15 @@
 //! [`liblinear`](crate::eval::liblinear) fits them where its copies of the rows are of a bearable size, on any machine the same, and
 //! [`newton`](crate::eval::newton) where they are not.
 //!
-//! The cost is chosen split by split, as in the released code: on the test samples, or on a share of the training samples that is held
-//! out class by class. Of these there are augmented clips alone, so they are asked about with those.
+//! The cost is chosen split by split: on the test samples, as in the released code, on a share of the training samples that is held
+//! out class by class, or by folds of them. Of these there are augmented clips alone, so they are asked about with those.
 
-use super::{Chosen, Judged, Means, Outcome, best, share};
+use super::{Chosen, Judged, Means, Outcome, best, means as means_of, share};
 use crate::error::Result;
 use crate::eval::feature_set::{FeatureSet, Features};
 use crate::eval::liblinear::{self, Decisions, Problem, Rows, Space};
 use crate::eval::newton;
-use crate::eval::splits::{Split, hold_out, rows_of};
+use crate::eval::splits::{Split, parts, rows_of};
 use compiler::hir::Choose;
 use compiler::units::Exact;
 use records::record::Solver;
@@ -95,17 +95,23 @@ pub fn judge(
             });
             of_costs.unzip()
         }
-        // A first round chooses the cost on held-out samples, and a second fits it on all.
-        Choose::Val(part) => {
-            let held: Vec<(Vec<usize>, Vec<usize>)> = splits
-                .iter()
-                .map(|split| hold_out(set, split, part, seed, "the cost"))
+        // A first round chooses the cost on held-out samples or by folds, and a second fits it on all.
+        Choose::Val(_) | Choose::Folds(_) => {
+            let held: Vec<Vec<(Vec<usize>, Vec<usize>)>> = (splits.iter().enumerate())
+                .map(|split| parts(set, split, choose, seed, "the cost"))
                 .collect::<Result<_>>()?;
-            let first: Vec<Task> = held
-                .iter()
+            let first: Vec<Task> = (held.iter().flatten())
                 .map(|(fit, held)| Task::new(set, (fit, held), Kind::Train, &numbers))
                 .collect();
-            let tried: Vec<Vec<f64>> = run(&first)?.iter().map(|found| shares(found)).collect();
+            let found: Vec<Vec<f64>> = run(&first)?.iter().map(|found| shares(found)).collect();
+            let mut left = found.as_slice();
+            let tried: Vec<Vec<f64>> = (held.iter())
+                .map(|parts| {
+                    let (own, others) = left.split_at(parts.len());
+                    left = others;
+                    means_of(own)
+                })
+                .collect();
             let chosen = |tried: &[f64]| numbers[best(tried)..][..1].to_vec();
             let second: Vec<Task> = splits
                 .iter()

@@ -102,7 +102,7 @@ pub enum Type {
     Drawing,
     /// `tsne(...)` or `pca`.
     Projection,
-    /// `gradcam(...)`.
+    /// `gradcam(...)` or `smoothgradcampp(...)`.
     Highlight,
     /// A list of curves of a training: `[train.loss]`.
     Curves,
@@ -210,7 +210,7 @@ impl Type {
             Type::Evaluation => "an evaluation on a data set".into(),
             Type::Drawing => "what is drawn".into(),
             Type::Projection => "`tsne(...)` or `pca`".into(),
-            Type::Highlight => "`gradcam(...)`".into(),
+            Type::Highlight => "`gradcam(...)` or `smoothgradcampp(...)`".into(),
             Type::Curves => "a list of curves".into(),
             Type::Pretrain => "a pretraining".into(),
             Type::Path => "a path to a value of the rows".into(),

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of each operator. A change of what an operator computes raises its number, and with it the hash of the stages
 /// that use it and of no others.
-const OPERATORS: [(&str, u32); 60] = [
+const OPERATORS: [(&str, u32); 61] = [
     // Data.
     ("synthetic", 1),
     ("decode", 1),
@@ -82,6 +82,7 @@ const OPERATORS: [(&str, u32); 60] = [
     ("tsne", 1),
     ("pca", 1),
     ("gradcam", 1),
+    ("smoothgradcampp", 1),
     ("gallery", 1),
 ];
 
@@ -142,7 +143,10 @@ pub fn draw(from: &StageId, checkpoint: Option<u32>, drawing: &Drawing, seed: u6
         }
         Drawing::Saliency(saliency) => {
             sampled(&saliency.of, &mut used);
-            used.insert("gradcam");
+            used.insert(match saliency.smooth {
+                Some(_) => "smoothgradcampp",
+                None => "gradcam",
+            });
             canonical::text(drawing, &[])
         }
         // What is searched is the extraction that it reads.
@@ -362,7 +366,7 @@ fn optimiser(optim: &Optimiser) -> &'static str {
 mod tests {
     use super::*;
     use crate::fixture::{ALL, cos, crisscross, encoded, pairs, predicted, sg, weighted};
-    use crate::hir::{Choose, Clips, FeatureStep};
+    use crate::hir::{Choose, Clips, FeatureStep, Part, Saliency, Smooth, Target};
     use crate::units::Exact;
     use serde::Serialize;
     use serde_json::Value;
@@ -587,6 +591,34 @@ mod tests {
             }
         });
         assert!(fields > 15, "{fields} fields were changed");
+    }
+
+    /// What is not asked for stands in no hash: a map without noisy copies is what it was before there were any.
+    #[test]
+    fn every_field_of_a_map_changes_a_hash() {
+        let settings = crisscross(pairs(&ALL));
+        let model = pretrain(&settings);
+        let map = |smooth| Saliency {
+            of: Sampled {
+                data: settings.data.clone(),
+                uses: "v".to_owned(),
+                clip: settings.modalities[0].clip.clone(),
+                clips: Clips::Uniform(1),
+                split: Part::Test,
+                samples: 12,
+            },
+            target: Target::Agreement,
+            smooth,
+        };
+        let plain = canonical::text(&map(None), &[]);
+        assert!(plain.ends_with("\"target\":\"agreement\"}"), "{plain}");
+        let id = |map: Saliency| draw(&model, None, &Drawing::Saliency(Box::new(map)), 0);
+        let smooth = |draws, noise| {
+            let noise = Exact::new(noise, 10);
+            id(map(Some(Smooth { draws, noise })))
+        };
+        let ids = [id(map(None)), smooth(16, 1), smooth(8, 1), smooth(16, 2)];
+        assert_eq!(BTreeSet::from(ids).len(), 4);
     }
 
     /// Operators of the catalogue under the name that their version has, where that is another one.

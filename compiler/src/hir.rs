@@ -1093,6 +1093,18 @@ pub struct Saliency {
     pub of: Sampled,
     /// Of what Grad-CAM takes the gradient at the last convolution's map.
     pub target: Target,
+    /// Smooth Grad-CAM++ in the place of Grad-CAM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smooth: Option<Smooth>,
+}
+
+/// The noisy copies of a clip over which Smooth Grad-CAM++ averages its gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Smooth {
+    /// Copies.
+    pub draws: u32,
+    /// The standard deviation of their noise, as a share of the range of the clip's values.
+    pub noise: Exact,
 }
 
 /// Queries from the test samples, each with the training samples nearest to it; a neighbour of the query's class is right.

@@ -1,5 +1,6 @@
 //! The plan: stages by content hash, ordered, serialisable, complete. It is all that the runtime ever sees.
 
+mod agreement;
 mod available;
 mod build;
 mod draft;
@@ -12,6 +13,7 @@ mod steps;
 mod tests;
 mod why;
 
+pub use agreement::partner;
 pub(crate) use available::with_needed;
 pub use available::{Executable, executable, refusal, with_reasons};
 pub use build::{FORMAT, plan, planned};

@@ -11,7 +11,7 @@ mod losses;
 
 pub use chains::chain;
 pub(crate) use chains::link;
-pub use figures::{at, drawing, overlap_axis, percentage};
+pub use figures::{at, drawing, highlight, in_short, overlap_axis, percentage};
 pub(crate) use losses::{embedding, term};
 
 use crate::hir::{

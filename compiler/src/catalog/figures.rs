@@ -18,6 +18,11 @@ const SAMPLES_DRAWN: Parameter = needs(
     Type::Quantity(SMALL_COUNT),
     "how many are drawn, by the seed of the pretraining: the same for every row",
 );
+const TARGET: Parameter = needs(
+    "target",
+    Type::Word(&["agreement", "activation"]),
+    "what the gradient is taken of: without labels there is no class to ask for",
+);
 
 pub(super) const OPERATORS: &[Operator] = &[
     op(
@@ -90,10 +95,25 @@ pub(super) const OPERATORS: &[Operator] = &[
         Family::Highlight,
         "channels of the last convolution's map, weighed by the gradient of a target",
         "Sec. 4.2",
-        &[needs(
-            "target",
-            Type::Word(&["agreement", "activation"]),
-            "what the gradient is taken of: without labels there is no class to ask for",
-        )],
+        &[TARGET],
+    ),
+    op(
+        "smoothgradcampp",
+        Family::Highlight,
+        "Smooth Grad-CAM++: the same with weights from powers of the gradient, averaged over noisy copies of the clip",
+        "Sec. 4.2 (Omeiza et al. 2019)",
+        &[
+            TARGET,
+            needs(
+                "draws",
+                Type::Quantity(SMALL_COUNT),
+                "how many noisy copies of a clip are looked at",
+            ),
+            needs(
+                "noise",
+                Type::Quantity(SHARE),
+                "the standard deviation of their noise, as a share of the range of the clip's values",
+            ),
+        ],
     ),
 ];

@@ -8,7 +8,7 @@ use crate::catalog::Family;
 use crate::codes;
 use crate::hir::{
     Curve, Data, Drawing, Embedded, Eval, Gallery, Head, Part, Projection, Protocol, Saliency,
-    Sampled, Target,
+    Sampled, Smooth, Target,
 };
 use crate::units::Exact;
 use crate::written;
@@ -54,6 +54,11 @@ impl<'a> Checker<'a> {
             one_line(self.sources.text(of.span()))
         );
         let drawing = self.drawing_of(&call, &of);
+        // Maps of one evaluation are made in several ways.
+        let heading = match &drawing {
+            Some(Drawing::Saliency(map)) => format!("{heading} by {}", written::in_short(map)),
+            Some(Drawing::Embedding(_) | Drawing::Gallery(_)) | None => heading,
+        };
         (heading, drawing)
     }
 
@@ -85,7 +90,7 @@ impl<'a> Checker<'a> {
         let by = call.get("by")?.clone();
         let is_embedding = call.operator.name == "embedding";
         let projection = is_embedding.then(|| self.projection(&by, samples));
-        let target = (!is_embedding).then(|| self.saliency_target(&by));
+        let map = (!is_embedding).then(|| self.saliency_map(&by));
         let eval = eval?;
         if is_embedding && let Head::Finetune(_) = eval.head {
             let message = "an embedding is drawn of frozen features, and a finetuning has none";
@@ -96,7 +101,7 @@ impl<'a> Checker<'a> {
         }
         let (split, samples) = (split?, samples?);
         let samples = self.enough(call, "samples", samples, &eval.data, split)?;
-        if let Some(Some(Target::Agreement)) = target
+        if let Some(Some((Target::Agreement, _))) = map
             && eval.data.requires().len() < 2
         {
             let message = format!(
@@ -105,7 +110,7 @@ impl<'a> Checker<'a> {
                 eval.uses
             );
             let diagnostic = Diagnostic::error(codes::NO_STREAM, of.span(), message)
-                .help("name a data set with both, or write `gradcam(target: activation)`");
+                .help("name a data set with both, or write `target: activation`");
             self.report(&of.env, diagnostic);
             return None;
         }
@@ -123,10 +128,10 @@ impl<'a> Checker<'a> {
                 features: eval.features,
                 by: self.bounded(by?, samples),
             }))),
-            None => Some(Drawing::Saliency(Box::new(Saliency {
-                of,
-                target: target??,
-            }))),
+            None => {
+                let (target, smooth) = map??;
+                Some(Drawing::Saliency(Box::new(Saliency { of, target, smooth })))
+            }
         }
     }
 
@@ -246,8 +251,8 @@ impl<'a> Checker<'a> {
         Some(Projection::Tsne { perplexity })
     }
 
-    /// `gradcam(target: agreement)`.
-    fn saliency_target(&mut self, slot: &Slot<'a>) -> Option<Target> {
+    /// `gradcam(target: agreement)`, or `smoothgradcampp(target: agreement, draws: 16, noise: 0.1)`.
+    fn saliency_map(&mut self, slot: &Slot<'a>) -> Option<(Target, Option<Smooth>)> {
         let reduced = self.reduce(slot)?;
         let Some(call) = self.operator_call(&reduced, Family::Highlight).ok()? else {
             let wanted = Wanted::new("a method of saliency", &[Kind::Let], &[Family::Highlight]);
@@ -258,10 +263,20 @@ impl<'a> Checker<'a> {
             );
             return None;
         };
-        self.word_of(&call, "target").map(|word| match word {
+        let target = self.word_of(&call, "target").map(|word| match word {
             "agreement" => Target::Agreement,
             _ => Target::Activation,
-        })
+        });
+        if call.operator.name == "gradcam" {
+            return Some((target?, None));
+        }
+        let draws = self.whole_of(&call, "draws");
+        let noise = self.number_of(&call, "noise");
+        let smooth = Smooth {
+            draws: draws?,
+            noise: noise?,
+        };
+        Some((target?, Some(smooth)))
     }
 
     /// `curves = [train.loss]`. `None` where one of them is wrong.

@@ -1,5 +1,6 @@
 //! A plan under way: first what each row asks for by itself, then what the passes make of it.
 
+use super::agreement::partner;
 use super::steps::{Made, Steps};
 use super::{CellPlan, Gang, RowPlan, StageId, TablePlan};
 use crate::codes::NOT_AVAILABLE;
@@ -352,10 +353,8 @@ fn unseen(made: &Made, row: &Row, drawing: &Drawing) -> Option<String> {
     let needs_another =
         matches!(drawing, Drawing::Saliency(map) if map.target == Target::Agreement);
     untrained(made, row, uses).or_else(|| {
-        let mut others = row.pretrain.modalities.iter().filter(|m| m.name != uses);
-        let has_another = others.any(|m| untrained(made, row, &m.name).is_none());
-        (needs_another && !has_another)
-            .then(|| format!("this row trains `{uses}` alone, and there is nothing to agree with"))
+        let partner = needs_another.then(|| partner(&row.pretrain, uses));
+        partner?.err()
     })
 }
 

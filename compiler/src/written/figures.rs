@@ -1,7 +1,7 @@
 //! What a figure draws, and where its rows lie on its axis, as one would write them.
 
 use super::{clip, clips, data_name, features, pretrain, single};
-use crate::hir::{Drawing, Part, Projection, Row, Sampled, Target};
+use crate::hir::{Drawing, Part, Projection, Row, Saliency, Sampled, Smooth, Target};
 use crate::time;
 
 /// What is drawn, on one line, the evaluation as what it comes to:
@@ -19,12 +19,8 @@ pub fn drawing(drawing: &Drawing) -> String {
             }
         ),
         Drawing::Saliency(saliency) => {
-            let target = match saliency.target {
-                Target::Agreement => "agreement",
-                Target::Activation => "activation",
-            };
             let of = sampled(&saliency.of);
-            format!("saliency({of}, by: gradcam(target: {target}))")
+            format!("saliency({of}, by: {})", highlight(saliency))
         }
         Drawing::Gallery(gallery) => {
             let fields = single(&gallery.eval);
@@ -45,6 +41,36 @@ pub fn drawing(drawing: &Drawing) -> String {
             )
         }
     }
+}
+
+/// How the maps of a saliency are made: `gradcam(target: agreement)`.
+pub fn highlight(saliency: &Saliency) -> String {
+    let (method, target) = method(saliency);
+    match saliency.smooth {
+        Some(Smooth { draws, noise }) => format!(
+            "{method}(target: {target}, draws: {draws}, noise: {})",
+            noise.decimal()
+        ),
+        None => format!("{method}(target: {target})"),
+    }
+}
+
+/// The same in few words, for headings: `gradcam of agreement`.
+pub fn in_short(saliency: &Saliency) -> String {
+    let (method, target) = method(saliency);
+    format!("{method} of {target}")
+}
+
+fn method(saliency: &Saliency) -> (&'static str, &'static str) {
+    let method = match saliency.smooth {
+        Some(_) => "smoothgradcampp",
+        None => "gradcam",
+    };
+    let target = match saliency.target {
+        Target::Agreement => "agreement",
+        Target::Activation => "activation",
+    };
+    (method, target)
 }
 
 fn sampled(of: &Sampled) -> String {

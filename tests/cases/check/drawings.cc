@@ -38,7 +38,8 @@ figure five {
   of   = crisscross
   draw = [
     embedding(found on few, split: test, samples: 100, by: pca),
-    saliency(found on UCF101, split: test, samples: 6, by: gradcam(target: agreement))
+    saliency(found on UCF101, split: test, samples: 6, by: gradcam(target: agreement)),
+    saliency(found on K400, split: test, samples: 6, by: smoothgradcampp(target: activation, draws: 0, noise: 2))
   ]
   row
 }

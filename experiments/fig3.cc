@@ -1,6 +1,6 @@
 # Figure 3: saliency maps of samples of Kinetics400, pretrained without (left) and with (right) the asynchronous term.
 #
-#   crisscross plan experiments/fig3.cc
+#   crisscross run experiments/fig3.cc          crisscross run --toy experiments/fig3.cc
 #
 # The paper uses Grad-CAM on "randomly selected samples from Kinetics400" (Sec. 4.2). It does not say from which split, how many
 # it drew, or of what Grad-CAM takes the gradient, for these networks know no classes: `agreement` is the similarity with the

@@ -16,6 +16,8 @@ mod model;
 mod operators;
 #[path = "golden/recipe.rs"]
 mod recipe;
+#[path = "golden/saliency.rs"]
+mod saliency;
 #[path = "golden/schedule.rs"]
 mod schedule;
 #[path = "golden/weights.rs"]

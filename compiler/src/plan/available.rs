@@ -165,7 +165,7 @@ pub fn refusal(work: &Work) -> Option<&'static str> {
         Work::Score(_) => None,
         Work::Draw(work) => match &work.drawing {
             Drawing::Embedding(embedded) => clip(&embedded.of.clip),
-            Drawing::Saliency(_) => Some("saliency maps"),
+            Drawing::Saliency(saliency) => clip(&saliency.of.clip),
             Drawing::Gallery(gallery) => clip(&gallery.eval.clip),
         },
     }

@@ -115,11 +115,7 @@ impl Admission {
     pub fn check(&self, source: &dyn ClipSource, data: &Data, max_bad_share: f64) -> Result<()> {
         let name = name_of(data);
         if let (Short::Error, Some((clip, unfit))) = (short_of(data), &self.too_short) {
-            return Err(Error::Data {
-                name: name.to_owned(),
-                message: format!("`{}` is too short: {unfit}", source.name(*clip as usize)),
-                help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
-            });
+            return Err(too_short(data, &source.name(*clip as usize), unfit));
         }
         let (bad, all) = (self.unreadable.len(), self.asked());
         if bad as f64 > max_bad_share * all as f64 {
@@ -359,6 +355,15 @@ pub fn short_of(data: &Data) -> Short {
     match data {
         Data::Synthetic(_) => Short::Error,
         Data::Videos(files) | Data::Sounds(files) => files.short,
+    }
+}
+
+/// A sample that is too short where the data set says that this is a mistake.
+pub(super) fn too_short(data: &Data, sample: &str, unfit: &Unfit) -> Error {
+    Error::Data {
+        name: name_of(data).to_owned(),
+        message: format!("`{sample}` is too short: {unfit}"),
+        help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
     }
 }
 

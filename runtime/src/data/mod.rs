@@ -17,6 +17,7 @@ mod joined;
 pub mod loader;
 pub mod look;
 pub mod manifest;
+pub mod moments;
 pub mod order;
 mod ordered;
 pub mod overlaps;

@@ -1,6 +1,6 @@
 //! Clips for evaluation: each sample's windows, read on several threads and handed out in order.
 
-use super::admission::{Tally, cause, name_of, short_of};
+use super::admission::{Tally, cause, name_of, short_of, too_short};
 use super::loader::Options;
 use super::ordered::Ordered;
 use super::reading::request;
@@ -138,16 +138,13 @@ fn views(
         Role::Test => "test",
     });
     let streams = source.streams(clip as usize).map_err(refuse)?;
-    let limits = fits(&streams, eval).map_err(|unfit| {
+    let limits = fits(&streams, &eval.data, &eval.clip).map_err(|unfit| {
         let is_mistake = short_of(&eval.data) == Short::Error;
         if !(is_mistake && matches!(unfit, Unfit::TooShort { .. })) {
             return Refusal::Unfit(unfit.to_string());
         }
-        Refusal::Stop(Error::Data {
-            name: name_of(&eval.data).to_owned(),
-            message: format!("`{}` is too short: {unfit}", source.name(clip as usize)),
-            help: "write `short: skip`, `loop` or `pad`, or take shorter clips".to_owned(),
-        })
+        let name = source.name(clip as usize);
+        Refusal::Stop(too_short(&eval.data, &name, &unfit))
     })?;
     let length = eval.clip.seconds().to_f64();
     let starts = starts(clips, limits, length, &key);
@@ -181,7 +178,7 @@ pub fn usable(source: &dyn ClipSource, eval: &hir::Eval) -> Vec<bool> {
         let Ok(streams) = source.streams(clip) else {
             return true;
         };
-        match fits(&streams, eval) {
+        match fits(&streams, &eval.data, &eval.clip) {
             Ok(_) => true,
             Err(Unfit::TooShort { .. }) => is_mistake,
             Err(Unfit::Missing { .. }) => false,
@@ -190,14 +187,18 @@ pub fn usable(source: &dyn ClipSource, eval: &hir::Eval) -> Vec<bool> {
     (0..source.len()).map(is_usable).collect()
 }
 
-/// The limits of the stream that the windows of an evaluation are cut from.
+/// The limits of the stream that windows of this clip are cut from.
 ///
 /// # Errors
-/// What the source lacks; by the rules `pad` and `loop` none is too short.
-pub(super) fn fits(streams: &Streams, eval: &hir::Eval) -> std::result::Result<Limits, Unfit> {
-    let (limits, stream) = limits(streams, &eval.clip)?;
-    let (needs, has) = (eval.clip.seconds().to_f64(), limits.end - limits.start);
-    let is_strict = matches!(short_of(&eval.data), Short::Skip | Short::Error);
+/// What the source lacks; by the rules `pad` and `loop` of the data set none is too short.
+pub(super) fn fits(
+    streams: &Streams,
+    data: &hir::Data,
+    clip: &Clip,
+) -> std::result::Result<Limits, Unfit> {
+    let (limits, stream) = limits(streams, clip)?;
+    let (needs, has) = (clip.seconds().to_f64(), limits.end - limits.start);
+    let is_strict = matches!(short_of(data), Short::Skip | Short::Error);
     if is_strict && has < needs - SLACK {
         return Err(Unfit::TooShort { stream, needs, has });
     }

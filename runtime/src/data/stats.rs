@@ -300,7 +300,7 @@ pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource) -> Usable {
 
 /// What a clip lacks for an evaluation.
 fn lacks(streams: &Streams, eval: &Eval) -> Option<String> {
-    match reader::fits(streams, eval) {
+    match reader::fits(streams, &eval.data, &eval.clip) {
         Ok(_) => None,
         Err(Unfit::Missing { stream }) => Some(format!("no {stream}")),
         Err(Unfit::TooShort { stream, needs, .. }) => {

@@ -7,6 +7,7 @@ mod contours;
 mod density;
 mod embedding;
 mod gallery;
+pub mod saliency;
 mod samples;
 pub mod svg;
 #[cfg(test)]
@@ -83,7 +84,9 @@ pub fn draw(work: &Draw, origin: Origin<'_>, tools: &mut Tools<'_>) -> Result<Pa
         (Drawing::Embedding(embedded), Origin::Networks(model)) => {
             embedding::panel(embedded, work.seed, model, tools)
         }
-        (Drawing::Saliency(_), Origin::Networks(_)) => unreachable!("plan: it is refused"),
+        (Drawing::Saliency(saliency), Origin::Networks(model)) => {
+            saliency::panel(saliency, work.seed, model, tools)
+        }
         (Drawing::Gallery(_), Origin::Networks(_))
         | (Drawing::Embedding(_) | Drawing::Saliency(_), Origin::Features(_)) => {
             unreachable!("plan: a gallery is drawn of features, all else of networks")

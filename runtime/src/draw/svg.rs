@@ -244,23 +244,27 @@ impl Picture {
         };
     }
 
-    /// A PNG in a rectangle; `title` is said where a pointer rests on it.
+    /// A PNG or JPEG in a rectangle; `title` is said where a pointer rests on it.
     pub fn image(
         &mut self,
         (x, y): (f64, f64),
         (width, height): (f64, f64),
-        png: &[u8],
+        file: &[u8],
         title: &str,
     ) {
+        let form = match file {
+            [0xff, 0xd8, ..] => "jpeg",
+            _ => "png",
+        };
         let _ = write!(
             self.body,
             "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
-             href=\"data:image/png;base64,{}\"><title>{}</title></image>",
+             href=\"data:image/{form};base64,{}\"><title>{}</title></image>",
             short(x),
             short(y),
             short(width),
             short(height),
-            STANDARD.encode(png),
+            STANDARD.encode(file),
             escape(title)
         );
     }

@@ -158,7 +158,7 @@ impl Backbone {
 
     /// The mean of the last map: `[B, 8 width]`.
     fn pooled(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.last(x, mode).flatten(2, -1).mean_dim(-1, false, None)
+        pool(&self.last(x, mode))
     }
 
     /// The last map, with a gradient where one is asked for: `[B, C, T, H, W]` or `[B, C, F, T]`.
@@ -167,6 +167,17 @@ impl Backbone {
             .last()
             .expect("there is a map after the stem")
     }
+}
+
+/// The output of a backbone, `[B, C]`, of its last map: the mean over all places.
+pub fn pool(map: &Tensor) -> Tensor {
+    map.flatten(2, -1).mean_dim(-1, false, None)
+}
+
+/// The parameter group whose weights the encoder of this modality has: its own, or that which it is `same` as.
+pub fn encoder_of(modality: &hir::Modality) -> String {
+    let own = || format!("{}.f", modality.name);
+    modality.f.same.clone().unwrap_or_else(own)
 }
 
 /// The network whose weights the backbone of this modality has: its own, or those of the one that it is `same` as.
@@ -294,6 +305,17 @@ impl Model {
         match &self.groups.get(group)?.network {
             Network::Encoder(backbone, _) => Some(backbone),
             Network::Predictor(_) | Network::Linear(_) => None,
+        }
+    }
+
+    /// The embedding `z` that the encoder `group` makes of the last map of its backbone, by running statistics: `[B, D]`. The gradient
+    /// reaches the map.
+    pub fn embed(&self, group: &str, map: &Tensor) -> Tensor {
+        match &self.groups[group].network {
+            Network::Encoder(_, projector) => projector.forward(&pool(map), Mode::Evaluation),
+            Network::Predictor(_) | Network::Linear(_) => {
+                unreachable!("Model: `{group}` is no encoder")
+            }
         }
     }
 

@@ -178,7 +178,7 @@ pub fn spectrogram(
 }
 
 /// Frequencies worth a mark below `top`, and what they are called, in kHz.
-fn frequencies(top: f64) -> impl Iterator<Item = (f64, String)> {
+pub fn frequencies(top: f64) -> impl Iterator<Item = (f64, String)> {
     let known = [
         (500.0, ".5"),
         (1000.0, "1"),

@@ -5,8 +5,9 @@ use crate::draw::{Origin, Panel, Tools, draw};
 use crate::error::Result;
 use crate::eval::feature_set::FeatureSet;
 use crate::eval::features::Trained;
-use compiler::hir::Drawing;
-use compiler::plan::Draw;
+use crate::weights;
+use compiler::hir::{self, Drawing, Target};
+use compiler::plan::{self, Draw};
 use records::folder::{Attempt, Finished, write_json, write_whole};
 use records::raster;
 use records::record::{ClipCounts, DrawResult, ExtractResult};
@@ -18,13 +19,27 @@ const FIGURE_PNG: &str = "figure.png";
 /// Its pixels for each unit of the picture.
 const PNG_SCALE: f32 = 2.0;
 
+/// The modality that a drawing compares the one that it shows with.
+fn compared<'s>(settings: &'s hir::Pretrain, drawing: &Drawing) -> Option<&'s str> {
+    let Drawing::Saliency(saliency) = drawing else {
+        return None;
+    };
+    match saliency.target {
+        Target::Agreement => {
+            let other = plan::partner(settings, &saliency.of.uses);
+            other.ok().map(|modality| modality.name.as_str())
+        }
+        Target::Activation => None,
+    }
+}
+
 impl Walk<'_> {
     /// Draws a panel. A gallery shows the features of an extraction, what else there is the networks of a pretraining.
     pub(super) fn draw(&mut self, work: &Draw, attempt: Attempt) -> Result<Finished> {
         let start = Instant::now();
         let source = self.source(work.drawing.data())?;
         let options = self.reading();
-        let (set, weights);
+        let (set, file);
         let (origin, before) = match &work.drawing {
             Drawing::Gallery(_) => {
                 let features = &self.done[&work.from];
@@ -35,10 +50,13 @@ impl Walk<'_> {
             Drawing::Embedding(_) | Drawing::Saliency(_) => {
                 let uses = work.drawing.uses();
                 let (settings, path) = self.backbone(&work.from, work.checkpoint, uses)?;
-                weights = path;
+                if let Some(other) = compared(settings, &work.drawing) {
+                    weights::has_backbone(&self.done[&work.from], settings, other)?;
+                }
+                file = path;
                 let model = Trained {
                     settings,
-                    weights: &weights,
+                    weights: &file,
                 };
                 (Origin::Networks(model), ClipCounts::default())
             }

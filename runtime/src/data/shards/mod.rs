@@ -9,7 +9,7 @@
 //! The quality is part of the data fingerprint: what was trained on shards is another result than what was trained on the files.
 
 mod index;
-mod jpeg;
+pub(crate) mod jpeg;
 mod read;
 #[cfg(all(test, feature = "media"))]
 mod tests;

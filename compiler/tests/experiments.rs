@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // whatever is not there, the test has failed
 
+mod shipped;
+
 use compiler::graph::{Node, pairs, text};
 use compiler::hir::{Pretrain, Program};
 use compiler::passes::build;
 use compiler::plan::{self, Plan, Work};
 use compiler::{Profile, check, hash, sources};
+use shipped::{experiments, used};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 const TABLE1: &str = include_str!("../../experiments/table1.cc");
 const QUICKSTART: &str = include_str!("../../experiments/quickstart.cc");
@@ -395,10 +397,6 @@ fn hashes_are_of_meaning() {
     }
 }
 
-fn experiments() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments")
-}
-
 /// The files of `experiments` and of its folder `local`, by name without the suffix.
 fn files() -> Vec<String> {
     let mut found = vec![];
@@ -419,11 +417,7 @@ fn program_of(file: &str, profile: Profile) -> Program {
     let mut sources = sources();
     let text = std::fs::read_to_string(experiments().join(format!("{file}.cc"))).unwrap();
     let root = sources.add(format!("{file}.cc"), text);
-    let resolve = |_: &str, used: &str| {
-        let text = std::fs::read_to_string(experiments().join(used)).ok()?;
-        Some((used.to_owned(), text))
-    };
-    let (program, found) = check(&mut sources, root, &resolve, profile);
+    let (program, found) = check(&mut sources, root, &used, profile);
     program.unwrap_or_else(|| panic!("{file}: {found:#?}"))
 }
 

@@ -3,15 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // whatever is not there, the test has failed
 
+mod shipped;
+
 use compiler::hir::Pretrain;
 use compiler::plan::{self, Work};
 use compiler::{Profile, check, sources};
+use shipped::{experiments, used};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-
-fn experiments() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments")
-}
 
 /// The shipped files with their texts; those of the folder `local` with it.
 fn files() -> Vec<(String, String)> {
@@ -55,11 +53,7 @@ fn part(header: &[&str], word: &str) -> Option<String> {
 fn pretrainings(file: &str, text: &str) -> Vec<Pretrain> {
     let mut sources = sources();
     let root = sources.add(file, text);
-    let resolve = |_: &str, used: &str| {
-        let text = std::fs::read_to_string(experiments().join(used)).ok()?;
-        Some((used.to_owned(), text))
-    };
-    let (program, found) = check(&mut sources, root, &resolve, Profile::Full);
+    let (program, found) = check(&mut sources, root, &used, Profile::Full);
     let program = program.unwrap_or_else(|| panic!("{file}: {found:#?}"));
     let stages = plan::plan(&[(file, &program)]).unwrap().stages.into_iter();
     stages

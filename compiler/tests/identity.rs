@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 #![allow(clippy::disallowed_methods)] // the texts are files of the repository
 
+mod shipped;
+
+use shipped::{experiments, used};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -11,10 +14,10 @@ use compiler::{Profile, plan};
 use grammar::ast::{BlockItem, Body, Decl, ExprKind, Item, Kind};
 use grammar::span::Span;
 
-/// The ids of all stages that a text needs.
-fn ids(text: &str) -> BTreeSet<String> {
+/// The ids of all stages that a text needs, under the name of its file.
+fn ids(file: &str, text: &str) -> BTreeSet<String> {
     let mut sources = compiler::sources();
-    let file = sources.add("test.cc", text);
+    let file = sources.add(file, text);
     let (program, found) = compiler::check(&mut sources, file, &used, Profile::Full);
     let program = program.unwrap_or_else(|| {
         let messages: Vec<String> = found
@@ -35,7 +38,7 @@ fn ids(text: &str) -> BTreeSet<String> {
 }
 
 /// The experiments: all of them take part.
-const ALL: [&str; 23] = [
+const ALL: [&str; 25] = [
     "downstream.cc",
     "fig1.cc",
     "fig3.cc",
@@ -45,7 +48,9 @@ const ALL: [&str; 23] = [
     "figS2.cc",
     "k400.cc",
     "larc.cc",
+    "local/digits.cc",
     "local/esc10.cc",
+    "local/fights.cc",
     "quickstart.cc",
     "related.cc",
     "relaxation_sweep.cc",
@@ -61,18 +66,8 @@ const ALL: [&str; 23] = [
     "trimodal.cc",
 ];
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments")
-}
-
-/// The experiment that another one uses.
-fn used(_: &str, path: &str) -> Option<(String, String)> {
-    let text = std::fs::read_to_string(folder().join(path)).ok()?;
-    Some((path.to_owned(), text))
-}
-
 /// The experiments, each with its name and text.
-fn experiments() -> Vec<(String, String)> {
+fn shipped_texts() -> Vec<(String, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in folder.read_dir().unwrap() {
             let path = entry.unwrap().path();
@@ -84,10 +79,14 @@ fn experiments() -> Vec<(String, String)> {
         }
     }
     let mut paths = vec![];
-    walk(&folder(), &mut paths);
+    walk(&experiments(), &mut paths);
     paths.sort();
     let texts = paths.iter().map(|path| {
-        let name = path.strip_prefix(folder()).unwrap().display().to_string();
+        let name = path
+            .strip_prefix(experiments())
+            .unwrap()
+            .display()
+            .to_string();
         (name, std::fs::read_to_string(path).unwrap())
     });
     let texts: Vec<(String, String)> = texts.collect();
@@ -161,13 +160,13 @@ fn cut(text: &str, span: Span) -> &str {
 
 #[test]
 fn comments_and_layout_do_not_change_a_stage() {
-    for (file, text) in experiments() {
-        let known = ids(&text);
+    for (file, text) in shipped_texts() {
+        let known = ids(&file, &text);
         let commented: String = text
             .lines()
             .map(|line| format!("{line}   # a remark\n# and a line of them\n"))
             .collect();
-        assert_eq!(ids(&commented), known, "{file}: comments");
+        assert_eq!(ids(&file, &commented), known, "{file}: comments");
         let spread: String = pieces(&text)
             .into_iter()
             .map(|(is_free, piece)| {
@@ -178,14 +177,14 @@ fn comments_and_layout_do_not_change_a_stage() {
                 }
             })
             .collect();
-        assert_eq!(ids(&spread), known, "{file}: layout");
+        assert_eq!(ids(&file, &spread), known, "{file}: layout");
     }
 }
 
 #[test]
 fn names_do_not_change_a_stage() {
-    for (file, text) in experiments() {
-        let known = ids(&text);
+    for (file, text) in shipped_texts() {
+        let known = ids(&file, &text);
         for decl in declarations(&text) {
             // A data set's name is where its files are found, a modality's is that of its networks.
             if matches!(decl.kind.value, Kind::Data | Kind::Modality) {
@@ -195,21 +194,21 @@ fn names_do_not_change_a_stage() {
             let renamed = words(&text, &|word| {
                 (word == name).then(|| format!("{name}_by_another_name"))
             });
-            assert_eq!(ids(&renamed), known, "{file}: `{name}` renamed");
+            assert_eq!(ids(&file, &renamed), known, "{file}: `{name}` renamed");
         }
     }
 }
 
 #[test]
 fn order_does_not_change_a_stage() {
-    for (file, text) in experiments() {
-        let known = ids(&text);
+    for (file, text) in shipped_texts() {
+        let known = ids(&file, &text);
         let decls = declarations(&text);
         let Some(first) = decls.first() else { continue };
         let head = &text[..first.span.start as usize];
         let reversed: Vec<&str> = decls.iter().rev().map(|d| cut(&text, d.span)).collect();
         let reversed = format!("{head}\n{}", reversed.join("\n\n"));
-        assert_eq!(ids(&reversed), known, "{file}: declarations");
+        assert_eq!(ids(&file, &reversed), known, "{file}: declarations");
 
         let mut mixed = text.clone();
         for decl in decls.iter().rev() {
@@ -237,14 +236,14 @@ fn order_does_not_change_a_stage() {
             mixed.replace_range(block.span.start as usize..block.span.end as usize, &body);
         }
         assert_ne!(mixed, text);
-        assert_eq!(ids(&mixed), known, "{file}: fields and rows");
+        assert_eq!(ids(&file, &mixed), known, "{file}: fields and rows");
     }
 }
 
 #[test]
 fn units_do_not_change_a_stage() {
     let mut changed = 0;
-    for (file, text) in experiments() {
+    for (file, text) in shipped_texts() {
         let other = words(&text, &|word| {
             let at = word.find(|c: char| c.is_ascii_alphabetic() || c == '%')?;
             let (digits, unit) = word.split_at(at);
@@ -260,7 +259,7 @@ fn units_do_not_change_a_stage() {
             Some(format!("{}{other}", number * factor))
         });
         changed += usize::from(other != text);
-        assert_eq!(ids(&other), ids(&text), "{file}: units");
+        assert_eq!(ids(&file, &other), ids(&file, &text), "{file}: units");
     }
     assert!(changed > 1, "{changed} files have a unit to change");
 }
@@ -284,20 +283,25 @@ fn a_name_or_a_function_written_out_does_not_change_a_stage() {
         ("a1a2", "(1/2 * pair(a[1], a[2]))"),
     ];
     let mut changed = 0;
-    for (file, text) in experiments() {
+    for (file, text) in shipped_texts() {
         let other = words(&text, &|word| {
             let found = written_out.iter().find(|(name, _)| *name == word);
             found.map(|(_, definition)| (*definition).to_owned())
         });
         changed += usize::from(other != text);
-        assert_eq!(ids(&other), ids(&text), "{file}: losses written out");
+        assert_eq!(
+            ids(&file, &other),
+            ids(&file, &text),
+            "{file}: losses written out"
+        );
     }
     assert!(changed > 1, "{changed} files name a loss");
 
     let row = |loss: &str| {
-        ids(&format!(
+        let text = format!(
             "use paper\nlet half = 1/2\npretrain x = crisscross with {{ loss = {loss} }}\n"
-        ))
+        );
+        ids("x.cc", &text)
     };
     let known = row("pair(v[1], a[2])");
     for same in [

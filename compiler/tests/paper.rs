@@ -2,19 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // whatever is not there, the test has failed
 
+mod shipped;
+
 use compiler::hir::{Curve, Program, Schedule, Table};
 use compiler::plan::{self, Plan, Work};
 use compiler::units::Quantity;
 use compiler::{Profile, check, hash, sources};
 use grammar::diagnostic::Severity;
+use shipped::{experiments, used};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 const NUMBERS: &str = include_str!("paper/numbers.csv");
-
-fn experiments() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments")
-}
 
 /// The files of the folder `experiments`, by name.
 fn files() -> Vec<String> {
@@ -30,11 +28,7 @@ fn program(file: &str, profile: Profile) -> Program {
     let mut sources = sources();
     let text = std::fs::read_to_string(experiments().join(file)).unwrap();
     let root = sources.add(file, text);
-    let resolve = |_: &str, used: &str| {
-        let text = std::fs::read_to_string(experiments().join(used)).ok()?;
-        Some((used.to_owned(), text))
-    };
-    let (program, found) = check(&mut sources, root, &resolve, profile);
+    let (program, found) = check(&mut sources, root, &used, profile);
     let errors: Vec<_> = found
         .iter()
         .filter(|d| d.severity == Severity::Error)

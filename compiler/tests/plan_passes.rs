@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // whatever is not there, the test has failed
 
+mod shipped;
+
 use compiler::hir::Program;
 use compiler::plan::passes::{
     Why, extract_once, gang, joined, optimise, order, outside, reuse_checkpoints, score_once,
@@ -9,12 +11,8 @@ use compiler::plan::passes::{
 };
 use compiler::plan::{self, Ask, Draft, Plan, StageId, Work, literal};
 use compiler::{Profile, check, sources};
+use shipped::{experiments, used};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-
-fn experiments() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments")
-}
 
 fn program(file: &str) -> Program {
     let text = std::fs::read_to_string(experiments().join(file)).unwrap();
@@ -24,11 +22,7 @@ fn program(file: &str) -> Program {
 fn of_text(file: &str, text: &str) -> Program {
     let mut sources = sources();
     let root = sources.add(file, text);
-    let resolve = |_: &str, used: &str| {
-        let text = std::fs::read_to_string(experiments().join(used)).ok()?;
-        Some((used.to_owned(), text))
-    };
-    let (program, found) = check(&mut sources, root, &resolve, Profile::Full);
+    let (program, found) = check(&mut sources, root, &used, Profile::Full);
     program.unwrap_or_else(|| panic!("{file}: {found:#?}"))
 }
 

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // whatever is not there, the test has failed
 
+mod shipped;
+
 use compiler::query::{Answer, query};
 use compiler::sources;
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Sources;
+use shipped::{experiments, used};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-
-fn experiments() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments")
-}
 
 /// Asks about some files of `experiments`; all of its first level where none is named.
 fn ask(question: &str, files: &[&str]) -> Result<Answer, (Sources, Vec<Diagnostic>)> {
@@ -29,11 +27,7 @@ fn ask(question: &str, files: &[&str]) -> Result<Answer, (Sources, Vec<Diagnosti
         roots.push((name.clone(), sources.add(name, text)));
     }
     let asked = sources.add("question", question);
-    let resolve = |_: &str, used: &str| {
-        let text = std::fs::read_to_string(experiments().join(used)).ok()?;
-        Some((used.to_owned(), text))
-    };
-    query(&mut sources, &roots, asked, &resolve).map_err(|found| (sources, found))
+    query(&mut sources, &roots, asked, &used).map_err(|found| (sources, found))
 }
 
 fn answer(question: &str, files: &[&str]) -> Answer {

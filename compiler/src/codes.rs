@@ -92,5 +92,4 @@ codes! {
     SAME_NUMBERS = "W0802": "two rows of a table expect the same numbers";
     SAME_COLUMN = "W0803": "two columns of a table are the same evaluation";
     NOT_AVAILABLE = "E0901": "the language has it, this version cannot run it";
-    NOT_DRAWN = "W0902": "this version plans figures and does not draw them";
 }

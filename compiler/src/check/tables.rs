@@ -7,7 +7,7 @@ use crate::catalog;
 use crate::codes;
 use crate::hir;
 use grammar::ast::{Body, Decl, ExprKind, Kind, Row};
-use grammar::diagnostic::{Diagnostic, Severity};
+use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
 use std::rc::Rc;
 
@@ -26,21 +26,6 @@ impl<'a> Checker<'a> {
         let record = Rc::new(record);
         let x = self.axis(decl, &record);
         let drawings = self.drawings(&record);
-        let is_saliency =
-            |(_, drawing): &(_, Option<_>)| matches!(drawing, Some(hir::Drawing::Saliency(_)));
-        // Curves are drawn by the page of a report.
-        let message = if drawings.iter().any(is_saliency) {
-            Some(
-                "this version does not draw saliency maps; they are planned, and printed as dashes",
-            )
-        } else if Self::needs_axis(&record) && record.entry("draw").is_none() {
-            Some("this version does not draw figures; its numbers are printed as a table")
-        } else {
-            None
-        };
-        if let (Kind::Figure, Some(message)) = (decl.kind.value, message) {
-            self.not_drawn(&env, decl.kind.span, message);
-        }
         let curves = self.curves(&record);
         let scores = self.scores(&record);
         let mut unrolled = vec![];
@@ -121,13 +106,6 @@ impl<'a> Checker<'a> {
             curves: curves?,
             rows,
         })
-    }
-
-    /// What this version does not draw is no mistake of the file: a note (W0902).
-    fn not_drawn(&mut self, env: &Env<'a>, place: Span, message: &str) {
-        let mut note = Diagnostic::warning(codes::NOT_DRAWN, place, message);
-        note.severity = Severity::Note;
-        self.report(env, note);
     }
 
     /// A column that a table has already (W0803).

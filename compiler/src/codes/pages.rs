@@ -44,7 +44,7 @@ pages! {
     "W0701" "W0702" "E0703" "W0704" "W0705" "E0706" "W0707" "E0708" "E0709" "E0710" "W0711"
     "E0712"
     "W0801" "W0802" "W0803"
-    "E0901" "W0902"
+    "E0901"
 }
 
 /// Every code of the language with its meaning in one line, in the order of their numbers.

@@ -15,6 +15,7 @@
 //! bytes.
 
 use crate::error::{Error, Result};
+use crate::ffi::Map;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -226,10 +227,11 @@ impl FeatureSet {
 
     /// Reads the file. What does not fit together is an error that names it.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = std::fs::read(path).map_err(Error::io("read", path))?;
+        let file = Map::open(path).map_err(Error::io("read", path))?;
+        let file = file.bytes();
         let (_, header) =
-            SafeTensors::read_metadata(&file).map_err(|cause| unusable(path, &cause))?;
-        let tensors = SafeTensors::deserialize(&file).map_err(|cause| unusable(path, &cause))?;
+            SafeTensors::read_metadata(file).map_err(|cause| unusable(path, &cause))?;
+        let tensors = SafeTensors::deserialize(file).map_err(|cause| unusable(path, &cause))?;
         let about = header
             .metadata()
             .as_ref()

@@ -1,0 +1,75 @@
+//! Every shipped experiment in toy form: from nothing to its tables, figures and pages, and once more from what is there.
+
+#![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
+
+mod lab;
+
+use compiler::plan::{Plan, Work};
+use lab::{program, said};
+use records::folder::{Runs, read_json};
+use records::report::{FIGURE, FIGURE_DATA};
+use std::path::{Path, PathBuf};
+
+/// The files of `experiments` and of its folder `local`.
+fn files() -> Vec<PathBuf> {
+    let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+    let mut files = vec![];
+    for folder in [experiments.join("local"), experiments] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|suffix| suffix == "cc") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn every_experiment_ends_with_its_tables_and_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let crisscross = |verb: &str, last: &[&str]| {
+        let mut command = program("crisscross", folder.path());
+        command.args([verb, "--toy", "--runs", "runs"]);
+        command.args(files()).args(last);
+        command
+    };
+    let (tables, _) = said(&mut crisscross("run", &["--device", "cpu"]));
+    let (again, log) = said(&mut crisscross("run", &["--device", "cpu"]));
+    assert_eq!(again, tables);
+    assert!(!log.contains("[1/"), "nothing is made twice: {log}");
+
+    // What was asked for is there, or the reason why this version cannot make it.
+    let (text, _) = said(&mut crisscross("plan", &["--format", "json"]));
+    let plan: Plan = serde_json::from_str(&text).unwrap();
+    assert!(plan.toy);
+    let runs = Runs::open(&folder.path().join("runs")).unwrap();
+    let (mut drawn, mut refused) = (0, 0);
+    for stage in &plan.stages {
+        if compiler::plan::refusal(&stage.work).is_some() {
+            refused += 1;
+            continue;
+        }
+        let Some(finished) = runs.find(&stage.id).unwrap() else {
+            panic!("{} is not made", stage.label)
+        };
+        if let Work::Draw(_) = stage.work {
+            let picture = std::fs::read_to_string(finished.path.join(FIGURE)).unwrap();
+            assert!(picture.starts_with("<svg"), "{}", stage.label);
+            let data: serde_json::Value = read_json(&finished.path.join(FIGURE_DATA)).unwrap();
+            assert!(data.is_object(), "{}", stage.label);
+            drawn += 1;
+        }
+    }
+    assert!(drawn >= 6 && refused > 0, "{drawn} drawn, {refused} refused");
+    for table in &plan.tables {
+        let title = table.title.as_deref().unwrap_or(&table.name);
+        assert!(tables.contains(title), "{title}: {tables}");
+    }
+
+    // A page for each file, and one that lists them.
+    said(&mut crisscross("report", &["--format", "html", "--out", "pages"]));
+    let pages = std::fs::read_dir(folder.path().join("pages")).unwrap();
+    assert_eq!(pages.count(), files().len() + 1);
+}

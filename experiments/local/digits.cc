@@ -22,7 +22,7 @@ table digits_table "Spoken digits of one speaker, linear probe" {
   scores = [digits on grid]
   for seed in range(0, 2) {
     row "no pretraining" ep = 0
-    row "sound alone (a1a2)" loss = s1s2
+    row loss = s1s2
     row loss = intra
     row loss = intra + sync
     row loss = intra + sync + async

@@ -44,7 +44,7 @@ table esc10_losses "Random weights, sound alone, more and more terms: linear pro
   scores = [sounds10 on esc10]
   for seed in range(0, 2) {
     row "no pretraining" ep = 0
-    row "sound alone (a1a2)" loss = s1s2
+    row loss = s1s2
     row loss = intra
     row loss = intra + sync
     row loss = intra + sync + async

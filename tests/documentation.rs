@@ -58,6 +58,7 @@ fn every_block_of_the_documentation_compiles_or_shows_its_mistake() {
         "docs/reference.md",
         "docs/paper.md",
         "docs/performance.md",
+        "docs/tutorial.md",
     ] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
         for block in blocks(&text) {

@@ -62,14 +62,20 @@ fn every_experiment_ends_with_its_tables_and_figures() {
             drawn += 1;
         }
     }
-    assert!(drawn >= 6 && refused > 0, "{drawn} drawn, {refused} refused");
+    assert!(
+        drawn >= 6 && refused > 0,
+        "{drawn} drawn, {refused} refused"
+    );
     for table in &plan.tables {
         let title = table.title.as_deref().unwrap_or(&table.name);
         assert!(tables.contains(title), "{title}: {tables}");
     }
 
     // A page for each file, and one that lists them.
-    said(&mut crisscross("report", &["--format", "html", "--out", "pages"]));
+    said(&mut crisscross(
+        "report",
+        &["--format", "html", "--out", "pages"],
+    ));
     let pages = std::fs::read_dir(folder.path().join("pages")).unwrap();
     assert_eq!(pages.count(), files().len() + 1);
 }

@@ -44,7 +44,7 @@ fn every_experiment_ends_with_its_tables_and_figures() {
     let (text, _) = said(&mut crisscross("plan", &["--format", "json"]));
     let plan: Plan = serde_json::from_str(&text).unwrap();
     assert!(plan.toy);
-    let runs = Runs::open(&folder.path().join("runs")).unwrap();
+    let runs = Runs::open(folder.path().join("runs")).unwrap();
     let (mut drawn, mut refused) = (0, 0);
     for stage in &plan.stages {
         if compiler::plan::refusal(&stage.work).is_some() {

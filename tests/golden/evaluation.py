@@ -75,6 +75,7 @@ def compare(run, runs):
     lines = list(csv.DictReader(open(run / "predictions.csv", newline="")))
     at = {name: sample for sample, name in enumerate(about["samples"])}
     same = ties = different = 0
+    ours, theirs = [], []
     for fold in result["folds"]:
         split = 1 if fold["name"] == "test" else int(fold["name"])
         told = [line for line in lines if line["split"] == fold["name"]]
@@ -98,6 +99,8 @@ def compare(run, runs):
             ranks = 1 + first
             own = distances[np.arange(len(asked)), first]
             close = (np.abs(distances - own[:, None]) < 1e-6).sum(axis=1) > 1
+        ours.append(np.mean([int(line["rank"]) == 1 for line in told]))
+        theirs.append(np.mean(ranks == 1))
         for line, rank, is_close in zip(told, ranks, close):
             if int(line["rank"]) == rank:
                 same += 1
@@ -105,7 +108,7 @@ def compare(run, runs):
                 ties += 1
             else:
                 different += 1
-    return same, ties, different
+    return same, ties, different, 100 * np.mean(ours), 100 * np.mean(theirs)
 
 
 def make(source, target):
@@ -181,8 +184,9 @@ def main():
     for run in sorted(runs.glob("score-*")):
         found = compare(run, runs)
         if found:
-            print(f"{run.name}: {found[0]} ranks equal, {found[1]} at a tie, {found[2]} different")
-            worst = max(worst, found[2])
+            same, ties, different, ours, theirs = found
+            print(f"{run.name}: {same} ranks equal, {ties} at a tie, {different} different; rank 1: {ours:.2f} here, {theirs:.2f} there", flush=True)
+            worst = max(worst, different)
     sys.exit(1 if worst else 0)
 
 

@@ -8,11 +8,14 @@
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 #![allow(clippy::disallowed_methods)] // the texts are files of the repository
 
+mod shipped;
+
 use std::path::{Path, PathBuf};
 
 use compiler::Profile;
 use grammar::diagnostic::{Diagnostic, Severity};
 use grammar::span::{FileId, Sources};
+use shipped::{experiments, used};
 
 /// How many places of one file are broken; above that every n-th is.
 const MOST: usize = 150;
@@ -48,7 +51,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// prelude as if it were the user's.
 fn good() -> Vec<(String, String)> {
     let mut paths = vec![];
-    files(&root().join("experiments"), &mut paths);
+    files(&experiments(), &mut paths);
     for folder in ["graph", "plan"] {
         files(&root().join("tests/cases").join(folder), &mut paths);
     }
@@ -91,11 +94,9 @@ fn good() -> Vec<(String, String)> {
 fn errors(text: &str) -> (Sources, Vec<Diagnostic>, FileId) {
     let mut sources = compiler::sources();
     let file = sources.add("broken.cc", text);
-    let used = |_: &str, path: &str| {
-        let text = std::fs::read_to_string(root().join("experiments").join(path)).ok()?;
-        Some((path.to_owned(), text))
-    };
-    let (_, mut found) = compiler::check(&mut sources, file, &used, Profile::Full);
+    // Texts stand here without the folder that they come from.
+    let beside = |_: &str, path: &str| used("", path).or_else(|| used("local/", path));
+    let (_, mut found) = compiler::check(&mut sources, file, &beside, Profile::Full);
     found.retain(|d| d.severity == Severity::Error);
     (sources, found, file)
 }

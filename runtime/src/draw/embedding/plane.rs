@@ -119,8 +119,9 @@ pub(super) fn tsne(
     let start = pca(rows)?.places;
     let deviation = (start.iter().map(|[x, _]| x * x).sum::<f64>() / n as f64).sqrt();
     let mut noise = Key::at(seed, "drawn/tsne").stream();
-    let mut place =
-        |value: &f64| START * (value / deviation.max(f64::MIN_POSITIVE) + 0.01 * noise.normal());
+    let mut place = |value: &f64| {
+        START * (single(value / deviation.max(f64::MIN_POSITIVE)) + 0.01 * noise.normal())
+    };
     let start: Vec<f64> = start.as_flattened().iter().map(&mut place).collect();
     let pool = ThreadPoolBuilder::new().num_threads(1).build();
     let pool = pool.map_err(|cause| Error::Unsupported {
@@ -194,6 +195,11 @@ fn divergence(near: &SparseAffinities<f64>, places: &[[f64; 2]]) -> f64 {
     left.sum()
 }
 
+/// A number without the bits that depend on how many threads have added it up: t-SNE makes another plane of each of them.
+fn single(value: f64) -> f64 {
+    f64::from(value as f32)
+}
+
 /// What unwinds a fit that is to end.
 struct Stopped;
 
@@ -223,7 +229,7 @@ fn neighbours(rows: &Tensor, count: i64, stop: &AtomicBool) -> Result<Vec<Vec<Ne
             .zip(distances)
             .map(|(index, distance)| Neighbor {
                 index: *index as usize,
-                distance,
+                distance: single(distance),
             });
         let found: Vec<_> = found.collect();
         near.extend(found.chunks(count as usize).map(<[_]>::to_vec));

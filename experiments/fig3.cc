@@ -15,10 +15,10 @@ use paper
 eval seen = linear8 with { test = uniform(1) }
 
 figure fig3 "Saliency maps without and with the asynchronous loss" {
-  of   = crisscross_k400
+  of = crisscross_k400
   draw = [
     saliency(seen on K400, split: test, samples: 12, by: gradcam(target: agreement)),
-    saliency(seen on K400, split: test, samples: 12, by: smoothgradcampp(target: agreement, draws: 16, noise: 0.1))
+    saliency(seen on K400, split: test, samples: 12, by: smoothgradcampp(target: agreement, draws: 16, noise: 0.1)),
   ]
   row "w/o async" loss = intra + sync
   row "w/ async"

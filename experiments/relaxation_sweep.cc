@@ -18,6 +18,6 @@ figure relaxation_sweep "Accuracy against overlap" {
   for share in [100%, 75%, 50%, 25%, 0%] {
     allow W0504 "pairs that lie apart are what is swept"
     row "each by its own clip, pictures anywhere in the sound"  relax = windows(within: overlap(share, of: each), across: inside)
-    row "all by the clip of a, pictures where the sound starts" relax = windows(within: overlap(share, of: a), across: start)
+    row "all by the clip of a, pictures where the sound starts" relax = windows(within: overlap(share, of: a),    across: start)
   }
 }

@@ -24,7 +24,7 @@ loss s1s2  = 1/2 * pair(s[1], s[2])   # what `a1a2` is for `a`
 pretrain base = crisscross with {
   data = grid   modalities = [v, s]
   s.augment = VJ-M-RC   s.f = resnet18 - proj   s.h = pred
-  bs = 16   es = 4800   ep = 1
+  bs        = 16        es  = 4800              ep  = 1
   lr_b      = cosine(0.0002 -> 0, warmup: 0.05ep)   # 15 of 300 steps
   precision = bf16
 }
@@ -34,9 +34,9 @@ let few = [0.0001, 0.001, 0.01, 0.1, 1]
 
 # Three clips of each sound instead of ten.
 eval sounds10 = linear2s with {
-  uses  = s
+  uses = s
   train = random(3)   test = uniform(3)
-  head  = svm(cost: best(few, split: val(20%)))
+  head = svm(cost: best(few, split: val(20%)))
 }
 
 table esc10_losses "Random weights, sound alone, more and more terms: linear probe of ESC-10" {

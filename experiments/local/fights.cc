@@ -16,9 +16,9 @@ data fights = videos(train: 300, classes: 2, requires: [v], splits: 5, short: lo
 
 # At the size of pretraining instead of 224 pixels: a quarter of the work.
 eval action = linear8 with {
-  clip  = 8x112px @ 16fps
+  clip = 8x112px @ 16fps
   train = random(3)   test = uniform(3)
-  head  = svm(cost: best(few, split: val(20%)))
+  head = svm(cost: best(few, split: val(20%)))
 }
 eval alike {
   uses       = v

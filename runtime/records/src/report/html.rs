@@ -95,7 +95,7 @@ struct Entry {
     file: String,
     toy: bool,
     titles: Vec<String>,
-    /// Numbers that there are, and that there can be.
+    /// Numbers and drawings that there are, and that there can be.
     there: usize,
     all: usize,
 }
@@ -107,6 +107,7 @@ fn entry(path: &str, page: &Page) -> Entry {
             .flat_map(|table| &table.rows)
             .flat_map(|row| &row.cells)
     };
+    let drawn = page.tables.iter().map(|table| table.figures.len());
     Entry {
         path: path.to_owned(),
         file: page.experiment.file.clone(),
@@ -114,7 +115,7 @@ fn entry(path: &str, page: &Page) -> Entry {
         titles: tables()
             .map(|table| table.title.clone().unwrap_or(table.name.clone()))
             .collect(),
-        there: cells().filter(|cell| cell.value.is_some()).count(),
+        there: cells().filter(|cell| cell.value.is_some()).count() + drawn.sum::<usize>(),
         all: cells().filter(|cell| cell.stage.is_some()).count(),
     }
 }

@@ -15,36 +15,20 @@ pub(super) struct Draws {
     pub of: usize,
 }
 
-/// Draws the samples that `of` asks for by the seed alone, from the part as it is in the first split; where a data set has no splits all
-/// of it trains. What its rules leave out is not drawn.
+/// Draws the samples that `of` asks for by the seed alone, from its part. What the rules of the data set leave out is not drawn.
 ///
 /// # Errors
 /// A part without samples.
 pub(super) fn draws(of: &Sampled, eval: &Eval, seed: u64, tools: &Tools<'_>) -> Result<Draws> {
     let is_usable = usable(tools.source.as_ref(), eval);
-    let is_in_part = |clip: &usize| {
-        let is = tools
-            .source
-            .fold(*clip)
-            .map_or(Part::Train, |fold| part(fold, 1));
-        match of.split {
-            hir::Part::Train => is == Part::Train,
-            hir::Part::Test => is == Part::Test,
-        }
-    };
-    let clips = 0..tools.source.len();
-    let there: Vec<usize> = clips
-        .filter(|clip| is_usable[*clip] && is_in_part(clip))
-        .collect();
+    let mut there = in_part(of, tools);
+    there.retain(|clip| is_usable[*clip]);
     if there.is_empty() {
-        let name = match of.split {
-            hir::Part::Train => "training",
-            hir::Part::Test => "test",
-        };
         return Err(Error::Data {
             name: name_of(&of.data).to_owned(),
             message: format!(
-                "it has no {name} sample of `{}` that could be drawn",
+                "it has no {} sample of `{}` that could be drawn",
+                word(of.split),
                 of.uses
             ),
             help: "draw the other `split`, or check the `fold` or `split` column of its CSV"
@@ -55,6 +39,27 @@ pub(super) fn draws(of: &Sampled, eval: &Eval, seed: u64, tools: &Tools<'_>) -> 
         of: there.len(),
         samples: drawn(there, of.samples, seed, tools),
     })
+}
+
+/// The samples of the part that is asked for, as it is in the first split; where a data set has no splits all of it trains.
+pub(super) fn in_part(of: &Sampled, tools: &Tools<'_>) -> Vec<usize> {
+    let wanted = match of.split {
+        hir::Part::Train => Part::Train,
+        hir::Part::Test => Part::Test,
+    };
+    let is_wanted = |sample: &usize| {
+        let fold = tools.source.fold(*sample);
+        fold.map_or(Part::Train, |fold| part(fold, 1)) == wanted
+    };
+    (0..tools.source.len()).filter(is_wanted).collect()
+}
+
+/// What a part is called.
+pub(super) fn word(part: hir::Part) -> &'static str {
+    match part {
+        hir::Part::Train => "training",
+        hir::Part::Test => "test",
+    }
 }
 
 /// The evaluation that reads these samples as a drawing sees them: none of their clips is augmented.
@@ -82,12 +87,9 @@ pub(super) fn part_name(of: &Sampled) -> String {
         hir::Data::Synthetic(set) => set.splits,
         hir::Data::Videos(set) | hir::Data::Sounds(set) => set.splits,
     };
-    let part = match of.split {
-        hir::Part::Train => "training samples",
-        hir::Part::Test => "test samples",
-    };
+    let part = format!("{} samples", word(of.split));
     match splits {
-        0 | 1 => part.to_owned(),
+        0 | 1 => part,
         splits => format!("{part} of split 1 of {splits}"),
     }
 }

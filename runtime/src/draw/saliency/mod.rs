@@ -10,17 +10,17 @@ pub mod networks;
 mod overlay;
 mod sheet;
 
+use super::samples::{in_part, word};
 use super::{Panel, Tools, drawn, file_name};
 use crate::augment::Key;
 use crate::augment::visual::levels_of;
 use crate::data::admission::name_of;
-use crate::data::manifest::splits::{self, part};
 use crate::data::moments::{Moment, Moments};
 use crate::error::{Error, Result};
 use crate::eval::features::Trained;
 use crate::sheet::panels::values;
 use cam::Highlight;
-use compiler::hir::{Clip, Part, Saliency, Sampled, Target};
+use compiler::hir::{Clip, Saliency, Target};
 use compiler::{plan, written};
 use networks::{Networks, Seen, copies};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ pub(super) fn panel(
     let other = beside.map(|modality| &modality.clip);
     let share = tools.options.max_bad_share;
     let mut moments = Moments::new(source, &saliency.of, other, seed, share);
-    let order = drawn(of_part(&saliency.of, tools), u32::MAX, seed, tools);
+    let order = drawn(in_part(&saliency.of, tools), u32::MAX, seed, tools);
     let wanted = match tools.few {
         true => FEW,
         false => saliency.of.samples as usize,
@@ -116,7 +116,7 @@ pub(super) fn panel(
             name: name_of(&saliency.of.data).to_owned(),
             message: format!(
                 "it has no {} sample that can be drawn{}",
-                part_name(saliency.of.split),
+                word(saliency.of.split),
                 first_cause(&moments)
             ),
             help: "draw the other `split`, check the `fold` or `split` column of its CSV, or take clips that fit into the samples".to_owned(),
@@ -140,31 +140,10 @@ pub(super) fn panel(
     })
 }
 
-/// What a part is called.
-fn part_name(part: Part) -> &'static str {
-    match part {
-        Part::Train => "training",
-        Part::Test => "test",
-    }
-}
-
 /// Why the first of the samples that could not be used could not.
 fn first_cause(moments: &Moments<'_>) -> String {
     let first = moments.left_out().next();
     first.map_or(String::new(), |(name, why)| format!(": `{name}`: {why}"))
-}
-
-/// The samples of the part that is asked for, as it is in the first split; where a data set has no splits all of it trains.
-fn of_part(of: &Sampled, tools: &Tools<'_>) -> Vec<usize> {
-    let wanted = match of.split {
-        Part::Train => splits::Part::Train,
-        Part::Test => splits::Part::Test,
-    };
-    let is_wanted = |sample: &usize| {
-        let fold = tools.source.fold(*sample);
-        fold.map_or(splits::Part::Train, |fold| part(fold, 1)) == wanted
-    };
-    (0..tools.source.len()).filter(is_wanted).collect()
 }
 
 /// What one clip shows.

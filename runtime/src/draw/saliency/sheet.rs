@@ -1,7 +1,7 @@
 //! The contact sheet of saliency maps: of each clip its pictures, and below or beside them the same with the map over them.
 
 use super::overlay::{Pictures, legend};
-use super::{Looked, SHOWN, Sample, Shown, flat, name_of, part_name};
+use super::{Looked, SHOWN, Sample, Shown, flat, name_of, word};
 use crate::augment::mel::band_of;
 use crate::draw::file_name;
 use crate::draw::svg::{Anchor, Font, Paint, Picture, rectangle};
@@ -107,7 +107,7 @@ fn notes(shown: &Shown<'_>) -> Vec<String> {
     };
     let cells = shown.clips().next().map(|clip| clip.map.cells.size());
     let cells: Vec<String> = cells.iter().flatten().map(i64::to_string).collect();
-    let split = part_name(of.split);
+    let split = word(of.split);
     let all = shown.samples.len();
     let mut notes = vec![
         format!("by {}", shown.method()),

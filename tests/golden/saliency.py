@@ -3,7 +3,7 @@
     python tests/golden/saliency.py > tests/golden/saliency.json
 
 Networks, clips and noise are in closed form (README.md). Gradients at the last map are what autograd gives of the whole forward pass; weights
-and maps are written out place by place, as the three papers print them. Needs PyTorch alone.
+and maps are written out place by place, as the three papers print them. Needs PyTorch and NumPy.
 """
 
 import json
@@ -12,33 +12,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from finetune import WIDTH, AudioBlock, Backbone, VideoBlock, stream
+from finetune import WIDTH, AudioBlock, Backbone, VideoBlock
+from weights import filled, tensor
 
 CLIPS = {"v": [1, 3, 16, 96, 96], "a": [1, 1, 80, 120]}
 COPIES, NOISE = 3, 0.5
-
-
-def tensor(name, shape):
-    """A tensor of the closed form."""
-    return stream(name, torch.Size(shape).numel()).reshape(shape)
-
-
-def filled(net, name):
-    """The network in evaluation with values of its own everywhere, running statistics included."""
-    with torch.no_grad():
-        for part, value in net.state_dict().items():
-            drawn = tensor(f"{name}.{part}", value.shape)
-            if part.endswith("num_batches_tracked"):
-                value.fill_(7)
-            elif part.endswith("running_var"):
-                value.copy_(1 + 0.5 * drawn)
-            elif value.dim() == 1 and part.endswith("weight"):
-                value.copy_(1 + 0.2 * drawn)
-            elif value.dim() == 1:
-                value.copy_(0.1 * drawn)
-            else:
-                value.copy_(drawn * (6 / value[0].numel()) ** 0.5)
-    return net.eval()
 
 
 def video():

@@ -237,12 +237,17 @@ fn damaged_predictions_are_named_and_not_taken_for_none() {
     assert!(error.to_string().contains(PREDICTIONS), "{error}");
 }
 
-#[test]
-fn what_was_drawn_is_embedded() {
-    let plan = fixture::planned(
+/// A figure of one drawing.
+fn drawn_plan() -> Plan {
+    fixture::planned(
         "use paper\nfigure seen \"Seen\" {\n  of = crisscross\n\
          draw = embedding(linear8 on UCF101, split: test, samples: 20, by: tsne(perplexity: 5))\n  row loss = intra\n}\n",
-    );
+    )
+}
+
+#[test]
+fn what_was_drawn_is_embedded() {
+    let plan = drawn_plan();
     let folder = tempfile::tempdir().unwrap();
     let runs = Runs::open(folder.path()).unwrap();
     let id: &StageId = plan.tables[0].rows[0].cells[0].stage.as_ref().unwrap();
@@ -348,10 +353,7 @@ fn pretrain_steps(page: &Page) -> u64 {
 
 #[test]
 fn what_was_drawn_is_copied_and_becomes_a_png() {
-    let plan = fixture::planned(
-        "use paper\nfigure seen \"Seen\" {\n  of = crisscross\n\
-         draw = embedding(linear8 on UCF101, split: test, samples: 20, by: tsne(perplexity: 5))\n  row loss = intra\n}\n",
-    );
+    let plan = drawn_plan();
     let folder = tempfile::tempdir().unwrap();
     let runs = Runs::open(folder.path()).unwrap();
     let id: &StageId = plan.tables[0].rows[0].cells[0].stage.as_ref().unwrap();

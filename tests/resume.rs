@@ -452,6 +452,28 @@ fn a_try_runs_every_stage_interrupts_each_training_and_leaves_nothing() {
     assert_eq!(kept.collect::<Vec<_>>(), [&1, &1]);
 }
 
+/// A try reads few samples; a cost is chosen among them all the same, on one that is held out and on as many as there are folds.
+#[test]
+fn a_try_reads_as_many_samples_as_its_scores_choose_by() {
+    let lab = Lab::new(
+        "
+data toy = synthetic(clips: 48, classes: 3, length: 3.5s, lag: 0.3s, seed: 1)
+let few = [0.1, 1]
+eval held   = linear2s with { train = uniform(1)   test = uniform(1)   head = svm(cost: best(few, split: val(20%))) }
+eval folded = held with { head = svm(cost: best(few, split: folds(3))) }
+table numbers {
+  of     = tiny
+  scores = [held on toy, folded on toy]
+  row ep = 0
+}
+",
+    );
+    let (table, log) = said(lab.engine("runs").arg("--smoke"));
+    assert!(table.contains("folded on toy"), "{table}");
+    // Three of each of the three classes that train, and one that is tested, once for both scores.
+    assert_eq!(log.matches("  12 samples, ").count(), 1, "{log}");
+}
+
 #[test]
 fn an_interrupted_try_is_not_said_to_go_on() {
     let lab = Lab::new(ROWS);

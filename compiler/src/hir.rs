@@ -865,6 +865,22 @@ pub enum Head {
     Finetune(Box<Finetune>),
 }
 
+impl Head {
+    /// What its cost, or the epoch whose weights are scored, is chosen on; `None` where nothing is.
+    pub fn choose(&self) -> Option<Choose> {
+        let keep = match self {
+            Head::Svm { choose, .. } => return Some(*choose),
+            Head::Linear(recipe) => recipe.keep(),
+            Head::Finetune(recipe) => recipe.keep,
+            Head::Neighbours => Keep::Last,
+        };
+        match keep {
+            Keep::Last => None,
+            Keep::Best(choose) => Some(choose),
+        }
+    }
+}
+
 /// The recipe of a linear layer on frozen features. What the file leaves open is `None`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Linear {
@@ -970,6 +986,18 @@ pub enum Choose {
     /// By cross-validation of the training samples, then refitted on all: so many folds drawn class by class, or where none are said the
     /// other folds of the data set, which keep its groups together.
     Folds(Option<u32>),
+}
+
+impl Choose {
+    /// The training samples of a class without which there is nothing to choose by, or nothing to fit: one that is held out and one that
+    /// is not, one for each fold that is drawn.
+    pub fn samples(self) -> u32 {
+        match self {
+            Choose::Test | Choose::Folds(None) => 1,
+            Choose::Val(_) => 2,
+            Choose::Folds(Some(count)) => count,
+        }
+    }
 }
 
 /// What is reported.

@@ -90,7 +90,7 @@ impl Lab {
             seed: 3,
         };
         let (weights, stop) = (self.weights(), AtomicBool::new(false));
-        let how = (&self.options(), false);
+        let how = (&self.options(), None);
         let model = self.trained(&weights);
         let found = extract(
             &work,

@@ -33,14 +33,15 @@ pub struct Trained<'a> {
     pub weights: &'a Path,
 }
 
-/// Extracts the features that `work` describes from `source`, with the backbone of `model`; of a `few` alone the first sample of
-/// each class in each fold is read. `progress` is called with the numbers of samples read and of all to be read.
+/// Extracts the features that `work` describes from `source`, with the backbone of `model`. Where `few` are asked for, so many training
+/// samples of each class in each fold are read, and one that is tested. `progress` is called with the numbers of samples read and of
+/// all to be read.
 pub fn extract(
     work: &Extract,
     model: Trained,
     source: &Arc<dyn ClipSource>,
     device: Device,
-    (options, few): (&Options, bool),
+    (options, few): (&Options, Option<u32>),
     progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<(FeatureSet, ClipCounts)> {
@@ -49,19 +50,24 @@ pub fn extract(
     let count = set.splits;
     let trains = |fold: u32| splits::trains(fold, count);
     let tests = |fold: u32| splits::tests(fold, count);
-    let of_folds = |wanted: &dyn Fn(u32) -> bool| -> Vec<u32> {
+    let of_folds = |wanted: &dyn Fn(u32) -> bool, most: Option<u32>| -> Vec<u32> {
         let places = set.folds.iter().zip(&set.labels);
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
+        let mut is_one_of_few = |place| {
+            let count = seen.entry(place).or_insert(0);
+            *count += 1;
+            most.is_none_or(|most| *count <= most)
+        };
         (0..)
             .zip(places)
             .filter(|(_, (fold, _))| wanted(**fold))
-            .filter(|(_, place)| !few || seen.insert(*place))
+            .filter(|(_, place)| is_one_of_few(*place))
             .map(|(clip, _)| clip)
             .collect()
     };
     let roles = [
-        (Role::Train, of_folds(&trains)),
-        (Role::Test, of_folds(&tests)),
+        (Role::Train, of_folds(&trains, few)),
+        (Role::Test, of_folds(&tests, few.map(|_| 1))),
     ];
     let all: u64 = roles.iter().map(|(_, clips)| clips.len() as u64).sum();
 

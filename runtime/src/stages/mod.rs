@@ -367,7 +367,7 @@ impl<'a> Walk<'a> {
             Work::Pretrain(_) => self.pretrain(number, stage, data, attempt),
             Work::Extract(work) => {
                 self.progress.begin(number, &stage.label);
-                Error::caught(|| self.extract(work, attempt))
+                Error::caught(|| self.extract(&stage.id, work, attempt))
             }
             Work::Finetune(work) => self.finetune(number, stage, work, attempt),
             Work::Draw(work) => {
@@ -394,7 +394,7 @@ impl<'a> Walk<'a> {
         Ok((settings, as_written(trained, trained.state(checkpoint))?))
     }
 
-    fn extract(&mut self, work: &Extract, attempt: Attempt) -> Result<Finished> {
+    fn extract(&mut self, id: &StageId, work: &Extract, attempt: Attempt) -> Result<Finished> {
         let start = Instant::now();
         let source = self.source(&work.eval.data)?;
         let options = self.reading();
@@ -409,7 +409,7 @@ impl<'a> Walk<'a> {
             model,
             &source,
             device,
-            (&options, self.options.smoke),
+            (&options, self.few(id)),
             &mut |done, all| self.progress.count(done, all, "samples"),
             stop,
         )?;
@@ -427,6 +427,21 @@ impl<'a> Walk<'a> {
             clips,
             seconds: start.elapsed().as_secs_f64(),
         })?)
+    }
+
+    /// Of a try, the training samples of a class that are enough for all scores of the features that the stage with this id makes.
+    fn few(&self, id: &StageId) -> Option<u32> {
+        let heads = self
+            .plan
+            .stages
+            .iter()
+            .filter_map(|stage| match &stage.work {
+                Work::Score(work) => stage.work.needs().contains(&id).then_some(&work.head),
+                Work::Pretrain(_) | Work::Extract(_) | Work::Finetune(_) | Work::Draw(_) => None,
+            });
+        let needed = heads.filter_map(|head| Some(head.choose()?.samples()));
+        let most = needed.max().unwrap_or(1);
+        self.options.smoke.then_some(most)
     }
 
     fn score(&mut self, work: &ScoreWork, attempt: Attempt) -> Result<Finished> {

@@ -81,6 +81,8 @@ pub struct Column {
     pub name: String,
     /// Whether any row states a published number for it.
     pub has_expected: bool,
+    /// What is chosen on the test split, so that fresh samples would give less: `cost`, `epoch`.
+    pub chosen: Option<&'static str>,
 }
 
 /// One row.
@@ -195,6 +197,7 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
         .map(|(i, name)| Column {
             name: name.clone(),
             has_expected: has_expected(i),
+            chosen: usage::chosen(standing.plan, table, i),
         })
         .collect();
     let mut rows = vec![];
@@ -221,6 +224,7 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
         let plain = |name: &str| Column {
             name: name.to_owned(),
             has_expected: false,
+            chosen: None,
         };
         columns = vec![plain("steps"), plain("loss")];
     }

@@ -350,6 +350,7 @@ mod tests {
             columns: vec![Column {
                 name: "score".to_owned(),
                 has_expected: false,
+                chosen: None,
             }],
             rows,
             seeds,

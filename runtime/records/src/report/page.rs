@@ -248,7 +248,7 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
         curves: of.curves.clone(),
         trainings,
         figures: figures::figures(standing, report)?,
-        cautions: usage::cautions(standing.plan, of),
+        cautions: usage::cautions(&report.columns),
         table: report.clone(),
     })
 }

@@ -1,6 +1,6 @@
 //! A report as text, Markdown, LaTeX or CSV, through the templates of `templates/`.
 
-use super::{Report, TableReport};
+use super::{Report, TableReport, usage};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use minijinja::value::{Serde, Value};
@@ -45,6 +45,7 @@ impl Report {
                 table,
                 grid: grid(table),
                 seed_grid: seed_grid(table),
+                cautions: usage::cautions(&table.columns),
                 has_spread: has_spread(table),
                 has_expected: table.columns.iter().any(|column| column.has_expected),
             })
@@ -67,6 +68,8 @@ struct Drawn<'a> {
     grid: String,
     /// Rows of several seeds taken together; empty where there are none.
     seed_grid: String,
+    /// What makes its numbers higher than fresh samples would.
+    cautions: Vec<String>,
     /// Whether a deviation over folds stands behind a number.
     has_spread: bool,
     /// Whether any column has published numbers.

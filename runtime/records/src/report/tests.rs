@@ -117,6 +117,7 @@ fn each_format_escapes_its_own_signs() {
         |---|---:|---:|---:|---:|\n\
         | loss = intra | – | 69.7 | – | 12.5 |\n\
         | loss = v1v2 & 50% | – | 69.10 | – | – [1] |\n\n\
+        linear8 on UCF101, see\\_on\\|toy: cost chosen on the test split, which gives higher numbers than fresh samples would\n\n\
         [1] \\`a\\` is not trained by this row\n\n\
         toy: synthetic data and small networks, not comparable with published numbers\n\n\
         no number yet: not scored (2)\n";
@@ -128,6 +129,14 @@ fn each_format_escapes_its_own_signs() {
     );
     assert!(tex.contains("\\caption{A, \"B\" (toy)}"), "{tex}");
     assert!(tex.contains("\\begin{tabular}{lrrrr}"), "{tex}");
+    let caution = "see\\_on|toy: cost chosen on the test split, which gives higher numbers";
+    assert!(tex.contains(caution), "{tex}");
+    let text = report.render(Format::Text);
+    assert_eq!(
+        text.matches("cost chosen on the test split").count(),
+        1,
+        "{text}"
+    );
     let csv = report.render(Format::Csv);
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(
@@ -138,7 +147,10 @@ fn each_format_escapes_its_own_signs() {
         lines[1],
         "t1,1,loss = intra,linear8 on UCF101,,69.7,,0,,yes,not scored"
     );
-    assert_eq!(lines[2], "t1,1,loss = intra,see_on|toy,12.5,,,1,,yes,");
+    assert_eq!(
+        lines[2],
+        "t1,1,loss = intra,see_on|toy,12.5,,,1,,yes,cost chosen on the test split"
+    );
     assert_eq!(
         lines[4],
         "t1,2,loss = v1v2 & 50%,see_on|toy,,,,0,,yes,`a` is not trained by this row"

@@ -1,5 +1,6 @@
 //! What stands behind the tables of a file: its stages, by what and where they were made, and what they say beside their numbers.
 
+use super::Column;
 use super::standing::Standing;
 use crate::Result;
 use crate::folder::{RESULT, read_json};
@@ -228,23 +229,32 @@ fn said_of_clips(clips: &ClipCounts) -> Vec<String> {
     said
 }
 
-/// The scores of a table for which something is chosen on the test split.
-pub(super) fn cautions(plan: &Plan, table: &TablePlan) -> Vec<String> {
-    let mut said = vec![];
-    for (at, name) in table.columns.iter().enumerate() {
-        let cells = table.rows.iter().filter_map(|row| row.cells.get(at));
-        let mut stages = cells.filter_map(|cell| plan.stage(cell.stage.as_ref().ok()?));
-        let head = stages.find_map(|stage| match &stage.work {
-            Work::Score(work) => Some(&work.head),
-            Work::Finetune(work) => Some(&work.eval.head),
-            Work::Pretrain(_) | Work::Extract(_) | Work::Draw(_) => None,
-        });
-        let what = head.and_then(chosen_on_test);
-        said.extend(what.map(|what| {
-            format!("{name}: {what} chosen on the test split, so the number is higher than fresh samples would give")
-        }));
-    }
-    said
+/// What the score of a column, by its place, chooses on the test split: `cost`, `epoch`.
+pub(super) fn chosen(plan: &Plan, table: &TablePlan, column: usize) -> Option<&'static str> {
+    let cells = table.rows.iter().filter_map(|row| row.cells.get(column));
+    let mut stages = cells.filter_map(|cell| plan.stage(cell.stage.as_ref().ok()?));
+    let head = stages.find_map(|stage| match &stage.work {
+        Work::Score(work) => Some(&work.head),
+        Work::Finetune(work) => Some(&work.eval.head),
+        Work::Pretrain(_) | Work::Extract(_) | Work::Draw(_) => None,
+    });
+    head.and_then(chosen_on_test)
+}
+
+/// What makes numbers of these columns higher than fresh samples would: a line for each setting that is chosen on the test split.
+pub(super) fn cautions(columns: &[Column]) -> Vec<String> {
+    let mut chosen: Vec<&'static str> = columns.iter().filter_map(|column| column.chosen).collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    let said = chosen.into_iter().map(|what| {
+        let own = columns.iter().filter(|column| column.chosen == Some(what));
+        let names: Vec<&str> = own.map(|column| column.name.as_str()).collect();
+        format!(
+            "{}: {what} chosen on the test split, which gives higher numbers than fresh samples would",
+            names.join(", ")
+        )
+    });
+    said.collect()
 }
 
 /// What a head chooses on the test split.

@@ -1,5 +1,5 @@
 //! The results of two scores side by side: fold by fold where both have the same folds, and sample by sample where both kept what became
-//! of each.
+//! of each. `compare` and the differences of a report are both made of this.
 
 use crate::Result;
 use crate::folder::Finished;
@@ -9,7 +9,7 @@ use crate::report::statistics::{corrected_t, mcnemar, summary};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Two scores.
+/// Two scores of one metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scores {
     /// The metric of each, in percent.
@@ -31,11 +31,13 @@ pub struct Folds {
     pub deviation: Option<f64>,
     /// Folds in which the second is better, and in which the first is.
     pub better: [usize; 2],
-    /// The two-sided p-value of the t-test that minds their overlapping training sets; `None` of one fold, or where they do not vary.
+    /// The statistic of the t-test that minds their overlapping training sets; `None` of one fold, or where they do not vary.
+    pub t: Option<f64>,
+    /// Its two-sided p-value.
     pub p: Option<f64>,
 }
 
-/// Samples that both have scored, by whether they are right.
+/// Samples that both have scored, each once, by whether they are right.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Samples {
     /// In both.
@@ -46,8 +48,9 @@ pub struct Samples {
     pub second: usize,
     /// In neither.
     pub neither: usize,
-    /// How likely such an uneven share of those that differ is where neither is better: the exact test of McNemar, two-sided. Samples of
-    /// several folds or splits count once for each.
+    /// Samples that one of them alone has scored, which are not counted.
+    pub unpaired: usize,
+    /// How likely such an uneven share of those that differ is where neither is better: the exact test of McNemar, two-sided.
     pub p: f64,
 }
 
@@ -61,29 +64,30 @@ pub fn scores(first: &Finished, second: &Finished, k: u32) -> Result<Scores> {
     Ok(Scores {
         values,
         difference: values[1] - values[0],
-        folds: folds(&results[0], &results[1]),
+        folds: folds(&results[0].folds, &results[1].folds),
         samples: match [first, second].map(|run| run.path.join(PREDICTIONS)) {
             [a, b] if a.is_file() && b.is_file() => {
-                samples(&predictions::read(&a)?, &predictions::read(&b)?, k)
+                let [a, b] = [predictions::read(&a)?, predictions::read(&b)?];
+                samples(&outcomes(&a, k), &outcomes(&b, k))
             }
             _ => None,
         },
     })
 }
 
-fn folds(first: &ScoreResult, second: &ScoreResult) -> Option<Folds> {
-    let names = |of: &ScoreResult| -> Vec<String> {
-        of.folds.iter().map(|fold| fold.name.clone()).collect()
-    };
-    if names(first) != names(second) || first.folds.is_empty() {
+/// Folds of two scores; `None` where these are not the same ones.
+pub fn folds(first: &[FoldResult], second: &[FoldResult]) -> Option<Folds> {
+    let names =
+        |of: &[FoldResult]| -> Vec<String> { of.iter().map(|fold| fold.name.clone()).collect() };
+    if names(first) != names(second) || first.is_empty() {
         return None;
     }
-    let pairs = first.folds.iter().zip(&second.folds);
+    let pairs = first.iter().zip(second);
     let differences: Vec<f64> = pairs.map(|(a, b)| b.value - a.value).collect();
-    let sum = |of: &dyn Fn(&FoldResult) -> u64| -> f64 {
-        second.folds.iter().map(|fold| of(fold) as f64).sum()
-    };
-    let ratio = sum(&|fold| fold.test) / sum(&|fold| fold.train).max(1.0);
+    let sum =
+        |of: fn(&FoldResult) -> u64| -> f64 { second.iter().map(|fold| of(fold) as f64).sum() };
+    let ratio = sum(|fold| fold.test) / sum(|fold| fold.train).max(1.0);
+    let student = corrected_t(&differences, ratio);
     Some(Folds {
         count: differences.len(),
         deviation: summary(&differences).and_then(|summary| summary.deviation),
@@ -91,38 +95,59 @@ fn folds(first: &ScoreResult, second: &ScoreResult) -> Option<Folds> {
             differences.iter().filter(|d| **d > 0.0).count(),
             differences.iter().filter(|d| **d < 0.0).count(),
         ],
-        p: corrected_t(&differences, ratio).map(|student| student.p),
+        t: student.map(|student| student.t),
+        p: student.map(|student| student.p),
     })
 }
 
-/// `None` where they have not scored the same samples of the same classes.
-fn samples(first: &[Prediction], second: &[Prediction], k: u32) -> Option<Samples> {
-    let by_name = |of: &[Prediction]| -> BTreeMap<(String, String), (String, bool)> {
-        let all = of.iter();
-        all.map(|one| {
-            let key = (one.split.clone(), one.sample.clone());
-            (key, (one.class.clone(), one.is_within(k)))
-        })
-        .collect()
-    };
-    let (first, second) = (by_name(first), by_name(second));
+/// What a score came to for a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome<'p> {
+    /// The fold or split.
+    pub split: &'p str,
+    /// Its class.
+    pub class: &'p str,
+    /// Whether that is among the first `k`.
+    pub is_right: bool,
+}
+
+/// What a score came to for each sample, by its name; where several splits hold a sample, in the first of them.
+pub fn outcomes(lines: &[Prediction], k: u32) -> BTreeMap<&str, Outcome<'_>> {
+    let mut found = BTreeMap::new();
+    for line in lines {
+        found.entry(line.sample.as_str()).or_insert(Outcome {
+            split: &line.split,
+            class: &line.class,
+            is_right: line.is_within(k),
+        });
+    }
+    found
+}
+
+/// Samples that both have scored in the same split; `None` where there are none, or where the two have given a sample other classes.
+pub fn samples(
+    first: &BTreeMap<&str, Outcome<'_>>,
+    second: &BTreeMap<&str, Outcome<'_>>,
+) -> Option<Samples> {
     let mut counts = [0; 4];
-    for (key, (class, is_right)) in &first {
-        let (other, is_right_too) = second.get(key)?;
-        if class != other {
+    for (sample, a) in first {
+        let Some(b) = second.get(sample).filter(|b| a.split == b.split) else {
+            continue;
+        };
+        if a.class != b.class {
             return None;
         }
-        counts[usize::from(*is_right) * 2 + usize::from(*is_right_too)] += 1;
+        counts[usize::from(a.is_right) * 2 + usize::from(b.is_right)] += 1;
     }
-    if first.len() != second.len() || first.is_empty() {
-        return None;
-    }
+    let pairs: usize = counts.iter().sum();
+    let unpaired = first.len() + second.len() - 2 * pairs;
     let [neither, second, first, both] = counts;
-    Some(Samples {
+    (pairs > 0).then(|| Samples {
         both,
         first,
         second,
         neither,
+        unpaired,
         p: mcnemar(first as u64, second as u64),
     })
 }
@@ -163,8 +188,34 @@ mod tests {
         assert!((samples.p - 1.0).abs() < 1e-12);
         // Within the first two all are right.
         assert_eq!(scores(&first, &second, 2).unwrap().samples.unwrap().both, 5);
+        assert_eq!(samples.unpaired, 0);
         let other = finished(3, &[54.0], &[true]);
         let found = scores(&first, &other, 1).unwrap();
-        assert_eq!((found.folds, found.samples), (None, None));
+        assert_eq!(found.folds, None);
+        let samples = found.samples.unwrap();
+        assert_eq!((samples.both, samples.neither, samples.unpaired), (1, 0, 4));
+    }
+
+    #[test]
+    fn a_sample_of_several_splits_counts_once() {
+        let lines = |ranks: &[(&str, &str, u64)]| -> Vec<Prediction> {
+            let line = |(split, sample, rank): &(&str, &str, u64)| Prediction {
+                split: (*split).to_owned(),
+                sample: (*sample).to_owned(),
+                class: "a".to_owned(),
+                predicted: "b".to_owned(),
+                rank: *rank,
+            };
+            ranks.iter().map(line).collect()
+        };
+        let a = lines(&[("1", "x", 1), ("1", "y", 2), ("2", "x", 9), ("2", "z", 1)]);
+        let b = lines(&[("1", "x", 3), ("1", "y", 1), ("2", "x", 1), ("2", "z", 1)]);
+        let found = samples(&outcomes(&a, 2), &outcomes(&b, 2)).unwrap();
+        assert_eq!((found.both, found.first, found.second), (2, 1, 0));
+        // Another label column has other classes, and no sample in common.
+        let mut other = b.clone();
+        other[1].class = "c".to_owned();
+        assert_eq!(samples(&outcomes(&a, 2), &outcomes(&other, 2)), None);
+        assert_eq!(samples(&outcomes(&a, 2), &outcomes(&[], 2)), None);
     }
 }

@@ -23,6 +23,15 @@ pub struct Axis {
     pub lines: Vec<AxisLine>,
 }
 
+impl Axis {
+    /// The place of a row, by its position among the places; `None` of one that does not lie on the axis.
+    pub(super) fn place_of(&self, row: usize) -> Option<usize> {
+        let mut points = self.lines.iter().flat_map(|line| &line.points);
+        let point = points.find(|point| point.rows.contains(&row));
+        point.map(|point| point.place)
+    }
+}
+
 /// What the places of an axis rest on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

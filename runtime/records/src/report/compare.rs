@@ -4,16 +4,17 @@
 //!
 //! - **Seeds**, two or more that both have: whole experiments repeated, whose differences are independent. A paired t-test over
 //!   them, and beside it the exact test that flips signs, which assumes no distribution but cannot fall below 2 of 2^n.
-//! - **Folds or splits**, of rows of one seed each: their training sets overlap, and a plain t-test would find too much. The
-//!   t-test with the variance that Nadeau and Bengio correct for that.
-//! - **Samples**, of rows of one seed each whose scores name what they came to for each: the exact test of McNemar. It speaks of
+//! - **Folds or splits**, of rows of one seed each, or of the one seed that both have: their training sets overlap, and a plain
+//!   t-test would find too much. The t-test with the variance that Nadeau and Bengio correct for that.
+//! - **Samples**, of the same rows where their scores name what they came to for each: the exact test of McNemar. It speaks of
 //!   these two trained networks on samples such as these, not of what another seed would give.
 //!
 //! Many comparisons find something by chance: beside each p-value stands the one that Holm's method gives for all of its kind in
 //! a column.
 
-use super::statistics::{corrected_t, holm, mcnemar, paired_t, sign_flip};
-use super::{CellReport, SeedGroup, TableReport};
+use super::statistics::{holm, paired_t, sign_flip};
+use super::{CellReport, TableReport};
+use crate::comparison;
 use crate::predictions::Prediction;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,8 +36,11 @@ pub struct Comparison {
     pub with: String,
     /// Its rows.
     pub with_rows: Vec<usize>,
-    /// The number of the first less that of the second: means over what is paired.
+    /// The number of the first less that of the second: the mean over the seeds that both have, of those that have none in common the
+    /// difference of their means.
     pub difference: f64,
+    /// How many seeds both have; `None` where each is a single row.
+    pub seeds: Option<usize>,
     /// The tests that there can be; none where nothing is repeated.
     pub tests: Vec<Test>,
 }
@@ -104,39 +108,50 @@ pub(super) struct Outcome {
 struct Side<'t> {
     label: &'t str,
     rows: Vec<usize>,
-    /// The cell of each seed.
-    cells: Vec<(u64, &'t CellReport)>,
+    /// Its cells with a number.
+    cells: Vec<Cell<'t>>,
 }
 
-/// The comparisons of a table. `outcome` has what a cell, by row and column, came to for each sample, where that was kept.
+/// The cell of one seed.
+#[derive(Clone, Copy)]
+struct Cell<'t> {
+    seed: u64,
+    row: usize,
+    value: f64,
+    report: &'t CellReport,
+}
+
+/// What became of the samples of each row.
+type Samples<'o> = BTreeMap<usize, BTreeMap<&'o str, comparison::Outcome<'o>>>;
+
+/// The comparisons of a table. `outcome` has what a cell, by row and column, came to for each sample, where that was kept; `place` where
+/// a row lies on the axis of a figure, if it lies on one: where several rows lie at one place, these are compared.
 pub(super) fn comparisons(
     table: &TableReport,
     outcome: &dyn Fn(usize, usize) -> Option<Outcome>,
+    place: &dyn Fn(usize) -> Option<usize>,
 ) -> Vec<Comparison> {
     let mut found = vec![];
     for column in 0..table.columns.len() {
         let mut sides = sides(table, column);
         sides.retain(|side| !side.cells.is_empty());
-        let outcomes: Vec<Option<Outcome>> = sides
-            .iter()
-            .map(|side| match (side.rows.as_slice(), side.cells.len()) {
-                ([row], 1) => outcome(*row, column),
-                _ => None,
-            })
-            .collect();
-        let right: Vec<Option<Right<'_>>> = outcomes
-            .iter()
-            .map(|outcome| outcome.as_ref().map(right))
-            .collect();
+        let rows = sides.iter().flat_map(|side| &side.cells);
+        let outcomes = rows.filter_map(|cell| Some((cell.row, outcome(cell.row, column)?)));
+        let outcomes: BTreeMap<usize, Outcome> = outcomes.collect();
+        let samples = outcomes.iter().map(|(row, outcome)| {
+            let lines = comparison::outcomes(&outcome.predictions, outcome.within);
+            (*row, lines)
+        });
+        let samples: Samples<'_> = samples.collect();
         let first = found.len();
-        for (at, with) in sides.iter().enumerate() {
-            let is_last = at + 1 == sides.len();
-            if sides.len() > MOST_PAIRS && !is_last {
-                continue;
-            }
-            for (before, of) in sides[..at].iter().enumerate() {
-                let samples = right[before].as_ref().zip(right[at].as_ref());
-                found.extend(compared(column, of, with, samples));
+        for sides in together(&sides, place) {
+            for (at, with) in sides.iter().enumerate() {
+                let is_last = at + 1 == sides.len();
+                if sides.len() > MOST_PAIRS && !is_last {
+                    continue;
+                }
+                let before = sides[..at].iter();
+                found.extend(before.map(|of| compared(column, of, with, &samples)));
             }
         }
         correct(&mut found[first..]);
@@ -144,12 +159,36 @@ pub(super) fn comparisons(
     found
 }
 
+/// The sides that are compared with one another: those at one place where any two lie at one, else all.
+fn together<'s, 't>(
+    sides: &'s [Side<'t>],
+    place: &dyn Fn(usize) -> Option<usize>,
+) -> Vec<Vec<&'s Side<'t>>> {
+    let mut places: BTreeMap<Option<usize>, Vec<&Side<'t>>> = BTreeMap::new();
+    for side in sides {
+        let at = side.rows.first().and_then(|row| place(*row));
+        places.entry(at).or_default().push(side);
+    }
+    let is_shared = places
+        .iter()
+        .any(|(at, sides)| at.is_some() && sides.len() > 1);
+    match is_shared {
+        true => places.into_values().collect(),
+        false => vec![sides.iter().collect()],
+    }
+}
+
 /// The rows of a table as they are compared in one column: groups of seeds, each cell with a number.
 fn sides(table: &TableReport, column: usize) -> Vec<Side<'_>> {
-    let cell = |number: usize| {
-        let row = table.rows.iter().find(|row| row.number == number);
-        row.and_then(|row| row.cells.get(column))
-            .filter(|cell| cell.value.is_some())
+    let cell = |number: usize, seed: u64| {
+        let row = table.rows.iter().find(|row| row.number == number)?;
+        let report = row.cells.get(column)?;
+        Some(Cell {
+            seed,
+            row: number,
+            value: report.value?,
+            report,
+        })
     };
     if table.seeds.is_empty() {
         let rows = table.rows.iter();
@@ -157,67 +196,64 @@ fn sides(table: &TableReport, column: usize) -> Vec<Side<'_>> {
             .map(|row| Side {
                 label: &row.label,
                 rows: vec![row.number],
-                cells: cell(row.number).map(|cell| (0, cell)).into_iter().collect(),
+                cells: cell(row.number, 0).into_iter().collect(),
             })
             .collect();
     }
-    let of_group = |group: &'_ SeedGroup| {
+    let groups = table.seeds.iter().map(|group| {
         let rows = group.rows.iter().zip(&group.seeds);
-        rows.filter_map(|(row, seed)| Some((*seed, cell(*row)?)))
-            .collect()
-    };
-    table
-        .seeds
-        .iter()
-        .map(|group| Side {
+        Side {
             label: &group.label,
             rows: group.rows.clone(),
-            cells: of_group(group),
-        })
-        .collect()
+            cells: rows.filter_map(|(row, seed)| cell(*row, *seed)).collect(),
+        }
+    });
+    groups.collect()
 }
 
-fn compared(
-    column: usize,
-    of: &Side<'_>,
-    with: &Side<'_>,
-    samples: Option<(&Right<'_>, &Right<'_>)>,
-) -> Option<Comparison> {
-    let mut tests = vec![];
-    let other: BTreeMap<u64, &CellReport> = with.cells.iter().copied().collect();
-    let paired: Vec<f64> = of
-        .cells
-        .iter()
-        .filter_map(|(seed, cell)| Some(cell.value? - other.get(seed)?.value?))
-        .collect();
-    let difference = match (of.cells.as_slice(), with.cells.as_slice()) {
-        ([(_, a)], [(_, b)]) => {
-            tests.extend(over_folds(a, b));
-            a.value? - b.value?
-        }
-        // Seeds that one of them lacks are no pairs.
-        _ if paired.len() > 1 => {
-            tests.extend(over_seeds(&paired));
-            paired.iter().sum::<f64>() / paired.len() as f64
-        }
-        (many, others) => mean(many)? - mean(others)?,
+fn compared(column: usize, of: &Side<'_>, with: &Side<'_>, samples: &Samples<'_>) -> Comparison {
+    // Seeds that one of them lacks are no pairs.
+    let partner = |cell: &Cell<'_>| with.cells.iter().find(|one| one.seed == cell.seed).copied();
+    let common = of.cells.iter().filter_map(|a| Some((*a, partner(a)?)));
+    let common: Vec<(Cell<'_>, Cell<'_>)> = common.collect();
+    let (pairs, seeds) = match (of.cells.as_slice(), with.cells.as_slice()) {
+        // Two networks are a pair, whatever their seeds are.
+        ([a], [b]) => (vec![(*a, *b)], None),
+        _ => (common.clone(), Some(common.len())),
     };
-    tests.extend(samples.and_then(|(a, b)| over_samples(a, b)));
-    Some(Comparison {
+    let differences: Vec<f64> = pairs.iter().map(|(a, b)| a.value - b.value).collect();
+    let mut tests = vec![];
+    let difference = match pairs.as_slice() {
+        [] => {
+            mean(of.cells.iter().map(|cell| cell.value))
+                - mean(with.cells.iter().map(|cell| cell.value))
+        }
+        [(a, b)] => {
+            tests.extend(over_folds(a.report, b.report));
+            let samples = samples.get(&a.row).zip(samples.get(&b.row));
+            tests.extend(samples.and_then(|(a, b)| over_samples(a, b)));
+            differences[0]
+        }
+        _ => {
+            tests.extend(over_seeds(&differences));
+            mean(differences.into_iter())
+        }
+    };
+    Comparison {
         column,
         of: of.label.to_owned(),
         of_rows: of.rows.clone(),
         with: with.label.to_owned(),
         with_rows: with.rows.clone(),
         difference,
+        seeds,
         tests,
-    })
+    }
 }
 
-fn mean(cells: &[(u64, &CellReport)]) -> Option<f64> {
-    let values: Option<Vec<f64>> = cells.iter().map(|(_, cell)| cell.value).collect();
-    let values = values?;
-    Some(values.iter().sum::<f64>() / values.len().max(1) as f64)
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len().max(1) as f64;
+    values.sum::<f64>() / count
 }
 
 fn over_seeds(differences: &[f64]) -> [Test; 2] {
@@ -238,57 +274,29 @@ fn over_seeds(differences: &[f64]) -> [Test; 2] {
 
 /// Over the folds of both, where they have the same ones.
 fn over_folds(of: &CellReport, with: &CellReport) -> Option<Test> {
-    let are_equal = of.results.len() == with.results.len()
-        && (of.results.iter().zip(&with.results)).all(|(a, b)| a.name == b.name);
-    if !are_equal || of.results.len() < 2 {
-        return None;
-    }
-    let pairs = of.results.iter().zip(&with.results);
-    let differences: Vec<f64> = pairs.map(|(a, b)| a.value - b.value).collect();
-    let sum = |count: fn(&crate::record::FoldResult) -> u64| -> f64 {
-        of.results.iter().map(|fold| count(fold) as f64).sum()
-    };
-    let ratio = sum(|fold| fold.test) / sum(|fold| fold.train).max(1.0);
-    let student = corrected_t(&differences, ratio);
-    Some(Test {
+    let found = comparison::folds(&with.results, &of.results)?;
+    (found.count > 1).then_some(Test {
         kind: TestKind::Folds,
-        pairs: differences.len(),
-        t: student.map(|s| s.t),
+        pairs: found.count,
+        t: found.t,
         only: None,
-        p: student.map(|s| s.p),
+        p: found.p,
         holm: None,
     })
 }
 
-/// Whether each sample counts as right, with the split that this is of; where splits share a sample, the first one's.
-type Right<'o> = BTreeMap<&'o str, (&'o str, bool)>;
-
-fn right(outcome: &Outcome) -> Right<'_> {
-    let mut right = Right::new();
-    for line in outcome.predictions.iter() {
-        let found = (line.split.as_str(), line.is_within(outcome.within));
-        right.entry(&line.sample).or_insert(found);
-    }
-    right
-}
-
-/// Over the samples that both name in the same split.
-fn over_samples(of: &Right<'_>, with: &Right<'_>) -> Option<Test> {
-    let (mut pairs, mut only) = (0, (0, 0));
-    for (sample, (split, a)) in of {
-        let Some((_, b)) = with.get(sample).filter(|(other, _)| other == split) else {
-            continue;
-        };
-        pairs += 1;
-        only.0 += u64::from(*a && !b);
-        only.1 += u64::from(*b && !a);
-    }
-    (pairs > 0).then(|| Test {
+/// Over the samples that both have scored.
+fn over_samples(
+    of: &BTreeMap<&str, comparison::Outcome<'_>>,
+    with: &BTreeMap<&str, comparison::Outcome<'_>>,
+) -> Option<Test> {
+    let found = comparison::samples(of, with)?;
+    Some(Test {
         kind: TestKind::Samples,
-        pairs,
+        pairs: found.both + found.first + found.second + found.neither,
         t: None,
-        only: Some(only),
-        p: Some(mcnemar(only.0, only.1)),
+        only: Some((found.first as u64, found.second as u64)),
+        p: Some(found.p),
         holm: None,
     })
 }
@@ -312,7 +320,7 @@ fn correct(found: &mut [Comparison]) {
 mod tests {
     use super::*;
     use crate::record::FoldResult;
-    use crate::report::{Column, RowReport};
+    use crate::report::{Column, RowReport, SeedGroup};
     use compiler::plan::StageId;
 
     fn fold(name: usize, value: f64) -> FoldResult {
@@ -374,7 +382,7 @@ mod tests {
             row(2, &[70.0, 71.0, 69.0, 71.0, 72.0]),
             row(3, &[]),
         ];
-        let found = comparisons(&table(rows, vec![]), &|_, _| None);
+        let found = comparisons(&table(rows, vec![]), &|_, _| None, &|_| None);
         let [one] = found.as_slice() else {
             panic!("{found:?}")
         };
@@ -399,7 +407,7 @@ mod tests {
             .zip(values)
             .map(|(number, value)| row(number, &[value]));
         let seeds = vec![group("a", &[1, 2, 3]), group("b", &[4, 5, 6, 7])];
-        let found = comparisons(&table(rows.collect(), seeds), &|_, _| None);
+        let found = comparisons(&table(rows.collect(), seeds), &|_, _| None, &|_| None);
         let [one] = found.as_slice() else {
             panic!("{found:?}")
         };
@@ -431,7 +439,8 @@ mod tests {
         let b = outcome(&[("1", "x", 3), ("1", "y", 1), ("2", "x", 1), ("2", "w", 1)]);
         let rows = vec![row(1, &[60.0]), row(2, &[50.0])];
         let all = [a, b];
-        let found = comparisons(&table(rows, vec![]), &|row, _| Some(all[row - 1].clone()));
+        let outcome = |row: usize, _: usize| Some(all[row - 1].clone());
+        let found = comparisons(&table(rows, vec![]), &outcome, &|_| None);
         let [test] = found[0].tests.as_slice() else {
             panic!("{found:?}")
         };
@@ -440,9 +449,71 @@ mod tests {
     }
 
     #[test]
+    fn one_seed_that_both_have_is_the_pair_and_of_none_nothing_is_tested() {
+        let two = [[20.0, 30.0], [30.0, 45.0], [10.0, 15.0]];
+        let rows = (1..).zip(two).map(|(number, folds)| row(number, &folds));
+        let rows: Vec<RowReport> = rows.collect();
+        let line = |sample: &str, rank: u64| Prediction {
+            split: "1".to_owned(),
+            sample: sample.to_owned(),
+            class: "a".to_owned(),
+            predicted: "b".to_owned(),
+            rank,
+        };
+        let outcome = |row: usize, _: usize| {
+            let ranks = [[1, 1, 2], [2, 2, 2], [1, 2, 2]][row - 1];
+            let lines = ["x", "y", "z"].into_iter().zip(ranks);
+            Some(Outcome {
+                within: 1,
+                predictions: Rc::new(lines.map(|(sample, rank)| line(sample, rank)).collect()),
+            })
+        };
+        let mut seeds = vec![group("a", &[1, 2]), group("b", &[3])];
+        let found = comparisons(&table(rows.clone(), seeds.clone()), &outcome, &|_| None);
+        let [one] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        // Row 1 less row 3, and not the mean of rows 1 and 2 less row 3.
+        assert_eq!((one.difference, one.seeds), (12.5, Some(1)));
+        let kinds: Vec<TestKind> = one.tests.iter().map(|test| test.kind).collect();
+        assert_eq!(kinds, [TestKind::Folds, TestKind::Samples]);
+        assert_eq!(one.tests[1].only, Some((1, 0)));
+        seeds[1].seeds = vec![7];
+        let found = comparisons(&table(rows, seeds), &outcome, &|_| None);
+        assert_eq!(
+            (found[0].difference, found[0].seeds),
+            (31.25 - 12.5, Some(0))
+        );
+        assert!(found[0].tests.is_empty());
+    }
+
+    #[test]
+    fn where_rows_share_places_of_an_axis_those_at_one_place_are_compared() {
+        let rows: Vec<RowReport> = (1..=14)
+            .map(|number| row(number, &[number as f64]))
+            .collect();
+        let table = table(rows, vec![]);
+        let pairs = |place: &dyn Fn(usize) -> Option<usize>| -> Vec<(usize, usize)> {
+            let found = comparisons(&table, &|_, _| None, place);
+            found
+                .iter()
+                .map(|one| (one.of_rows[0], one.with_rows[0]))
+                .collect()
+        };
+        let due: Vec<(usize, usize)> = (1..=7).map(|number| (number, number + 7)).collect();
+        assert_eq!(pairs(&|row| Some(row % 7)).len(), 7);
+        assert!(
+            due.iter()
+                .all(|pair| pairs(&|row| Some(row % 7)).contains(pair))
+        );
+        // Where each has a place of its own, places part nothing.
+        assert_eq!(pairs(&Some).len(), 13);
+    }
+
+    #[test]
     fn of_many_rows_each_is_compared_with_the_last() {
         let rows = (1..=14).map(|number| row(number, &[number as f64]));
-        let found = comparisons(&table(rows.collect(), vec![]), &|_, _| None);
+        let found = comparisons(&table(rows.collect(), vec![]), &|_, _| None, &|_| None);
         assert_eq!(found.len(), 13);
         assert!(
             found

@@ -154,6 +154,8 @@ struct Difference {
     of: String,
     with: String,
     difference: f64,
+    /// Seeds that both have; `None` of single rows.
+    seeds: Option<usize>,
     /// What each of the tests says of it.
     tests: Vec<Option<Test>>,
 }
@@ -240,7 +242,9 @@ fn drawn(table: &TablePage) -> Drawn {
 /// The differences of rows in one score; `None` where none of them has a test.
 fn differences(table: &TablePage, column: usize) -> Option<Differences> {
     let own = table.comparisons.iter().filter(|one| one.column == column);
-    let own: Vec<&Comparison> = own.filter(|one| !one.tests.is_empty()).collect();
+    let own: Vec<&Comparison> = own
+        .filter(|one| !one.tests.is_empty() || one.seeds == Some(0))
+        .collect();
     let has = |kind: &TestKind| {
         own.iter()
             .any(|one| one.tests.iter().any(|t| t.kind == *kind))
@@ -250,6 +254,7 @@ fn differences(table: &TablePage, column: usize) -> Option<Differences> {
         of: one.of.clone(),
         with: one.with.clone(),
         difference: one.difference,
+        seeds: one.seeds,
         tests: (kinds.iter())
             .map(|kind| one.tests.iter().find(|test| test.kind == *kind).cloned())
             .collect(),

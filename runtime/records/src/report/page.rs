@@ -237,14 +237,16 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
     }
     let trainings = trainings(standing, report)?;
     let measured = overlaps::places(standing, of.x.as_deref(), &trainings)?;
+    let axis = axis(of, report, &measured);
+    let place = |row: usize| axis.as_ref()?.place_of(row);
     Ok(TablePage {
         // Without scores the columns are steps and loss, which nothing repeats.
         comparisons: match of.columns.is_empty() {
             true => vec![],
-            false => comparisons(report, &outcome),
+            false => comparisons(report, &outcome, &place),
         },
         classes: found,
-        axis: axis(of, report, &measured),
+        axis,
         curves: of.curves.clone(),
         trainings,
         figures: figures::figures(standing, report)?,

@@ -35,13 +35,17 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
+        Self::of(TEXT)
+    }
+
+    fn of(text: &str) -> Self {
         let mut sources = compiler::sources();
-        let root = sources.add("t.cc", TEXT.to_owned());
+        let root = sources.add("t.cc", text.to_owned());
         let (program, found) = compiler::check(&mut sources, root, &|_, _| None, Profile::Full);
         let program = program.unwrap_or_else(|| panic!("{found:#?}"));
         let plan = compiler::plan::plan(&[("t.cc", &program)]).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("t.cc"), TEXT).unwrap();
+        std::fs::write(folder.path().join("t.cc"), text).unwrap();
         let lab = Self { folder, plan };
         for stage in &lab.plan.stages {
             if stage.label != "t:2 score linear2s on toy" {
@@ -233,9 +237,6 @@ fn rows_and_runs_stand_side_by_side() {
         &lab.run("t:2 pretrain"),
     ]);
     assert!(pretrains.contains("last loss"), "{pretrains}");
-    let output = lab.crisscross(&["compare", &first, &lab.run("t:1 extract hear on toy")]);
-    let output = { output }.assert().success().get_output().clone();
-    assert!(String::from_utf8_lossy(&output.stdout).contains("alone has"));
     for arguments in [
         ["compare", "t.cc:t", "t.cc:t:1"],
         ["compare", ".", "t.cc:t:1"],
@@ -245,4 +246,110 @@ fn rows_and_runs_stand_side_by_side() {
     lab.crisscross(&["compare", "gone", "t.cc:t:1"])
         .assert()
         .code(1);
+}
+
+/// Two metrics, two data sets, two seeds.
+const UNLIKE: &str = "
+use paper
+data toy   = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 1, splits: 2)
+data other = synthetic(clips: 24, classes: 3, length: 3.5s, lag: 0.3s, seed: 2, splits: 2)
+pretrain small = crisscross with { data = toy   bs = 8   es = 16   ep = 2 }
+eval hear = linear2s with { train = random(2)   test = uniform(2) }
+eval near {
+  uses = a   clip = 2s @ 16kHz   train = uniform(2)   test = uniform(2)
+  features   = conv5 - mean(clips)
+  neighbours = knn(distance: cosine)
+  score      = [recall(1), recall(2)]
+}
+table t {
+  of     = small
+  scores = [hear on toy, hear on other, near on toy]
+  row seed = 0
+  row seed = 1
+}
+";
+
+#[test]
+fn other_metrics_and_data_sets_have_no_difference() {
+    let lab = Lab::of(UNLIKE);
+    let [top1, other, first, second] = [
+        "hear on toy",
+        "hear on other",
+        "near on toy R@1",
+        "near on toy R@2",
+    ]
+    .map(|column| lab.run(&format!("t:1 score {column}")));
+    for (a, b, why) in [
+        (&first, &second, "different metrics: R@1, R@2"),
+        (&second, &top1, "different metrics: R@2, top-1"),
+        (&top1, &other, "different data sets"),
+        (
+            &first,
+            &other,
+            "different metrics: R@1, top-1; different data sets",
+        ),
+    ] {
+        let text = lab.said(&["compare", a, b]);
+        let (_, results) = text.split_once("\nresults\n").unwrap();
+        let mut lines = results.lines();
+        let line = lines
+            .find(|line| line.trim_start().starts_with("score "))
+            .unwrap();
+        assert!(
+            line.contains("35.50   35.50   -       ") && line.ends_with(why),
+            "{text}"
+        );
+        assert!(
+            !text.contains("p = ") && !text.contains("one run"),
+            "{text}"
+        );
+        assert!(text.contains("  the same pretraining\n  score\n"), "{text}");
+    }
+    let json = lab.json(&["compare", &first, &second]);
+    let found = &json["results"]["score"];
+    assert_eq!(found["values"], serde_json::json!([35.5, 35.5]));
+    assert_eq!(found["unlike"][0], "different metrics: R@1, R@2");
+    assert_eq!(found["difference"], Value::Null);
+    // Each side by its own rank, where both have the same one.
+    let text = lab.said(&["compare", &second, &lab.run("t:2 score near on toy R@2")]);
+    assert!(
+        text.contains("right in A alone 0, in B alone 0, p = 1.00"),
+        "{text}"
+    );
+    // The seed of an extraction is that of its score.
+    let text = lab.said(&["compare", "t.cc:t:1", "t:2"]);
+    assert_eq!(text.matches("seed     0 -> 1").count(), 5, "{text}");
+}
+
+#[test]
+fn runs_of_other_kinds_are_refused_with_the_way_out() {
+    let lab = Lab::new();
+    let [pretrain, extract, score] = ["pretrain", "extract hear on toy", "score hear on toy"]
+        .map(|what| lab.run(&format!("t:1 {what}")));
+    let refused = |a: &str, b: &str| -> String {
+        let output = lab.crisscross(&["compare", a, b]).assert().code(2);
+        String::from_utf8(output.get_output().stderr.clone()).unwrap()
+    };
+    let said = refused(&extract, &score);
+    assert!(
+        said.contains("is an extraction") && said.contains("is a score"),
+        "{said}"
+    );
+    assert!(said.contains("compare two runs of one kind"), "{said}");
+    let said = refused(&score, &pretrain);
+    assert!(
+        said.contains("is a score") && said.contains("is a pretraining"),
+        "{said}"
+    );
+    let behind = pretrain.trim_start_matches("runs/");
+    assert!(
+        said.contains("the pretraining behind the other is") && said.contains(behind),
+        "{said}"
+    );
+    // A row has a pretraining.
+    let text = lab.said(&["compare", &pretrain, "t.cc:t:1"]);
+    assert!(
+        text.contains("  the same pretraining\n") && text.contains("B alone has"),
+        "{text}"
+    );
 }

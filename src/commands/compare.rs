@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use compiler::columns;
 use compiler::difference::{self, Change, Stages};
-use compiler::hir::Score;
+use compiler::hir::{Data, Score};
 use compiler::plan::{self, Stage, StageId, Work};
+use compiler::written;
+use compiler::{columns, counted};
 use records::comparison::{self, Scores};
 use records::folder::{Finished, PLAN, Runs, read_json};
-use records::record::{Kind, PretrainResult};
+use records::record::{Kind, PretrainResult, ScoreResult};
 use serde_json::{Value, json};
 
 use super::diff::{outside, run_of, short};
@@ -32,6 +33,8 @@ struct Part {
 struct Subject {
     /// As it was named.
     name: String,
+    /// What it is: a row has a pretraining and the kinds of its columns.
+    kinds: Vec<Kind>,
     /// The stages that are known, by id: those of its plan, or of the runs beside its folder.
     known: BTreeMap<StageId, Stage>,
     pretrain: Option<Part>,
@@ -48,16 +51,11 @@ pub fn compare(arguments: &Compare) -> Result<()> {
     let left = subject(&arguments.left, None, arguments, &runs)?;
     let file = Asked::read(&arguments.left).file.map(str::to_owned);
     let right = subject(&arguments.right, file.as_deref(), arguments, &runs)?;
+    if !left.kinds.iter().any(|kind| right.kinds.contains(kind)) {
+        return Err(of_other_kinds(&left, &right));
+    }
     let plan = plan_part(&left, &right);
     let results = results(&left, &right)?;
-    if plan.text.is_empty() && results.text.is_empty() {
-        let message = format!(
-            "`{}` and `{}` have no stage of one kind",
-            left.name, right.name
-        );
-        return Err(Failure::misuse(message)
-            .help("compare two rows, or the folders of two runs of one kind"));
-    }
     match arguments.format {
         Format::Json => {
             let object = json!({
@@ -77,6 +75,37 @@ pub fn compare(arguments: &Compare) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Two sides without a stage of one kind.
+fn of_other_kinds(left: &Subject, right: &Subject) -> Failure {
+    let is = |of: &Subject| match of.kinds.as_slice() {
+        [Kind::Pretrain] => "a pretraining",
+        [Kind::Extract] => "an extraction",
+        [Kind::Finetune] => "a finetuning",
+        [Kind::Score] => "a score",
+        [Kind::Draw] => "a drawing",
+        _ => "a row",
+    };
+    let message = format!(
+        "`{}` is {}, `{}` is {}",
+        left.name,
+        is(left),
+        right.name,
+        is(right)
+    );
+    let behind = [left, right].into_iter().find_map(|of| {
+        let other = if std::ptr::eq(of, left) { right } else { left };
+        let finished = of.pretrain.as_ref()?.finished.as_ref()?;
+        other.kinds.contains(&Kind::Pretrain).then_some(finished)
+    });
+    Failure::misuse(message).help(match behind {
+        Some(finished) => format!(
+            "compare two runs of one kind: the pretraining behind the other is `{}`",
+            finished.path.display()
+        ),
+        None => "compare two runs of one kind, or two rows: `FILE.cc:TABLE:ROW`".to_owned(),
+    })
 }
 
 /// The side that was named: a folder, or a row or pretraining, of `file` where none is said.
@@ -109,6 +138,7 @@ fn subject(what: &str, file: Option<&str>, arguments: &Compare, runs: &Path) -> 
         let meant = Meant::read(&whole, reading, "can be compared")?;
         return Ok(Subject {
             name: meant.name,
+            kinds: vec![Kind::Pretrain],
             known: BTreeMap::new(),
             pretrain: Some(part(&meant.stage)),
             scores: vec![],
@@ -129,18 +159,21 @@ fn subject(what: &str, file: Option<&str>, arguments: &Compare, runs: &Path) -> 
         return Err(Failure::misuse(format!("`{whole}` is {} rows", rows.len()))
             .help("name one: `FILE.cc:TABLE:ROW`"));
     };
-    let scores = table
+    let scores: Vec<(String, Part)> = table
         .columns
         .iter()
         .zip(&row.cells)
         .filter_map(|(heading, cell)| {
             let stage = known.get(cell.stage.as_ref().ok()?)?;
             Some((heading.clone(), part(stage)))
-        });
+        })
+        .collect();
+    let kinds = scores.iter().map(|(_, part)| Kind::of(&part.stage.work));
     Ok(Subject {
         name: format!("{whole}  {}", row.label),
+        kinds: [Kind::Pretrain].into_iter().chain(kinds).collect(),
         pretrain: known.get(&row.pretrain).map(part),
-        scores: scores.collect(),
+        scores,
         known,
     })
 }
@@ -188,6 +221,7 @@ fn of_folder(what: &str) -> Result<Subject> {
     };
     Ok(Subject {
         name,
+        kinds: vec![kind],
         known,
         pretrain,
         scores,
@@ -208,13 +242,19 @@ struct Section {
 /// What differs in the plan: pretrainings, then evaluations.
 fn plan_part(left: &Subject, right: &Subject) -> Section {
     let (mut text, mut json) = (String::new(), serde_json::Map::new());
+    let mut is_same = false;
     if let (Some(a), Some(b)) = (&left.pretrain, &right.pretrain)
         && let Some(found) = difference::stages(&a.stage.work, &b.stage.work)
     {
-        text += &found.text();
+        match &found {
+            Stages::Pretrain(difference) if difference.is_same() => is_same = true,
+            Stages::Pretrain(_) | Stages::Other(_) => text += &found.text(),
+        }
         json.insert("pretrain".to_owned(), json!(found));
     }
-    for (heading, a, b) in together(left, right) {
+    let pairs = together(left, right);
+    let are_all = pairs.len() == left.scores.len() && pairs.len() == right.scores.len();
+    for (heading, a, b) in pairs {
         let mut changes: Vec<Change> = vec![];
         let before = |of: &Subject, part: &Part| {
             needed(&part.stage.work).and_then(|id| of.known.get(&id).cloned())
@@ -222,7 +262,10 @@ fn plan_part(left: &Subject, right: &Subject) -> Section {
         if let (Some(a), Some(b)) = (before(left, a), before(right, b)) {
             changes.extend(fields(&a.work, &b.work));
         }
-        changes.extend(fields(&a.stage.work, &b.stage.work));
+        // An extraction and its score have the same seed.
+        let own = fields(&a.stage.work, &b.stage.work).into_iter();
+        let own: Vec<Change> = own.filter(|change| !changes.contains(change)).collect();
+        changes.extend(own);
         if !changes.is_empty() {
             text += &format!(
                 "  {heading}\n{}",
@@ -231,8 +274,10 @@ fn plan_part(left: &Subject, right: &Subject) -> Section {
             json.insert(heading.to_owned(), json!(changes));
         }
     }
-    if text.is_empty() && (left.pretrain.is_some() || !left.scores.is_empty()) {
-        text = "  nothing differs\n".to_owned();
+    match (text.is_empty(), is_same) {
+        (true, _) if are_all => text = "  nothing differs\n".to_owned(),
+        (_, true) => text = format!("  the same pretraining\n{text}"),
+        (_, false) => {}
     }
     for (what, old, new) in outsides(left, right) {
         text += &format!(
@@ -301,11 +346,25 @@ fn results(left: &Subject, right: &Subject) -> Result<Section> {
         if !matches!(a.stage.work, Work::Score(_) | Work::Finetune(_)) {
             continue;
         }
-        let (Some(a_run), Some(b_run)) = (&a.finished, &b.finished) else {
-            lines.push(missing(heading, a, b)?);
+        let unlike = unlike((left, a), (right, b));
+        let (Some(a_run), Some(b_run), true) = (&a.finished, &b.finished, unlike.is_empty()) else {
+            let why = match unlike.as_slice() {
+                [] => "not finished here".to_owned(),
+                some => some.join("; "),
+            };
+            let values = [value(a)?, value(b)?];
+            let [of_a, of_b] =
+                values.map(|value| value.map_or("-".to_owned(), |v| format!("{v:.2}")));
+            lines.push(vec![heading.to_owned(), of_a, of_b, "-".to_owned(), why]);
+            if !unlike.is_empty() {
+                json.insert(
+                    heading.to_owned(),
+                    json!({"values": values, "unlike": unlike}),
+                );
+            }
             continue;
         };
-        let found = comparison::scores(a_run, b_run, rank(&a.stage.work))?;
+        let found = comparison::scores(a_run, b_run, rank(metric(&a.stage.work)))?;
         lines.push(vec![
             heading.to_owned(),
             format!("{:.2}", found.values[0]),
@@ -361,37 +420,73 @@ fn results(left: &Subject, right: &Subject) -> Result<Section> {
     })
 }
 
-/// Samples are right whose class is among so many.
-fn rank(work: &Work) -> u32 {
-    let score = match work {
+/// What a score reports.
+fn metric(work: &Work) -> Score {
+    match work {
         Work::Score(work) => work.score,
         Work::Finetune(work) => work.eval.score,
         Work::Pretrain(_) | Work::Extract(_) | Work::Draw(_) => Score::Top1,
-    };
-    match score {
+    }
+}
+
+/// Samples are right whose class is among so many.
+fn rank(metric: Score) -> u32 {
+    match metric {
         Score::Top1 => 1,
         Score::Recall(k) => k,
     }
 }
 
-/// A line of a score that one side lacks.
-fn missing(heading: &str, a: &Part, b: &Part) -> Result<Vec<String>> {
-    let value = |part: &Part| -> Result<String> {
-        Ok(match &part.finished {
-            Some(finished) => format!(
-                "{:.2}",
-                finished.result::<records::record::ScoreResult>()?.value
-            ),
-            None => "-".to_owned(),
-        })
+/// What a score is of; `None` where the extraction behind it does not lie beside it.
+fn data<'s>(of: &'s Subject, work: &'s Work) -> Option<&'s Data> {
+    match work {
+        Work::Extract(work) => Some(&work.eval.data),
+        Work::Finetune(work) => Some(&work.eval.data),
+        Work::Score(_) => data(of, &of.known.get(&needed(work)?)?.work),
+        Work::Pretrain(_) | Work::Draw(_) => None,
+    }
+}
+
+/// Why two scores have no difference: they are of other metrics, or of other data sets.
+fn unlike((left, a): (&Subject, &Part), (right, b): (&Subject, &Part)) -> Vec<String> {
+    let mut found = vec![];
+    let metrics = [metric(&a.stage.work), metric(&b.stage.work)];
+    if metrics[0] != metrics[1] {
+        let [a, b] = metrics.map(|metric| match metric {
+            Score::Top1 => "top-1".to_owned(),
+            Score::Recall(k) => format!("R@{k}"),
+        });
+        found.push(format!("different metrics: {a}, {b}"));
+    }
+    let sets = data(left, &a.stage.work).zip(data(right, &b.stage.work));
+    if let Some((a, b)) = sets
+        && !are_one_set(a, b)
+    {
+        let names = [a, b].map(written::data_name);
+        found.push(match names[0] == names[1] {
+            true => "different data sets".to_owned(),
+            false => format!("different data sets: {}, {}", names[0], names[1]),
+        });
+    }
+    found
+}
+
+/// The same clips with the same classes, whatever is asked of a file.
+fn are_one_set(a: &Data, b: &Data) -> bool {
+    match (a, b) {
+        (Data::Videos(a) | Data::Sounds(a), Data::Videos(b) | Data::Sounds(b)) => {
+            (&a.name, &a.label) == (&b.name, &b.label)
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// The number of a score that is finished.
+fn value(part: &Part) -> Result<Option<f64>> {
+    let Some(finished) = &part.finished else {
+        return Ok(None);
     };
-    Ok(vec![
-        heading.to_owned(),
-        value(a)?,
-        value(b)?,
-        "-".to_owned(),
-        "not finished here".to_owned(),
-    ])
+    Ok(Some(finished.result::<ScoreResult>()?.value))
 }
 
 fn steps((result, is_imported): &(PretrainResult, bool)) -> String {
@@ -416,8 +511,14 @@ fn told(found: &Scores) -> String {
     }
     if let Some(samples) = &found.samples {
         parts.push(format!(
-            "samples right in A alone {}, in B alone {}, p = {:.2}",
-            samples.first, samples.second, samples.p
+            "samples right in A alone {}, in B alone {}, p = {:.2}{}",
+            samples.first,
+            samples.second,
+            samples.p,
+            match samples.unpaired {
+                0 => String::new(),
+                some => format!(" ({} of one alone are left out)", counted(some, "sample")),
+            }
         ));
     }
     parts.join("; ")

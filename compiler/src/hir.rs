@@ -1263,6 +1263,8 @@ pub struct Row {
     pub id: StageId,
     /// The epoch after which its weights are scored; `None` is the end.
     pub checkpoint: Option<u32>,
+    /// Where it lies on the axis of its figure, as one would write it; never hashed.
+    pub at: Option<String>,
     /// Its objective as written; kept beside, never hashed.
     pub written: Written,
     /// The published number of each score as printed.

@@ -51,6 +51,7 @@ impl<'a> Checker<'a> {
                 pretrain: Arc::clone(&pretrain),
                 id: hash::pretrain(&pretrain),
                 checkpoint: None,
+                at: None,
                 written: written.clone(),
                 expect: vec![],
                 span,

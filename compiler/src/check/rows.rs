@@ -8,6 +8,7 @@ use crate::codes;
 use crate::hash;
 use crate::hir;
 use crate::units::{Exact, Quantity};
+use crate::written;
 use grammar::ast::{BlockItem, Expr, ExprKind, Field, For, Kind, Number, Path, Row};
 use grammar::diagnostic::Diagnostic;
 use grammar::span::Span;
@@ -354,6 +355,7 @@ impl<'a> Checker<'a> {
         &mut self,
         table: &Rc<Record<'a>>,
         unrolled: &Unrolled<'a>,
+        x: Option<&str>,
         lacks_base: &mut bool,
     ) -> Option<hir::Row> {
         let (row, env) = (unrolled.row, &unrolled.env);
@@ -438,7 +440,7 @@ impl<'a> Checker<'a> {
         }
         let checkpoint = self.checkpoint(&record, &pretrain).ok()?;
         self.ask(&record, &pretrain, checkpoint, &name);
-        Some(hir::Row {
+        let row = hir::Row {
             // Its table counts.
             number: 1,
             label,
@@ -446,11 +448,36 @@ impl<'a> Checker<'a> {
             id: hash::pretrain(&pretrain),
             pretrain: Arc::new(pretrain),
             checkpoint,
+            at: None,
             written,
             expect,
             span: row.span,
             provenance: record.provenance(),
-        })
+        };
+        let at = x.and_then(|x| self.place(&record, &row, x));
+        Some(hir::Row { at, ..row })
+    }
+
+    /// Where a row lies on the axis `x` of its figure. What the stand-in of a profile does not have is read of the data set that it
+    /// stands for.
+    fn place(&mut self, record: &Rc<Record<'a>>, row: &hir::Row, x: &str) -> Option<String> {
+        let at = written::at(row, x);
+        if at.is_some() || self.caps.is_none() {
+            return at;
+        }
+        let (caps, before) = (self.caps.take(), self.found.len());
+        let data = record.slot("data").and_then(|slot| self.data(&slot));
+        self.found.truncate(before);
+        self.caps = caps;
+        let pretrain = hir::Pretrain {
+            data: data?,
+            ..hir::Pretrain::clone(&row.pretrain)
+        };
+        let row = hir::Row {
+            pretrain: Arc::new(pretrain),
+            ..row.clone()
+        };
+        written::at(&row, x)
     }
 
     /// What a row sets, as written; the name of its pretraining where it sets nothing.

@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             self.check_expectations(row.row, scores.len(), is_unsure);
-            match self.row(&record, row, &mut lacks_base) {
+            match self.row(&record, row, x.as_deref(), &mut lacks_base) {
                 Some(row) => {
                     self.question.note((decl.name.span, Some(rows.len())));
                     let number = rows.len() + 1;

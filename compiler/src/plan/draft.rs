@@ -8,7 +8,6 @@ use crate::hash;
 use crate::hir::{
     self, Drawing, Eval, Head, Optimiser, Program, Protocol, Row, Score, Table, Target,
 };
-use crate::written;
 use grammar::diagnostic::Diagnostic;
 use std::sync::Arc;
 
@@ -219,7 +218,7 @@ fn of_row<'p>(
     RowPlan {
         number: None,
         label: row.label.clone(),
-        at: table.x.as_ref().and_then(|x| written::at(row, x)),
+        at: row.at.clone(),
         pretrain,
         cells,
     }

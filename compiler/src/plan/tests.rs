@@ -44,6 +44,7 @@ fn table(name: &str, rows: Vec<hir::Pretrain>) -> Program {
         id: crate::hash::pretrain(&pretrain),
         pretrain: Arc::new(pretrain),
         checkpoint: None,
+        at: None,
         expect: vec![Some("69.1".to_owned()), None, None],
         span: here(i),
         provenance: Default::default(),

@@ -1,6 +1,6 @@
 //! What a figure draws, and where its rows lie on its axis, as one would write them.
 
-use super::{clip, clips, data_name, features, pretrain, single};
+use super::{clip, clips, count, data_name, features, pretrain, single};
 use crate::hir::{Drawing, Part, Projection, Row, Saliency, Sampled, Smooth, Target};
 use crate::time;
 
@@ -127,6 +127,9 @@ pub fn at(row: &Row, x: &str) -> Option<String> {
     for name in path.split('.') {
         value = value.get(name)?;
     }
-    let text = value.as_str().map(str::to_owned);
-    Some(text.unwrap_or_else(|| value.to_string()))
+    Some(match (value.as_str(), value.as_u64()) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(number)) => count(number),
+        (None, None) => value.to_string(),
+    })
 }

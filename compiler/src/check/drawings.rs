@@ -54,10 +54,10 @@ impl<'a> Checker<'a> {
             one_line(self.sources.text(of.span()))
         );
         let drawing = self.drawing_of(&call, &of);
-        // Maps of one evaluation are made in several ways.
-        let heading = match &drawing {
-            Some(Drawing::Saliency(map)) => format!("{heading} by {}", written::in_short(map)),
-            Some(Drawing::Embedding(_) | Drawing::Gallery(_)) | None => heading,
+        // Maps and embeddings of one evaluation are made in several ways.
+        let heading = match drawing.as_ref().and_then(written::in_short) {
+            Some(way) => format!("{heading} by {way}"),
+            None => heading,
         };
         (heading, drawing)
     }

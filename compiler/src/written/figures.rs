@@ -55,10 +55,19 @@ pub fn highlight(saliency: &Saliency) -> String {
     }
 }
 
-/// The same in few words, for headings: `gradcam of agreement`.
-pub fn in_short(saliency: &Saliency) -> String {
-    let (method, target) = method(saliency);
-    format!("{method} of {target}")
+/// How a drawing is made in few words, for headings: `gradcam of agreement`, `pca`; `None` of one that can be made in one way alone.
+pub fn in_short(drawing: &Drawing) -> Option<String> {
+    match drawing {
+        Drawing::Saliency(saliency) => {
+            let (method, target) = method(saliency);
+            Some(format!("{method} of {target}"))
+        }
+        Drawing::Embedding(embedded) => Some(match embedded.by {
+            Projection::Tsne { .. } => "tsne".to_owned(),
+            Projection::Pca => "pca".to_owned(),
+        }),
+        Drawing::Gallery(_) => None,
+    }
 }
 
 fn method(saliency: &Saliency) -> (&'static str, &'static str) {

@@ -9,6 +9,7 @@ mod curves;
 mod export;
 mod figures;
 mod html;
+mod labels;
 mod notes;
 mod overlaps;
 mod page;
@@ -81,6 +82,8 @@ pub struct Column {
     pub name: String,
     /// Whether any row states a published number for it.
     pub has_expected: bool,
+    /// Whether it is drawn, and has no numbers.
+    pub is_drawn: bool,
     /// What is chosen on the test split, so that fresh samples would give less: `cost`, `epoch`.
     pub chosen: Option<&'static str>,
 }
@@ -192,16 +195,23 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
         let mut cells = table.rows.iter().filter_map(|row| row.cells.get(i));
         cells.any(|cell| cell.expect.is_some())
     };
+    let is_drawn = |i: usize| {
+        let cells = table.rows.iter().filter_map(|row| row.cells.get(i));
+        let mut stages = cells.filter_map(|cell| standing.plan.stage(cell.stage.as_ref().ok()?));
+        stages.any(|stage| matches!(stage.work, Work::Draw(_)))
+    };
     let named = table.columns.iter().enumerate();
     let mut columns: Vec<Column> = named
         .map(|(i, name)| Column {
             name: name.clone(),
             has_expected: has_expected(i),
+            is_drawn: is_drawn(i),
             chosen: usage::chosen(standing.plan, table, i),
         })
         .collect();
     let mut rows = vec![];
-    for (number, row) in table.numbered() {
+    let labels = labels::labels(standing.plan, table);
+    for ((number, row), label) in table.numbered().zip(labels) {
         let mut cells = vec![];
         for (column, cell) in columns.iter().zip(&row.cells) {
             cells.push(score_cell(standing, column, cell, &mut notes)?);
@@ -211,7 +221,7 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
         }
         rows.push(RowReport {
             number,
-            label: row.label.clone(),
+            label,
             pretrain: row.pretrain.clone(),
             cells,
         });
@@ -224,6 +234,7 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
         let plain = |name: &str| Column {
             name: name.to_owned(),
             has_expected: false,
+            is_drawn: false,
             chosen: None,
         };
         columns = vec![plain("steps"), plain("loss")];

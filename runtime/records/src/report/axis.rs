@@ -1,6 +1,7 @@
 //! The scores of a figure against what its rows vary, as the lines of a chart: one for each score, and for each kind of row where
 //! several lie at one place.
 
+use super::labels::{called, without};
 use super::{CellReport, TableReport, overlaps};
 use compiler::plan::TablePlan;
 use compiler::written::overlap_axis;
@@ -179,7 +180,7 @@ pub(super) fn axis(
             points,
         }
     };
-    let columns = 0..report.columns.len();
+    let columns = (0..report.columns.len()).filter(|column| !report.columns[*column].is_drawn);
     let lines: Vec<AxisLine> = match is_one_line {
         true => columns.map(|column| line(column, None)).collect(),
         false => columns
@@ -251,40 +252,6 @@ fn units(report: &TableReport, of: &str, place: &dyn Fn(&[usize]) -> Option<usiz
         })
     });
     rows.collect()
-}
-
-/// What a label calls the place of its row: `none` of `loss = intra, relax = none`.
-fn called<'l>(label: &'l str, of: &str) -> Option<&'l str> {
-    let said = format!("{of} = ");
-    parts(label)
-        .into_iter()
-        .find_map(|part| part.strip_prefix(&said))
-}
-
-/// A label without what it says of the axis.
-fn without(label: &str, of: &str) -> String {
-    let said = format!("{of} = ");
-    let mut kept = parts(label);
-    kept.retain(|part| !part.starts_with(&said));
-    kept.join(", ")
-}
-
-/// What a label sets, one after another; a comma within parentheses belongs to a value.
-fn parts(label: &str) -> Vec<&str> {
-    let (mut depth, mut begin, mut parts) = (0, 0, vec![]);
-    for (at, letter) in label.char_indices() {
-        match letter {
-            '(' | '[' => depth += 1,
-            ')' | ']' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(label[begin..at].trim());
-                begin = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(label[begin..].trim());
-    parts
 }
 
 #[cfg(test)]
@@ -366,16 +333,5 @@ mod tests {
         assert_eq!(of(&["50%", "5%"]).as_deref(), Some("%"));
         assert_eq!(of(&["1s", "5ms"]), None);
         assert_eq!(of(&["mild", "none"]), None);
-        assert_eq!(
-            without("loss = intra, relax = mild", "relax"),
-            "loss = intra"
-        );
-        assert_eq!(without("mine", "relax"), "mine");
-        let long = "relax = windows(within: same, across: inside), loss = nce(v, a)";
-        assert_eq!(without(long, "relax"), "loss = nce(v, a)");
-        assert_eq!(
-            called(long, "relax"),
-            Some("windows(within: same, across: inside)")
-        );
     }
 }

@@ -358,6 +358,7 @@ mod tests {
             columns: vec![Column {
                 name: "score".to_owned(),
                 has_expected: false,
+                is_drawn: false,
                 chosen: None,
             }],
             rows,

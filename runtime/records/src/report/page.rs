@@ -5,6 +5,7 @@ use super::classes::{self, Classes};
 use super::compare::{Comparison, Outcome, comparisons};
 use super::curves::{self, Point};
 use super::figures::{self, Figure};
+use super::labels::without;
 use super::overlaps::{self, Overlap};
 use super::standing::{Shelf, Standing};
 use super::usage::{self, Remark, Stage, Used};
@@ -149,7 +150,7 @@ pub struct TablePage {
 pub struct Training {
     /// The stage.
     pub stage: StageId,
-    /// The label of the first row that has it.
+    /// The label of the first row that has it, without the checkpoint that is scored there.
     pub label: String,
     /// The rows that have it.
     pub rows: Vec<usize>,
@@ -325,7 +326,10 @@ fn trainings(standing: &Standing<'_>, report: &TableReport) -> Result<Vec<Traini
         let name = path.and_then(|path| path.file_name());
         found.push(Training {
             stage: row.pretrain.clone(),
-            label: row.label.clone(),
+            label: match without(&row.label, "checkpoint") {
+                kept if kept.is_empty() => "pretraining".to_owned(),
+                kept => kept,
+            },
             rows: vec![row.number],
             run: name.map(|name| name.to_string_lossy().into_owned()),
             is_finished: finished.is_some(),

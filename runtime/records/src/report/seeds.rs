@@ -1,5 +1,6 @@
 //! Rows that differ in the seed alone belong together: their mean, spread and interval.
 
+use super::labels::without;
 use super::statistics::{Summary, summary};
 use super::{RowReport, decimals, signed};
 use compiler::plan::{Plan, RowPlan, StageId, TablePlan, Work};
@@ -106,12 +107,12 @@ fn checkpoint(plan: &Plan, id: &StageId) -> Option<u32> {
 
 fn seed_group(group: &[(usize, u64)], rows: &[RowReport]) -> SeedGroup {
     let members: Vec<&RowReport> = group.iter().map(|(at, _)| &rows[*at]).collect();
-    let (first, first_seed) = (members[0], group[0].1);
+    let first = members[0];
     let columns = 0..first.cells.len();
     SeedGroup {
         label: match group.len() {
             1 => first.label.clone(),
-            _ => without_seed(&first.label, first_seed),
+            _ => without_seed(&first.label),
         },
         rows: members.iter().map(|row| row.number).collect(),
         seeds: group.iter().map(|(_, seed)| *seed).collect(),
@@ -153,16 +154,11 @@ fn seed_cell(column: usize, members: &[&RowReport]) -> SeedCell {
     }
 }
 
-/// `loss = intra, seed = 3` without its end; a label that says nothing else is kept in general.
-fn without_seed(label: &str, seed: u64) -> String {
-    let said = format!("seed = {seed}");
-    let kept: Vec<&str> = label
-        .split(", ")
-        .filter(|part| part.trim() != said)
-        .collect();
-    match kept.as_slice() {
-        [] => "all seeds".to_owned(),
-        _ => kept.join(", "),
+/// A label without its seed; one that says nothing else is general.
+fn without_seed(label: &str) -> String {
+    match without(label, "seed") {
+        kept if kept.is_empty() => "all seeds".to_owned(),
+        kept => kept,
     }
 }
 
@@ -219,8 +215,8 @@ mod tests {
 
     #[test]
     fn a_label_loses_its_seed_alone() {
-        assert_eq!(without_seed("loss = intra, seed = 3", 3), "loss = intra");
-        assert_eq!(without_seed("seed = 3", 3), "all seeds");
-        assert_eq!(without_seed("seed = 31", 3), "seed = 31");
+        assert_eq!(without_seed("loss = intra, seed = 3"), "loss = intra");
+        assert_eq!(without_seed("seed = 3"), "all seeds");
+        assert_eq!(without_seed("none"), "none");
     }
 }

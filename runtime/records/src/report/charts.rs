@@ -2,11 +2,18 @@
 //! Vega-Lite are made of them.
 
 use super::axis::{Axis, AxisLine, AxisPoint};
+use super::labels::{called, without_seed};
 use super::page::{TablePage, Training};
 use compiler::hir::Curve;
 
 /// The most numbers that are marked as they are on an axis; round ones stand for more.
 const MOST_MARKS: usize = 12;
+
+/// The largest ratio of numbers that lie on an axis by their size whatever they are.
+const MOST_RATIO: f64 = 20.0;
+/// Curves of single steps are smoothed over this part of those that are done, where that is as many steps at least.
+const WINDOWS: u64 = 20;
+const LEAST_WINDOW: u64 = 5;
 
 /// The key of the scores of a figure.
 pub(super) const SCORES: &str = "scores";
@@ -17,6 +24,8 @@ pub(super) struct Chart {
     pub key: String,
     /// Its heading.
     pub title: String,
+    /// How to read it, in whole sentences; empty where it needs none.
+    pub caption: String,
     /// What its lines go up: `loss`.
     pub up: String,
     /// The lines.
@@ -32,10 +41,16 @@ pub(super) struct Chart {
 pub(super) struct Line {
     /// What it is of.
     pub label: String,
+    /// The same without what lines of one colour differ in.
+    pub kind: String,
+    /// Its colour, by the place of that among all.
+    pub colour: usize,
     /// How far its training is, where it is not done.
     pub state: String,
     /// Where it goes through; a gap where there is no number.
     pub points: Vec<(f64, Option<f64>)>,
+    /// The means of the points around each of them, which are drawn in their place; none where the points are.
+    pub means: Vec<(f64, Option<f64>)>,
     /// Bars around points: where, from, to.
     pub bars: Vec<(f64, f64, f64)>,
     /// Whether each point is marked: there are few, and nothing is known between them.
@@ -52,16 +67,69 @@ pub(super) struct Across {
     pub marks: Vec<(f64, String)>,
     /// Whether the places are names, all of them marked, and no numbers.
     pub has_names: bool,
+    /// Whether they are whole numbers.
+    pub is_whole: bool,
+    /// Whether equal ratios are equally far apart.
+    pub is_log: bool,
+}
+
+/// An entry of a legend: the lines of one colour.
+pub(super) struct Key {
+    /// Their colour.
+    pub colour: usize,
+    /// What they are of.
+    pub text: String,
+    /// How far their trainings are, where one is not done.
+    pub state: String,
+}
+
+impl Chart {
+    /// The legend, in the order of the colours.
+    pub fn legend(&self) -> Vec<Key> {
+        let colours = self.lines.iter().map(|line| line.colour + 1).max();
+        let key = |colour: usize| {
+            let own: Vec<&Line> = self.lines_of(colour).collect();
+            let states: Vec<&str> = (own.iter().map(|line| line.state.as_str()))
+                .filter(|state| !state.is_empty())
+                .collect();
+            let seeds: Vec<&str> = (own.iter())
+                .filter_map(|line| called(&line.label, "seed"))
+                .collect();
+            let text = match own.as_slice() {
+                [] => String::new(),
+                [one] => one.label.clone(),
+                [one, ..] => format!("{}, seeds {}", one.kind, seeds.join(", ")),
+            };
+            Key {
+                colour,
+                text,
+                state: states.join("; "),
+            }
+        };
+        (0..colours.unwrap_or(0)).map(key).collect()
+    }
+
+    /// The lines of a colour.
+    pub fn lines_of(&self, colour: usize) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(move |line| line.colour == colour)
+    }
 }
 
 impl Across {
-    /// The steps of a training.
+    /// The steps of a training, up to the end of the last one; of few, up to its beginning, where its loss stands.
     pub fn steps(last: u64) -> Self {
+        let end = if last < WINDOWS {
+            last.saturating_sub(1)
+        } else {
+            last
+        };
         Self {
             name: "step".to_owned(),
-            range: (0.0, last.max(1) as f64),
+            range: (0.0, end.max(1) as f64),
             marks: vec![],
             has_names: false,
+            is_whole: true,
+            is_log: false,
         }
     }
 
@@ -85,13 +153,21 @@ pub(super) fn charts(table: &TablePage) -> Vec<Chart> {
             Curve::Terms => ("terms", "Terms of the loss"),
             Curve::Rates => ("rates", "Learning rates"),
         };
-        charts.extend(table.trainings.iter().map(|training| Chart {
-            key: format!("{key}-row{}", training.rows.first().unwrap_or(&0)),
-            title: format!("{name}: {}", training.label),
-            up: name.to_lowercase(),
-            lines: named_lines(training, *curve),
-            across: Across::steps(training.steps),
-            is_open: false,
+        charts.extend(table.trainings.iter().map(|training| {
+            let lines = named_lines(training, *curve);
+            let window = match curve {
+                Curve::Terms => window(training.done),
+                Curve::Loss | Curve::Rates => None,
+            };
+            Chart {
+                key: format!("{key}-row{}", training.rows.first().unwrap_or(&0)),
+                title: format!("{name}: {}", training.label),
+                caption: smoothing(window),
+                up: name.to_lowercase(),
+                lines: smoothed(lines, window),
+                across: Across::steps(training.steps),
+                is_open: false,
+            }
         }));
     }
     charts
@@ -100,7 +176,8 @@ pub(super) fn charts(table: &TablePage) -> Vec<Chart> {
 /// The scores of a figure against its axis.
 fn against(axis: &Axis) -> Chart {
     let at = |point: &AxisPoint| axis.places[point.place].at;
-    let line = |line: &AxisLine| Line {
+    let line = |(colour, line): (usize, &AxisLine)| Line {
+        colour,
         label: [line.score.as_str(), line.rows.as_str()]
             .join(", ")
             .trim_end_matches(", ")
@@ -115,18 +192,24 @@ fn against(axis: &Axis) -> Chart {
             })
             .collect(),
         has_dots: true,
-        state: String::new(),
+        ..Line::default()
     };
+    let lines: Vec<Line> = axis.lines.iter().enumerate().map(line).collect();
     let ends = axis.places.first().zip(axis.places.last());
     let (first, last) = ends.map_or((0.0, 0.0), |(first, last)| (first.at, last.at));
     let has_names = axis.unit.is_none();
+    let is_log = !has_names && axis.measured.is_none() && is_crowded(axis);
     Chart {
         key: SCORES.to_owned(),
         title: format!("Scores against {}", axis.of),
+        caption: match lines.iter().any(|line| !line.bars.is_empty()) {
+            true => "Bars are one sample standard deviation over seeds to each side.".to_owned(),
+            false => String::new(),
+        },
         up: "score in percent".to_owned(),
-        lines: axis.lines.iter().map(line).collect(),
+        lines,
         across: Across {
-            name: name_of(axis),
+            name: name_of(axis) + if is_log { ", logarithmic" } else { "" },
             // Names and a single number have room to both sides.
             range: match has_names || first >= last {
                 true => (first - 0.5, last + 0.5),
@@ -137,9 +220,22 @@ fn against(axis: &Axis) -> Chart {
                 .map(|place| (place.at, place.text.clone()))
                 .collect(),
             has_names,
+            is_whole: axis.places.iter().all(|place| place.at.fract() == 0.0),
+            is_log,
         },
         is_open: true,
     }
+}
+
+/// Whether places would lie on one another at the beginning of an axis: they reach over [`MOST_RATIO`], and half of them lie within its
+/// first quarter.
+fn is_crowded(axis: &Axis) -> bool {
+    let places: Vec<f64> = axis.places.iter().map(|place| place.at).collect();
+    let (Some(first), Some(last)) = (places.first(), places.last()) else {
+        return false;
+    };
+    let middle = places[places.len() / 2];
+    *first > 0.0 && last / first > MOST_RATIO && middle - first < 0.25 * (last - first)
 }
 
 /// What an axis is, with its unit: `overlap.sync in %, measured`.
@@ -152,36 +248,91 @@ fn name_of(axis: &Axis) -> String {
     format!("{}{unit}{basis}", axis.of)
 }
 
-/// The losses of all trainings in one chart.
+/// The losses of all trainings in one chart; those that differ in the seed alone have one colour.
 fn losses(table: &TablePage) -> Chart {
     let begun = table.trainings.iter().filter(|one| !one.points.is_empty());
     let is_alone = |training: &Training| {
         let mut alike = begun.clone().filter(|one| one.label == training.label);
         alike.nth(1).is_none()
     };
-    let line = |training: &Training| Line {
-        label: match training.rows.first() {
+    let line = |training: &Training| {
+        let label = match training.rows.first() {
             Some(row) if !is_alone(training) => format!("{}, row {row}", training.label),
             Some(_) | None => training.label.clone(),
-        },
-        state: match training.is_finished {
-            true => String::new(),
-            false => format!("step {} of {}", training.done, training.steps),
-        },
-        points: (training.points.iter())
-            .map(|point| (point.step as f64, point.loss))
-            .collect(),
-        ..Line::default()
+        };
+        Line {
+            kind: without_seed(&label),
+            label,
+            state: match training.is_finished {
+                true => String::new(),
+                false => format!("step {} of {}", training.done, training.steps),
+            },
+            points: (training.points.iter())
+                .map(|point| (point.step as f64, point.loss))
+                .collect(),
+            ..Line::default()
+        }
     };
+    let mut lines: Vec<Line> = begun.clone().map(line).collect();
+    let mut kinds: Vec<String> = vec![];
+    for line in &mut lines {
+        let known = kinds.iter().position(|kind| *kind == line.kind);
+        line.colour = known.unwrap_or_else(|| {
+            kinds.push(line.kind.clone());
+            kinds.len() - 1
+        });
+    }
     let last = begun.clone().map(|training| training.steps).max();
+    let window = window(begun.map(|training| training.done).max().unwrap_or(0));
+    let mut caption = smoothing(window);
+    if kinds.len() < lines.len() {
+        caption = format!("Lines of one colour differ in the seed. {caption}");
+    }
     Chart {
         key: "loss".to_owned(),
         title: "Loss over the steps of pretraining".to_owned(),
+        caption: caption.trim_end().to_owned(),
         up: "loss".to_owned(),
-        lines: begun.clone().map(line).collect(),
+        lines: smoothed(lines, window),
         across: Across::steps(last.unwrap_or(0)),
         is_open: true,
     }
+}
+
+/// Over how many steps curves are smoothed of which so many are done; `None` of few, which are shown as they are.
+fn window(steps: u64) -> Option<u64> {
+    Some(steps / WINDOWS).filter(|window| *window >= LEAST_WINDOW)
+}
+
+/// What is said of smoothed curves.
+fn smoothing(window: Option<u64>) -> String {
+    window.map_or(String::new(), |window| {
+        format!("Lines are means over the {window} steps around each, what is faint behind them single steps.")
+    })
+}
+
+/// The lines with their means.
+fn smoothed(mut lines: Vec<Line>, window: Option<u64>) -> Vec<Line> {
+    if let Some(window) = window {
+        for line in &mut lines {
+            line.means = means(&line.points, window as f64);
+        }
+    }
+    lines
+}
+
+/// The mean of the numbers within a window around each point; a gap stays one.
+fn means(points: &[(f64, Option<f64>)], window: f64) -> Vec<(f64, Option<f64>)> {
+    let is_number = |value: &f64| value.is_finite();
+    let mean = |(at, value): &(f64, Option<f64>)| {
+        let from = points.partition_point(|(other, _)| *other < at - window / 2.0);
+        let to = points.partition_point(|(other, _)| *other <= at + window / 2.0);
+        let around = points[from..to].iter().filter_map(|(_, value)| *value);
+        let around: Vec<f64> = around.filter(is_number).collect();
+        let mean = around.iter().sum::<f64>() / around.len().max(1) as f64;
+        (*at, value.filter(is_number).map(|_| mean))
+    };
+    points.iter().map(mean).collect()
 }
 
 /// The terms or rates of a training, a line for each name.
@@ -196,12 +347,86 @@ fn named_lines(training: &Training, curve: Curve) -> Vec<Line> {
         .collect();
     names.sort();
     names.dedup();
-    let line = |name: String| Line {
+    let line = |(colour, name): (usize, String)| Line {
         points: (training.points.iter())
             .map(|point| (point.step as f64, of(point).get(&name).copied().flatten()))
             .collect(),
         label: name,
+        colour,
         ..Line::default()
     };
-    names.into_iter().map(line).collect()
+    names.into_iter().enumerate().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_those_of_the_steps_around_and_gaps_stay() {
+        let points = [1.0, 2.0, f64::NAN, 4.0, 9.0];
+        let points: Vec<(f64, Option<f64>)> = (0..5)
+            .map(|at| (f64::from(at), Some(points[at as usize])))
+            .collect();
+        let found = means(&points, 2.0);
+        let values: Vec<Option<f64>> = found.iter().map(|(_, value)| *value).collect();
+        assert_eq!(values, [Some(1.5), Some(1.5), None, Some(6.5), Some(6.5)]);
+        assert_eq!((window(99), window(100)), (None, Some(5)));
+    }
+
+    #[test]
+    fn numbers_that_crowd_at_the_beginning_lie_by_their_ratio() {
+        let crowded = |places: &[f64]| {
+            let place = |at: &f64| super::super::Place {
+                value: at.to_string(),
+                text: at.to_string(),
+                at: *at,
+            };
+            is_crowded(&Axis {
+                of: "of.data.train".to_owned(),
+                unit: Some(String::new()),
+                measured: None,
+                places: places.iter().map(place).collect(),
+                lines: vec![],
+            })
+        };
+        assert!(crowded(&[22e3, 240e3, 1.8e6]));
+        assert!(!crowded(&[5.0, 25.0, 50.0, 75.0, 105.0]));
+        assert!(!crowded(&[0.0, 1.0, 100.0]));
+        assert!(!crowded(&[22e3, 240e3]));
+        assert!(!crowded(&[]));
+    }
+
+    #[test]
+    fn lines_of_one_colour_are_one_entry_of_the_legend() {
+        let line = |label: &str, colour: usize, state: &str| Line {
+            label: label.to_owned(),
+            kind: without_seed(label),
+            colour,
+            state: state.to_owned(),
+            ..Line::default()
+        };
+        let chart = Chart {
+            key: String::new(),
+            title: String::new(),
+            caption: String::new(),
+            up: String::new(),
+            lines: vec![
+                line("loss = intra, seed = 0", 0, ""),
+                line("alone", 1, ""),
+                line("loss = intra, seed = 4", 0, "step 3 of 9"),
+            ],
+            across: Across::steps(2),
+            is_open: true,
+        };
+        let legend = chart.legend();
+        let texts: Vec<(&str, &str)> = (legend.iter())
+            .map(|key| (key.text.as_str(), key.state.as_str()))
+            .collect();
+        assert_eq!(
+            texts,
+            [("loss = intra, seeds 0, 4", "step 3 of 9"), ("alone", "")]
+        );
+        assert_eq!(chart.across.range, (0.0, 1.0));
+    }
 }

@@ -217,10 +217,14 @@ fn points(chart: &Chart) -> Vec<u8> {
     if has_bars {
         header.extend(["from".to_owned(), "to".to_owned()]);
     }
+    let has_means = chart.lines.iter().any(|line| !line.means.is_empty());
+    if has_means {
+        header.push("running mean".to_owned());
+    }
     let mut rows = vec![header];
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     for line in &chart.lines {
-        for (at, value) in &line.points {
+        for (point, (at, value)) in line.points.iter().enumerate() {
             let place = chart.across.place(*at).map(str::to_owned);
             let mut row = vec![
                 line.label.clone(),
@@ -231,6 +235,9 @@ fn points(chart: &Chart) -> Vec<u8> {
                 let bar = line.bars.iter().find(|(place, ..)| place == at);
                 row.push(number(bar.map(|(_, from, _)| *from)));
                 row.push(number(bar.map(|(_, _, to)| *to)));
+            }
+            if has_means {
+                row.push(number(line.means.get(point).and_then(|(_, mean)| *mean)));
             }
             rows.push(row);
         }

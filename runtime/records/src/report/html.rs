@@ -163,6 +163,10 @@ struct Difference {
 #[derive(Serialize)]
 struct DrawnChart {
     title: String,
+    /// What its axes are.
+    up: String,
+    across: String,
+    caption: String,
     svg: String,
     labels: Vec<Label>,
     /// Shown without a click.
@@ -268,14 +272,17 @@ fn differences(table: &TablePage, column: usize) -> Option<Differences> {
 
 /// A chart that has a number, with its lines in words.
 fn drawn_chart(chart: &Chart) -> Option<DrawnChart> {
-    let labels = chart.lines.iter().enumerate().map(|(at, line)| Label {
-        style: picture::style(at),
-        text: line.label.clone(),
-        state: line.state.clone(),
+    let labels = chart.legend().into_iter().map(|key| Label {
+        style: picture::style(key.colour),
+        text: key.text,
+        state: key.state,
     });
     Some(DrawnChart {
         svg: picture::chart(chart)?,
         title: chart.title.clone(),
+        up: chart.up.clone(),
+        across: chart.across.name.clone(),
+        caption: chart.caption.clone(),
         labels: labels.collect(),
         is_open: chart.is_open,
     })

@@ -36,6 +36,14 @@ pub(super) fn without(label: &str, of: &str) -> String {
     kept.join(", ")
 }
 
+/// A label without its seed; one that says nothing else is general.
+pub(super) fn without_seed(label: &str) -> String {
+    match without(label, "seed") {
+        kept if kept.is_empty() => "all seeds".to_owned(),
+        kept => kept,
+    }
+}
+
 /// The labels of the rows of a table. To labels that repeat is added what tells their rows apart: the place on the axis of a figure, the
 /// seed.
 pub(super) fn labels(plan: &Plan, table: &TablePlan) -> Vec<String> {
@@ -87,6 +95,13 @@ mod tests {
             called(long, "relax"),
             Some("windows(within: same, across: inside)")
         );
+    }
+
+    #[test]
+    fn a_label_loses_its_seed_alone() {
+        assert_eq!(without_seed("loss = intra, seed = 3"), "loss = intra");
+        assert_eq!(without_seed("seed = 3"), "all seeds");
+        assert_eq!(without_seed("none"), "none");
     }
 
     #[test]

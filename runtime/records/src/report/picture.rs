@@ -55,11 +55,12 @@ pub(super) fn lines(chart: &Chart) -> Option<(String, f64)> {
     if low > high {
         return None;
     }
-    let (first, last) = across.range;
-    let up = ticks(low, high);
+    let along = |at: f64| if across.is_log { at.ln() } else { at };
+    let (first, last) = (along(across.range.0), along(across.range.1));
+    let up = ticks(low, high, false);
     let (low, high) = (low.min(up.from), high.max(up.to));
     let (left, top, right) = MARGIN;
-    let x = |at: f64| left + (at - first) / (last - first) * (WIDTH - left - right);
+    let x = |at: f64| left + (along(at) - first) / (last - first) * (WIDTH - left - right);
     let y = |value: f64| top + (high - value) / (high - low) * (FLOOR - top);
     let mut svg = String::new();
     for (at, text) in &up.marks {
@@ -77,26 +78,23 @@ pub(super) fn lines(chart: &Chart) -> Option<(String, f64)> {
         "<path class=\"axis\" d=\"M{left} {FLOOR}H{}\"/>",
         WIDTH - right
     );
-    for (at, line) in lines.iter().enumerate() {
-        let mut path = String::new();
-        let mut is_drawing = false;
-        for (step, value) in &line.points {
-            let Some(value) = value.filter(|value| value.is_finite()) else {
-                is_drawing = false;
-                continue;
-            };
-            let command = if is_drawing { 'L' } else { 'M' };
-            let _ = write!(path, "{command}{:.1} {:.1}", x(*step), y(value));
-            is_drawing = true;
-        }
-        // A single point is a line of no length, which round ends make a dot.
-        if line.points.len() == 1 && is_drawing {
-            path += "h0";
-        }
+    for line in lines.iter().filter(|line| !line.means.is_empty()) {
+        let path = path(&line.points, &x, &y);
+        let colour = line.colour % COLOURS;
+        let _ = write!(svg, "<path class=\"raw c{colour}\" d=\"{path}\"/>");
+    }
+    for line in lines {
+        let shown = match line.means.is_empty() {
+            true => &line.points,
+            false => &line.means,
+        };
+        let is_alone = chart.lines_of(line.colour).nth(1).is_none();
         let _ = write!(
             svg,
-            "<path class=\"line {}\" d=\"{path}\"><title>{}</title></path>",
-            style(at),
+            "<path class=\"line{} {}\" d=\"{}\"><title>{}</title></path>",
+            if is_alone { "" } else { " thin" },
+            style(line.colour),
+            path(shown, &x, &y),
             escape(&line.label)
         );
         let (mut bars, mut marks) = (String::new(), String::new());
@@ -113,7 +111,7 @@ pub(super) fn lines(chart: &Chart) -> Option<(String, f64)> {
                 let _ = write!(
                     svg,
                     "<path class=\"{class} c{}\" d=\"{path}\"/>",
-                    at % COLOURS
+                    line.colour % COLOURS
                 );
             }
         }
@@ -121,12 +119,33 @@ pub(super) fn lines(chart: &Chart) -> Option<(String, f64)> {
     Some((svg, FLOOR + below))
 }
 
+/// A line through these points, broken where there is no number.
+fn path(points: &[(f64, Option<f64>)], x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) -> String {
+    let mut path = String::new();
+    let mut is_drawing = false;
+    for (at, value) in points {
+        let Some(value) = value.filter(|value| value.is_finite()) else {
+            is_drawing = false;
+            continue;
+        };
+        let command = if is_drawing { 'L' } else { 'M' };
+        let _ = write!(path, "{command}{:.1} {:.1}", x(*at), y(value));
+        is_drawing = true;
+    }
+    // A single point is a line of no length, which round ends make a dot.
+    if points.len() == 1 && is_drawing {
+        path += "h0";
+    }
+    path
+}
+
 /// The marks below a chart; returns how high they are. Names that are wider than their places stand aslant.
 fn places(svg: &mut String, across: &Across, x: &dyn Fn(f64) -> f64) -> f64 {
     let (first, last) = across.range;
-    let marks = match across.marks.is_empty() {
-        true => ticks(first, last).marks,
-        false => across.marks.clone(),
+    let marks = match (across.marks.is_empty(), across.is_log) {
+        (false, _) => across.marks.clone(),
+        (true, true) => powers(first, last),
+        (true, false) => ticks(first, last, across.is_whole).marks,
     };
     let inside = marks
         .iter()
@@ -214,8 +233,16 @@ struct Ticks {
     marks: Vec<(f64, String)>,
 }
 
-/// Four to nine round numbers that hold `low` and `high` between them.
-fn ticks(low: f64, high: f64) -> Ticks {
+/// One, two and five of each power of ten from `low` to `high`, which are more than 0.
+fn powers(low: f64, high: f64) -> Vec<(f64, String)> {
+    let (from, to) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    let all = (from..=to).flat_map(|power| [1.0, 2.0, 5.0].map(|times| times * 10f64.powi(power)));
+    let inside = all.filter(|at| (low..=high).contains(at));
+    inside.map(|at| (at, at.to_string())).collect()
+}
+
+/// Four to nine round numbers that hold `low` and `high` between them; fewer where whole ones are asked for, and are that few.
+fn ticks(low: f64, high: f64, is_whole: bool) -> Ticks {
     // Around a single value there is room to both sides.
     let width = match high - low {
         width if width > 1e-9 * low.abs().max(high.abs()).max(1e-9) => width,
@@ -228,6 +255,7 @@ fn ticks(low: f64, high: f64) -> Ticks {
         .map(|times| times * power)
         .find(|step| *step >= rough * (1.0 - 1e-9))
         .unwrap_or(10.0 * power);
+    let step = if is_whole { step.max(1.0) } else { step };
     let first = (low / step + 1e-9).floor();
     let last = (high / step - 1e-9).ceil().max(first + 1.0);
     let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
@@ -265,7 +293,7 @@ mod tests {
     #[test]
     fn marks_are_round_and_hold_what_there_is() {
         let texts = |low, high| -> Vec<String> {
-            let marks = ticks(low, high).marks.into_iter();
+            let marks = ticks(low, high, false).marks.into_iter();
             marks.map(|(_, text)| text).collect()
         };
         assert_eq!(texts(0.0, 128.0), ["0", "50", "100", "150"]);
@@ -289,10 +317,19 @@ mod tests {
             (0.0, 1e9),
             (5.0, 5.1),
         ] {
-            let found = ticks(low, high);
+            let found = ticks(low, high, false);
             assert!(found.from <= low + 1e-12 && found.to >= high && found.to > found.from);
             assert!((2..=12).contains(&found.marks.len()), "{low} {high}");
         }
+        let whole = |last: f64| -> Vec<f64> {
+            let marks = ticks(0.0, last, true).marks.into_iter();
+            marks.map(|(at, _)| at).collect()
+        };
+        assert_eq!(whole(1.0), [0.0, 1.0]);
+        assert_eq!(whole(3.0), [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(whole(10.0).len(), 6);
+        let powers: Vec<f64> = powers(15.0, 1200.0).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(powers, [20.0, 50.0, 100.0, 200.0, 500.0, 1000.0]);
     }
 
     #[test]
@@ -309,6 +346,7 @@ mod tests {
             chart(&Chart {
                 key: String::new(),
                 title: String::new(),
+                caption: String::new(),
                 up: "loss".to_owned(),
                 lines: lines.to_vec(),
                 across: Across::steps(last),
@@ -348,6 +386,7 @@ mod tests {
             let (svg, height) = lines(&Chart {
                 key: String::new(),
                 title: String::new(),
+                caption: String::new(),
                 up: String::new(),
                 lines: vec![line],
                 across: Across {
@@ -355,6 +394,8 @@ mod tests {
                     range: (-0.5, names.len() as f64 - 0.5),
                     marks: names.iter().enumerate().map(place).collect(),
                     has_names: true,
+                    is_whole: false,
+                    is_log: false,
                 },
                 is_open: true,
             })

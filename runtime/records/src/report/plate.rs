@@ -25,7 +25,7 @@ pub(super) const MISS: (&str, &str) = ("#c83c3c", "#eb6e6e");
 const SHAPES: &str = "text{font-family:\"Noto Sans\",\"Helvetica Neue\",Arial,sans-serif;font-size:13px}.title{font-size:17px;font-weight:700}\
     .small{font-size:10px}.up,.aslant,.end{text-anchor:end}.across,.middle{text-anchor:middle}.grid,.axis{stroke-width:1;fill:none}\
     .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}.dots{fill:none;stroke-width:7;stroke-linecap:round}\
-    .bars{fill:none;stroke-width:1.2}.key{fill:none;stroke-width:3}.dashed{stroke-dasharray:7 5}.dotted{stroke-dasharray:2 5}";
+    .thin{stroke-width:1.2}.raw{fill:none;stroke-width:1;opacity:.22}.bars{fill:none;stroke-width:1.2}.key{fill:none;stroke-width:3}.dashed{stroke-dasharray:7 5}.dotted{stroke-dasharray:2 5}";
 /// Around everything.
 const EDGE: f64 = 22.0;
 /// The height of a line of text.
@@ -124,26 +124,28 @@ pub(super) fn chart(title: &str, chart: &Chart) -> Option<String> {
     let middle = EDGE + (left + picture::WIDTH) / 2.0;
     plate.text("across", middle, plate.y + 4.0, &chart.across.name);
     plate.y += LEADING;
-    for (at, line) in chart.lines.iter().enumerate() {
-        let mut text = line.label.clone();
-        if !line.state.is_empty() {
-            let _ = write!(text, " ({})", line.state);
+    let letters = (picture::WIDTH / LETTERS.1) as usize;
+    for key in chart.legend() {
+        let mut text = key.text;
+        if !key.state.is_empty() {
+            let _ = write!(text, " ({})", key.state);
         }
-        for (part, text) in wrapped(&text, (picture::WIDTH / LETTERS.1) as usize - 6)
-            .iter()
-            .enumerate()
-        {
+        for (part, text) in wrapped(&text, letters - 6).iter().enumerate() {
             plate.y += LEADING;
             if part == 0 {
                 let _ = write!(
                     plate.svg,
                     "<path class=\"key {}\" d=\"M{EDGE} {:.1}h28\"/>",
-                    picture::style(at),
+                    picture::style(key.colour),
                     plate.y - 4.5
                 );
             }
             plate.text("", EDGE + 38.0, plate.y, text);
         }
+    }
+    for (part, text) in wrapped(&chart.caption, letters).iter().enumerate() {
+        plate.y += if part == 0 { LEADING + 6.0 } else { LEADING };
+        plate.text("soft", EDGE, plate.y, text);
     }
     Some(plate.finished(&format!("{title}: {}", chart.title)))
 }

@@ -1,6 +1,6 @@
 //! Rows that differ in the seed alone belong together: their mean, spread and interval.
 
-use super::labels::without;
+use super::labels::without_seed;
 use super::statistics::{Summary, summary};
 use super::{RowReport, decimals, signed};
 use compiler::plan::{Plan, RowPlan, StageId, TablePlan, Work};
@@ -154,14 +154,6 @@ fn seed_cell(column: usize, members: &[&RowReport]) -> SeedCell {
     }
 }
 
-/// A label without its seed; one that says nothing else is general.
-fn without_seed(label: &str) -> String {
-    match without(label, "seed") {
-        kept if kept.is_empty() => "all seeds".to_owned(),
-        kept => kept,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,12 +203,5 @@ mod tests {
             (Some("75.0"), &None)
         );
         assert_eq!(groups[2].cells[0].mean, None);
-    }
-
-    #[test]
-    fn a_label_loses_its_seed_alone() {
-        assert_eq!(without_seed("loss = intra, seed = 3"), "loss = intra");
-        assert_eq!(without_seed("seed = 3"), "all seeds");
-        assert_eq!(without_seed("none"), "none");
     }
 }

@@ -24,10 +24,19 @@ fn figure(title: &str, below: &str, rows: Vec<Value>, parts: Value) -> Value {
 
 /// Lines, of few points with marks and bars. Where a line has no number its `y` is null.
 pub(super) fn chart(title: &str, chart: &Chart) -> Value {
+    let legend = chart.legend();
+    let has_several = legend.len() < chart.lines.len();
+    let has_means = chart.lines.iter().any(|line| !line.means.is_empty());
     let mut rows = vec![];
     for line in &chart.lines {
-        for (at, value) in &line.points {
-            let mut row = json!({"line": line.label, "y": value.filter(|value| value.is_finite())});
+        for (point, (at, value)) in line.points.iter().enumerate() {
+            let mut row = json!({"line": legend[line.colour].text, "y": value.filter(|value| value.is_finite())});
+            if has_several {
+                row["run"] = line.label.as_str().into();
+            }
+            if let Some((_, mean)) = line.means.get(point) {
+                row["mean"] = (*mean).into();
+            }
             row["x"] = match chart.across.place(*at) {
                 Some(place) => place.into(),
                 None => (*at).into(),
@@ -45,26 +54,38 @@ pub(super) fn chart(title: &str, chart: &Chart) -> Value {
             json!({"field": "x", "type": "ordinal", "title": chart.across.name, "sort": names.collect::<Vec<_>>(), "axis": {"labelAngle": -30, "labelLimit": 260}})
         }
         false => {
-            json!({"field": "x", "type": "quantitative", "title": chart.across.name, "axis": {"grid": false}, "scale": {"nice": false}})
+            let scale = if chart.across.is_log { "log" } else { "linear" };
+            json!({"field": "x", "type": "quantitative", "title": chart.across.name, "axis": {"grid": false}, "scale": {"type": scale, "nice": false}})
         }
     };
-    let names: Vec<&str> = chart.lines.iter().map(|line| line.label.as_str()).collect();
+    let names: Vec<&str> = legend.iter().map(|key| key.text.as_str()).collect();
     let colours = (0..names.len()).map(|at| COLOURS[at % COLOURS.len()].0);
     let dashes = (0..names.len()).map(|at| match at / COLOURS.len() {
         0 => json!([1, 0]),
         1 => json!([7, 5]),
         _ => json!([2, 5]),
     });
-    let legend = json!({"orient": "bottom", "columns": 1, "title": null, "labelLimit": 700});
+    let key = json!({"orient": "bottom", "columns": 1, "title": null, "labelLimit": 700});
     let (color, dash) = (
-        json!({"field": "line", "type": "nominal", "scale": {"domain": names, "range": colours.collect::<Vec<_>>()}, "legend": legend}),
-        json!({"field": "line", "type": "nominal", "scale": {"domain": names, "range": dashes.collect::<Vec<_>>()}, "legend": legend}),
+        json!({"field": "line", "type": "nominal", "scale": {"domain": names, "range": colours.collect::<Vec<_>>()}, "legend": key}),
+        json!({"field": "line", "type": "nominal", "scale": {"domain": names, "range": dashes.collect::<Vec<_>>()}, "legend": key}),
     );
     let y =
         json!({"field": "y", "type": "quantitative", "title": chart.up, "scale": {"zero": false}});
-    let mut layers = vec![
-        json!({"mark": {"type": "line", "interpolate": "linear"}, "encoding": {"y": y, "strokeDash": dash}}),
-    ];
+    let line = |field: &str, mark: Value| {
+        let y = json!({"field": field, "type": "quantitative", "title": chart.up, "scale": {"zero": false}});
+        let mut encoding = json!({"y": y, "strokeDash": dash});
+        if has_several {
+            encoding["detail"] = json!({"field": "run"});
+        }
+        json!({"mark": mark, "encoding": encoding})
+    };
+    let plain = json!({"type": "line", "interpolate": "linear"});
+    let faint = json!({"type": "line", "interpolate": "linear", "opacity": 0.22, "strokeWidth": 1});
+    let mut layers = match has_means {
+        true => vec![line("y", faint), line("mean", plain)],
+        false => vec![line("y", plain)],
+    };
     if chart.lines.iter().any(|line| !line.bars.is_empty()) {
         layers.push(json!({
             "mark": "rule",
@@ -79,9 +100,11 @@ pub(super) fn chart(title: &str, chart: &Chart) -> Value {
             json!({"mark": {"type": "point", "filled": true, "size": 50}, "encoding": {"y": y}}),
         );
     }
+    let below = [chart.title.as_str(), chart.caption.as_str()].join(". ");
+    let below = below.trim_end_matches(". ");
     figure(
         title,
-        &chart.title,
+        below,
         rows,
         json!({"width": 640, "height": 260, "encoding": {"x": x, "color": color}, "layer": layers}),
     )

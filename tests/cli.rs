@@ -675,7 +675,12 @@ fn a_figure_without_data_leaves_no_file_and_is_named_with_its_reason() {
 
 #[test]
 fn a_report_says_where_it_cannot_be_written() {
-    let folder = folder(&[("t.cc", TABLE), ("one.cc", b"intra\n"), ("file", b"kept")]);
+    let folder = folder(&[
+        ("t.cc", TABLE),
+        ("one.cc", b"intra\n"),
+        ("file", b"kept"),
+        ("crisscross.toml", b"runs = \"runs\"\n"),
+    ]);
     let call = |arguments: &[&str]| {
         let left = crisscross(folder.path(), &[&["report", "t.cc"], arguments].concat());
         assert_eq!(left.out, "", "{arguments:?}");
@@ -704,6 +709,22 @@ fn a_report_says_where_it_cannot_be_written() {
             2,
             "figures need a folder, and `file` is a file",
         ),
+        (
+            &["--format", "md", "--out", "./t.cc"],
+            2,
+            "`./t.cc` is a file that is reported, which a report would replace",
+        ),
+        (
+            &["--watch", "--out", "one.cc"],
+            2,
+            "`one.cc` is an experiment, which a report would replace",
+        ),
+        (
+            &["--format", "html", "--out", "crisscross.toml"],
+            2,
+            "name another file: `--out crisscross.html`",
+        ),
+        (&["--runs", "TYPO"], 1, "there is no folder `TYPO`"),
         (&["--watch"], 2, "`--watch` needs a file that it can renew"),
         (
             &["--watch", "--format", "csv", "--out", "x"],
@@ -719,6 +740,7 @@ fn a_report_says_where_it_cannot_be_written() {
         );
     }
     assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"kept");
+    assert_eq!(std::fs::read(folder.path().join("t.cc")).unwrap(), TABLE);
 }
 
 #[test]

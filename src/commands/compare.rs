@@ -17,7 +17,7 @@ use super::diff::{outside, run_of, short};
 use super::named::{Asked, is_module};
 use super::plan::plan_of;
 use super::weights::Meant;
-use super::{profile, site_and_runs};
+use super::{profile, runs_to_read};
 use crate::cli::Compare;
 use crate::failure::{Failure, Result};
 use crate::load::Reading;
@@ -44,10 +44,7 @@ struct Subject {
 
 /// Prints the two sides.
 pub fn compare(arguments: &Compare) -> Result<()> {
-    let (_, runs) = site_and_runs(
-        arguments.place.site.as_deref(),
-        arguments.place.runs.as_deref(),
-    )?;
+    let runs = runs_to_read(&arguments.place)?;
     let left = subject(&arguments.left, None, arguments, &runs)?;
     let file = Asked::read(&arguments.left).file.map(str::to_owned);
     let right = subject(&arguments.right, file.as_deref(), arguments, &runs)?;

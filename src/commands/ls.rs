@@ -6,23 +6,14 @@ use records::listing::{self, Listed, State};
 use records::record::Kind;
 use serde_json::json;
 
-use super::site_and_runs;
+use super::runs_to_read;
 use crate::cli::{Ls, Order};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::render::{Format, write_out};
 
 /// Prints the runs that fit, a line each.
 pub fn ls(arguments: &Ls) -> Result<()> {
-    let (_, runs) = site_and_runs(
-        arguments.place.site.as_deref(),
-        arguments.place.runs.as_deref(),
-    )?;
-    if let Some(folder) = &arguments.place.runs
-        && !folder.is_dir()
-    {
-        return Err(Failure::new(format!("there is no folder `{}`", folder.display()))
-            .help("`--runs DIR` of `crisscross run` says where run folders are kept; by default `runs`"));
-    }
+    let runs = runs_to_read(&arguments.place)?;
     let all = listing::list(&Runs::at(&runs))?;
     let count = all.len();
     let mut found: Vec<Listed> = all.into_iter().filter(|one| fits(one, arguments)).collect();

@@ -39,7 +39,7 @@ use clap::Parser;
 use compiler::{Profile, hir, passes};
 use records::site::Site;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Place};
 use crate::failure::{Failure, Result};
 
 /// Does what the arguments of this process say.
@@ -95,4 +95,18 @@ fn site_and_runs(site: Option<&Path>, runs: Option<&Path>) -> Result<(Site, Path
         .or_else(|| site.runs.clone())
         .unwrap_or_else(|| here.join("runs"));
     Ok((site, runs))
+}
+
+/// The folder of run folders, for reading: one that is named has to be there.
+fn runs_to_read(place: &Place) -> Result<PathBuf> {
+    let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
+    match &place.runs {
+        Some(folder) if !folder.is_dir() => {
+            let message = format!("there is no folder `{}`", folder.display());
+            Err(Failure::new(message).help(
+                "`--runs DIR` of `crisscross run` says where run folders are kept; by default `runs`",
+            ))
+        }
+        Some(_) | None => Ok(runs),
+    }
 }

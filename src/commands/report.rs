@@ -6,12 +6,13 @@ mod write;
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use compiler::plan::{Plan, with_reasons};
 use records::folder::{Runs, write_whole};
 use records::report::{self, Experiment, Format, Page, Shelf};
 
 use super::plan::plan_of;
-use super::site_and_runs;
+use super::{runs_to_read, site_and_runs};
 use crate::cli::{Report, ReportFormat};
 use crate::failure::{Failure, Result};
 use crate::render::write_out;
@@ -25,11 +26,15 @@ struct Asked {
 /// Prints or writes the tables of some files.
 pub fn report(arguments: &Report) -> Result<()> {
     let place = &arguments.place;
-    let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
-    let runs = Runs::at(runs);
-    if arguments.watch {
-        return write::watch(arguments, &runs);
+    if let Some(out) = &arguments.out {
+        refuse(out, arguments)?;
     }
+    if arguments.watch {
+        // Whoever watches may be here before the first run.
+        let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
+        return write::watch(arguments, &Runs::at(runs));
+    }
+    let runs = Runs::at(runs_to_read(place)?);
     let out = arguments.out.as_deref();
     match (arguments.format, text_format(arguments.format)) {
         (_, Some(format)) => {
@@ -45,6 +50,36 @@ pub fn report(arguments: &Report) -> Result<()> {
             put(out, &report::json(&pages))
         }
     }
+}
+
+/// Refuses to write over the files that are reported, and over others that no report makes: experiments and settings.
+fn refuse(out: &Path, arguments: &Report) -> Result<()> {
+    let Ok(real) = out.canonicalize() else {
+        return Ok(());
+    };
+    let files = crate::files::files(&arguments.files);
+    let is_read = files
+        .iter()
+        .any(|file| file.canonicalize().is_ok_and(|file| file == real));
+    let what = match real.extension().and_then(|suffix| suffix.to_str()) {
+        _ if real.is_dir() => return Ok(()),
+        _ if is_read => "a file that is reported",
+        Some("cc") => "an experiment",
+        Some("toml") => "a file of settings",
+        Some(_) | None => return Ok(()),
+    };
+    let format = arguments
+        .format
+        .and_then(|format| format.to_possible_value());
+    let suffix = format.map_or("txt".to_owned(), |format| format.get_name().to_owned());
+    let message = format!(
+        "`{}` is {what}, which a report would replace",
+        out.display()
+    );
+    Err(Failure::misuse(message).help(format!(
+        "name another file: `--out {}`",
+        out.with_extension(suffix).display()
+    )))
 }
 
 /// The form of a text; `None` of pages, figures and JSON.

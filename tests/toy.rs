@@ -86,6 +86,27 @@ fn every_experiment_ends_with_its_tables_and_figures() {
         assert!(tables.contains(title), "{title}: {tables}");
     }
 
+    // What a figure draws against something lies on an axis, and has numbers there.
+    let (pages, _) = said(&mut crisscross("report", &["--format", "json"]));
+    let pages: serde_json::Value = serde_json::from_str(&pages).unwrap();
+    let drawn = |name: &str| {
+        let pages = pages["experiments"].as_array().unwrap().iter();
+        let mut tables = pages.flat_map(|page| page["tables"].as_array().unwrap());
+        let table = tables.find(|table| table["name"] == name).unwrap();
+        table["axis"]["lines"].as_array().is_some_and(|lines| {
+            let points = lines
+                .iter()
+                .flat_map(|line| line["points"].as_array().unwrap());
+            points.filter(|point| point["value"].is_number()).count() > 1
+        })
+    };
+    let against = plan.tables.iter().filter(|table| table.x.is_some());
+    let against: Vec<&str> = against.map(|table| table.name.as_str()).collect();
+    assert!(against.len() >= 4, "{against:?}");
+    for name in against {
+        assert!(drawn(name), "{name} has no chart");
+    }
+
     // A page for each file, and one that lists them.
     said(&mut crisscross(
         "report",

@@ -202,7 +202,12 @@ fn places(values: &[(String, String)]) -> (Option<String>, Vec<Place>) {
     let split = |text: &str| {
         let digits = |c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
         let (number, unit) = text.split_at(text.find(digits).unwrap_or(text.len()));
-        Some((number.parse::<f64>().ok()?, unit.to_owned()))
+        let number = number.parse::<f64>().ok()?;
+        Some(match unit {
+            "K" => (1e3 * number, String::new()),
+            "M" => (1e6 * number, String::new()),
+            unit => (number, unit.to_owned()),
+        })
     };
     let numbers: Option<Vec<(f64, String)>> =
         values.iter().map(|(value, _)| split(value)).collect();
@@ -330,6 +335,7 @@ mod tests {
             places(&texts.iter().map(own).collect::<Vec<_>>()).0
         };
         assert_eq!(of(&["0.5", "1"]).as_deref(), Some(""));
+        assert_eq!(of(&["1.8M", "240K", "512"]).as_deref(), Some(""));
         assert_eq!(of(&["50%", "5%"]).as_deref(), Some("%"));
         assert_eq!(of(&["1s", "5ms"]), None);
         assert_eq!(of(&["mild", "none"]), None);

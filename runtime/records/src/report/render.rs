@@ -85,9 +85,10 @@ fn has_spread(table: &TableReport) -> bool {
 fn grid(table: &TableReport) -> String {
     let lines = table.rows.iter().map(|row| {
         let mut line = vec![row.label.clone()];
-        for cell in &row.cells {
+        for (cell, column) in row.cells.iter().zip(&table.columns) {
             let mark = cell.mark.map_or(String::new(), |mark| format!(" [{mark}]"));
-            line.push(dash(&cell.measured) + &mark);
+            let drawn = (column.is_drawn && cell.run.is_some()).then(|| "drawn".to_owned());
+            line.push(dash(&cell.measured.clone().or(drawn)) + &mark);
             if cell.has_expected {
                 line.extend([dash(&cell.expected), dash(&cell.difference)]);
             }

@@ -5,8 +5,8 @@ use crate::folder::{METRICS, Runs};
 use crate::predictions::{self, PREDICTIONS, Prediction};
 use crate::record::{ClipCounts, PretrainResult, Solver};
 use crate::report::{
-    Experiment, FIGURE, FIGURE_DATA, Page, Shelf, Value, Values, Warning, exports, html, index,
-    json, page,
+    Experiment, FIGURE, FIGURE_DATA, Format, Page, Shelf, Value, Values, Warning, exports, html,
+    index, json, page, report,
 };
 use compiler::plan::{Plan, Stage, StageId};
 use std::path::Path;
@@ -274,6 +274,16 @@ fn what_was_drawn_is_embedded() {
             .as_deref()
             .is_some_and(|note| note.starts_with("drawn in `draw-"))
     );
+    assert!(page.tables[0].axis.is_none());
+    let report = report(&plan, &runs).unwrap();
+    for format in [Format::Text, Format::Markdown, Format::Tex] {
+        let text = report.render(format);
+        let line = text
+            .lines()
+            .find(|line| line.contains("loss = intra "))
+            .unwrap();
+        assert!(line.contains(" drawn"), "{text}");
+    }
 }
 
 #[test]

@@ -170,9 +170,7 @@ fn test(root: &Path, filter: &[String]) -> Result<()> {
             .run()?;
     }
     shell::say("tests");
-    // As many tests at once as there are cores: each computes in one thread.
     cargo(root)
-        .env("OMP_NUM_THREADS", "1")
         .args(["test", "--release"])
         .args(features)
         .args(filter)

@@ -116,6 +116,17 @@ fn imported_weights_are_evaluated_without_the_data_that_trained_them() {
         written.contains("105 tensors of video_backbone"),
         "{written}"
     );
+    let (_, again) = said(crisscross().args(["export", "small.cc:t:1", "--network", "v"]));
+    assert!(
+        again.contains("note: `weights-authors-v.safetensors` is replaced"),
+        "{again}"
+    );
+    let inside = format!("runs/{name}/checkpoint.safetensors");
+    let refused = lab::complaint(
+        crisscross().args(["export", "small.cc:small", "--to", &inside]),
+        2,
+    );
+    assert!(refused.contains("lies in a run folder"), "{refused}");
     let refused =
         complaint(crisscross().args(["export", "small.cc:small", "--names", "torchvision"]));
     assert!(
@@ -151,6 +162,8 @@ fn files_that_are_no_weights_leave_nothing_behind() {
     assert!(other.contains("not [64, 3, 3, 7, 7]"), "{other}");
     let none = import(&["gone.pth"], "small.cc:small");
     assert!(none.contains("there is no file `gone.pth`"), "{none}");
+    let around = import(&["."], "small.cc:small");
+    assert!(around.contains("`.` is a folder"), "{around}");
     assert_eq!(folders(&folder.path().join("runs")), Vec::<String>::new());
 }
 

@@ -10,7 +10,7 @@ use grammar::ast::Kind;
 use grammar::diagnostic::{Diagnostic, Severity};
 
 use super::named::{self, Asked, Found, Meaning, is_module};
-use super::weights::weights_of;
+use super::weights::{may_be_written, weights_of};
 use super::{profile, site_and_runs};
 use crate::cli::Features;
 use crate::failure::{Failure, Result};
@@ -45,6 +45,7 @@ pub fn features(arguments: &Features) -> Result<()> {
                 .help("name a file that ends in `.safetensors` or `.npz`"),
         );
     }
+    may_be_written(&arguments.to)?;
     let reading = Reading {
         profile: profile(arguments.toy),
         set: &[],

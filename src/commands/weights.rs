@@ -9,6 +9,7 @@ use compiler::origins::Texts;
 use compiler::plan::{Stage, StageId, Work};
 use records::folder::{PLAN, RUN, Runs, checkpoint_after, read_json};
 use records::record::Run;
+use records::say;
 
 use super::graph::meant;
 use super::run::typed;
@@ -38,10 +39,13 @@ pub fn import(arguments: &Import) -> Result<()> {
         return Err(Failure::misuse(message).help("name a pretraining that is trained"));
     }
     if let Some(missing) = arguments.files.iter().find(|file| !file.is_file()) {
-        return Err(
-            Failure::new(format!("there is no file `{}`", missing.display()))
+        let shown = missing.display();
+        return Err(match missing.is_dir() {
+            true => Failure::new(format!("`{shown}` is a folder"))
+                .help("name the file of weights in it"),
+            false => Failure::new(format!("there is no file `{shown}`"))
                 .help("check the path; it is relative to the folder you are in"),
-        );
+        });
     }
     let place = &arguments.place;
     let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
@@ -86,6 +90,7 @@ pub fn export(arguments: &Export) -> Result<()> {
                 .help("name a file that ends in `.safetensors`"),
         );
     }
+    may_be_written(&to)?;
     let mut command: Vec<OsString> = vec![
         "export".into(),
         "--folder".into(),
@@ -102,6 +107,21 @@ pub fn export(arguments: &Export) -> Result<()> {
         command.extend(["--network".into(), network.into()]);
     }
     Err(handover::exec(command))
+}
+
+/// Fails on a file in a run folder, where all stays as the run made it, and says which file will be replaced.
+pub fn may_be_written(to: &Path) -> Result<()> {
+    let is_run = |folder: &Path| folder.join(PLAN).is_file() && folder.join(RUN).is_file();
+    let shown = to.display();
+    if to.parent().is_some_and(is_run) {
+        let message =
+            format!("`{shown}` lies in a run folder, whose files stay as the run made them");
+        return Err(Failure::misuse(message).help("name a file outside of it"));
+    }
+    if to.is_file() {
+        say(&format!("note: `{shown}` is replaced"));
+    }
+    Ok(())
 }
 
 /// A pretraining that was named.

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of each operator. A change of what an operator computes raises its number, and with it the hash of the stages
 /// that use it and of no others.
-const OPERATORS: [(&str, u32); 61] = [
+const OPERATORS: [(&str, u32); 62] = [
     // Data.
     ("synthetic", 1),
     ("decode", 1),
@@ -76,6 +76,7 @@ const OPERATORS: [(&str, u32); 61] = [
     ("knn", 1),
     ("finetune", 1),
     ("top1", 1),
+    ("top5", 1),
     ("recall", 1),
     ("fuse", 1),
     // Figures.
@@ -194,6 +195,7 @@ fn head_operator(head: &Head) -> &'static str {
 fn score_operator(score: Score) -> &'static str {
     match score {
         Score::Top1 => "top1",
+        Score::Top5 => "top5",
         Score::Recall(_) => "recall",
     }
 }

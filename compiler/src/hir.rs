@@ -1006,8 +1006,21 @@ impl Choose {
 pub enum Score {
     /// Share of test samples whose class has the highest mean score over their clips, in percent.
     Top1,
+    /// Share of test samples whose class has one of the five highest mean scores over their clips, in percent.
+    Top5,
     /// R@k: share of test samples with one of their own class among the `k` nearest training samples, in percent (Table 7).
     Recall(u32),
+}
+
+impl Score {
+    /// A sample is right whose class is among so many of the first.
+    pub fn within(self) -> u32 {
+        match self {
+            Score::Top1 => 1,
+            Score::Top5 => 5,
+            Score::Recall(k) => k,
+        }
+    }
 }
 
 /// An evaluation as a table asks for it.

@@ -583,6 +583,7 @@ pub fn checkpoint(epoch: Option<u32>) -> String {
 pub fn score(score: Score) -> String {
     match score {
         Score::Top1 => "top1(mean(clips))".to_owned(),
+        Score::Top5 => "top5(mean(clips))".to_owned(),
         Score::Recall(k) => format!("recall({k})"),
     }
 }

@@ -208,6 +208,17 @@ pub(super) const OPERATORS: &[Operator] = &[
         )],
     ),
     op(
+        "top5",
+        Family::Score,
+        "the share of samples whose class has one of the five highest scores, in percent",
+        "ours",
+        &[needs(
+            "of",
+            Type::Score,
+            "`mean(clips)`: the scores of a sample's clips are averaged first",
+        )],
+    ),
+    op(
         "recall",
         Family::Score,
         "the share of samples with one of their class among the nearest, in percent",

@@ -139,6 +139,7 @@ impl<'a> Checker<'a> {
             }
             let suffix = match score {
                 Score::Top1 => String::new(),
+                Score::Top5 => " top-5".to_owned(),
                 Score::Recall(k) => format!(" R@{k}"),
             };
             (suffix, protocol)
@@ -254,7 +255,7 @@ impl<'a> Checker<'a> {
         Some(eval)
     }
 
-    /// `split: folds` chooses by the other folds of the data set: there must be some.
+    /// `split: folds` chooses by the other folds of the data set, each in its turn: there must be two at least.
     fn has_other_folds(&mut self, record: &Rc<Record<'a>>, data: &Data, head: &Head) -> Option<()> {
         let by_folds = match head {
             Head::Svm { choose, .. } => *choose == Choose::Folds(None),
@@ -269,13 +270,16 @@ impl<'a> Checker<'a> {
         let (Some(head), Some(on)) = (record.slot("head"), record.slot("data")) else {
             return Some(());
         };
-        if !by_folds || splits > 1 {
-            return Some(());
-        }
+        let (has, why) = match splits {
+            _ if !by_folds => return Some(()),
+            1 => ("a single split", "one split: `train` and `test`"),
+            2 => ("two", "beside a fold that is tested there is one other"),
+            _ => return Some(()),
+        };
         let message =
-            "`folds` chooses by the other folds of the data set, and this one has a single split";
+            format!("`folds` chooses by the other folds of the data set, and this one has {has}");
         let diagnostic = Diagnostic::error(codes::WRONG_KIND_OF_VALUE, head.span(), message)
-            .label(on.span(), "one split: `train` and `test`")
+            .label(on.span(), why)
             .help("write `folds(5)` for folds drawn class by class, or `val(20%)`");
         self.report(&head.env, diagnostic);
         None
@@ -788,6 +792,15 @@ impl<'a> Checker<'a> {
                 self.report(&member.env, diagnostic);
                 return None;
             }
+            if score == Score::Top5 && *form == FINETUNED {
+                let message = "a finetuning is scored by `top1`, and is trained once";
+                let diagnostic =
+                    Diagnostic::error(codes::WRONG_KIND_OF_VALUE, member.span(), message).help(
+                        "write `top1(mean(clips))`: top-5 stands beside it in its `metrics.jsonl`",
+                    );
+                self.report(&member.env, diagnostic);
+                return None;
+            }
             if scores.contains(&score) {
                 self.error(member, codes::SET_TWICE, "this score stands twice");
                 return None;
@@ -825,6 +838,11 @@ impl<'a> Checker<'a> {
             );
             return None;
         };
-        self.word_of(&mean, "of").map(|_| Score::Top1)
+        let score = if call.operator.name == "top5" {
+            Score::Top5
+        } else {
+            Score::Top1
+        };
+        self.word_of(&mean, "of").map(|_| score)
     }
 }

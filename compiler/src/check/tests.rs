@@ -324,6 +324,16 @@ fn each_protocol_says_what_does_not_belong_to_it() {
             "knn(distance: euclid)",
             Some("E0301"),
         ),
+        (
+            "drp = 0.0\n  keep = last  score = top1(mean(clips))",
+            "drp = 0.0\n  keep = last  score = [top1(mean(clips)), top5(mean(clips))]",
+            Some("E0203"),
+        ),
+        (
+            "head = svm(cost: 1)  score = top1(mean(clips))",
+            "head = svm(cost: 1)  score = top5(mean(clips))",
+            None,
+        ),
         ("uses = [v, a]", "uses = [a, v]", Some("E0203")),
         (
             "concat(linear8, linear2s)",

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::eval::feature_set::FeatureSet;
 use crate::eval::heads::Means;
 use crate::eval::heads::neighbours::{Near, nearest};
-use crate::eval::splits::{Split, check_values, splits, wrong};
+use crate::eval::splits::{Split, check_values, check_varied, splits};
 use compiler::hir::{Clip, Eval, Gallery};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,20 +77,6 @@ pub(super) fn panel(
         files: vec![],
         clips: seen.clips,
     })
-}
-
-/// Fails where all training rows are the same: each sample would have the neighbours that come first in the data set.
-fn check_varied(set: &FeatureSet) -> Result<()> {
-    let mut rows = set.train.values.chunks(set.width.max(1));
-    let first = rows.next();
-    if set.train.samples.len() > 1 && rows.all(|row| Some(row) == first) {
-        return Err(wrong(
-            set,
-            "the features of all training samples are the same, so that none is nearer than another".to_owned(),
-            "the backbone has collapsed: look at the curves of its training, or draw the state of an earlier `checkpoint`",
-        ));
-    }
-    Ok(())
 }
 
 /// The queries of a gallery, and what they were searched in.

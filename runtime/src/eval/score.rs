@@ -4,9 +4,9 @@
 
 use super::feature_set::FeatureSet;
 use super::heads::{Chosen, Judged, Means, linear, neighbours, share, svm};
-use super::splits::{Split, check_classes, check_values, splits};
+use super::splits::{Split, check_classes, check_values, check_varied, splits};
 use crate::error::{Error, Result};
-use compiler::hir::{Head, Score};
+use compiler::hir::Head;
 use compiler::plan::ScoreWork;
 use records::predictions::Prediction;
 use records::record::{FoldResult, Solver};
@@ -28,6 +28,7 @@ pub struct Scores {
 /// Samples that cannot be scored; [`Error::Interrupted`].
 pub fn score(set: &FeatureSet, work: &ScoreWork, means: &mut Means) -> Result<Scores> {
     check_values(set)?;
+    check_varied(set)?;
     let splits = splits(set)?;
     for split in &splits {
         check_classes(set, split)?;
@@ -46,10 +47,7 @@ pub fn score(set: &FeatureSet, work: &ScoreWork, means: &mut Means) -> Result<Sc
             });
         }
     };
-    let within = match work.score {
-        Score::Top1 => 1,
-        Score::Recall(k) => k,
-    };
+    let within = work.score.within();
     let of_splits = || splits.iter().zip(&judged);
     Ok(Scores {
         folds: of_splits()
@@ -100,7 +98,7 @@ mod tests {
     use super::*;
     use crate::eval::feature_set::Features;
     use crate::eval::splits::{hold_out, parts};
-    use compiler::hir::{Choose, Keep, Linear, Schedule};
+    use compiler::hir::{Choose, Keep, Linear, Schedule, Score};
     use compiler::plan::StageId;
     use compiler::units::Exact;
     use std::sync::atomic::AtomicBool;
@@ -348,6 +346,24 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_is_right_whose_class_is_among_the_first_five() {
+        let machines = |score| {
+            let costs = vec![Exact::whole(1)];
+            let choose = Choose::Test;
+            let scores = scored(&set(&[7]), Head::Svm { costs, choose }, score).unwrap();
+            (
+                scores.folds[0].value,
+                scores.folds[1].value,
+                scores.predictions,
+            )
+        };
+        let (first, second, one) = machines(Score::Top1);
+        assert!(first == 100.0 && second < 100.0);
+        let (first, second, five) = machines(Score::Top5);
+        assert_eq!((first, second, five), (100.0, 100.0, one));
+    }
+
+    #[test]
     fn what_cannot_be_scored_is_said() {
         let good = set(&[]);
         let one_class = FeatureSet {
@@ -368,6 +384,12 @@ mod tests {
         assert_eq!(
             message(&missing, Choose::Test),
             "data set `toy`: split 2: no usable training sample of class `x`"
+        );
+        let mut constant = good.clone();
+        constant.train.values.fill(0.5);
+        assert_eq!(
+            message(&constant, Choose::Test),
+            "data set `toy`: the features of all training samples are the same, so that nothing tells one from another"
         );
         let empty = FeatureSet {
             splits: 3,

@@ -124,6 +124,22 @@ pub fn check_values(set: &FeatureSet) -> Result<()> {
     Ok(())
 }
 
+/// Fails where all training rows are the same: a classifier has nothing to go by, and the nearest neighbours of each sample would be those
+/// that come first in the data set.
+pub fn check_varied(set: &FeatureSet) -> Result<()> {
+    let mut rows = set.train.values.chunks(set.width.max(1));
+    let first = rows.next();
+    if set.train.samples.len() > 1 && rows.all(|row| Some(row) == first) {
+        return Err(wrong(
+            set,
+            "the features of all training samples are the same, so that nothing tells one from another".to_owned(),
+            "the backbone has collapsed, or its weights are all zero: look at the curves of its training, or take the state of an earlier \
+             `checkpoint`",
+        ));
+    }
+    Ok(())
+}
+
 /// Splits the training samples into those to fit on and those to choose by: of each class at random `share` of the samples, rounded,
 /// at least one, are held out.
 ///

@@ -36,7 +36,7 @@ pub fn results(left: &Subject, right: &Subject) -> Result<Section> {
             }
             continue;
         };
-        let found = comparison::scores(a_run, b_run, rank(metric(&a.stage.work)))?;
+        let found = comparison::scores(a_run, b_run, metric(&a.stage.work).within())?;
         lines.push(vec![
             heading.to_owned(),
             format!("{:.2}", found.values[0]),
@@ -101,14 +101,6 @@ fn metric(work: &Work) -> Score {
     }
 }
 
-/// Samples are right whose class is among so many.
-fn rank(metric: Score) -> u32 {
-    match metric {
-        Score::Top1 => 1,
-        Score::Recall(k) => k,
-    }
-}
-
 /// What a score is of; `None` where the extraction behind it does not lie beside it.
 fn data<'s>(of: &'s Subject, work: &'s Work) -> Option<&'s Data> {
     match work {
@@ -126,6 +118,7 @@ fn unlike((left, a): (&Subject, &Part), (right, b): (&Subject, &Part)) -> Vec<St
     if metrics[0] != metrics[1] {
         let [a, b] = metrics.map(|metric| match metric {
             Score::Top1 => "top-1".to_owned(),
+            Score::Top5 => "top-5".to_owned(),
             Score::Recall(k) => format!("R@{k}"),
         });
         found.push(format!("different metrics: {a}, {b}"));

@@ -13,7 +13,7 @@ use super::{TableReport, tables};
 use crate::Result;
 use crate::folder::{METRICS, plan_hash};
 use crate::predictions;
-use compiler::hir::{Curve, Score};
+use compiler::hir::Curve;
 use compiler::plan::{Plan, StageId, TablePlan, Work};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -297,10 +297,7 @@ fn within(plan: &Plan, id: &StageId) -> Option<u32> {
         Work::Finetune(work) => work.eval.score,
         Work::Pretrain(_) | Work::Extract(_) | Work::Draw(_) => return None,
     };
-    Some(match score {
-        Score::Top1 => 1,
-        Score::Recall(k) => k,
-    })
+    Some(score.within())
 }
 
 /// The pretrainings of a table in the order of its rows, without those of random weights.

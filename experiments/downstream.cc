@@ -21,7 +21,7 @@ eval retrieval {
   clip       = 32x224px @ 16fps
   train      = uniform(10)
   test       = uniform(10)
-  features   = conv5 - maxpool(1, 4, 4, stride: 1) - mean(clips)
+  features   = conv5 - maxpool(1, 4, 4, stride: 1)
   neighbours = knn(distance: cosine)
   score      = [recall(1), recall(5), recall(20)]
 }

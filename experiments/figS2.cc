@@ -15,7 +15,7 @@ eval retrieval_a {
   clip       = 2s @ 16kHz
   train      = uniform(10)
   test       = uniform(10)
-  features   = conv5 - maxpool(1, 3, stride: (1, 2)) - mean(clips)
+  features   = conv5 - maxpool(1, 3, stride: (1, 2))
   neighbours = knn(distance: cosine)
   score      = [recall(1), recall(5), recall(20)]
 }

@@ -17,7 +17,8 @@ table table2_ks "With and without async, pretrained on Kinetics-Sound" {
 }
 
 # Late fusion (App. E.1): features side by side, then one SVM. The strides are not stated. 2048 values of video, as App. E.1 says;
-# of 2 s of sound (1,4) gives 1536, where App. E.1 says 2048.
+# of 2 s of sound (1,4) gives 1536, where App. E.1 says 2048. Its clips are "each 2 seconds long": 32 frames of 2 s would give 8192
+# values of video, so the video is the 8 frames (0.5 s) of pretraining here.
 eval fusion_v = linear8  with { clip = 8x112px @ 16fps   train = random(10)   features = conv5 - maxpool(1, 2, 2, stride: 2) }
 eval fusion_a = linear2s with { features = conv5 - maxpool(1, 4, stride: 4) }
 eval fusion_av {

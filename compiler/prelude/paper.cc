@@ -24,7 +24,7 @@ modality a = audio(clip: 2s @ 16kHz, spectrogram: logmel(bands: 80, hop: 10ms, f
 ## note exact fits: allowed, such as a file of 3.000 s under `mild` [ours]
 ## note files that cannot be decoded: counted, named and drawn anew; above 5 % the run stops [ours]
 ## note settings and loaders: of all three sets [Table S10]
-## note late fusion: 2048 values each by (1,2,2) and (1,4); 2 s of sound give 1536 [App. E.1]
+## note late fusion: clips of 2 s, 2048 values each by (1,2,2) and (1,4); 2 s of sound give 1536, 8 frames 2048, 2 s of video 8192 [App. E.1]
 data KS     = videos(train: 22K,  classes: 32,  requires: [v, a], short: skip, part_of: K400)   ## source: App. C | not reported (short)
 data K400   = videos(train: 240K, classes: 400, requires: [v, a], short: skip)                  ## source: App. C | not reported (short)
 data AS     = videos(train: 1.8M, classes: 632, requires: [v, a], short: skip)                  ## source: App. C | not reported (short)

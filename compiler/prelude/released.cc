@@ -223,8 +223,8 @@ eval linear1s = linear2s with {
 }
 
 # Full finetuning, of 8 and of 32 frames: for UCF101, and with `_h` for HMDB51; after AudioSet with `_as`. Two things of it are no values of
-# the language and stand as notes: how the new layer begins, and float16 without the scaler that `amp` has in pretraining. Both are parts of
-# a training that no run executes yet; which of them it follows is for that run to say.
+# the language and stand as notes: how the new layer begins, which runs follow, and float16 without a scaler of gradients, which they do not:
+# in float16 they scale the loss.
 ## source: code
 eval finetune8 {
   uses    = v                                                      ## source: code

@@ -25,7 +25,7 @@ eval alike {
   clip       = 8x112px @ 16fps
   train      = uniform(3)
   test       = uniform(3)
-  features   = conv5 - maxpool(1, 4, 4, stride: 1) - mean(clips)
+  features   = conv5 - maxpool(1, 4, 4, stride: 1)
   neighbours = knn(distance: cosine)
   score      = [recall(1), recall(5)]
 }

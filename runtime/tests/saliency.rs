@@ -139,7 +139,7 @@ fn maps_of_both_modalities_and_targets_are_drawn_and_told() {
                 for (name, bytes) in &made.files {
                     assert!(name.starts_with("saliency-") && bytes.starts_with(b"\x89PNG"));
                 }
-                assert!(made.svg.ends_with("</svg>\n"));
+                assert!(made.svg.ends_with("</svg>\n") && !made.svg.contains('`'));
                 assert_eq!((made.clips.asked, made.clips.skipped), (3, 0));
             }
         }

@@ -185,7 +185,7 @@ impl Picture {
             short(x),
             short(y),
             short(font.size),
-            escape(text)
+            escape(&quoted(text))
         );
     }
 
@@ -316,6 +316,16 @@ pub fn short(length: f64) -> String {
     }
 }
 
+/// Text whose names stand between backticks, with quotation marks there: behind a letter, some fonts make accents of backticks.
+fn quoted(text: &str) -> String {
+    let mut marks = ['\u{201c}', '\u{201d}'].into_iter().cycle();
+    let change = |letter| match letter {
+        '`' => marks.next().unwrap_or(letter),
+        letter => letter,
+    };
+    text.chars().map(change).collect()
+}
+
 /// Text for an element or an attribute; what XML cannot hold is a space.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -357,6 +367,17 @@ mod tests {
             assert!(svg.contains(rule), "{svg}");
         }
         assert!(!svg.contains("f-ink"), "{svg}");
+    }
+
+    #[test]
+    fn no_letter_gets_an_accent_of_a_backtick() {
+        let mut picture = Picture::new(40.0);
+        picture.text((1.0, 12.5), Font::new(12.0, Paint::Ink), "`v` of `a`, `");
+        let svg = picture.finish(20.0, "");
+        assert!(
+            svg.contains(">\u{201c}v\u{201d} of \u{201c}a\u{201d}, \u{201c}</text>"),
+            "{svg}"
+        );
     }
 
     #[test]

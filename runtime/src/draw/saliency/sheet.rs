@@ -42,7 +42,11 @@ const SMALL: Font = Font::new(11.0, Paint::Soft);
 pub fn sheet(shown: &Shown<'_>) -> Result<String> {
     let mut page = Picture::new(WIDTH);
     let of = &shown.saliency.of;
-    let title = format!("What `{}` rests on in {}", of.uses, name_of(&of.data));
+    let title = format!(
+        "What \u{201c}{}\u{201d} rests on in {}",
+        of.uses,
+        name_of(&of.data)
+    );
     page.text((MARGIN, 30.0), TITLE.bold(), &title);
     let mut y = 30.0;
     for note in notes(shown) {
@@ -99,7 +103,9 @@ fn notes(shown: &Shown<'_>) -> Vec<String> {
     let of = &shown.saliency.of;
     let target = match (shown.saliency.target, shown.beside) {
         (Target::Agreement, Some(other)) => {
-            format!("the cosine similarity with the embedding of `{other}` at the same moment")
+            format!(
+                "the cosine similarity with the embedding of \u{201c}{other}\u{201d} at the same moment"
+            )
         }
         (Target::Agreement | Target::Activation, _) => {
             "the length of the backbone's output".to_owned()

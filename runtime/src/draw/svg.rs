@@ -204,6 +204,16 @@ impl Picture {
         self.path(&how, shape, "");
     }
 
+    /// A line of dashes along a path.
+    pub fn dashes(&mut self, shape: &str, paint: Paint, width: f64) {
+        let how = format!(
+            "class=\"s-{}\" fill=\"none\" stroke-width=\"{}\" stroke-dasharray=\"5 3.5\"",
+            paint.name(),
+            short(width)
+        );
+        self.path(&how, shape, "");
+    }
+
     /// A filled shape that lets through what is behind it; where it goes around twice it is empty.
     pub fn shade(&mut self, shape: &str, paint: Paint, opacity: f64) {
         let how = format!(

@@ -30,6 +30,9 @@ const CLASSES: usize = 20;
 /// So many of them.
 const FREQUENT: usize = 10;
 
+/// The way out of features that tell nothing apart.
+const COLLAPSED: &str = "the backbone has collapsed: look at the curves of its training, or draw the state of an earlier `checkpoint`";
+
 /// The samples that could be read, with their features.
 struct Rows {
     /// Their positions in the data set, in the order in which they were drawn.
@@ -81,6 +84,10 @@ pub(super) fn panel(
     let points = points(embedded, &rows, seed, tools)?;
     let shown = Shown::of(&rows, tools);
     let distribution = Distribution::of(&rows, shown.labels.as_deref(), tools.stop)?;
+    let distribution = distribution.ok_or_else(|| {
+        let message = "the features of all its samples but one are 0 altogether, so that no two of them have a similarity".to_owned();
+        unfit(embedded, message, COLLAPSED)
+    })?;
     let figure = Figure {
         embedded,
         draws: &draws,
@@ -154,8 +161,7 @@ fn rows(features: &Features, width: usize, embedded: &Embedded, tools: &Tools<'_
         == 1
     {
         let message = "the features of all its samples are the same".to_owned();
-        let help = "the backbone has collapsed: look at the curves of its training, or draw the state of an earlier `checkpoint`";
-        return Err(unfit(embedded, message, help));
+        return Err(unfit(embedded, message, COLLAPSED));
     }
     Ok(Rows {
         samples,

@@ -24,7 +24,7 @@ pub(super) struct Pairs {
     pub aligned: Option<f64>,
 }
 
-/// Looks at all pairs of the unit vectors `[n, D]`, float64, whose classes are these, if any. A vector of zeros has a similarity of 0 to all.
+/// Looks at all pairs of the unit vectors `[n, D]`, float64, whose classes are these, if any.
 ///
 /// # Errors
 /// [`Error::Interrupted`]; what libtorch says.

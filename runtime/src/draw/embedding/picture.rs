@@ -2,9 +2,10 @@
 
 use super::{Figure, Projection, part_name};
 use crate::draw::contours::contours;
-use crate::draw::density::{Plane, places};
+use crate::draw::density::{Plane, Spread, range};
 use crate::draw::svg::{Anchor, Font, Paint, Picture, SERIES, rectangle, short};
 use crate::sheet::panels::marks;
+use compiler::counted;
 use std::fmt::Write;
 
 /// The whole width, and the side of the plane.
@@ -17,10 +18,11 @@ const ASIDE: f64 = MARGIN + SIDE + 28.0;
 const COLUMN: f64 = WIDTH - MARGIN - ASIDE;
 /// A line of text.
 const LINE: f64 = 19.0;
-/// Height of the curves.
+/// Height of the curves, and what the numbers beside them take.
 const CURVES: f64 = 170.0;
+const SCALE: f64 = 30.0;
 /// Places of the plane's density along each side.
-const GRID: usize = 72;
+const GRID: usize = 96;
 /// Shares of the density that its shades hold, the palest first.
 const SHARES: [f64; 5] = [0.95, 0.8, 0.6, 0.4, 0.2];
 
@@ -83,38 +85,35 @@ fn notes(figure: &Figure<'_>) -> Vec<String> {
 /// Points on the density of all of them.
 fn plane(page: &mut Picture, top: f64, figure: &Figure<'_>) {
     let points = &figure.points.places;
-    let range = |axis: usize| {
-        let values = points.iter().map(|point| point[axis]);
-        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        })
+    let density = Plane::around(points, GRID);
+    let shades = density.map_or(vec![], |density| {
+        let shade = |share| contours(&density, density.level(share));
+        SHARES.into_iter().map(shade).collect()
+    });
+    let around = |axis: usize| {
+        let shaded = shades.iter().flatten().flatten();
+        range(points.iter().chain(shaded).map(|point| point[axis]))
     };
-    let (xs, ys) = (range(0), range(1));
-    // Both axes have one scale, and there is room around the outermost points.
-    let reach = 0.56 * (xs.1 - xs.0).max(ys.1 - ys.0).max(f64::MIN_POSITIVE);
-    let around = |(low, high): (f64, f64)| (0.5 * (low + high) - reach, 0.5 * (low + high) + reach);
-    let (xs, ys) = (around(xs), around(ys));
+    let (xs, ys) = (around(0), around(1));
+    // Both axes have one scale, and there is room around the outermost shade.
+    let reach = 0.52 * (xs.1 - xs.0).max(ys.1 - ys.0).max(f64::MIN_POSITIVE);
     let place = |[x, y]: [f64; 2]| {
-        let across = (x - xs.0) / (xs.1 - xs.0);
-        let up = (y - ys.0) / (ys.1 - ys.0);
-        (
-            MARGIN + SIDE * across.clamp(0.0, 1.0),
-            top + SIDE * (1.0 - up.clamp(0.0, 1.0)),
-        )
+        let along = |value: f64, (low, high): (f64, f64)| {
+            SIDE * (0.5 + (value - 0.5 * (low + high)) / (2.0 * reach))
+        };
+        (MARGIN + along(x, xs), top + SIDE - along(y, ys))
     };
-    if let Some(density) = Plane::of(points, places(xs, GRID), places(ys, GRID)) {
-        for share in SHARES {
-            let mut shape = String::new();
-            for line in contours(&density, density.level(share)) {
-                for (at, point) in line.iter().enumerate() {
-                    let (x, y) = place(*point);
-                    let to = if at == 0 { 'M' } else { 'L' };
-                    let _ = write!(shape, "{to}{x:.1} {y:.1}");
-                }
-                shape.push('z');
+    for shade in &shades {
+        let mut shape = String::new();
+        for line in shade {
+            for (at, point) in line.iter().enumerate() {
+                let (x, y) = place(*point);
+                let to = if at == 0 { 'M' } else { 'L' };
+                let _ = write!(shape, "{to}{x:.1} {y:.1}");
             }
-            page.shade(&shape, Paint::Soft, 0.1);
+            shape.push('z');
         }
+        page.shade(&shape, Paint::Soft, 0.1);
     }
     let series = (0..figure.shown.classes.len()).map(Some);
     for series in std::iter::once(None).chain(series) {
@@ -176,68 +175,93 @@ fn classes(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
 fn curves(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
     let found = figure.distribution;
     page.text((ASIDE, top), HEAD, "Cosine similarity of pairs");
-    let (low, high) = (found.places[0], found.places[found.places.len() - 1]);
-    let curves = [(&found.all, Paint::Ink), (&found.same, Paint::Series(1))];
-    let densities = curves.iter().filter_map(|(curve, _)| curve.as_ref());
+    let mut y = top;
+    if found.zeros > 0 {
+        y += LINE;
+        let samples = counted(found.zeros, "sample");
+        let text = format!("without {samples} whose features are 0 altogether");
+        page.text((ASIDE, y), NOTE, &NOTE.fitted(&text, COLUMN));
+    }
+    let same = found.pairs.same.as_ref();
+    let curves = [
+        Curve {
+            name: "all pairs",
+            spread: Some(&found.pairs.all),
+            density: found.all.as_deref(),
+            is_dashed: false,
+        },
+        Curve {
+            name: "pairs of one class",
+            spread: same,
+            density: found.same.as_deref(),
+            is_dashed: true,
+        },
+    ];
+    let densities = curves.iter().filter_map(|curve| curve.density);
     let most = densities.flatten().copied().fold(0.0, f64::max);
     if most == 0.0 {
-        page.text((ASIDE, top + LINE), NOTE, "all pairs have the same");
-        return top + 3.0 * LINE;
+        page.text((ASIDE, y + LINE), NOTE, "all pairs have the same");
+        return y + 3.0 * LINE;
     }
-    let floor = top + 14.0 + CURVES;
-    let x = |value: f64| ASIDE + COLUMN * (value - low) / (high - low);
-    let (places, decimals) = marks(low, high, 5);
-    for at in places {
-        let tick = format!("M{} {}v-{}", short(x(at)), short(floor), short(CURVES));
-        page.stroke(&tick, Paint::Line, 1.0);
+    y += 16.0;
+    let floor = y + CURVES;
+    let (left, right) = (ASIDE + SCALE, ASIDE + COLUMN - 6.0);
+    let (low, high) = found.axis();
+    let across = |value: f64| left + (right - left) * (value - low) / (high - low);
+    let up = |density: f64| floor - CURVES * density / (1.06 * most);
+    let (values, decimals) = marks(0.0, most, 4);
+    for at in values {
+        let line = format!("M{} {}H{}", short(left), short(up(at)), short(right));
+        let paint = if at == 0.0 { Paint::Soft } else { Paint::Line };
+        page.stroke(&line, paint, 1.0);
         let text = number(at, decimals);
-        page.text((x(at), floor + 17.0), NOTE.at(Anchor::Middle), &text);
+        page.text((left - 6.0, up(at) + 4.5), NOTE.at(Anchor::End), &text);
     }
-    page.stroke(
-        &format!("M{} {}h{}", short(ASIDE), short(floor), short(COLUMN)),
-        Paint::Soft,
-        1.0,
-    );
-    for (curve, paint) in curves {
+    let (values, decimals) = marks(low, high, 5);
+    for at in values {
+        let tick = format!("M{} {}v5", short(across(at)), short(floor));
+        page.stroke(&tick, Paint::Soft, 1.0);
+        let text = number(at, decimals);
+        page.text((across(at), floor + 19.0), NOTE.at(Anchor::Middle), &text);
+    }
+    for curve in &curves {
         let mut shape = String::new();
-        for (at, value) in found.places.iter().zip(curve.iter().flatten()) {
+        let places = found.places.iter().zip(curve.density.into_iter().flatten());
+        for (at, density) in places {
             let to = if shape.is_empty() { 'M' } else { 'L' };
-            let _ = write!(
-                shape,
-                "{to}{:.1} {:.1}",
-                x(*at),
-                floor - CURVES * value / most
-            );
+            let _ = write!(shape, "{to}{:.1} {:.1}", across(*at), up(*density));
         }
-        if !shape.is_empty() {
-            page.stroke(&shape, paint, 1.8);
-        }
+        curve.line(page, &shape);
     }
-    let mut y = floor + 20.0;
-    let spreads = [
-        (Some(&found.pairs.all), "all pairs", Paint::Ink),
-        (
-            found.pairs.same.as_ref(),
-            "pairs of one class",
-            Paint::Series(1),
-        ),
-    ];
-    for (spread, name, paint) in spreads {
-        let Some(spread) = spread else { continue };
+    y = floor + 24.0;
+    for curve in curves {
+        let Some(spread) = curve.spread else { continue };
         y += LINE;
-        page.stroke(
-            &format!("M{} {}h18", short(ASIDE), short(y - 4.5)),
-            paint,
-            1.8,
-        );
-        let text = format!(
-            "{name} ({}), mean {}",
-            spread.count(),
-            number(spread.mean(), 3)
-        );
+        curve.line(page, &format!("M{} {}h18", short(ASIDE), short(y - 4.5)));
+        let mean = number(spread.mean(), 3);
+        let text = format!("{} ({}), mean {mean}", curve.name, spread.count());
         page.text((ASIDE + 26.0, y), NAME, &text);
     }
     y + 2.0 * LINE
+}
+
+/// A curve of similarities.
+struct Curve<'a> {
+    name: &'static str,
+    spread: Option<&'a Spread>,
+    density: Option<&'a [f64]>,
+    is_dashed: bool,
+}
+
+impl Curve<'_> {
+    /// A line in its manner; colours are those of classes, so it has none.
+    fn line(&self, page: &mut Picture, shape: &str) {
+        match (shape, self.is_dashed) {
+            ("", _) => {}
+            (_, true) => page.dashes(shape, Paint::Soft, 1.8),
+            (_, false) => page.stroke(shape, Paint::Ink, 1.8),
+        }
+    }
 }
 
 /// Uniformity and alignment, and what they are; returns the place below them.

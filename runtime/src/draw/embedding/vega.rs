@@ -21,13 +21,14 @@ pub(super) fn of(figure: &Figure<'_>) -> Vec<u8> {
     if figure.shown.labels.is_some() {
         points["encoding"]["color"] = field("class", "nominal");
     }
+    let (low, high) = figure.distribution.axis();
     let curves = json!({
         "width": 320,
         "height": 200,
         "data": { "values": curves(figure) },
         "mark": "line",
         "encoding": {
-            "x": { "field": "similarity", "type": "quantitative", "title": "cosine similarity", "scale": { "zero": false } },
+            "x": { "field": "similarity", "type": "quantitative", "title": "cosine similarity", "scale": { "domain": [low, high] } },
             "y": field("density", "quantitative"),
             "color": field("pairs", "nominal"),
         },

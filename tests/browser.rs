@@ -64,20 +64,25 @@ fn asked(folder: &Path, page: &str, width: u32, is_dark: bool, says: &str) -> St
     said.split("</title>").next().unwrap().to_owned()
 }
 
+/// The page of [`TABLE`], which nothing has been run of.
+fn page(folder: &Path) -> String {
+    std::fs::write(folder.join("t.cc"), TABLE).unwrap();
+    let output = assert_cmd::Command::cargo_bin("crisscross")
+        .unwrap()
+        .current_dir(folder)
+        .args(["report", "t.cc", "--format", "html"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 fn a_page_fits_phone_and_desktop_in_light_and_dark() {
     if !is_there() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("t.cc"), TABLE).unwrap();
-    let output = assert_cmd::Command::cargo_bin("crisscross")
-        .unwrap()
-        .current_dir(folder.path())
-        .args(["report", "t.cc", "--format", "html"])
-        .output()
-        .unwrap();
-    let page = String::from_utf8(output.stdout).unwrap();
+    let page = page(folder.path());
     for (width, is_dark, ground) in [
         (390, false, "rgb(255, 255, 255)"),
         (1280, true, "rgb(20, 24, 28)"),
@@ -93,5 +98,28 @@ fn a_page_fits_phone_and_desktop_in_light_and_dark() {
             "the page is {wide} wide in a window of {width}"
         );
         assert_eq!(said[1..], [ground, "true", "5", "0"]);
+    }
+}
+
+/// What a stage draws is a thousand units wide, with text of 13: on a phone it is scrolled by itself rather than made small.
+#[test]
+fn drawings_can_be_read_on_a_phone() {
+    if !is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let picture = "<div class=\"figure\"><div class=\"scroll\"><img src=\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' \
+                   width='1000' height='500'/>\"></div></div></main>";
+    let page = page(folder.path()).replace("</main>", picture);
+    for (width, least, most) in [(390, 860, 864), (1280, 990, 1002)] {
+        let says = "[d.documentElement.scrollWidth, d.images[0].offsetWidth, d.images[0].offsetHeight * 2].join('; ')";
+        let said = asked(folder.path(), &page, width, false, says);
+        let said: Vec<u32> = said
+            .split("; ")
+            .map(|number| number.parse().unwrap())
+            .collect();
+        assert!(said[0] <= width, "{said:?}");
+        assert!((least..=most).contains(&said[1]), "{said:?}");
+        assert!(said[1].abs_diff(said[2]) < 4, "{said:?}");
     }
 }

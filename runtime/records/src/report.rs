@@ -6,6 +6,7 @@ mod charts;
 mod classes;
 mod compare;
 mod curves;
+mod densities;
 mod export;
 mod figures;
 mod html;

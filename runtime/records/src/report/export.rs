@@ -2,6 +2,7 @@
 
 use super::charts::{self, Chart, SCORES};
 use super::classes::Classes;
+use super::densities;
 use super::figures::{FIGURE, Figure};
 use super::page::{Page, TablePage, Training};
 use super::{plate, vega};
@@ -31,8 +32,8 @@ pub struct Exports {
     pub absent: Vec<(String, String)>,
 }
 
-/// All figures of a page: `TABLE-scores`, `TABLE-loss`, `TABLE-terms-row2`, and of a row and column what was drawn, or its classes:
-/// `TABLE-row1-SCORE-confusion`, `TABLE-row1-SCORE-classes`.
+/// All figures of a page: `TABLE-scores`, `TABLE-loss`, `TABLE-terms-row2`, `TABLE-DRAWING-similarities`, and of a row and column what was
+/// drawn, or its classes: `TABLE-row1-SCORE-confusion`, `TABLE-row1-SCORE-classes`.
 ///
 /// # Errors
 ///
@@ -116,7 +117,9 @@ impl Export {
 
     fn charts(&mut self, table: &TablePage) -> Result<()> {
         let title = self.title(table);
-        for chart in charts::charts(table) {
+        let mut charts = charts::charts(table);
+        charts.extend(densities::charts(table));
+        for chart in charts {
             let name = format!("{}-{}", table.table.name, chart.key);
             match plate::chart(&title, &chart) {
                 Some(svg) => {

@@ -3,6 +3,7 @@
 use super::charts::{self, Chart, SCORES};
 use super::classes::Classes;
 use super::compare::{Comparison, Test, TestKind};
+use super::densities;
 use super::overlaps::Overlap;
 use super::page::{Page, TablePage, VERSION};
 use super::picture;
@@ -134,6 +135,8 @@ struct Drawn {
     classes: Vec<DrawnClasses>,
     /// Matrices that were left out.
     left_out: usize,
+    /// How the features of its rows are distributed.
+    densities: Vec<DrawnChart>,
     /// Pictures as addresses that hold them; empty where there is none.
     figures: Vec<String>,
     /// Differences of rows, for each score that has tests of them.
@@ -235,6 +238,9 @@ fn drawn(table: &TablePage) -> Drawn {
         left_out: table.classes.len() - shown,
         classes: (table.classes[..shown].iter())
             .map(|classes| drawn_classes(table, classes))
+            .collect(),
+        densities: (densities::charts(table).iter())
+            .filter_map(drawn_chart)
             .collect(),
         figures: figures.collect(),
         differences: (0..table.table.columns.len())

@@ -261,7 +261,9 @@ fn what_was_drawn_is_embedded() {
     let text = html(&page, false);
     // `printf '<svg xmlns="x"/>' | base64`
     assert!(
-        text.contains("src=\"data:image/svg+xml;base64,PHN2ZyB4bWxucz0ieCIvPg==\""),
+        text.contains(
+            "<div class=\"scroll\"><img src=\"data:image/svg+xml;base64,PHN2ZyB4bWxucz0ieCIvPg==\""
+        ),
         "{text}"
     );
     assert_eq!(
@@ -387,4 +389,50 @@ fn what_was_drawn_is_copied_and_becomes_a_png() {
     std::fs::write(run.path.join(FIGURE), "no picture").unwrap();
     let error = exports(&page_of(&plan, folder.path())).unwrap_err();
     assert!(error.to_string().contains(FIGURE), "{error}");
+}
+
+/// The embeddings of two rows: what they are compared by is one chart, on the page and as files.
+#[test]
+fn densities_of_several_rows_lie_in_one_chart() {
+    let plan = fixture::planned(
+        "use paper\nfigure seen \"Seen\" {\n  of = crisscross\n\
+         draw = embedding(linear8 on UCF101, split: test, samples: 20, by: pca)\n\
+         row \"without\" loss = intra\n  row \"with\" loss = intra + async\n}\n",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    let leave = |row: usize, data: &str| {
+        let id: &StageId = plan.tables[0].rows[row].cells[0].stage.as_ref().unwrap();
+        let attempt = runs
+            .begin(plan.stage(id).unwrap(), &fixture::context())
+            .unwrap();
+        std::fs::write(attempt.path().join(FIGURE_DATA), data).unwrap();
+        attempt.finish(&serde_json::json!({})).unwrap();
+    };
+    let densities = |from: f64, of_a_class: &str| {
+        format!(
+            "{{\"similarity\": {{\"at\": [{from}, 0.75, 1.0], \"density\": [0.0, 3.5, 1.0], \"density_of_a_class\": {of_a_class}}}}}"
+        )
+    };
+    leave(0, &densities(0.5, "[0.0, 1.0, 3.0]"));
+    let alone = page_of(&plan, folder.path());
+    assert!(!html(&alone, false).contains("Cosine similarity"));
+    leave(1, &densities(0.25, "null"));
+    let page = page_of(&plan, folder.path());
+    let text = html(&page, false);
+    let name = "embedding of linear8 on UCF101 by pca";
+    let title = format!("<summary>Cosine similarity of all pairs: {name}</summary>");
+    assert!(text.contains(&title), "{text}");
+    for part in ["<title>without</title>", "<title>with</title>"] {
+        assert!(text.contains(part), "{part}");
+    }
+    // One row alone has pairs of one class.
+    assert!(!text.contains("Cosine similarity of pairs of one class"));
+    let found = exports(&page).unwrap();
+    let csv = "seen-embedding-of-linear8-on-UCF101-by-pca-similarities.csv";
+    let csv = found.files.iter().find(|(name, _)| name == csv).unwrap();
+    assert_eq!(
+        String::from_utf8(csv.1.clone()).unwrap(),
+        "line,cosine similarity,density\nwithout,0.5,0\nwithout,0.75,3.5\nwithout,1,1\nwith,0.25,0\nwith,0.75,3.5\nwith,1,1\n"
+    );
 }

@@ -394,7 +394,7 @@ pub enum ReportFormat {
     Json,
     /// A page for each file, which stands alone
     Html,
-    /// The figures alone, each as SVG, PNG, Vega-Lite and CSV
+    /// The figures alone, each as SVG, PNG and CSV, charts as Vega-Lite too
     Figures,
 }
 

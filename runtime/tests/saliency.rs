@@ -135,6 +135,11 @@ fn maps_of_both_modalities_and_targets_are_drawn_and_told() {
                         assert!(data["compared_with"].is_null());
                     }
                 }
+                let lines = &made.lines;
+                assert_eq!(lines.len(), 1 + 3 * 2);
+                assert_eq!(lines[1][0], first["sample"].as_str().unwrap());
+                assert!(made.numbers.contains_key(&lines[0][3]));
+                assert_eq!(lines[2][6], first["film"].as_str().unwrap());
                 assert_eq!(made.files.len(), 3);
                 for (name, bytes) in &made.files {
                     assert!(name.starts_with("saliency-") && bytes.starts_with(b"\x89PNG"));

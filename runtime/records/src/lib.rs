@@ -28,6 +28,17 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// Lines of as many fields each as text with commas between them, the first line for names.
+pub fn csv(lines: &[Vec<String>]) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(vec![]);
+    for line in lines {
+        writer
+            .write_record(line)
+            .expect("csv: lines of one length are written to memory");
+    }
+    writer.into_inner().expect("csv: memory takes all")
+}
+
 /// Whether a message says that memory is used up, of a GPU or of the machine.
 pub fn is_of_memory(message: &str) -> bool {
     let said = [

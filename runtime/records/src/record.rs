@@ -298,7 +298,7 @@ pub struct ExtractResult {
     pub seconds: f64,
 }
 
-/// `result.json` of a drawing. The picture is `figure.svg` beside it, and what it shows `figure.json`.
+/// `result.json` of a drawing. The picture is `figure.svg` beside it, and what it shows `figure.json` and `figure.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DrawResult {
     /// Numbers of the figure, by name: `uniformity`.

@@ -28,7 +28,7 @@ pub use classes::{Class, Classes, Confused};
 pub use compare::{Comparison, Test, TestKind};
 pub use curves::Point;
 pub use export::{Exports, exports};
-pub use figures::{FIGURE, FIGURE_DATA, Figure};
+pub use figures::{FIGURE, FIGURE_DATA, FIGURE_LINES, FILM, Figure};
 pub use html::{html, index};
 pub use overlaps::Overlap;
 pub use page::{

@@ -82,6 +82,10 @@ impl ClipSource for Files {
         self.index.manifest.path(clip).display().to_string()
     }
 
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.index.manifest.root)
+    }
+
     fn label(&self, clip: usize) -> Option<u32> {
         self.index.manifest.label(clip)
     }

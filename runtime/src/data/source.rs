@@ -3,6 +3,7 @@
 use super::stats::Described;
 use crate::error::Result;
 use compiler::units::Exact;
+use std::path::Path;
 use tch::Tensor;
 
 /// When a stream of a source clip begins and ends, in seconds on the clip's one clock.
@@ -83,6 +84,11 @@ pub trait ClipSource: Send + Sync {
 
     /// The file or, for a rendered clip, its name: for messages.
     fn name(&self, clip: usize) -> String;
+
+    /// The folder of this machine that names begin with, where clips are files.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
 
     /// Class of the clip, in `0..classes()`.
     fn label(&self, clip: usize) -> Option<u32>;

@@ -59,6 +59,7 @@ fn class_folders_and_csv_are_listed_with_classes_and_folds() {
         (4, &["falling".to_owned(), "rising".to_owned()][..])
     );
     assert!(source.name(1).ends_with("videos/falling/two.mp4"));
+    assert_eq!(source.folder(), Some(clips().join("videos").as_path()));
     assert_eq!(
         (source.label(1), source.label(2), source.fold(0)),
         (Some(0), Some(1), None)

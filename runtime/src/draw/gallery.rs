@@ -6,7 +6,7 @@
 
 use super::svg::{Font, Paint, Picture, short};
 use super::tiles::{self, Seen, seen};
-use super::{Panel, Tools, drawn, file_name};
+use super::{Panel, Tools, drawn, file_name, names, told};
 use crate::error::Result;
 use crate::eval::feature_set::FeatureSet;
 use crate::eval::heads::Means;
@@ -69,10 +69,12 @@ pub(super) fn panel(
         set,
         split: &split,
         queries: &queries,
+        told: &|text| told(tools.source.as_ref(), text),
     };
     Ok(Panel {
         svg: wall.picture(&seen)?,
         data: wall.data(&seen),
+        lines: wall.lines(),
         numbers: wall.numbers(),
         files: vec![],
         clips: seen.clips,
@@ -85,11 +87,17 @@ struct Wall<'a> {
     set: &'a FeatureSet,
     split: &'a Split,
     queries: &'a [Query],
+    /// Files as they are called on every machine.
+    told: &'a dyn Fn(&str) -> String,
 }
 
 impl Wall<'_> {
     fn eval(&self) -> &Eval {
         &self.gallery.eval
+    }
+
+    fn name(&self, sample: usize) -> String {
+        (self.told)(&self.set.samples[sample])
     }
 
     fn class(&self, sample: usize) -> &str {
@@ -142,11 +150,11 @@ impl Wall<'_> {
     fn data(&self, seen: &Seen) -> serde_json::Value {
         let sample = |sample: usize| {
             let mut told = json!({
-                "sample": self.set.samples[sample],
+                "sample": self.name(sample),
                 "class": self.class(sample),
             });
             if let Some(why) = seen.missing.get(&sample) {
-                told["not_shown"] = json!(why);
+                told["not_shown"] = json!((self.told)(why));
             }
             told
         };
@@ -175,6 +183,33 @@ impl Wall<'_> {
             "numbers": self.numbers(),
             "queries": queries.collect::<Vec<_>>(),
         })
+    }
+
+    /// A line for each neighbour.
+    fn lines(&self) -> Vec<Vec<String>> {
+        let mut lines = vec![names([
+            "query",
+            "class",
+            "rank",
+            "neighbour",
+            "neighbour_class",
+            "distance",
+            "right",
+        ])];
+        for query in self.queries {
+            lines.extend((1..).zip(&query.near).map(|(rank, near): (usize, _)| {
+                vec![
+                    self.name(query.sample),
+                    self.class(query.sample).to_owned(),
+                    rank.to_string(),
+                    self.name(near.sample),
+                    self.class(near.sample).to_owned(),
+                    (1.0 - near.similarity).to_string(),
+                    self.is_right(query, near).to_string(),
+                ]
+            }));
+        }
+        lines
     }
 
     /// What stands above the tiles.
@@ -337,6 +372,7 @@ mod tests {
             set: &set,
             split: &split,
             queries: &queries,
+            told: &|text| text.replace("/data/", ""),
         };
         let mut seen = Seen::default();
         seen.missing
@@ -344,7 +380,12 @@ mod tests {
         let svg = wall.picture(&seen).unwrap().replace("><", ">\n<");
         insta::assert_snapshot!("gallery", svg);
         let data = wall.data(&seen);
-        assert_eq!(data["queries"][0]["not_shown"], "/data/0.wav: it is gone");
+        assert_eq!(data["queries"][0]["sample"], "0.wav");
+        assert_eq!(data["queries"][0]["not_shown"], "0.wav: it is gone");
+        assert_eq!(
+            wall.lines()[1],
+            ["0.wav", "dog <bark>", "1", "1.wav", "rain", "0.25", "false"]
+        );
         assert_eq!(wall.numbers()["right"], 50.0);
         assert_eq!(wall.numbers()["nearest_right"], 0.0);
     }

@@ -36,6 +36,8 @@ pub struct Panel {
     pub svg: String,
     /// What it shows, as data.
     pub data: Value,
+    /// The same as lines of fields, as far as these hold it; the first line has their names.
+    pub lines: Vec<Vec<String>>,
     /// The numbers of it that are told beside others, by name.
     pub numbers: BTreeMap<String, f64>,
     /// Further files, by name.
@@ -100,6 +102,19 @@ fn drawn(mut of: Vec<usize>, count: u32, seed: u64, tools: &Tools<'_>) -> Vec<us
     let most = count as usize;
     of.truncate(if tools.few { most.min(FEW) } else { most });
     of
+}
+
+/// The first line of [`Panel::lines`].
+fn names<const N: usize>(of: [&str; N]) -> Vec<String> {
+    of.map(str::to_owned).to_vec()
+}
+
+/// A name or a message in which files are called from the folder of their data set on, as they are called on every machine.
+fn told(source: &dyn ClipSource, text: &str) -> String {
+    match source.folder() {
+        Some(folder) => text.replace(&format!("{}/", folder.display()), ""),
+        None => text.to_owned(),
+    }
 }
 
 /// The name of a sample without the folders that lead to it on this machine.

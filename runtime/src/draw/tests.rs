@@ -4,6 +4,7 @@ use super::*;
 use crate::checkpoint;
 use crate::data::fixtures::{finetuning, rendered, video};
 use crate::data::loader::Part;
+use crate::data::source::{Request, Streams, Ticks};
 use crate::data::synthetic::RenderedClips;
 use crate::error::Error;
 use crate::eval::features::extract;
@@ -247,11 +248,86 @@ fn an_embedding_shows_each_sample_once() {
     assert_eq!(name, "figure.vl.json");
     let vega: Value = serde_json::from_slice(vega).unwrap();
     assert_eq!(vega["hconcat"][0]["data"]["values"], panel.data["points"]);
+    let mut lines = panel.lines.iter();
+    assert_eq!(lines.next().unwrap(), &["sample", "class", "x", "y"]);
+    for (line, point) in lines.zip(points) {
+        assert_eq!(line[0], point["sample"].as_str().unwrap());
+        assert_eq!(
+            line[2].parse::<f64>().unwrap(),
+            point["x"].as_f64().unwrap()
+        );
+    }
+    assert_eq!(panel.lines.len(), 16);
     lab.threads = 4;
     assert_eq!(
         lab.draw(lab.embedding(15, 1, perplexity(4)), None).unwrap(),
         panel
     );
+}
+
+/// Rendered clips as if they were files of this machine.
+struct Filed(Arc<dyn ClipSource>);
+
+impl ClipSource for Filed {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn name(&self, clip: usize) -> String {
+        format!("/data/clips/some/{clip}.mp4")
+    }
+
+    fn folder(&self) -> Option<&std::path::Path> {
+        Some("/data/clips".as_ref())
+    }
+
+    fn label(&self, clip: usize) -> Option<u32> {
+        self.0.label(clip)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.0.classes()
+    }
+
+    fn fold(&self, clip: usize) -> Option<u32> {
+        self.0.fold(clip)
+    }
+
+    fn streams(&self, clip: usize) -> Result<Streams> {
+        self.0.streams(clip)
+    }
+
+    fn read(&self, clip: usize, requests: &[Request]) -> Result<Vec<Ticks>> {
+        self.0.read(clip, requests)
+    }
+
+    fn fingerprint(&self) -> String {
+        self.0.fingerprint()
+    }
+}
+
+#[test]
+fn files_are_named_from_the_folder_of_their_data_set_on() {
+    let mut lab = Lab::new();
+    lab.source = Arc::new(Filed(Arc::clone(&lab.source)));
+    let set = lab.features();
+    assert_eq!(set.samples[3], "/data/clips/some/3.mp4");
+    for (drawing, set) in [
+        (lab.gallery(3, 2), Some(&set)),
+        (lab.embedding(15, 1, Projection::Pca), None),
+    ] {
+        let panel = lab.draw(drawing, set).unwrap();
+        assert!(panel.lines[1][0].starts_with("some/"), "{:?}", panel.lines);
+        let (data, svg) = (panel.data.to_string(), panel.svg);
+        assert!(data.contains("\"some/"), "{data}");
+        for text in [data, svg] {
+            assert!(!text.contains("/data/clips"), "{text}");
+        }
+        for (name, bytes) in panel.files {
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("/data/clips"), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use compiler::plan::{self, Draw};
 use records::folder::{Attempt, Finished, write_json, write_whole};
 use records::raster;
 use records::record::{ClipCounts, DrawResult, ExtractResult};
-use records::report::{FIGURE, FIGURE_DATA};
+use records::report::{FIGURE, FIGURE_DATA, FIGURE_LINES};
 use std::time::Instant;
 
 /// The picture without a browser, on a light ground, for what shows no SVG.
@@ -83,6 +83,10 @@ impl Walk<'_> {
     ) -> Result<Finished> {
         write_whole(&attempt.path().join(FIGURE), panel.svg.as_bytes())?;
         write_json(&attempt.path().join(FIGURE_DATA), &panel.data)?;
+        write_whole(
+            &attempt.path().join(FIGURE_LINES),
+            &records::csv(&panel.lines),
+        )?;
         match raster::png(&panel.svg, PNG_SCALE) {
             Ok(png) => write_whole(&attempt.path().join(FIGURE_PNG), &png)?,
             Err(error) => self

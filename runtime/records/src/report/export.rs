@@ -3,12 +3,12 @@
 use super::charts::{self, Chart, SCORES};
 use super::classes::Classes;
 use super::densities;
-use super::figures::{FIGURE, Figure};
+use super::figures::{FIGURE, FILM, Figure};
 use super::page::{Page, TablePage, Training};
 use super::{plate, vega};
 use crate::folder::METRICS;
 use crate::predictions::PREDICTIONS;
-use crate::{Error, Result, raster};
+use crate::{Error, Result, csv, raster};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -153,14 +153,15 @@ impl Export {
         )
     }
 
-    /// What a drawing stage has left in its run folder: its files that are called `figure`, and its picture as PNG.
+    /// What a drawing stage has left in its run folder: its files that are called `figure`, its picture as PNG, and its films.
     fn left(&mut self, name: &str, run: &Path) -> Result<()> {
         let entries = fs::read_dir(run).map_err(Error::io("read", run))?;
         let mut files = vec![];
         for entry in entries {
             let entry = entry.map_err(Error::io("read", run))?;
             let file = entry.file_name().to_string_lossy().into_owned();
-            if file.starts_with(STEM) && entry.path().is_file() {
+            let is_film = file.starts_with(FILM);
+            if (is_film || file.starts_with(STEM)) && entry.path().is_file() {
                 files.push(file);
             }
         }
@@ -186,9 +187,11 @@ impl Export {
                     .files
                     .push((format!("{name}{}", &picture[STEM.len()..]), png));
             }
-            self.found
-                .files
-                .push((format!("{name}{}", &file[STEM.len()..]), bytes));
+            let end = match file.strip_prefix(FILM) {
+                Some(number) => format!("-film-{number}"),
+                None => file[STEM.len()..].to_owned(),
+            };
+            self.found.files.push((format!("{name}{end}"), bytes));
         }
         self.found.figures += 1;
         Ok(())
@@ -278,16 +281,6 @@ fn accuracies(classes: &Classes) -> Vec<u8> {
         ]
     }));
     csv(&rows)
-}
-
-fn csv(rows: &[Vec<String>]) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(vec![]);
-    for row in rows {
-        writer
-            .write_record(row)
-            .expect("csv: rows of one length are written to memory");
-    }
-    writer.into_inner().expect("csv: memory takes all")
 }
 
 /// Letters, digits and `_` as they are, a `-` for what else there is: `linear8-on-UCF101`.

@@ -11,6 +11,10 @@ use serde::Serialize;
 pub const FIGURE: &str = "figure.svg";
 /// The numbers behind it.
 pub const FIGURE_DATA: &str = "figure.json";
+/// The numbers behind it as lines for other programs.
+pub const FIGURE_LINES: &str = "figure.csv";
+/// What the films beside it begin with, before their number.
+pub const FILM: &str = "saliency-";
 
 /// A panel of a figure.
 #[derive(Clone, Debug, Serialize)]

@@ -10,7 +10,7 @@ mod plane;
 mod vega;
 
 use super::samples::{Draws, draws, evaluation, part_name};
-use super::{Panel, Tools};
+use super::{Panel, Tools, names, told};
 use crate::data::admission::name_of;
 use crate::data::reader::Role;
 use crate::data::source::ClipSource;
@@ -100,6 +100,7 @@ pub(super) fn panel(
     Ok(Panel {
         svg: picture::of(&figure),
         data: figure.data(),
+        lines: figure.lines(),
         numbers: distribution.numbers(),
         files: vec![("figure.vl.json".to_owned(), vega::of(&figure))],
         clips,
@@ -265,19 +266,40 @@ impl Figure<'_> {
         )
     }
 
+    fn name(&self, sample: usize) -> String {
+        told(self.source, &self.source.name(sample))
+    }
+
     /// The samples one by one: `sample`, `class`, `x`, `y`.
     fn points(&self) -> Vec<Value> {
         let places = self.rows.samples.iter().zip(&self.points.places);
         let one = |(sample, [x, y]): (&usize, &[f64; 2])| {
             let class = self.source.label(*sample);
             json!({
-                "sample": self.source.name(*sample),
+                "sample": self.name(*sample),
                 "class": class.map(|class| &self.source.classes()[class as usize]),
                 "x": x,
                 "y": y,
             })
         };
         places.map(one).collect()
+    }
+
+    /// The same as lines.
+    fn lines(&self) -> Vec<Vec<String>> {
+        let mut lines = vec![names(["sample", "class", "x", "y"])];
+        let places = self.rows.samples.iter().zip(&self.points.places);
+        lines.extend(places.map(|(sample, [x, y])| {
+            let class = self.source.label(*sample);
+            let class = class.map(|class| self.source.classes()[class as usize].clone());
+            vec![
+                self.name(*sample),
+                class.unwrap_or_default(),
+                x.to_string(),
+                y.to_string(),
+            ]
+        }));
+        lines
     }
 
     fn data(&self) -> Value {

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::sheet::panels::rgb;
 use compiler::hir::Clip;
 use compiler::units::Exact;
+use records::report::FILM;
 use tch::{Device, Kind, Tensor};
 
 /// Columns of pixels between both halves.
@@ -15,7 +16,7 @@ const GREY: f64 = 128.0;
 
 /// What the film of a sample is called, from 1.
 pub fn name(number: usize) -> String {
-    format!("saliency-{number}.png")
+    format!("{FILM}{number}.png")
 }
 
 /// A film of each sample that is shown, by name. Clips follow one another; a spectrogram stands still for as long as it lasts.

@@ -11,7 +11,7 @@ mod overlay;
 mod sheet;
 
 use super::samples::{in_part, word};
-use super::{Panel, Tools, drawn, file_name};
+use super::{Panel, Tools, drawn, names, told};
 use crate::augment::Key;
 use crate::augment::visual::levels_of;
 use crate::data::admission::name_of;
@@ -107,7 +107,7 @@ pub(super) fn panel(
         samples.push(Sample {
             clips: clips.collect::<Result<_>>()?,
             class: label.and_then(|label| source.classes().get(label as usize).cloned()),
-            name,
+            name: told(source, &name),
         });
         (tools.progress)(samples.len() as u64, wanted as u64, "samples");
     }
@@ -128,12 +128,13 @@ pub(super) fn panel(
         samples: &samples,
         left_out: moments
             .left_out()
-            .map(|(name, why)| (file_name(name), why.as_str()))
+            .map(|(name, why)| (told(source, name), told(source, why)))
             .collect(),
     };
     Ok(Panel {
         svg: sheet::sheet(&shown)?,
         data: shown.data(),
+        lines: shown.lines(),
         numbers: shown.numbers(),
         files: film::films(&shown)?,
         clips: moments.counts(),
@@ -189,7 +190,7 @@ struct Shown<'a> {
     beside: Option<&'a str>,
     samples: &'a [Sample],
     /// Samples that could not be used, and why.
-    left_out: Vec<(&'a str, &'a str)>,
+    left_out: Vec<(String, String)>,
 }
 
 impl Shown<'_> {
@@ -249,6 +250,37 @@ impl Shown<'_> {
             "samples": samples.collect::<Vec<_>>(),
             "left_out": left_out.map(|(name, why)| json!({ "sample": name, "why": why })).collect::<Vec<_>>(),
         })
+    }
+
+    /// A line for each clip.
+    fn lines(&self) -> Vec<Vec<String>> {
+        let mut lines = vec![names([
+            "sample",
+            "class",
+            "start",
+            self.target(),
+            "peak",
+            "flat",
+            "film",
+        ])];
+        for (number, sample) in (1..).zip(self.samples) {
+            let film = match number <= self.drawn().len() {
+                true => film::name(number),
+                false => String::new(),
+            };
+            lines.extend(sample.clips.iter().map(|clip| {
+                vec![
+                    sample.name.clone(),
+                    sample.class.clone().unwrap_or_default(),
+                    clip.start.to_string(),
+                    clip.target.to_string(),
+                    clip.map.peak().to_string(),
+                    flat(&clip.map).unwrap_or_default().to_owned(),
+                    film.clone(),
+                ]
+            }));
+        }
+        lines
     }
 
     /// A clip with its map, of which `peak` is the largest cell and `cells` are the shares of it.

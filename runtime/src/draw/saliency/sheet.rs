@@ -137,7 +137,8 @@ fn notes(shown: &Shown<'_>) -> Vec<String> {
     if let Some((name, why)) = shown.left_out.first() {
         let count = shown.left_out.len();
         notes.push(format!(
-            "{count} samples could not be used and gave their places to others: {name}: {why}"
+            "{count} samples could not be used and gave their places to others: {}: {why}",
+            file_name(name)
         ));
     }
     let film = match &of.clip {

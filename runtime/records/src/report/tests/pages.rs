@@ -374,17 +374,19 @@ fn what_was_drawn_is_copied_and_becomes_a_png() {
             .begin(plan.stage(id).unwrap(), &fixture::context())
             .unwrap();
         std::fs::write(attempt.path().join(FIGURE), svg).unwrap();
-        std::fs::write(attempt.path().join("figure.vl.json"), "{}").unwrap();
+        for file in ["figure.vl.json", "figure.csv", "saliency-2.mp4"] {
+            std::fs::write(attempt.path().join(file), "{}").unwrap();
+        }
         attempt.finish(&serde_json::json!({})).unwrap()
     };
     let run = leave("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"4\" height=\"4\"/>");
     let found = exports(&page_of(&plan, folder.path())).unwrap();
     let names: Vec<&str> = found.files.iter().map(|(name, _)| name.as_str()).collect();
-    let stem = names[0].trim_end_matches(".png");
+    let stem = names[0].trim_end_matches(".csv");
     assert!(stem.starts_with("seen-row1-embedding"), "{stem}");
     assert_eq!(
         names,
-        ["png", "svg", "vl.json"].map(|end| format!("{stem}.{end}"))
+        [".csv", ".png", ".svg", ".vl.json", "-film-2.mp4"].map(|end| format!("{stem}{end}"))
     );
     std::fs::write(run.path.join(FIGURE), "no picture").unwrap();
     let error = exports(&page_of(&plan, folder.path())).unwrap_err();

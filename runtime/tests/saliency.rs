@@ -142,7 +142,14 @@ fn maps_of_both_modalities_and_targets_are_drawn_and_told() {
                 assert_eq!(lines[2][6], first["film"].as_str().unwrap());
                 assert_eq!(made.files.len(), 3);
                 for (name, bytes) in &made.files {
-                    assert!(name.starts_with("saliency-") && bytes.starts_with(b"\x89PNG"));
+                    let has_mark = match name.rsplit('.').next() {
+                        Some("mp4") => bytes[4..].starts_with(b"ftyp"),
+                        Some("webm") => bytes.starts_with(b"\x1a\x45\xdf\xa3"),
+                        Some(_) | None => bytes.starts_with(b"\x89PNG"),
+                    };
+                    assert!(name.starts_with("saliency-") && has_mark, "{name}");
+                    // Sound stands still.
+                    assert!(uses == "v" || name.ends_with(".png"), "{name}");
                 }
                 assert!(made.svg.ends_with("</svg>\n") && !made.svg.contains('`'));
                 assert_eq!((made.clips.asked, made.clips.skipped), (3, 0));

@@ -4,6 +4,7 @@ use super::charts::{self, Chart, SCORES};
 use super::classes::Classes;
 use super::compare::{Comparison, Test, TestKind};
 use super::densities;
+use super::figures::{Figure, Film};
 use super::overlaps::Overlap;
 use super::page::{Page, TablePage, VERSION};
 use super::picture;
@@ -20,6 +21,8 @@ const MOST_NUMBERS: usize = 20;
 const MOST_CONFUSED: usize = 10;
 /// The most squares of all matrices of a table together: a page with these has some two megabytes.
 const MOST_SQUARES: usize = 15_000;
+/// The most bytes of all films of a table together.
+const MOST_FILMS: usize = 12 << 20;
 /// Seconds after which a page of a run that is going reloads itself.
 const RELOAD: u32 = 5;
 
@@ -139,6 +142,8 @@ struct Drawn {
     densities: Vec<DrawnChart>,
     /// Pictures as addresses that hold them; empty where there is none.
     figures: Vec<String>,
+    /// Films of each of them.
+    films: Vec<Vec<DrawnFilm>>,
     /// Differences of rows, for each score that has tests of them.
     differences: Vec<Differences>,
 }
@@ -183,6 +188,14 @@ struct Label {
     text: String,
     /// How far the training is, where it is not done.
     state: String,
+}
+
+#[derive(Serialize)]
+struct DrawnFilm {
+    name: String,
+    /// The address that holds it; empty where it is too large.
+    address: String,
+    is_video: bool,
 }
 
 #[derive(Serialize)]
@@ -243,10 +256,37 @@ fn drawn(table: &TablePage) -> Drawn {
             .filter_map(drawn_chart)
             .collect(),
         figures: figures.collect(),
+        films: films(&table.figures),
         differences: (0..table.table.columns.len())
             .filter_map(|column| differences(table, column))
             .collect(),
     }
+}
+
+/// The films of these figures, embedded until there are too many of them.
+fn films(figures: &[Figure]) -> Vec<Vec<DrawnFilm>> {
+    let mut sum = 0;
+    let mut film = |film: &Film| {
+        let kind = match film.name.rsplit('.').next() {
+            Some("mp4") => "video/mp4",
+            Some("webm") => "video/webm",
+            Some(_) | None => "image/png",
+        };
+        let bytes = film.bytes.as_ref();
+        sum += bytes.map_or(0, Vec::len);
+        let bytes = bytes.filter(|_| sum <= MOST_FILMS);
+        DrawnFilm {
+            name: film.name.clone(),
+            address: bytes.map_or(String::new(), |bytes| {
+                format!("data:{kind};base64,{}", STANDARD.encode(bytes))
+            }),
+            is_video: kind.starts_with("video"),
+        }
+    };
+    let figures = figures.iter();
+    figures
+        .map(|figure| figure.films.iter().map(&mut film).collect())
+        .collect()
 }
 
 /// The differences of rows in one score; `None` where none of them has a test.

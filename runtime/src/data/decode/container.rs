@@ -368,7 +368,7 @@ impl Container {
 
 /// Once for the process: FFmpeg does not write to standard error, for this program reports what it finds itself, and takes no
 /// more memory at once than a real file needs.
-fn prepare() {
+pub(crate) fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         ff::log::set_level(ff::log::Level::Quiet);

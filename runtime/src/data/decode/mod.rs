@@ -26,6 +26,7 @@ mod sound;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use container::prepare;
 pub(super) use container::{Container, Pace, Track};
 pub use scan::{Frames, Samples, Scan, scan};
 

@@ -1,6 +1,9 @@
-//! Each sample as a film: its clips beside themselves with the map over them, as an animated PNG, which every browser plays.
+//! Each sample as a film: its clips beside themselves with the map over them. Pictures play as browsers do, in H.264 or VP9; where no
+//! encoder is there, and of sound, whose spectrogram stands still, it is a PNG of as many frames as there are.
 
 use super::overlay::Pictures;
+#[cfg(feature = "media")]
+use super::video::Coding;
 use super::{Shown, sheet};
 use crate::error::{Error, Result};
 use crate::sheet::panels::rgb;
@@ -14,9 +17,53 @@ const BETWEEN: i64 = 4;
 /// Their grey, as dark on a light page as light on a dark one.
 const GREY: f64 = 128.0;
 
-/// What the film of a sample is called, from 1.
-pub fn name(number: usize) -> String {
-    format!("{FILM}{number}.png")
+/// In a build without FFmpeg no film is encoded.
+#[cfg(not(feature = "media"))]
+#[derive(Clone, Copy)]
+enum Coding {}
+
+#[cfg(not(feature = "media"))]
+impl Coding {
+    fn of_this_machine() -> Option<Self> {
+        None
+    }
+
+    fn ending(self) -> &'static str {
+        match self {}
+    }
+
+    fn film(self, _frames: &[Tensor], _each: Exact) -> Result<Vec<u8>> {
+        match self {}
+    }
+}
+
+/// What the film of a sample of such clips is called, from 1.
+pub fn name(clip: &Clip, number: usize) -> String {
+    format!("{FILM}{number}.{}", ending(clip))
+}
+
+/// What films of such clips end with.
+fn ending(clip: &Clip) -> &'static str {
+    coding(clip).map_or("png", Coding::ending)
+}
+
+/// Where the films of such clips are found, for the picture beside them.
+pub fn note(clip: &Clip) -> String {
+    let what = match (clip, ending(clip)) {
+        (Clip::Video { .. }, "png") => "as animated PNG, for there is no encoder of H.264 or VP9",
+        (Clip::Video { .. } | Clip::Text { .. } | Clip::Flow { .. }, _) => "as films that play",
+        (Clip::Audio { .. }, _) => "at full size",
+    };
+    let first = name(clip, 1);
+    format!("{what}: {first}, one for each sample, beside this picture in its run folder")
+}
+
+/// How films of such clips are encoded, where an encoder is wanted and there.
+fn coding(clip: &Clip) -> Option<Coding> {
+    match clip {
+        Clip::Video { .. } => Coding::of_this_machine(),
+        Clip::Audio { .. } | Clip::Text { .. } | Clip::Flow { .. } => None,
+    }
 }
 
 /// A film of each sample that is shown, by name. Clips follow one another; a spectrogram stands still for as long as it lasts.
@@ -42,9 +89,17 @@ pub fn films(shown: &Shown<'_>) -> Result<Vec<(String, Vec<u8>)>> {
             Tensor::cat(&[plain, between, overlaid], 2).unbind(0)
         });
         let frames: Vec<Tensor> = frames.collect();
-        Ok((name(number), film(&frames, delay(each))?))
+        Ok((name(clip, number), film(clip, &frames, each)?))
     });
     films.collect()
+}
+
+/// Pictures u8 `[H, W, 3]` of one size as a film of such clips, each shown for these seconds.
+fn film(clip: &Clip, frames: &[Tensor], each: Option<Exact>) -> Result<Vec<u8>> {
+    match (coding(clip), each) {
+        (Some(coding), Some(each)) => coding.film(frames, each),
+        (Some(_) | None, _) => png(frames, delay(each)),
+    }
 }
 
 /// Seconds as a fraction that the format holds, to a thousandth of a second where it is none.
@@ -60,8 +115,8 @@ fn delay(seconds: Option<Exact>) -> (u16, u16) {
     ((seconds.to_f64() * 1e3).round() as u16, 1000)
 }
 
-/// Pictures u8 `[H, W, 3]` of one size as a film that begins again at its end, each shown for these seconds; one alone is a picture.
-fn film(frames: &[Tensor], delay: (u16, u16)) -> Result<Vec<u8>> {
+/// Pictures u8 `[H, W, 3]` of one size as an animated PNG that begins again at its end, each shown for these seconds; one alone is a picture.
+fn png(frames: &[Tensor], delay: (u16, u16)) -> Result<Vec<u8>> {
     let refused = |cause: png::EncodingError| Error::Unsupported {
         message: format!("cannot encode a film: {cause}"),
     };
@@ -95,7 +150,7 @@ mod tests {
     fn a_film_has_its_frames_and_its_rate() {
         let frame = |level: f64| Tensor::full([2, 3, 3], level, (Kind::Uint8, Device::Cpu));
         let rate = Exact::new(30_000, 1001);
-        let bytes = film(
+        let bytes = png(
             &[frame(9.0), frame(200.0)],
             delay(Exact::whole(1).over(rate)),
         )
@@ -112,7 +167,7 @@ mod tests {
             assert_eq!((control.delay_num, control.delay_den), (1001, 30_000));
             assert!(pixels.iter().all(|pixel| *pixel == level));
         }
-        let still = film(&[frame(1.0)], (1, 1)).unwrap();
+        let still = png(&[frame(1.0)], (1, 1)).unwrap();
         let still = png::Decoder::new(std::io::Cursor::new(&still))
             .read_info()
             .unwrap();

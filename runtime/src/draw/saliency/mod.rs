@@ -9,6 +9,8 @@ mod film;
 pub mod networks;
 mod overlay;
 mod sheet;
+#[cfg(feature = "media")]
+mod video;
 
 use super::samples::{in_part, word};
 use super::{Panel, Tools, drawn, names, told};
@@ -232,7 +234,7 @@ impl Shown<'_> {
                 "clips": clips.collect::<Vec<_>>(),
             });
             if number <= self.drawn().len() {
-                told["film"] = json!(film::name(number));
+                told["film"] = json!(film::name(&self.saliency.of.clip, number));
             }
             told
         });
@@ -265,7 +267,7 @@ impl Shown<'_> {
         ])];
         for (number, sample) in (1..).zip(self.samples) {
             let film = match number <= self.drawn().len() {
-                true => film::name(number),
+                true => film::name(&self.saliency.of.clip, number),
                 false => String::new(),
             };
             lines.extend(sample.clips.iter().map(|clip| {

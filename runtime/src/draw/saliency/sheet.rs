@@ -141,14 +141,7 @@ fn notes(shown: &Shown<'_>) -> Vec<String> {
             file_name(name)
         ));
     }
-    let film = match &of.clip {
-        Clip::Audio { .. } => "at full size",
-        Clip::Video { .. } | Clip::Text { .. } | Clip::Flow { .. } => "as films that play",
-    };
-    notes.push(format!(
-        "{film}: {}, one for each sample, beside this picture in its run folder",
-        super::film::name(1)
-    ));
+    notes.push(super::film::note(&of.clip));
     notes
         .iter()
         .map(|note| NOTE.fitted(note, WIDTH - 2.0 * MARGIN))

@@ -256,6 +256,10 @@ fn what_was_drawn_is_embedded() {
         .unwrap();
     std::fs::write(attempt.path().join(FIGURE), "<svg xmlns=\"x\"/>").unwrap();
     std::fs::write(attempt.path().join(FIGURE_DATA), "{\"points\": [1, 2]}").unwrap();
+    for (film, size) in [("2.mp4", 3), ("10.png", 3), ("3.webm", (2 << 20) + 1)] {
+        let path = attempt.path().join(format!("saliency-{film}"));
+        std::fs::write(path, vec![b'a'; size]).unwrap();
+    }
     attempt.finish(&serde_json::json!({})).unwrap();
     let page = page_of(&plan, folder.path());
     let text = html(&page, false);
@@ -266,6 +270,26 @@ fn what_was_drawn_is_embedded() {
         ),
         "{text}"
     );
+    // `printf 'aaa' | base64`, by their numbers; the second one is too large.
+    let films: Vec<&str> = text.split("<div class=\"films\">").collect();
+    assert_eq!(films.len(), 2);
+    let films: Vec<&str> = films[1].split("</p></div>").collect();
+    for (film, part) in [
+        (
+            0,
+            "<video controls loop muted playsinline src=\"data:video/mp4;base64,YWFh\"></video><p class=\"soft\">saliency-2.mp4",
+        ),
+        (
+            1,
+            "<div><p class=\"soft\">saliency-3.webm, in the run folder",
+        ),
+        (
+            2,
+            "<img src=\"data:image/png;base64,YWFh\" alt=\"saliency-10.png\">",
+        ),
+    ] {
+        assert!(films[film].contains(part), "{}", films[film]);
+    }
     assert_eq!(
         page.tables[0].figures[0].data,
         Some(serde_json::json!({"points": [1, 2]}))

@@ -43,6 +43,8 @@ use crate::Result;
 use crate::folder::{Finished, METRICS, Runs};
 use crate::record::{FoldResult, PretrainResult, ScoreResult};
 use compiler::plan::{CellPlan, Plan, RowPlan, StageId, TablePlan, Work, set_line};
+use compiler::written::overlap_axis;
+use labels::called;
 use notes::Notes;
 use serde::Serialize;
 use standing::Standing;
@@ -248,6 +250,14 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
             .collect(),
     };
     notes.extend(imported(standing, table));
+    if let Some(x) = table.x.as_ref().filter(|x| overlap_axis(x).is_some())
+        && !is_page
+        && rows.iter().any(|row| called(&row.label, x).is_some())
+    {
+        notes.push(format!(
+            "{x}: as the law of each row's policy has it; `crisscross report --format html` shows beside it what trainings have measured"
+        ));
+    }
     if !table.curves.is_empty() && !is_page {
         let curves: Vec<&str> = table.curves.iter().map(|curve| curve.name()).collect();
         notes.push(format!(

@@ -16,6 +16,7 @@ use super::statistics::{holm, paired_t, sign_flip};
 use super::{CellReport, TableReport};
 use crate::comparison;
 use crate::predictions::Prediction;
+use compiler::plan::StageId;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -150,7 +151,7 @@ pub(super) fn comparisons(
                 if sides.len() > MOST_PAIRS && !is_last {
                     continue;
                 }
-                let before = sides[..at].iter();
+                let before = sides[..at].iter().filter(|of| !are_one(of, with));
                 found.extend(before.map(|of| compared(column, of, with, &samples)));
             }
         }
@@ -176,6 +177,16 @@ fn together<'s, 't>(
         true => places.into_values().collect(),
         false => vec![sides.iter().collect()],
     }
+}
+
+/// Whether both have the same numbers: rows that come to the same stages, as checkpoints of a short training do.
+fn are_one(of: &Side<'_>, with: &Side<'_>) -> bool {
+    let stages = |side: &Side<'_>| -> Vec<Option<StageId>> {
+        let cells = side.cells.iter();
+        cells.map(|cell| cell.report.stage.clone()).collect()
+    };
+    let own = stages(of);
+    own.iter().all(Option::is_some) && own == stages(with)
 }
 
 /// The rows of a table as they are compared in one column: groups of seeds, each cell with a number.
@@ -321,7 +332,6 @@ mod tests {
     use super::*;
     use crate::record::FoldResult;
     use crate::report::{Column, RowReport, SeedGroup};
-    use compiler::plan::StageId;
 
     fn fold(name: usize, value: f64) -> FoldResult {
         FoldResult {
@@ -509,6 +519,19 @@ mod tests {
         );
         // Where each has a place of its own, places part nothing.
         assert_eq!(pairs(&Some).len(), 13);
+    }
+
+    #[test]
+    fn rows_of_one_stage_are_not_compared_with_one_another() {
+        let mut rows: Vec<RowReport> = (1..=3).map(|number| row(number, &[50.0, 60.0])).collect();
+        for (row, stage) in rows.iter_mut().zip(["a", "a", "b"]) {
+            row.cells[0].stage = Some(StageId(stage.repeat(64)));
+        }
+        let found = comparisons(&table(rows, vec![]), &|_, _| None, &|_| None);
+        let pairs: Vec<(usize, usize)> = (found.iter())
+            .map(|one| (one.of_rows[0], one.with_rows[0]))
+            .collect();
+        assert_eq!(pairs, [(1, 3), (2, 3)]);
     }
 
     #[test]

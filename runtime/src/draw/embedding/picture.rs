@@ -174,7 +174,11 @@ fn classes(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
 /// The densities of similarities; returns the place below them.
 fn curves(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
     let found = figure.distribution;
-    page.text((ASIDE, top), HEAD, "Cosine similarity of pairs");
+    page.text(
+        (ASIDE, top),
+        HEAD,
+        "Density of the cosine similarity of pairs",
+    );
     let mut y = top;
     if found.zeros > 0 {
         y += LINE;

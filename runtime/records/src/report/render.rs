@@ -128,25 +128,57 @@ fn dash(text: &Option<String>) -> String {
     text.clone().unwrap_or_else(|| "-".to_owned())
 }
 
-/// Lines below the headings of a table, each score with these further ones.
+/// The most characters of a line before a table is drawn with a line for each score instead of a column.
+const WIDE: usize = 150;
+
+/// Lines below the headings of a table, each score with these further ones: in columns, or below each other where that is too wide.
 fn columns(table: &TableReport, further: &[&str], lines: Vec<Vec<String>>) -> String {
-    let mut grid = Table::new();
-    grid.load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    let beside = |has_expected: bool| -> Vec<String> {
+        let expected = ["expected", "difference"];
+        let expected = expected.iter().filter(|_| has_expected);
+        further
+            .iter()
+            .chain(expected)
+            .map(|name| (*name).to_owned())
+            .collect()
+    };
     let mut header = vec![String::new()];
     for column in &table.columns {
         header.push(column.name.clone());
-        header.extend(further.iter().map(|name| (*name).to_owned()));
-        if column.has_expected {
-            header.extend(["expected".to_owned(), "difference".to_owned()]);
+        header.extend(beside(column.has_expected));
+    }
+    let wide = drawn(header, &lines, 1);
+    let width = wide.lines().map(|line| line.chars().count()).max();
+    if table.columns.len() < 2 || width.is_none_or(|width| width <= WIDE) {
+        return wide;
+    }
+    let has_expected = table.columns.iter().any(|column| column.has_expected);
+    let mut header = ["", "score", "measured"].map(str::to_owned).to_vec();
+    header.extend(beside(has_expected));
+    let mut long = vec![];
+    for line in &lines {
+        let (mut label, mut fields) = (line[0].as_str(), line[1..].iter().cloned());
+        for column in &table.columns {
+            let mut line = vec![std::mem::take(&mut label).to_owned(), column.name.clone()];
+            line.extend(fields.by_ref().take(1 + beside(column.has_expected).len()));
+            line.resize(header.len(), String::new());
+            long.push(line);
         }
     }
+    drawn(header, &long, 2)
+}
+
+/// Lines below a header; those from column `first` on are numbers.
+fn drawn(header: Vec<String>, lines: &[Vec<String>], first: usize) -> String {
+    let mut grid = Table::new();
+    grid.load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Disabled);
     let width = header.len();
     grid.set_header(header);
     for line in lines {
         grid.add_row(line);
     }
-    for column in 1..width {
+    for column in first..width {
         if let Some(column) = grid.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -45,6 +45,30 @@ fn nothing_run_is_dashes_and_never_the_published_number() {
 }
 
 #[test]
+fn a_table_too_wide_for_a_terminal_has_a_line_for_each_score() {
+    let mut report = report_of(&fixture::plan(), &[(fixture::id(1, 1), &[70.0, 71.0])]);
+    let table = &mut report.tables[0];
+    table.columns[0].name = "linear8 on UCF101".repeat(9);
+    let text = report.render(Format::Text);
+    let words = |from: &str| -> Vec<String> {
+        let line = text.lines().find(|line| line.starts_with(from)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(
+        words("      "),
+        ["score", "measured", "expected", "difference"]
+    );
+    let last = |from| words(from).split_off(words(from).len() - 3);
+    assert_eq!(last(" loss = intra"), ["70.5", "69.7", "+0.8"]);
+    assert_eq!(last(" loss = v1v2"), ["-", "69.10", "-"]);
+    assert_eq!(
+        text.matches("\n                     see_on|toy ").count(),
+        2,
+        "{text}"
+    );
+}
+
+#[test]
 fn measured_numbers_are_means_as_precise_as_the_published_ones() {
     let plan = fixture::plan();
     let done: [(StageId, &[f64]); 2] = [

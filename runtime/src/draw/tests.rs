@@ -214,7 +214,7 @@ fn features_that_tell_nothing_apart_are_not_drawn() {
         (error.to_string(), error.help().is_some())
     };
     set.train.values.fill(0.25);
-    let expected = "data set `synthetic`: the features of all training samples are the same, so that none is nearer than another";
+    let expected = "data set `synthetic`: the features of all training samples are the same, so that nothing tells one from another";
     assert_eq!(message(&set), (expected.to_owned(), true));
     set.test.values[0] = f32::NAN;
     assert!(message(&set).0.ends_with("are not finite"));

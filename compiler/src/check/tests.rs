@@ -234,6 +234,20 @@ fn toy_bounds_what_an_experiment_spends() {
     );
 }
 
+/// Two sets that are different are two columns, also where the same clips stand in for both.
+#[test]
+fn stand_ins_are_no_columns_that_stand_twice() {
+    let text = "use paper\ntable t { of = crisscross   scores = [linear8 on UCF101, linear8 on HMDB51]\n  row\n}\n";
+    for profile in [Profile::Full, Profile::Toy] {
+        let (program, found) = compile(text, profile);
+        assert!(program.is_some());
+        assert!(
+            found.iter().all(|d| d.code.to_string() != "W0803"),
+            "{found:#?}"
+        );
+    }
+}
+
 #[test]
 fn one_mistake_is_one_message() {
     assert_eq!(

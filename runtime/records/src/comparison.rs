@@ -155,7 +155,7 @@ pub fn samples(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{context, id, result, stage};
+    use crate::fixture::{context, id, predictions, result, stage};
     use crate::folder::Runs;
 
     #[test]
@@ -198,18 +198,8 @@ mod tests {
 
     #[test]
     fn a_sample_of_several_splits_counts_once() {
-        let lines = |ranks: &[(&str, &str, u64)]| -> Vec<Prediction> {
-            let line = |(split, sample, rank): &(&str, &str, u64)| Prediction {
-                split: (*split).to_owned(),
-                sample: (*sample).to_owned(),
-                class: "a".to_owned(),
-                predicted: "b".to_owned(),
-                rank: *rank,
-            };
-            ranks.iter().map(line).collect()
-        };
-        let a = lines(&[("1", "x", 1), ("1", "y", 2), ("2", "x", 9), ("2", "z", 1)]);
-        let b = lines(&[("1", "x", 3), ("1", "y", 1), ("2", "x", 1), ("2", "z", 1)]);
+        let a = predictions(&[("1", "x", 1), ("1", "y", 2), ("2", "x", 9), ("2", "z", 1)]);
+        let b = predictions(&[("1", "x", 3), ("1", "y", 1), ("2", "x", 1), ("2", "z", 1)]);
         let found = samples(&outcomes(&a, 2), &outcomes(&b, 2)).unwrap();
         assert_eq!((found.both, found.first, found.second), (2, 1, 0));
         // Another label column has other classes, and no sample in common.

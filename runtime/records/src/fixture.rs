@@ -1,6 +1,7 @@
 //! A small plan for the tests of this crate.
 
 use crate::folder::Context;
+use crate::predictions::Prediction;
 use crate::record::{ClipCounts, Environment, FoldResult, ScoreResult};
 use compiler::hir::{Choose, Head, Score};
 use compiler::plan::{CellPlan, Plan, RowPlan, ScoreWork, Stage, StageId, TablePlan, Work};
@@ -29,6 +30,18 @@ pub fn stage(id: StageId, label: &str) -> Stage {
         label: label.to_owned(),
         work: Work::Score(Box::new(work)),
     }
+}
+
+/// Lines of predictions, each of this split, sample and rank; all are of one class and taken for another.
+pub fn predictions(ranks: &[(&str, &str, u64)]) -> Vec<Prediction> {
+    let line = |(split, sample, rank): &(&str, &str, u64)| Prediction {
+        split: (*split).to_owned(),
+        sample: (*sample).to_owned(),
+        class: "a".to_owned(),
+        predicted: "b".to_owned(),
+        rank: *rank,
+    };
+    ranks.iter().map(line).collect()
 }
 
 /// Two rows, two scores; the second row has no number for the second.

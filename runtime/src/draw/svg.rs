@@ -196,21 +196,17 @@ impl Picture {
 
     /// A line along a path.
     pub fn stroke(&mut self, shape: &str, paint: Paint, width: f64) {
-        let how = format!(
-            "class=\"s-{}\" fill=\"none\" stroke-width=\"{}\" stroke-linejoin=\"round\"",
-            paint.name(),
-            short(width)
-        );
-        self.path(&how, shape, "");
+        self.line(shape, paint, width, "stroke-linejoin=\"round\"");
     }
 
     /// A line of dashes along a path.
     pub fn dashes(&mut self, shape: &str, paint: Paint, width: f64) {
-        let how = format!(
-            "class=\"s-{}\" fill=\"none\" stroke-width=\"{}\" stroke-dasharray=\"5 3.5\"",
-            paint.name(),
-            short(width)
-        );
+        self.line(shape, paint, width, "stroke-dasharray=\"5 3.5\"");
+    }
+
+    fn line(&mut self, shape: &str, paint: Paint, width: f64, manner: &str) {
+        let (paint, width) = (paint.name(), short(width));
+        let how = format!("class=\"s-{paint}\" fill=\"none\" stroke-width=\"{width}\" {manner}");
         self.path(&how, shape, "");
     }
 

@@ -330,6 +330,7 @@ fn correct(found: &mut [Comparison]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
     use crate::record::FoldResult;
     use crate::report::{Column, RowReport, SeedGroup};
 
@@ -433,18 +434,9 @@ mod tests {
 
     #[test]
     fn samples_count_once_and_by_the_rank_that_the_score_asks_for() {
-        let outcome = |ranks: &[(&str, &str, u64)]| {
-            let line = |(split, sample, rank): &(&str, &str, u64)| Prediction {
-                split: (*split).to_owned(),
-                sample: (*sample).to_owned(),
-                class: "a".to_owned(),
-                predicted: "b".to_owned(),
-                rank: *rank,
-            };
-            Outcome {
-                within: 2,
-                predictions: Rc::new(ranks.iter().map(line).collect()),
-            }
+        let outcome = |ranks: &[(&str, &str, u64)]| Outcome {
+            within: 2,
+            predictions: Rc::new(fixture::predictions(ranks)),
         };
         let a = outcome(&[("1", "x", 1), ("1", "y", 2), ("1", "z", 3), ("2", "x", 9)]);
         let b = outcome(&[("1", "x", 3), ("1", "y", 1), ("2", "x", 1), ("2", "w", 1)]);

@@ -118,7 +118,7 @@ fn imported_weights_are_evaluated_without_the_data_that_trained_them() {
     );
     let (_, again) = said(crisscross().args(["export", "small.cc:t:1", "--network", "v"]));
     assert!(
-        again.contains("note: `weights-authors-v.safetensors` is replaced"),
+        again.contains("note: `weights-authors-v.safetensors` will be replaced"),
         "{again}"
     );
     let inside = format!("runs/{name}/checkpoint.safetensors");

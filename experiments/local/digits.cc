@@ -12,7 +12,7 @@ use "esc10.cc"
 
 eval digits = linear2s with {
   uses    = s
-  train = random(3)   test = uniform(3)
+  train = random(2)   test = uniform(2)
   augment = VJ-M-RC
   head    = svm(cost: best(few, split: val(20%)))
 }

@@ -17,14 +17,14 @@ data fights = videos(train: 300, classes: 2, requires: [v], splits: 5, short: lo
 # At the size of pretraining instead of 224 pixels: a quarter of the work.
 eval action = linear8 with {
   clip = 8x112px @ 16fps
-  train = random(3)   test = uniform(3)
+  train = random(2)   test = uniform(2)
   head = svm(cost: best(few, split: val(20%)))
 }
 eval alike {
   uses       = v
   clip       = 8x112px @ 16fps
-  train      = uniform(3)
-  test       = uniform(3)
+  train      = uniform(1)
+  test       = uniform(1)
   features   = conv5 - maxpool(1, 4, 4, stride: 1)
   neighbours = knn(distance: cosine)
   score      = [recall(1), recall(5)]

@@ -42,7 +42,7 @@ struct Subject {
 
 /// Prints the two sides.
 pub fn compare(arguments: &Compare) -> Result<()> {
-    let runs = runs_to_read(&arguments.place)?;
+    let (_, runs) = runs_to_read(&arguments.place)?;
     let left = subject(&arguments.left, None, arguments, &runs)?;
     let file = Asked::read(&arguments.left).file.map(str::to_owned);
     let right = subject(&arguments.right, file.as_deref(), arguments, &runs)?;

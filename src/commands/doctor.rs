@@ -39,7 +39,7 @@ pub fn doctor(arguments: &Doctor) -> Result<()> {
     Err(handover::exec(command))
 }
 
-/// Where indexes of data sets are kept, and what hinders it. Nothing is made or left there.
+/// Where indexes of data sets and of runs are kept, and what hinders it. Nothing is made or left there.
 fn cache(site: &Site) -> String {
     let Some(folder) = site.cache() else {
         return "none, for this user has no home folder: write `cache = \"cache\"` into `crisscross.toml`, above its tables".to_owned();

@@ -13,8 +13,8 @@ use crate::render::{Format, write_out};
 
 /// Prints the runs that fit, a line each.
 pub fn ls(arguments: &Ls) -> Result<()> {
-    let runs = runs_to_read(&arguments.place)?;
-    let all = listing::list(&Runs::at(&runs))?;
+    let (site, runs) = runs_to_read(&arguments.place)?;
+    let all = listing::list(&Runs::at(&runs), site.cache())?;
     let count = all.len();
     let mut found: Vec<Listed> = all.into_iter().filter(|one| fits(one, arguments)).collect();
     order(&mut found, arguments.sort);

@@ -97,9 +97,9 @@ fn site_and_runs(site: Option<&Path>, runs: Option<&Path>) -> Result<(Site, Path
     Ok((site, runs))
 }
 
-/// The folder of run folders, for reading: one that is named has to be there.
-fn runs_to_read(place: &Place) -> Result<PathBuf> {
-    let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
+/// The site and the folder of run folders, for reading: one that is named has to be there.
+fn runs_to_read(place: &Place) -> Result<(Site, PathBuf)> {
+    let (site, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
     match &place.runs {
         Some(folder) if !folder.is_dir() => {
             let message = format!("there is no folder `{}`", folder.display());
@@ -107,6 +107,6 @@ fn runs_to_read(place: &Place) -> Result<PathBuf> {
                 "`--runs DIR` of `crisscross run` says where run folders are kept; by default `runs`",
             ))
         }
-        Some(_) | None => Ok(runs),
+        Some(_) | None => Ok((site, runs)),
     }
 }

@@ -34,7 +34,7 @@ pub fn report(arguments: &Report) -> Result<()> {
         let (_, runs) = site_and_runs(place.site.as_deref(), place.runs.as_deref())?;
         return write::watch(arguments, &Runs::at(runs));
     }
-    let runs = Runs::at(runs_to_read(place)?);
+    let runs = Runs::at(runs_to_read(place)?.1);
     let out = arguments.out.as_deref();
     match (arguments.format, text_format(arguments.format)) {
         (_, Some(format)) => {

@@ -119,7 +119,7 @@ pub fn may_be_written(to: &Path) -> Result<()> {
         return Err(Failure::misuse(message).help("name a file outside of it"));
     }
     if to.is_file() {
-        say(&format!("note: `{shown}` is replaced"));
+        say(&format!("note: `{shown}` will be replaced"));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod estimate;
 pub mod events;
 pub mod folder;
 mod holder;
+mod index;
 pub mod launch;
 pub mod listing;
 mod maker;

@@ -3,6 +3,7 @@
 use crate::attempt::is_scratch;
 use crate::folder::{PART, RESULT, RUN, Runs, read_json};
 use crate::holder::{ALIVE, Holder, lock_of_dead, now};
+use crate::index::Index;
 use crate::points::points;
 use crate::record::{Kind, PretrainResult, Run, ScoreResult, Status};
 use crate::{Result, spoken};
@@ -112,16 +113,22 @@ impl Listed {
 }
 
 /// The runs in a folder, sorted by name: finished, under way, left by dead processes, and steps that were kept. Other folders, such as
-/// `plans`, are none.
+/// `plans`, are none. Finished ones that have not changed come from what is remembered in the cache folder, if there is one.
 ///
 /// # Errors
 /// The folder cannot be read. A run that cannot be read is in the list and says so.
-pub fn list(runs: &Runs) -> Result<Vec<Listed>> {
+pub fn list(runs: &Runs, cache: Option<&Path>) -> Result<Vec<Listed>> {
     let folders = runs.folders()?;
-    Ok(folders
-        .iter()
-        .filter_map(|path| listed(runs, path))
-        .collect())
+    let mut index = cache.and_then(|cache| Index::open(cache, runs.dir()));
+    let look = |path: &PathBuf| match &mut index {
+        Some(index) => index.listed(path, || listed(runs, path)),
+        None => listed(runs, path),
+    };
+    let found = folders.iter().filter_map(look).collect();
+    if let Some(index) = index {
+        index.save();
+    }
+    Ok(found)
 }
 
 /// The run in this folder; `None` where it is none.
@@ -283,7 +290,7 @@ mod tests {
                 .map(|one| (one.label.clone(), one.state))
                 .collect()
         };
-        let found = list(&runs).unwrap();
+        let found = list(&runs, None).unwrap();
         assert_eq!(
             of(&found),
             [

@@ -29,7 +29,7 @@ pub struct Site {
     pub loader_threads: Option<usize>,
     /// Where run folders are kept; `runs` beside the site file by default.
     pub runs: Option<PathBuf>,
-    /// Where indexes of data sets are kept, as the file says.
+    /// Where indexes of data sets and of runs are kept, as the file says.
     pub cache: Option<PathBuf>,
     /// Where they are kept if it does not say: [`user_cache`]. A site that was not loaded has none, so that it leaves nothing there.
     #[serde(skip)]
@@ -209,7 +209,7 @@ impl Site {
         Ok(site)
     }
 
-    /// Where indexes of data sets are kept: as the file says, else for this user; `None` where there is no such place.
+    /// Where indexes of data sets and of runs are kept: as the file says, else for this user; `None` where there is no such place.
     pub fn cache(&self) -> Option<&Path> {
         self.cache.as_deref().or(self.user_cache.as_deref())
     }

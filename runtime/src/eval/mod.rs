@@ -4,6 +4,7 @@ pub mod exported;
 pub mod feature_set;
 pub mod features;
 pub mod finetune;
+mod finite_newton;
 pub mod heads;
 pub mod layer;
 pub mod liblinear;

@@ -1,7 +1,7 @@
 //! One-vs-rest linear SVMs. A test sample's decision values are the mean over its rows.
 //!
-//! [`liblinear`](crate::eval::liblinear) fits them where its copies of the rows are of a bearable size, on any machine the same, and
-//! [`newton`](crate::eval::newton) where they are not.
+//! [`liblinear`](crate::eval::liblinear) fits them where its copies of the rows are of a bearable size, on any machine the same, to the
+//! minimum itself where rows are few, and [`newton`](crate::eval::newton) where they are not.
 //!
 //! The cost is chosen split by split: on the test samples, as in the released code, on a share of the training samples that is held
 //! out class by class, or by folds of them. Of these there are augmented clips alone, so they are asked about with those.
@@ -52,7 +52,8 @@ pub fn judge(
         true => Some(Space::new(&set.train.values, &set.test.values, set.width)?),
         false => None,
     };
-    let name = match space {
+    let name = match &space {
+        Some(space) if space.products.is_some() => liblinear::FINISHED,
         Some(_) => liblinear::SOLVER,
         None => newton::SOLVER,
     };
@@ -60,6 +61,7 @@ pub fn judge(
         name: name.to_owned(),
         tolerance: liblinear::TOLERANCE,
         residual: 0.0,
+        fits: 0,
         unconverged: 0,
     };
     // Of each task at each of its costs.
@@ -74,6 +76,7 @@ pub fn judge(
         };
         for found in &decisions {
             solver.residual = solver.residual.max(found.residual);
+            solver.fits += found.fits as u64;
             solver.unconverged += found.unconverged as u64;
         }
         let found = tasks.iter().zip(&decisions);
@@ -207,6 +210,7 @@ impl<'a> Task<'a> {
                 rows: &self.test_rows,
             },
             costs: &self.costs,
+            products: space.products.as_ref(),
         }
     }
 

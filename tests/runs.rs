@@ -119,6 +119,7 @@ impl Lab {
                         tried: vec![],
                         train: 12,
                         test: 12,
+                        untested: vec![],
                     });
                 attempt.finish(&ScoreResult::of_folds(folds.collect(), clips, 1.0))
             }
@@ -207,7 +208,7 @@ fn rows_and_runs_stand_side_by_side() {
         "bs       8 -> 16",
         "hear on toy       35.50   46.50   +11.00",
         "2 folds: +-1.41, B better in 2, A in 0",
-        "samples right in A alone 0, in B alone 2, p = 0.50",
+        "samples right in A alone 0, in B alone 2, p = 0.500",
         "linear2s on toy   35.50   -       -        not finished here",
         "last loss   -0.5000   -0.7500",
     ] {
@@ -313,7 +314,7 @@ fn other_metrics_and_data_sets_have_no_difference() {
     // Each side by its own rank, where both have the same one.
     let text = lab.said(&["compare", &second, &lab.run("t:2 score near on toy R@2")]);
     assert!(
-        text.contains("right in A alone 0, in B alone 0, p = 1.00"),
+        text.contains("right in A alone 0, in B alone 0, p = 1.000"),
         "{text}"
     );
     // The seed of an extraction is that of its score.

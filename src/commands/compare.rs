@@ -2,7 +2,7 @@
 
 mod results;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 use compiler::difference::{self, Change, Stages};
@@ -105,8 +105,11 @@ fn of_other_kinds(left: &Subject, right: &Subject) -> Failure {
 
 /// The side that was named: a folder, or a row or pretraining, of `file` where none is said.
 fn subject(what: &str, file: Option<&str>, arguments: &Compare, runs: &Path) -> Result<Subject> {
-    if Path::new(what).is_dir() {
-        return of_folder(what);
+    // As it stands, or as `ls` names it.
+    for folder in [Path::new(what).to_owned(), runs.join(what)] {
+        if folder.is_dir() {
+            return of_folder(what, &folder);
+        }
     }
     let whole = match (file, Asked::read(what)) {
         (Some(file), asked) if asked.file.is_none() && !asked.is_known() => {
@@ -174,8 +177,7 @@ fn subject(what: &str, file: Option<&str>, arguments: &Compare, runs: &Path) -> 
 }
 
 /// The run in a folder, with the stages behind it that lie beside it.
-fn of_folder(what: &str) -> Result<Subject> {
-    let folder = Path::new(what);
+fn of_folder(what: &str, folder: &Path) -> Result<Subject> {
     let (run, stage) = run_of(folder)?;
     let path = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let beside = Runs::at(path.parent().unwrap_or(&path)).index()?;
@@ -191,13 +193,15 @@ fn of_folder(what: &str) -> Result<Subject> {
             finished: Some(finished.clone()),
         }))
     };
-    // From a score to its features, to its weights.
-    let mut behind = needed(&stage.work);
+    // From a score to all its features, to their weights.
+    let mut behind: VecDeque<StageId> = stage.work.needs().into_iter().cloned().collect();
     let mut pretrain = None;
-    while let Some(id) = behind.take() {
+    while let Some(id) = behind.pop_front() {
         if let Some(part) = find(&id)? {
-            behind = needed(&part.stage.work);
-            pretrain = matches!(part.stage.work, Work::Pretrain(_)).then_some(part);
+            behind.extend(part.stage.work.needs().into_iter().cloned());
+            if matches!(part.stage.work, Work::Pretrain(_)) {
+                pretrain.get_or_insert(part);
+            }
         }
     }
     let set = plan::set_line(&run.set).map_or(String::new(), |line| format!("; {line}"));
@@ -223,11 +227,6 @@ fn of_folder(what: &str) -> Result<Subject> {
     })
 }
 
-/// The first stage that this one reads.
-fn needed(work: &Work) -> Option<StageId> {
-    plan::needs(work).first().map(|id| (*id).clone())
-}
-
 /// A section.
 struct Section {
     text: String,
@@ -247,20 +246,28 @@ fn plan_part(left: &Subject, right: &Subject) -> Section {
         }
         json.insert("pretrain".to_owned(), json!(found));
     }
+    let are_trained = left.pretrain.is_some() && right.pretrain.is_some();
     let pairs = together(left, right);
     let are_all = pairs.len() == left.scores.len() && pairs.len() == right.scores.len();
     for (heading, a, b) in pairs {
         let mut changes: Vec<Change> = vec![];
-        let before = |of: &Subject, part: &Part| {
-            needed(&part.stage.work).and_then(|id| of.known.get(&id).cloned())
+        // Parts of a fusion, or a score and its extraction, that differ in the same are said once.
+        let mut add = |found: Vec<Change>| {
+            for change in found {
+                if !changes.contains(&change) {
+                    changes.push(change);
+                }
+            }
         };
-        if let (Some(a), Some(b)) = (before(left, a), before(right, b)) {
-            changes.extend(fields(&a.work, &b.work));
+        let (reads_a, reads_b) = (a.stage.work.needs(), b.stage.work.needs());
+        let mut are_known = reads_a.len() == reads_b.len();
+        for (a, b) in reads_a.into_iter().zip(reads_b) {
+            match (left.known.get(a), right.known.get(b)) {
+                (Some(a), Some(b)) => add(fields(&a.work, &b.work, are_trained)),
+                (Some(_) | None, _) => are_known = false,
+            }
         }
-        // An extraction and its score have the same seed.
-        let own = fields(&a.stage.work, &b.stage.work).into_iter();
-        let own: Vec<Change> = own.filter(|change| !changes.contains(change)).collect();
-        changes.extend(own);
+        add(fields(&a.stage.work, &b.stage.work, are_known));
         if !changes.is_empty() {
             text += &format!(
                 "  {heading}\n{}",
@@ -303,12 +310,18 @@ fn together<'s>(left: &'s Subject, right: &'s Subject) -> Vec<(&'s str, &'s Part
     pairs.collect()
 }
 
-/// Fields of two evaluations that differ; not which stages they read, for these are compared by themselves.
-fn fields(left: &Work, right: &Work) -> Vec<Change> {
+/// Fields of two evaluations that differ; not which stages they read where these are known, and so compared by themselves.
+fn fields(left: &Work, right: &Work, are_known: bool) -> Vec<Change> {
+    let reads = match left {
+        Work::Score(_) => "features",
+        Work::Extract(_) | Work::Finetune(_) => "model",
+        Work::Draw(_) => "from",
+        Work::Pretrain(_) => "",
+    };
     match difference::stages(left, right) {
         Some(Stages::Other(changes)) => changes
             .into_iter()
-            .filter(|change| !matches!(change.path.as_str(), "model" | "features" | "from"))
+            .filter(|change| !(are_known && change.path == reads))
             .collect(),
         Some(Stages::Pretrain(_)) | None => vec![],
     }

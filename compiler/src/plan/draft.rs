@@ -359,17 +359,7 @@ fn unseen(made: &Made, row: &Row, drawing: &Drawing) -> Option<String> {
 
 /// Why `row` has no backbone of the modality `uses`; `None` where it has one.
 fn untrained(made: &Made, row: &Row, uses: &str) -> Option<String> {
-    let Some(modality) = row.pretrain.modality(uses) else {
-        return Some(format!("`{uses}` is no modality of this row"));
-    };
-    // Without any training all networks are as they were drawn.
-    if row.pretrain.ep == 0 {
-        return None;
-    }
-    let own = format!("{}.f", modality.name);
-    let wanted = modality.f.same.as_ref().unwrap_or(&own);
-    let is_trained = made.encoders.contains(wanted);
-    (!is_trained).then(|| format!("`{uses}` is not trained by this row"))
+    super::untrained(&row.pretrain, uses, &|group| made.encoders.contains(group))
 }
 
 /// E0901 where the optimiser of `row` clips twice.

@@ -4,7 +4,7 @@ mod summary;
 
 pub use summary::{Summary, summary, totals};
 
-use super::standing::{State, Stood, needs};
+use super::standing::{State, Stood};
 use super::why::{Reason, fields};
 use super::{CellPlan, Plan, RowPlan, Stage, StageId, TablePlan, Work, passes};
 use crate::hir::{Drawing, Head};
@@ -93,7 +93,7 @@ pub(super) fn stages_of<'s>(stood: &Stood<'s>, row: &RowPlan) -> Vec<&'s StageId
     add(&row.pretrain, &mut ids);
     for id in row.cells.iter().filter_map(|cell| cell.stage.as_ref().ok()) {
         if let Some(stage) = stood.at(id) {
-            for need in needs(&stage.work) {
+            for need in stage.work.needs() {
                 add(need, &mut ids);
             }
         }

@@ -139,7 +139,7 @@ impl<'p> Links<'p> {
         let mut places: HashMap<&StageId, usize> = HashMap::with_capacity(plan.stages.len());
         let mut all = vec![];
         for (place, stage) in plan.stages.iter().enumerate() {
-            let needs = needs(&stage.work).into_iter();
+            let needs = stage.work.needs().into_iter();
             all.push(needs.filter_map(|id| places.get(id).copied()).collect());
             places.insert(&stage.id, place);
         }
@@ -200,17 +200,6 @@ fn is_of_files(data: &Data) -> bool {
     match data {
         Data::Videos(_) | Data::Sounds(_) => true,
         Data::Synthetic(_) => false,
-    }
-}
-
-/// The stages whose outcome this work reads.
-pub fn needs(work: &Work) -> Vec<&StageId> {
-    match work {
-        Work::Pretrain(_) => vec![],
-        Work::Extract(work) => vec![&work.model],
-        Work::Finetune(work) => vec![&work.model],
-        Work::Draw(work) => vec![&work.from],
-        Work::Score(work) => [&work.features].into_iter().chain(&work.beside).collect(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why a stage is done, is to do, or waits: the nearest finished stage, and in what it differs.
 
 use super::print::{set_line, stages_of};
-use super::standing::{State, Stood, kind, lacks, needs};
+use super::standing::{State, Stood, kind, lacks};
 use super::{Stage, StageId, Work};
 use crate::graph::pairs;
 use crate::hir::{Eval, Protocol};
@@ -152,7 +152,7 @@ fn because(
         }
         State::Stopped | State::ToDo => {}
     }
-    let mut reads = needs(&stage.work).into_iter();
+    let mut reads = stage.work.needs().into_iter();
     let waits = reads.find(|id| stood.states.get(id) != Some(&State::Done));
     if let Some(need) = waits.and_then(|id| stood.at(id)) {
         return Because::WaitsFor {

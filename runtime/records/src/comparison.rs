@@ -125,7 +125,35 @@ pub fn outcomes(lines: &[Prediction], k: u32) -> BTreeMap<&str, Outcome<'_>> {
 }
 
 /// Samples that both have scored in the same split; `None` where there are none, or where the two have given a sample other classes.
+/// Where no name is the same, the data lay in another folder, and names from the folder on in which all samples lie are compared.
 pub fn samples(
+    first: &BTreeMap<&str, Outcome<'_>>,
+    second: &BTreeMap<&str, Outcome<'_>>,
+) -> Option<Samples> {
+    match first.keys().any(|name| second.contains_key(name)) {
+        true => named_samples(first, second),
+        false => named_samples(&below(first), &below(second)),
+    }
+}
+
+/// Outcomes by names without the folders that lead to all of them.
+fn below<'p>(of: &BTreeMap<&'p str, Outcome<'p>>) -> BTreeMap<&'p str, Outcome<'p>> {
+    let folder = |name: &'p str| name.rfind('/').map_or("", |at| &name[..=at]);
+    let shared = of.keys().map(|name| folder(name)).reduce(|a, b| {
+        let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+        // A folder ends with a slash, and so does what two of them share.
+        a.as_bytes()[..same]
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .map_or("", |at| &a[..=at])
+    });
+    let shared = shared.unwrap_or("").len();
+    of.iter()
+        .map(|(name, outcome)| (&name[shared..], *outcome))
+        .collect()
+}
+
+fn named_samples(
     first: &BTreeMap<&str, Outcome<'_>>,
     second: &BTreeMap<&str, Outcome<'_>>,
 ) -> Option<Samples> {
@@ -207,5 +235,15 @@ mod tests {
         other[1].class = "c".to_owned();
         assert_eq!(samples(&outcomes(&a, 2), &outcomes(&other, 2)), None);
         assert_eq!(samples(&outcomes(&a, 2), &outcomes(&[], 2)), None);
+    }
+
+    #[test]
+    fn data_may_have_moved() {
+        let a = predictions(&[("1", "/a/set/dog/x", 1), ("1", "/a/set/doe/y", 2)]);
+        let b = predictions(&[("1", "/far/b/dog/x", 2), ("1", "/far/b/doe/y", 1)]);
+        let found = samples(&outcomes(&a, 1), &outcomes(&b, 1)).unwrap();
+        assert_eq!((found.first, found.second, found.unpaired), (1, 1, 0));
+        let other = predictions(&[("1", "/far/b/cat/x", 2), ("1", "/far/b/doe/z", 1)]);
+        assert_eq!(samples(&outcomes(&a, 1), &outcomes(&other, 1)), None);
     }
 }

@@ -5,9 +5,10 @@ use compiler::plan::Work;
 use compiler::{columns, counted, written};
 use records::comparison::{self, Scores};
 use records::record::{PretrainResult, ScoreResult};
+use records::report::p_value;
 use serde_json::json;
 
-use super::{Part, Section, Subject, needed, together};
+use super::{Part, Section, Subject, together};
 use crate::failure::Result;
 
 /// What came of both.
@@ -27,13 +28,11 @@ pub fn results(left: &Subject, right: &Subject) -> Result<Section> {
             let values = [value(a)?, value(b)?];
             let [of_a, of_b] =
                 values.map(|value| value.map_or("-".to_owned(), |v| format!("{v:.2}")));
+            json.insert(
+                heading.to_owned(),
+                json!({"values": values, "unlike": unlike, "why": why}),
+            );
             lines.push(vec![heading.to_owned(), of_a, of_b, "-".to_owned(), why]);
-            if !unlike.is_empty() {
-                json.insert(
-                    heading.to_owned(),
-                    json!({"values": values, "unlike": unlike}),
-                );
-            }
             continue;
         };
         let found = comparison::scores(a_run, b_run, metric(&a.stage.work).within())?;
@@ -106,7 +105,7 @@ fn data<'s>(of: &'s Subject, work: &'s Work) -> Option<&'s Data> {
     match work {
         Work::Extract(work) => Some(&work.eval.data),
         Work::Finetune(work) => Some(&work.eval.data),
-        Work::Score(_) => data(of, &of.known.get(&needed(work)?)?.work),
+        Work::Score(_) => data(of, &of.known.get(*work.needs().first()?)?.work),
         Work::Pretrain(_) | Work::Draw(_) => None,
     }
 }
@@ -171,15 +170,17 @@ fn told(found: &Scores) -> String {
         parts.push(format!(
             "{} folds: +-{deviation:.2}, B better in {up}, A in {down}{}",
             folds.count,
-            folds.p.map_or(String::new(), |p| format!(", p = {p:.2}"))
+            folds
+                .p
+                .map_or(String::new(), |p| format!(", p = {}", p_value(p)))
         ));
     }
     if let Some(samples) = &found.samples {
         parts.push(format!(
-            "samples right in A alone {}, in B alone {}, p = {:.2}{}",
+            "samples right in A alone {}, in B alone {}, p = {}{}",
             samples.first,
             samples.second,
-            samples.p,
+            p_value(samples.p),
             match samples.unpaired {
                 0 => String::new(),
                 some => format!(" ({} of one alone are left out)", counted(some, "sample")),

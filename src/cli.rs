@@ -356,12 +356,12 @@ pub struct Run {
 }
 
 /// `crisscross report`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Report {
     /// The files; a folder stands for all `.cc` files below it
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Text for a terminal if left out
+    /// As the ending of `--out` says if left out, else text for a terminal
     #[arg(long, value_enum)]
     pub format: Option<ReportFormat>,
     /// Write there instead of to standard output; of several HTML pages and of figures, the folder for them
@@ -616,7 +616,7 @@ pub struct Doc {
 }
 
 /// Values above all files.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Above {
     /// Set a field of every pretraining and row, above all that the files say: `--set bs=64`, `--set v.lr_b='cosine(0.0001 -> 0)'`;
     /// may be repeated. It changes what is asked for as an edit of the files would
@@ -625,7 +625,7 @@ pub struct Above {
 }
 
 /// Where things are on this machine.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Place {
     /// The folder of run folders; by default as the site file says, else `runs`
     #[arg(long, value_name = "DIR")]

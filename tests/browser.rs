@@ -1,9 +1,12 @@
-//! The page of a report in a real browser, where there is one: Chromium, called `chromium` on the path.
+//! The page of a report in a real browser, where there is one; `toy.rs` has those with results.
 
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 
+#[path = "lab/browser.rs"]
+mod browser;
+
+use browser::{View, is_there};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 const TABLE: &str = "use paper
 # a comment that is much longer than a phone is wide, so that the source has to be scrolled by itself and not with all of the page
@@ -15,54 +18,6 @@ table t \"A title that has more words than there is room for on a telephone, and
   row loss = intra + sync + async                              expect 74.8, 79.0
 }
 ";
-
-/// Whether there is a browser; says so where there is none.
-fn is_there() -> bool {
-    let mut version = Command::new("chromium");
-    let version = version.arg("--version").stdout(Stdio::null());
-    let found = version.stderr(Stdio::null()).status();
-    let is_there = found.is_ok_and(|status| status.success());
-    if !is_there {
-        eprintln!("skipped: there is no `chromium`");
-    }
-    is_there
-}
-
-/// Loads `page` in a frame of this width, all its details open, and gives what `says` evaluates to there, with `d` its document.
-fn asked(folder: &Path, page: &str, width: u32, is_dark: bool, says: &str) -> String {
-    let text = serde_json::to_string(page).unwrap().replace("</", "<\\/");
-    let wrapper = format!(
-        "<!DOCTYPE html><body><script>const frame = document.createElement('iframe'); frame.width = {width}; frame.height = 900; \
-         frame.srcdoc = {text}; frame.onload = () => {{ const d = frame.contentDocument; \
-         for (const one of d.querySelectorAll('details')) one.open = true; document.title = 'said: ' + ({says}); }}; \
-         document.body.append(frame);</script></body>"
-    );
-    let path = folder.join("wrapper.html");
-    std::fs::write(&path, wrapper).unwrap();
-    let output = Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--virtual-time-budget=10000",
-        ])
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.join("profile").display()
-        ))
-        .arg(format!(
-            "--blink-settings=preferredColorScheme={}",
-            u8::from(!is_dark)
-        ))
-        .args(["--window-size=1600,1000", "--dump-dom"])
-        .arg(format!("file://{}", path.display()))
-        .output()
-        .unwrap();
-    let dom = String::from_utf8(output.stdout).unwrap();
-    let said = dom.split("<title>said: ").nth(1);
-    let said = said.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-    said.split("</title>").next().unwrap().to_owned()
-}
 
 /// The page of [`TABLE`], which nothing has been run of.
 fn page(folder: &Path) -> String {
@@ -77,7 +32,7 @@ fn page(folder: &Path) -> String {
 }
 
 #[test]
-fn a_page_fits_phone_and_desktop_in_light_and_dark() {
+fn a_page_without_results_fits_phone_and_desktop() {
     if !is_there() {
         return;
     }
@@ -90,7 +45,12 @@ fn a_page_fits_phone_and_desktop_in_light_and_dark() {
         // Wide tables and the source scroll by themselves, never the page.
         let says = "[d.documentElement.scrollWidth, getComputedStyle(d.body).backgroundColor, d.querySelectorAll('details').length > 2, \
                     d.querySelector('table.results').rows.length, d.images.length + d.scripts.length].join('; ')";
-        let said = asked(folder.path(), &page, width, is_dark, says);
+        let view = View {
+            page: &page,
+            width,
+            is_dark,
+        };
+        let said = view.asked(folder.path(), says);
         let said: Vec<&str> = said.split("; ").collect();
         let wide: u32 = said[0].parse().unwrap();
         assert!(
@@ -113,7 +73,12 @@ fn drawings_can_be_read_on_a_phone() {
     let page = page(folder.path()).replace("</main>", picture);
     for (width, least, most) in [(390, 860, 864), (1280, 990, 1002)] {
         let says = "[d.documentElement.scrollWidth, d.images[0].offsetWidth, d.images[0].offsetHeight * 2].join('; ')";
-        let said = asked(folder.path(), &page, width, false, says);
+        let view = View {
+            page: &page,
+            width,
+            is_dark: false,
+        };
+        let said = view.asked(folder.path(), says);
         let said: Vec<u32> = said
             .split("; ")
             .map(|number| number.parse().unwrap())

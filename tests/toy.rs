@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used)] // whatever is not there, the test has failed
 
+#[path = "lab/browser.rs"]
+mod browser;
 mod lab;
 
+use browser::View;
 use compiler::plan::{Plan, Work};
 use lab::{program, said};
 use records::folder::{Runs, read_json};
@@ -114,4 +117,59 @@ fn every_experiment_ends_with_its_tables_and_figures() {
     ));
     let pages = std::fs::read_dir(folder.path().join("pages")).unwrap();
     assert_eq!(pages.count(), files().len() + 1);
+    if browser::is_there() {
+        for name in ["table1", "fig1", "fig4", "esc10"] {
+            looked_at(folder.path(), name);
+        }
+    }
+}
+
+/// A page with results fits phone and desktop, in light and in dark, and has its figures there. Its pictures are kept for people below
+/// `target/tmp/pages`.
+fn looked_at(folder: &Path, name: &str) {
+    let page = std::fs::read_to_string(folder.join("pages").join(format!("{name}.html"))).unwrap();
+    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    std::fs::create_dir_all(&shots).unwrap();
+    for (width, form) in [(390, "phone"), (1280, "desktop")] {
+        for (is_dark, light, ground) in [(false, "light", [255; 3]), (true, "dark", [20, 24, 28])] {
+            let view = View {
+                page: &page,
+                width,
+                is_dark,
+            };
+            let says = "[d.documentElement.scrollWidth, d.documentElement.scrollHeight, d.querySelectorAll('svg, .figure img').length, \
+                        [...d.images].filter(one => one.complete && !one.naturalWidth).length].join(' ')";
+            let said = view.asked(folder, says);
+            let said: Vec<u32> = said.split(' ').map(|one| one.parse().unwrap()).collect();
+            assert!(said[0] <= width, "{name} is {} wide on a {form}", said[0]);
+            assert!(said[2] > 0 && said[3] == 0, "{name}: {said:?}");
+            let shot = shots.join(format!("{name}-{form}-{light}.png"));
+            let height = said[1].min(6000);
+            view.pictured(folder, height, &shot);
+            let (size, pixels) = pixels(&shot);
+            assert_eq!(size, (width, height), "{name}");
+            assert_eq!(pixels[0], ground, "{name}");
+            // Text and lines are there: no large part of the page is of one colour alone.
+            let rows: Vec<_> = pixels.chunks(width as usize * 600).collect();
+            let is_blank = |rows: &[[u8; 3]]| rows.iter().all(|pixel| *pixel == ground);
+            assert!(
+                !rows
+                    .iter()
+                    .any(|rows| rows.len() == width as usize * 600 && is_blank(rows)),
+                "{name}"
+            );
+        }
+    }
+}
+
+/// The size of a PNG file and its pixels.
+fn pixels(path: &Path) -> ((u32, u32), Vec<[u8; 3]>) {
+    let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut bytes).unwrap();
+    let samples = frame.color_type.samples();
+    let pixels = bytes[..frame.buffer_size()].chunks(samples);
+    let pixels = pixels.map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+    ((frame.width, frame.height), pixels.collect())
 }

@@ -20,7 +20,7 @@ pub use build::{FORMAT, plan, planned};
 pub use draft::{Ask, Asked, Draft, literal};
 pub use likeness::likeness;
 pub use print::{Level, Summary, json, json_of, set_line, summary, text, totals};
-pub use standing::{Estimate, Standing, State, Stood, data_sets, needs, stood};
+pub use standing::{Estimate, Standing, State, Stood, data_sets, stood};
 pub use steps::Made;
 pub use why::{
     Because, Difference, Earlier, Places, Reason, fields, reasons, text as reasons_text,
@@ -194,7 +194,33 @@ pub struct Pretrain {
     pub keep: Vec<u32>,
 }
 
+/// Why a pretraining has no backbone of the modality `uses` that was trained, if `is_trained` says which groups are; `None` where it has
+/// one.
+fn untrained(
+    settings: &hir::Pretrain,
+    uses: &str,
+    is_trained: &dyn Fn(&str) -> bool,
+) -> Option<String> {
+    let Some(modality) = settings.modality(uses) else {
+        return Some(format!("`{uses}` is no modality of this row"));
+    };
+    // Without any training all networks are as they were drawn.
+    if settings.ep == 0 {
+        return None;
+    }
+    let own = format!("{}.f", modality.name);
+    let wanted = modality.f.same.as_ref().unwrap_or(&own);
+    (!is_trained(wanted)).then(|| format!("`{uses}` is not trained by this row"))
+}
+
 impl Pretrain {
+    /// Why it has no backbone of the modality `uses` that was trained; `None` where it has one.
+    pub fn untrained(&self, uses: &str) -> Option<String> {
+        let encodes = |step: &Step, wanted: &str| matches!(&step.node, Node::Encode { group } if group == wanted);
+        let is_trained = |group: &str| self.steps.iter().any(|step| encodes(step, group));
+        untrained(&self.settings, uses, &is_trained)
+    }
+
     /// The samples of which each part of a batch must have a multiple, so that the parts can go through the networks one after another
     /// and the sum of their gradients be that of the batch.
     ///

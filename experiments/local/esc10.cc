@@ -7,6 +7,8 @@
 # 300 steps of batch 16 are few: the paper trains 42900 of batch 512. Seeds and folds say how much of a difference is chance.
 # Sound is seen for 1 s, so that all five policies fit into clips of 3 s. The policies train half as long, beside a smaller video: a
 # sixth of the cost of a step. GRID has folds, and pretraining sees all its clips, without their labels.
+# A probe of sound sees one network: `intra` trains it as sound alone does, beside a video network that it never meets, so the two rows
+# come to about the same, and `intra + sync` is the first in which video can tell.
 # Cost: 30 pretrainings; `local/digits.cc` and `local/fights.cc` use some of them again. Needs the roots of `grid` (GRID, speaker 1:
 # 1000 clips of 3 s, CSV with the spoken digit as label and 5 folds) and of `esc10` (ESC-10: 400 sounds of 5 s, 5 folds) in
 # crisscross.toml; crisscross.example.toml shows them.

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use compiler::plan::{Plan, with_reasons};
 use records::folder::{Runs, write_whole};
 use records::report::{self, Experiment, Format, Page, Shelf};
+use records::say;
 
 use super::plan::plan_of;
 use super::{runs_to_read, site_and_runs};
@@ -25,6 +26,8 @@ struct Asked {
 
 /// Prints or writes the tables of some files.
 pub fn report(arguments: &Report) -> Result<()> {
+    let asked_for = by_ending(arguments);
+    let arguments = &asked_for;
     let place = &arguments.place;
     if let Some(out) = &arguments.out {
         refuse(out, arguments)?;
@@ -41,15 +44,29 @@ pub fn report(arguments: &Report) -> Result<()> {
             let files = crate::files::files(&arguments.files);
             let plan = plan_of(&files, arguments.toy, &arguments.above.set, &[])?;
             let report = report::report(&with_reasons(&plan), &runs)?;
+            say_of_toys(&plan, &runs)?;
             put(out, &(report.render(format).trim_end().to_owned() + "\n"))
         }
         (Some(ReportFormat::Html), None) => write::pages(arguments, &runs),
         (Some(ReportFormat::Figures), None) => figures::figures(arguments, &runs),
         (_, None) => {
-            let pages = pages(&asked(arguments)?, &runs)?;
-            put(out, &report::json(&pages))
+            let asked = asked(arguments)?;
+            for one in &asked {
+                say_of_toys(&one.plan, &runs)?;
+            }
+            put(out, &report::json(&pages(&asked, &runs)?))
         }
     }
+}
+
+/// What is asked for, in the format that the ending of `--out` says where `--format` says none.
+fn by_ending(arguments: &Report) -> Report {
+    let mut arguments = arguments.clone();
+    let ending = arguments.out.as_deref().and_then(Path::extension);
+    if let (None, Some(ending)) = (arguments.format, ending.and_then(|ending| ending.to_str())) {
+        arguments.format = ReportFormat::from_str(ending, true).ok();
+    }
+    arguments
 }
 
 /// Refuses to write over the files that are reported, and over others that no report makes: experiments and settings.
@@ -80,6 +97,33 @@ fn refuse(out: &Path, arguments: &Report) -> Result<()> {
         "name another file: `--out {}`",
         out.with_extension(suffix).display()
     )))
+}
+
+/// Says that what lies here was made with `--toy`, where nothing of the plan is here and something of its tables is in that form.
+pub fn say_of_toys(plan: &Plan, runs: &Runs) -> Result<()> {
+    let index = runs.index()?;
+    if plan.toy
+        || plan
+            .stages
+            .iter()
+            .any(|stage| index.contains_key(&stage.id))
+    {
+        return Ok(());
+    }
+    let is_of = |label: &str| {
+        let mut names = plan.tables.iter().map(|table| format!("{}:", table.name));
+        names.any(|name| label.starts_with(&name))
+    };
+    if let Some(finished) = index
+        .values()
+        .find(|one| one.run.toy && is_of(&one.run.label))
+    {
+        say(&format!(
+            "note: `{}` and others here were made by `run --toy`: `--toy` reports them",
+            finished.name()
+        ));
+    }
+    Ok(())
 }
 
 /// The form of a text; `None` of pages, figures and JSON.

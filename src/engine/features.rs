@@ -3,7 +3,7 @@
 use crate::machine;
 use crate::signals::Signals;
 use compiler::hir::{Clip, Short};
-use compiler::plan::{Stage, Work};
+use compiler::plan::{Pretrain, Stage, Work};
 use compiler::written;
 use crisscross::cli::Machine;
 use crisscross::weights::Featuring;
@@ -41,6 +41,38 @@ pub struct Arguments {
     site: Option<PathBuf>,
 }
 
+/// The file of the state that is asked for, if that was trained and kept.
+fn state(asked: &Featuring, work: &Pretrain) -> Result<String, Error> {
+    let unfit = |message: String, help: String| Error::Weights {
+        path: asked.weights.clone(),
+        message,
+        help,
+    };
+    if let Some(reason) = work.untrained(&asked.eval.uses) {
+        let help = "name an evaluation of what it trains, or weights of another row";
+        return Err(unfit(reason, help.to_owned()));
+    }
+    let Some(epoch) = asked.epoch else {
+        return Ok(CHECKPOINT.to_owned());
+    };
+    let is_kept = |epoch: &u32| asked.weights.join(checkpoint_after(*epoch)).is_file();
+    if is_kept(&epoch) {
+        return Ok(checkpoint_after(epoch));
+    }
+    let kept = (0..=work.settings.ep).filter(is_kept);
+    let kept: Vec<String> = kept.map(|epoch| format!("--epoch {epoch}")).collect();
+    Err(unfit(
+        format!("it did not keep its state after {epoch}ep"),
+        match kept.as_slice() {
+            [] => "leave `--epoch` out: its end is there".to_owned(),
+            _ => format!(
+                "leave `--epoch` out for its end, or name another: {}",
+                kept.join(", ")
+            ),
+        },
+    ))
+}
+
 /// Writes the features. Exit codes: 0 done; 1 something failed; 130 and 143 after SIGINT and SIGTERM.
 pub fn features(arguments: &Arguments) -> Result<ExitCode, Error> {
     let Signals { stop, number } = Signals::watch()?;
@@ -61,9 +93,7 @@ pub fn features(arguments: &Arguments) -> Result<ExitCode, Error> {
         run,
     };
     weights::has_backbone(&finished, &work.settings, &asked.eval.uses)?;
-    let file = asked
-        .epoch
-        .map_or_else(|| CHECKPOINT.to_owned(), checkpoint_after);
+    let file = state(&asked, work)?;
     // A folder is a data set of its own, called by its path.
     if !site.data.contains_key(&asked.data) {
         let root = DataRoot {

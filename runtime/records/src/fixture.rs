@@ -120,6 +120,7 @@ pub fn result(folds: &[f64]) -> ScoreResult {
         tried: vec![("1".to_owned(), *value)],
         train: 40,
         test: 10,
+        untested: vec![],
     };
     ScoreResult::of_folds(
         folds.iter().enumerate().map(fold).collect(),

@@ -66,11 +66,7 @@ impl Index {
     }
 
     /// The run in the folder `path`: as it is remembered if nothing there has changed, else as `read` finds it.
-    pub fn listed(
-        &mut self,
-        path: &Path,
-        read: impl FnOnce() -> Option<Listed>,
-    ) -> Option<Listed> {
+    pub fn listed(&mut self, path: &Path, read: impl FnOnce() -> Option<Listed>) -> Option<Listed> {
         let name = path.file_name()?.to_string_lossy().into_owned();
         let seen = seen(path);
         if let Some(seen) = &seen
@@ -162,7 +158,10 @@ fn is_foreign(error: &rusqlite::Error) -> bool {
             .is_some_and(|code| damaged.contains(&code))
 }
 
-fn known(database: &Connection, runs: &str) -> rusqlite::Result<BTreeMap<String, (String, Listed)>> {
+fn known(
+    database: &Connection,
+    runs: &str,
+) -> rusqlite::Result<BTreeMap<String, (String, Listed)>> {
     let mut query = database.prepare("SELECT * FROM finished WHERE runs = ?1")?;
     let rows = query.query_map([runs], row)?;
     let mut known = BTreeMap::new();
@@ -245,11 +244,7 @@ mod tests {
         let runs = Runs::open(folder.path().join("runs")).unwrap();
         let made = [1, 2].map(|column| {
             let begun = runs.begin(&stage(id(1, column), "t:1 score"), &context());
-            let path = begun
-                .unwrap()
-                .finish(&result(&[50.0, 70.0]))
-                .unwrap()
-                .path;
+            let path = begun.unwrap().finish(&result(&[50.0, 70.0])).unwrap().path;
             let hour = SystemTime::now() - Duration::from_secs(3600);
             for file in [path.join(RUN), path.join(RESULT), path.clone()] {
                 File::open(file).unwrap().set_modified(hour).unwrap();

@@ -5,6 +5,7 @@ pub mod comparison;
 mod error;
 pub mod estimate;
 pub mod events;
+pub mod failures;
 pub mod folder;
 mod holder;
 mod index;
@@ -17,6 +18,7 @@ pub mod raster;
 pub mod record;
 pub mod report;
 pub mod site;
+pub mod svg_text;
 
 #[cfg(test)]
 mod fixture;

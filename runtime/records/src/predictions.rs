@@ -10,6 +10,7 @@
 //!
 //! So the share of ranks up to 1 is top-1, up to 5 top-5, and up to k the recall R@k of a retrieval.
 
+use crate::record::FoldResult;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -17,6 +18,9 @@ use std::path::Path;
 
 /// The file's name in the folder of a run.
 pub const PREDICTIONS: &str = "predictions.csv";
+
+/// Its first line.
+const NAMES: [&str; 5] = ["split", "sample", "class", "predicted", "rank"];
 
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +66,13 @@ pub fn write(path: &Path, predictions: &[Prediction]) -> Result<()> {
 /// A file that cannot be read, or a line that is none of these, with its number.
 pub fn read(path: &Path) -> Result<Vec<Prediction>> {
     let mut file = csv::Reader::from_path(path).map_err(|cause| failed("read", path, cause))?;
+    let names = file
+        .headers()
+        .map_err(|cause| failed("read", path, cause))?;
+    if names != NAMES.as_slice() {
+        let message = format!("its first line is not `{}`", NAMES.join(","));
+        return Err(damaged(path, message));
+    }
     let lines = file.deserialize();
     lines
         .map(|line| line.map_err(|cause| failed("read", path, cause)))
@@ -73,12 +84,32 @@ fn failed(action: &'static str, path: &Path, cause: csv::Error) -> Error {
     let message = cause.to_string();
     match cause.into_kind() {
         csv::ErrorKind::Io(cause) => Error::io(action, path)(cause),
-        _ => Error::Content {
-            path: path.to_owned(),
-            message,
-            help: "it is damaged: remove the folder that it lies in, and run the experiment again"
-                .to_owned(),
-        },
+        _ => damaged(path, message),
+    }
+}
+
+/// Checks that there is a line for each sample that these folds were scored on.
+///
+/// # Errors
+/// There are more or fewer.
+pub fn check(path: &Path, predictions: &[Prediction], folds: &[FoldResult]) -> Result<()> {
+    let scored: u64 = folds.iter().map(|fold| fold.test).sum();
+    let lines = predictions.len() as u64;
+    match lines == scored {
+        true => Ok(()),
+        false => Err(damaged(
+            path,
+            format!("{lines} samples stand in it, and result.json counts {scored}"),
+        )),
+    }
+}
+
+fn damaged(path: &Path, message: String) -> Error {
+    Error::Content {
+        path: path.to_owned(),
+        message,
+        help: "it is damaged: remove the folder that it lies in, and run the experiment again"
+            .to_owned(),
     }
 }
 
@@ -118,6 +149,9 @@ mod tests {
         std::fs::write(&path, "split,sample,class,predicted,rank\n1,a,b,c,first\n").unwrap();
         let message = read(&path).unwrap_err().to_string();
         assert!(message.contains("line: 2"), "{message}");
+        std::fs::write(&path, "garbage\n").unwrap();
+        let message = read(&path).unwrap_err().to_string();
+        assert!(message.contains("its first line is not"), "{message}");
         let missing = read(&folder.path().join("none.csv")).unwrap_err();
         assert!(missing.to_string().starts_with("cannot read"), "{missing}");
     }

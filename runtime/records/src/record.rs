@@ -215,8 +215,11 @@ pub struct Solver {
     pub name: String,
     /// Its tolerance.
     pub tolerance: f64,
-    /// The largest gradient norm at the end of a fit, relative to that at zero weights.
+    /// The largest gradient at the end of a fit, its norm divided by that at zero weights and by the share of the rarer side.
     pub residual: f64,
+    /// All fits, those by which a cost is chosen among them.
+    #[serde(default)]
+    pub fits: u64,
     /// Fits that ended above the tolerance; 0 where all converged.
     pub unconverged: u64,
 }
@@ -253,6 +256,9 @@ pub struct FoldResult {
     pub train: u64,
     /// Samples that it was scored on.
     pub test: u64,
+    /// Classes of the data set that none of these is of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untested: Vec<String>,
 }
 
 /// `result.json` of a pretraining.

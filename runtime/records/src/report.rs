@@ -29,7 +29,7 @@ pub use compare::{Comparison, Test, TestKind};
 pub use curves::Point;
 pub use export::{Exports, exports};
 pub use figures::{FIGURE, FIGURE_DATA, FIGURE_LINES, FILM, Figure};
-pub use html::{html, index};
+pub use html::{html, index, p_value};
 pub use overlaps::Overlap;
 pub use page::{
     Experiment, FORMAT, Page, RowValues, TablePage, Training, Value, Values, Warning, json, page,
@@ -145,6 +145,7 @@ pub fn report(plan: &Plan, runs: &Runs) -> Result<Report> {
         plan,
         finished: &shelf.finished,
         begun: shelf.begun(plan)?,
+        failures: &shelf.failures,
     };
     let mut report = tables(&standing, false)?;
     say_repeated(plan, &shelf, &mut report.tables);
@@ -175,6 +176,7 @@ pub fn report_of(plan: &Plan, finished: &BTreeMap<StageId, Finished>) -> Result<
         plan,
         finished,
         begun: BTreeMap::new(),
+        failures: &BTreeMap::new(),
     };
     tables(&standing, false)
 }

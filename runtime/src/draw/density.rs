@@ -4,7 +4,7 @@
 
 use std::f64::consts::{PI, TAU};
 
-/// Cells that values on a line are counted in: a ten-thousandth of a bandwidth wide where there are millions of them.
+/// Cells that values on a line are counted in: about a hundredth of a bandwidth wide where there are millions of them.
 const CELLS: usize = 1 << 15;
 
 /// Values on a line, counted in narrow cells, so that millions of them take the room of few.

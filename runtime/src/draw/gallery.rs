@@ -260,7 +260,9 @@ impl Wall<'_> {
             .max()
             .unwrap_or(0);
         let width = 2.0 * GAP + TILE + ASIDE + columns as f64 * (TILE + GAP);
-        let mut page = Picture::new(width.max(720.0));
+        let notes = self.notes(seen);
+        let widths = notes.iter().map(|note| NOTE.width(note) + 2.0 * GAP);
+        let mut page = Picture::new(widths.fold(width.max(720.0), f64::max));
         let title = format!(
             "Nearest neighbours in {} ({})",
             self.set.data,
@@ -268,9 +270,9 @@ impl Wall<'_> {
         );
         page.text((GAP, 28.0), TITLE, &title);
         let mut y = 28.0;
-        for note in self.notes(seen) {
+        for note in &notes {
             y += 19.0;
-            page.text((GAP, y), NOTE, &note);
+            page.text((GAP, y), NOTE, note);
         }
         y += 26.0;
         page.text((GAP, y), NOTE, "query");

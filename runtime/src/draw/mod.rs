@@ -112,9 +112,22 @@ fn names<const N: usize>(of: [&str; N]) -> Vec<String> {
 /// A name or a message in which files are called from the folder of their data set on, as they are called on every machine.
 fn told(source: &dyn ClipSource, text: &str) -> String {
     match source.folder() {
-        Some(folder) => text.replace(&format!("{}/", folder.display()), ""),
+        Some(folder) => without(&format!("{}/", folder.display()), text),
         None => text.to_owned(),
     }
+}
+
+/// The text without `prefix` where paths begin with it, not where it stands within one.
+fn without(prefix: &str, text: &str) -> String {
+    let is_of_path = |letter: char| letter.is_alphanumeric() || "_-./".contains(letter);
+    let (mut rest, mut from) = (String::new(), 0);
+    for (at, _) in text.match_indices(prefix) {
+        if !text[..at].ends_with(is_of_path) {
+            rest += &text[from..at];
+            from = at + prefix.len();
+        }
+    }
+    rest + &text[from..]
 }
 
 /// The name of a sample without the folders that lead to it on this machine.

@@ -5,6 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use records::svg_text::{escape, quoted};
 use std::fmt::Write;
 
 /// What a shape or a text is coloured as.
@@ -61,12 +62,6 @@ impl Paint {
             Paint::Series(at) => 6 + at % SERIES,
         };
         COLOURS[at].0
-    }
-
-    /// Its colour on a light page, for readers of other formats: `#17202a`.
-    pub fn light(self) -> &'static str {
-        let known = COLOURS.iter().find(|(name, _, _)| *name == self.name());
-        known.map_or("", |(_, light, _)| light)
     }
 }
 
@@ -320,32 +315,6 @@ pub fn short(length: f64) -> String {
         "-0" => "0".to_owned(),
         text => text.to_owned(),
     }
-}
-
-/// Text whose names stand between backticks, with quotation marks there: behind a letter, some fonts make accents of backticks.
-fn quoted(text: &str) -> String {
-    let mut marks = ['\u{201c}', '\u{201d}'].into_iter().cycle();
-    let change = |letter| match letter {
-        '`' => marks.next().unwrap_or(letter),
-        letter => letter,
-    };
-    text.chars().map(change).collect()
-}
-
-/// Text for an element or an attribute; what XML cannot hold is a space.
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            letter if letter.is_control() => safe.push(' '),
-            letter => safe.push(letter),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

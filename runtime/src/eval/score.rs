@@ -10,6 +10,7 @@ use compiler::hir::Head;
 use compiler::plan::ScoreWork;
 use records::predictions::Prediction;
 use records::record::{FoldResult, Solver};
+use std::collections::BTreeSet;
 
 /// The folds' results and how the classifiers were fitted.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +52,7 @@ pub fn score(set: &FeatureSet, work: &ScoreWork, means: &mut Means) -> Result<Sc
     let of_splits = || splits.iter().zip(&judged);
     Ok(Scores {
         folds: of_splits()
-            .map(|(split, judged)| fold(split, judged, within))
+            .map(|(split, judged)| fold(set, split, judged, within))
             .collect(),
         solver,
         predictions: of_splits()
@@ -61,7 +62,7 @@ pub fn score(set: &FeatureSet, work: &ScoreWork, means: &mut Means) -> Result<Sc
 }
 
 /// The result of a split: the share of its test samples whose class is among the first `within`.
-pub fn fold(split: &Split, judged: &Judged, within: u32) -> FoldResult {
+pub fn fold(set: &FeatureSet, split: &Split, judged: &Judged, within: u32) -> FoldResult {
     let (cost, epoch) = match judged.chosen {
         Chosen::Nothing => (None, None),
         Chosen::Cost(cost) => (Some(cost.to_string()), None),
@@ -75,7 +76,16 @@ pub fn fold(split: &Split, judged: &Judged, within: u32) -> FoldResult {
         tried: judged.tried.clone(),
         train: split.train.len() as u64,
         test: split.test.len() as u64,
+        untested: untested(set, &split.test),
     }
+}
+
+/// The classes that none of these samples is of.
+fn untested(set: &FeatureSet, samples: &[usize]) -> Vec<String> {
+    let tested: BTreeSet<u32> = samples.iter().map(|sample| set.labels[*sample]).collect();
+    let classes = (0..).zip(&set.classes);
+    let untested = classes.filter(|(class, _)| !tested.contains(class));
+    untested.map(|(_, name)| name.clone()).collect()
 }
 
 /// What was found for the test samples of a split, by their names.

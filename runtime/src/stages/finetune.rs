@@ -66,7 +66,9 @@ impl Walk<'_> {
             .flat_map(|(split, judged)| predictions(&set, split, judged));
         let lines: Vec<_> = lines.collect();
         predictions::write(&attempt.path().join(PREDICTIONS), &lines)?;
-        let folds = splits.iter().map(|(split, judged)| fold(split, judged, 1));
+        let folds = splits
+            .iter()
+            .map(|(split, judged)| fold(&set, split, judged, 1));
         let result = ScoreResult::of_folds(folds.collect(), clips, seconds);
         self.progress.end(&format!("{:.1} %", result.value));
         Ok(attempt.finish(&result)?)

@@ -29,6 +29,7 @@ use crate::ranks::Ranks;
 use crate::weights;
 use compiler::hir::{self, Data};
 use compiler::plan::{self, Extract, Plan, ScoreWork, Stage, StageId, Work};
+use records::failures;
 use records::folder::{Attempt, Context, Finished, Runs, plan_hash};
 use records::predictions::{self, PREDICTIONS};
 use records::record::{ClipCounts, Environment, ExtractResult, ScoreResult};
@@ -220,12 +221,16 @@ impl<'a> Walk<'a> {
                 continue;
             }
             match self.stage(number, stage) {
-                Ok(finished) => drop(self.done.insert(stage.id.clone(), finished)),
+                Ok(finished) => {
+                    failures::forget(&self.runs, &stage.id);
+                    self.done.insert(stage.id.clone(), finished);
+                }
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
                     // What not all ranks have met ends all of them.
                     self.options.ranks.check()?;
                     complain(&self.progress, &mut self.said, &stage.label, &error);
+                    failures::keep(&self.runs, &stage.id, &error.to_string());
                     is_over = error.is_of_disk();
                     self.lost.insert(&stage.id);
                     outcome.failed.push((stage.label.clone(), error));

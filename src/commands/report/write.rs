@@ -12,7 +12,7 @@ use records::report::{self, Page};
 use records::say;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Asked, asked, pages as made};
+use super::{Asked, asked, pages as made, say_of_toys};
 use crate::cli::{Report, ReportFormat};
 use crate::failure::{Failure, Result};
 use crate::render::write_out;
@@ -35,6 +35,9 @@ struct Places {
 /// Writes the pages of some files, or prints the one of one file.
 pub fn pages(arguments: &Report, runs: &Runs) -> Result<()> {
     let asked = asked(arguments)?;
+    for one in &asked {
+        say_of_toys(&one.plan, runs)?;
+    }
     let Some(out) = arguments.out.as_deref() else {
         let [page] = made(&asked, runs)?.try_into().map_err(|pages: Vec<Page>| {
             Failure::misuse(format!("{} pages need a folder", pages.len()))
@@ -152,10 +155,10 @@ pub fn names<'f>(files: impl Iterator<Item = &'f Path> + Clone) -> Vec<String> {
     let named = files.zip(&stems).map(|(file, stem)| {
         let is_shared = stems.iter().filter(|other| *other == stem).count() > 1;
         let name = if is_shared { long(file) } else { stem.clone() };
-        // `a/b.cc` and `a-b.cc` are other files still.
+        // `a/b.cc` and `a-b.cc` are other files still, and so are `X.cc` and `x.cc`, which some file systems take for one.
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         let mut free = std::iter::once(name.clone()).chain(numbered);
-        let free = free.find(|name| taken.insert(name.clone()));
+        let free = free.find(|name| taken.insert(name.to_lowercase()));
         free.expect("names: numbers do not end")
     });
     named.collect()

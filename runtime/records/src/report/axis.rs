@@ -219,7 +219,8 @@ fn places(values: &[(String, String)]) -> (Option<String>, Vec<Place>) {
     let mut places: Vec<Place> = (values.iter().enumerate())
         .map(|(at, (value, text))| Place {
             value: value.clone(),
-            text: text.clone(),
+            // What a row asks for may be more than there is: the epochs of a short training end before its checkpoints.
+            text: (if numbers.is_some() { value } else { text }).clone(),
             at: (numbers.as_ref()).map_or(at as f64, |numbers| numbers[at].0),
         })
         .collect();

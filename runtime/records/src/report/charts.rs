@@ -307,7 +307,7 @@ fn window(steps: u64) -> Option<u64> {
 /// What is said of smoothed curves.
 fn smoothing(window: Option<u64>) -> String {
     window.map_or(String::new(), |window| {
-        format!("Lines are means over the {window} steps around each, what is faint behind them single steps.")
+        format!("Lines are means of the points that are drawn within {window} steps around each; these are faint behind them.")
     })
 }
 

@@ -16,7 +16,6 @@ use super::statistics::{holm, paired_t, sign_flip};
 use super::{CellReport, TableReport};
 use crate::comparison;
 use crate::predictions::Prediction;
-use compiler::plan::StageId;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -179,14 +178,19 @@ fn together<'s, 't>(
     }
 }
 
-/// Whether both have the same numbers: rows that come to the same stages, as checkpoints of a short training do.
+/// Whether the numbers of one are among those of the other: rows that come to the same stages, as checkpoints of a short training do,
+/// or a row that stands again by itself.
 fn are_one(of: &Side<'_>, with: &Side<'_>) -> bool {
-    let stages = |side: &Side<'_>| -> Vec<Option<StageId>> {
-        let cells = side.cells.iter();
-        cells.map(|cell| cell.report.stage.clone()).collect()
+    let (few, many) = match of.cells.len() <= with.cells.len() {
+        true => (of, with),
+        false => (with, of),
     };
-    let own = stages(of);
-    own.iter().all(Option::is_some) && own == stages(with)
+    let is_there = |cell: &Cell<'_>| {
+        let stage = cell.report.stage.as_ref();
+        let mut others = many.cells.iter();
+        stage.is_some() && others.any(|other| other.report.stage.as_ref() == stage)
+    };
+    !few.cells.is_empty() && few.cells.iter().all(is_there)
 }
 
 /// The rows of a table as they are compared in one column: groups of seeds, each cell with a number.
@@ -227,9 +231,14 @@ fn compared(column: usize, of: &Side<'_>, with: &Side<'_>, samples: &Samples<'_>
     let partner = |cell: &Cell<'_>| with.cells.iter().find(|one| one.seed == cell.seed).copied();
     let common = of.cells.iter().filter_map(|a| Some((*a, partner(a)?)));
     let common: Vec<(Cell<'_>, Cell<'_>)> = common.collect();
-    let (pairs, seeds) = match (of.cells.as_slice(), with.cells.as_slice()) {
-        // Two networks are a pair, whatever their seeds are.
-        ([a], [b]) => (vec![(*a, *b)], None),
+    let (pairs, seeds) = match (
+        of.rows.len(),
+        of.cells.as_slice(),
+        with.rows.len(),
+        with.cells.as_slice(),
+    ) {
+        // Two rows are a pair, whatever their seeds are.
+        (1, [a], 1, [b]) => (vec![(*a, *b)], None),
         _ => (common.clone(), Some(common.len())),
     };
     let differences: Vec<f64> = pairs.iter().map(|(a, b)| a.value - b.value).collect();
@@ -333,6 +342,7 @@ mod tests {
     use crate::fixture;
     use crate::record::FoldResult;
     use crate::report::{Column, RowReport, SeedGroup};
+    use compiler::plan::StageId;
 
     fn fold(name: usize, value: f64) -> FoldResult {
         FoldResult {
@@ -343,6 +353,7 @@ mod tests {
             tried: vec![],
             train: 80,
             test: 20,
+            untested: vec![],
         }
     }
 

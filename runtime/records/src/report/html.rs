@@ -367,7 +367,7 @@ fn drawn_classes(table: &TablePage, classes: &Classes) -> DrawnClasses {
 }
 
 /// A p-value with as many digits as say something.
-fn p_value(p: f64) -> String {
+pub fn p_value(p: f64) -> String {
     match p {
         p if p < 1e-4 => format!("{p:.1e}"),
         p if p < 0.1 => format!("{p:.4}"),

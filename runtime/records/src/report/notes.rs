@@ -10,6 +10,8 @@ pub(super) struct Notes {
     folds: BTreeMap<String, BTreeSet<usize>>,
     /// Fits that ended above their tolerance, by score.
     unconverged: BTreeMap<String, u64>,
+    /// Classes without a test sample in any fold, by score.
+    untested: BTreeMap<String, BTreeSet<String>>,
     environments: BTreeSet<String>,
     /// How many files were left out, of each result.
     skipped: BTreeSet<u64>,
@@ -49,6 +51,15 @@ impl Notes {
     pub(super) fn scored(&mut self, column: &str, result: &ScoreResult) {
         let folds = self.folds.entry(column.to_owned()).or_default();
         folds.insert(result.folds.len());
+        let mut untested = result.folds.iter().map(|fold| {
+            let names: BTreeSet<String> = fold.untested.iter().cloned().collect();
+            names
+        });
+        if let Some(first) = untested.next() {
+            let never = untested.fold(first, |known, of| &known & &of);
+            let known = self.untested.entry(column.to_owned()).or_default();
+            known.extend(never);
+        }
         let unconverged = result
             .solver
             .as_ref()
@@ -80,6 +91,17 @@ impl Notes {
         for (column, counts) in self.folds {
             if let Some(most) = counts.last().filter(|count| **count > 1) {
                 notes.push(format!("{column}: mean of {most} folds"));
+            }
+        }
+        for (column, classes) in self.untested {
+            let all: Vec<String> = classes.iter().map(|name| format!("`{name}`")).collect();
+            match all.as_slice() {
+                [] => {}
+                [class] => notes.push(format!("{column}: no test sample of class {class}")),
+                [first, second, ..] => notes.push(format!(
+                    "{column}: no test sample of {} classes, {first} and {second} among them; result.json names all",
+                    all.len()
+                )),
             }
         }
         for (column, fits) in self.unconverged {

@@ -178,6 +178,7 @@ pub fn page(plan: &Plan, shelf: &Shelf, experiment: Experiment) -> Result<Page> 
         plan,
         finished: &shelf.finished,
         begun: shelf.begun(plan)?,
+        failures: &shelf.failures,
     };
     let mut reports = tables(&standing, true)?.tables;
     super::say_repeated(plan, shelf, &mut reports);
@@ -274,6 +275,7 @@ fn outcomes(
             let path = finished.predictions();
             if !read.contains_key(id) && path.is_file() {
                 let predictions = Rc::new(predictions::read(&path)?);
+                predictions::check(&path, &predictions, &cell.results)?;
                 read.insert(
                     id,
                     Outcome {

@@ -6,6 +6,7 @@
 
 use super::charts::{Across, Chart};
 use super::classes::Classes;
+use crate::svg_text::{escape, quoted};
 use std::fmt::Write;
 
 /// Colours of the style sheet; lines past these are dashed.
@@ -166,14 +167,14 @@ fn places(svg: &mut String, across: &Across, x: &dyn Fn(f64) -> f64) -> f64 {
                 "<text class=\"aslant\" transform=\"translate({:.1} {}) rotate(-30)\">{}<title>{}</title></text>",
                 x + 4.0,
                 FLOOR + 18.0,
-                escape(&shown),
+                escape(&quoted(&shown)),
                 escape(text)
             ),
             false => write!(
                 svg,
                 "<text class=\"across\" x=\"{x:.1}\" y=\"{}\">{}</text>",
                 FLOOR + 24.0,
-                escape(&shown)
+                escape(&quoted(&shown))
             ),
         };
     }
@@ -278,11 +279,6 @@ fn ticks(low: f64, high: f64, is_whole: bool) -> Ticks {
         to: last * step,
         marks: marks.map(|value| (value, print(value))).collect(),
     }
-}
-
-/// Text for an element or an attribute.
-pub(super) fn escape(text: &str) -> String {
-    minijinja::HtmlEscape(text).to_string()
 }
 
 #[cfg(test)]

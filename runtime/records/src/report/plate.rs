@@ -3,7 +3,8 @@
 
 use super::charts::Chart;
 use super::classes::Classes;
-use super::picture::{self, escape, shortened};
+use super::picture::{self, shortened};
+use crate::svg_text::{escape, quoted};
 use std::fmt::Write;
 
 /// The colours of lines, in their order: light, dark. Those of a page.
@@ -68,7 +69,7 @@ impl Plate {
     }
 
     fn text(&mut self, class: &str, x: f64, y: f64, text: &str) {
-        let text = escape(text);
+        let text = escape(&quoted(text));
         let _ = write!(
             self.svg,
             "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>"
@@ -95,7 +96,7 @@ fn colours(of: fn((&'static str, &'static str)) -> &'static str) -> String {
     let (ink, soft) = (of(("#1d2329", "#e3e7ea")), of(("#5b6670", "#9aa6b0")));
     let (paper, rule) = (of(("#ffffff", "#14181c")), of(("#d9dfe4", "#343d45")));
     let mut rules = format!(
-        "text{{fill:{ink}}}.soft,.up,.across,.aslant{{fill:{soft}}}.on{{fill:{paper}}}.paper{{fill:{paper}}}.grid{{stroke:{rule}}}\
+        "text{{fill:{ink}}}.soft,.up,.across,.aslant{{fill:{soft}}}.paper{{fill:{paper}}}.grid{{stroke:{rule}}}\
          .axis{{stroke:{soft}}}.track{{fill:{rule}}}.hit{{fill:{}}}.miss{{fill:{}}}.share{{fill:{}}}",
         of(HIT),
         of(MISS),
@@ -184,7 +185,7 @@ pub(super) fn matrix(title: &str, below: &str, classes: &Classes) -> String {
             "<text class=\"{class}\" transform=\"translate({:.1} {:.1}) rotate(-45)\">{}</text>",
             x + 3.0,
             top - 6.0,
-            escape(name)
+            escape(&quoted(name))
         );
     }
     for pair in &classes.confusion {
@@ -214,6 +215,7 @@ fn square(
         left + pair.predicted as f64 * cell,
         top + pair.class as f64 * cell,
     );
+    let has_number = classes.classes.len() <= MOST_NUMBERS;
     let kind = match pair.class == pair.predicted {
         true => "hit",
         false => "miss",
@@ -222,18 +224,17 @@ fn square(
         svg,
         "<rect class=\"{kind}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{cell}\" height=\"{cell}\" opacity=\"{:.2}\"><title>{} taken for {}: {} of \
          {}</title></rect>",
-        // What is rare can still be seen.
-        0.15 + 0.85 * share,
+        // What is rare can still be seen, and so can a number on what is not.
+        0.15 + (if has_number { 0.4 } else { 0.85 }) * share,
         escape(&class.name),
         escape(&classes.classes[pair.predicted].name),
         pair.samples,
         class.samples
     );
-    if classes.classes.len() <= MOST_NUMBERS {
-        let on = if share > 0.5 { "middle on" } else { "middle" };
+    if has_number {
         let _ = write!(
             svg,
-            "<text class=\"{on}\" x=\"{:.1}\" y=\"{:.1}\" dy=\".35em\">{}</text>",
+            "<text class=\"middle\" x=\"{:.1}\" y=\"{:.1}\" dy=\".35em\">{}</text>",
             x + cell / 2.0,
             y + cell / 2.0,
             pair.samples

@@ -147,7 +147,8 @@ fn seed_cell(column: usize, members: &[&RowReport]) -> SeedCell {
         deviation: summary.and_then(|summary| summary.deviation).map(print),
         interval: summary
             .and_then(|summary| summary.interval)
-            .map(|(low, high)| (print(low), print(high))),
+            // No share is below 0 or above 100, where an interval by Student's t may end.
+            .map(|(low, high)| (print(low.max(0.0)), print(high.min(100.0)))),
         expected,
         difference,
         has_expected: cells.iter().any(|cell| cell.has_expected),

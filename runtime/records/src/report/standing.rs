@@ -1,9 +1,9 @@
 //! How far the stages of a report are: finished, begun, or not run.
 
 use super::curves;
-use crate::Result;
 use crate::folder::{Finished, METRICS, Runs};
 use crate::record::Run;
+use crate::{Result, failures};
 use compiler::plan::{Plan, StageId, Work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ pub(super) struct Standing<'r> {
     pub finished: &'r BTreeMap<StageId, Finished>,
     /// Those that are begun and not finished.
     pub begun: BTreeMap<StageId, Begun>,
+    /// Why stages failed the last time.
+    pub failures: &'r BTreeMap<StageId, String>,
 }
 
 /// What lies in a folder of run folders, read once.
@@ -39,6 +41,8 @@ pub struct Shelf {
     pub repeated: BTreeSet<StageId>,
     /// What was begun.
     attempts: Vec<(PathBuf, Run)>,
+    /// Why stages failed the last time.
+    pub(super) failures: BTreeMap<StageId, String>,
 }
 
 impl Shelf {
@@ -53,6 +57,7 @@ impl Shelf {
             finished: runs.index()?,
             repeated: runs.repeated()?,
             attempts: runs.attempts()?,
+            failures: failures::all(runs),
         })
     }
 
@@ -95,7 +100,7 @@ pub fn traces(runs: &Runs) -> Result<Vec<(PathBuf, u64)>> {
 }
 
 impl Standing<'_> {
-    /// Why the stage `id` has no result: the first stage on the way to it that is not finished.
+    /// Why the stage `id` has no result: the first stage on the way to it that is not finished, and why it failed if it did.
     pub(super) fn reason(&self, id: &StageId) -> String {
         let work = self.plan.stage(id).map(|stage| &stage.work);
         let mut needed = work.map(Work::needs).unwrap_or_default().into_iter();
@@ -121,6 +126,9 @@ impl Standing<'_> {
             (Some(Work::Score(_)) | None, Some(_)) => "scoring begun",
             (Some(Work::Score(_)) | None, None) => "not scored",
         };
-        said.to_owned()
+        match (begun, self.failures.get(id)) {
+            (None, Some(failure)) => format!("{said}: {failure}"),
+            (Some(_), _) | (None, None) => said.to_owned(),
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::Column;
 use super::standing::Standing;
 use crate::Result;
 use crate::folder::{RESULT, read_json};
+use crate::predictions::PREDICTIONS;
 use crate::record::{ClipCounts, Environment, Kind, Solver};
 use compiler::hir::{Choose, Head, Keep};
 use compiler::plan::{Plan, StageId, TablePlan, Work};
@@ -168,10 +169,16 @@ pub(super) fn remarks(standing: &Standing<'_>, stages: &[Stage]) -> Result<Vec<R
         let path = finished.path.join(RESULT);
         let beside: Beside = read_json(&path)?;
         let mut said = said_of_clips(&beside.clips);
+        let is_scored = matches!(finished.run.kind, Kind::Score | Kind::Finetune);
+        if is_scored && !finished.predictions().is_file() {
+            said.push(format!(
+                "`{PREDICTIONS}` is gone: its classes and tests over its samples are left out"
+            ));
+        }
         if let Some(solver) = beside.solver.filter(|solver| solver.unconverged > 0) {
             said.push(format!(
-                "{} fits of {} ended above the tolerance of {}; the largest gradient was {:.1e} of that at zero weights",
-                solver.unconverged, solver.name, solver.tolerance, solver.residual
+                "{} of {} fits of {} ended above the tolerance of {:e}: the largest gradient was {:.1e}",
+                solver.unconverged, solver.fits, solver.name, solver.tolerance, solver.residual
             ));
         }
         let last = finished.run.maker();

@@ -126,20 +126,23 @@ pub(super) fn matrix(title: &str, below: &str, classes: &Classes) -> Value {
         })
     });
     let side = |field: &str, title: &str, orient: &str| json!({"field": field, "type": "nominal", "title": title, "scale": {"domain": names}, "axis": {"orient": orient}});
+    let has_numbers = names.len() <= MOST_NUMBERS;
+    // A number can be read on the strongest.
+    let strongest = if has_numbers { 0.55 } else { 1.0 };
     let squares = json!({
         "mark": "rect",
         "encoding": {
             "color": {"field": "is", "type": "nominal", "title": null, "scale": {"domain": ["right", "confused"], "range": [HIT.0, MISS.0]}},
-            "opacity": {"field": "share", "type": "quantitative", "title": "share of the class", "scale": {"domain": [0, 1], "range": [0.15, 1]}},
+            "opacity": {"field": "share", "type": "quantitative", "title": "share of the class", "scale": {"domain": [0, 1], "range": [0.15, strongest]}},
             "tooltip": [{"field": "class"}, {"field": "predicted"}, {"field": "samples"}],
         },
     });
     let mut layers = vec![squares];
-    if names.len() <= MOST_NUMBERS {
-        let color = json!({"condition": {"test": "datum.share > 0.5", "value": "#ffffff"}, "value": "#1d2329"});
-        layers.push(
-            json!({"mark": "text", "encoding": {"text": {"field": "samples"}, "color": color}}),
-        );
+    if has_numbers {
+        layers.push(json!({
+            "mark": "text",
+            "encoding": {"text": {"field": "samples"}, "color": {"value": "#1d2329"}},
+        }));
     }
     let step = match names.len() {
         0..=MOST_NUMBERS => 30,

@@ -98,7 +98,7 @@ impl Highlight {
         self.cells.max().double_value(&[])
     }
 
-    /// Whether there is something to see: a cell above 0, and one that differs from it.
+    /// Whether there is nothing to see: no cell above 0, or all of them the same.
     pub fn is_flat(&self) -> bool {
         self.peak() <= 0.0 || self.cells.min().double_value(&[]) == self.peak()
     }

@@ -139,13 +139,18 @@ fn pass(
     unit: Rational,
 ) -> std::result::Result<(), ff::Error> {
     let mut packet = Packet::empty();
-    while encoder.receive_packet(&mut packet).is_ok() {
+    loop {
+        match encoder.receive_packet(&mut packet) {
+            Ok(()) => {}
+            Err(ff::Error::Eof) => return Ok(()),
+            Err(ff::Error::Other { errno }) if errno == ff::error::EAGAIN => return Ok(()),
+            Err(cause) => return Err(cause),
+        }
         packet.set_duration(1);
         let to = out.stream(0).map_or(unit, |stream| stream.time_base());
         packet.rescale_ts(unit, to);
         packet.write_interleaved(out)?;
     }
-    Ok(())
 }
 
 /// Seconds as a fraction that FFmpeg holds, to a thousandth of a second where it is none.

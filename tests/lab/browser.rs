@@ -1,5 +1,7 @@
 //! Pages in a real browser, where there is one: Chromium, called `chromium` on the path.
 
+#![allow(dead_code)] // each test file uses a part of this
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -174,3 +174,56 @@ fn length(
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::augment::Key;
+    use crate::eval::liblinear::{self, Problem, Rows, Space, TOLERANCE};
+    use std::sync::atomic::AtomicBool;
+
+    /// Features as a trained network has them: large values that all rows share, and differences of many orders of magnitude.
+    #[test]
+    fn what_liblinear_leaves_is_finished() {
+        let (rows, width) = (90, 200);
+        let mut draws = Key::at(3, "rows").stream();
+        let shared: Vec<f64> = (0..width).map(|_| 30.0 * draws.normal().abs()).collect();
+        let mut values: Vec<f32> = vec![];
+        for _ in 0..rows {
+            for (at, shared) in shared.iter().enumerate() {
+                let scale = 10.0_f64.powf(1.0 - 4.0 * at as f64 / width as f64);
+                values.push((shared + scale * draws.normal()) as f32);
+            }
+        }
+        let classes: Vec<u32> = (0..rows as u32).map(|row| row % 3).collect();
+        let all: Vec<usize> = (0..rows).collect();
+        let space = Space::new(&values, &values, width).unwrap();
+        let of = |values| Rows {
+            values,
+            width: space.width,
+            rows: &all,
+        };
+        let decide = |products| {
+            let problem = Problem {
+                train: of(&space.train),
+                classes_of_rows: &classes,
+                classes: 3,
+                test: of(&space.test),
+                costs: &[0.001, 1.0],
+                products,
+            };
+            let never = AtomicBool::new(false);
+            let found = liblinear::decide(&[problem], 1, &mut |_, _| (), &never);
+            found.unwrap().swap_remove(0)
+        };
+        let begun = decide(None);
+        let finished = decide(space.products.as_ref());
+        assert!(finished.residual < 1e-9, "{}", finished.residual);
+        assert!(begun.residual > 1e-6, "{}", begun.residual);
+        assert!(begun.residual <= 1.001 * TOLERANCE || begun.unconverged > 0);
+        // What was left moves decisions by half a margin.
+        let (a, b) = (&begun.values[1][0], &finished.values[1][0]);
+        let moved = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+        let moved = moved.fold(0.0, f64::max);
+        assert!((0.1..1.0).contains(&moved), "{moved}");
+    }
+}

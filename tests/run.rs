@@ -8,6 +8,7 @@ use compiler::plan::{Plan, Stage, Work};
 use lab::{FILES, Lab, RENDERED, TINY, clips, complaint, folders, program, said};
 use records::folder::{Finished, METRICS, Runs, read_json, write_json};
 use records::record::{ExtractResult, PretrainResult, Run, ScoreResult};
+use records::report::report;
 use std::path::Path;
 
 #[test]
@@ -240,6 +241,16 @@ fn a_failed_stage_leaves_the_others_their_turn() {
     assert!(message.contains("= help: remove the folder"), "{message}");
     assert!(message.contains("6 of 10 stages are done"), "{message}");
     assert!(message.contains("; 2 not tried"), "{message}");
+    // A report knows why, until it is mended.
+    let runs = Runs::at(lab.folder.path().join("runs"));
+    let notes = || report(&lab.plan, &runs).unwrap().tables[0].notes.join("; ");
+    let why = "features not extracted: `";
+    assert!(notes().contains(why), "{}", notes());
+    assert!(notes().contains("cannot be used"), "{}", notes());
+    std::fs::write(&broken, &whole).unwrap();
+    said(&mut lab.engine("runs"));
+    assert!(!notes().contains(why), "{}", notes());
+    assert!(records::failures::all(&runs).is_empty());
 }
 
 /// The networks are the same, so only its hash tells one checkpoint from another.

@@ -110,6 +110,12 @@ fn every_experiment_ends_with_its_tables_and_figures() {
         assert!(drawn(name), "{name} has no chart");
     }
 
+    // Whoever forgets how they were made is told.
+    let mut forgotten = program("crisscross", folder.path());
+    forgotten.args(["report", "--runs", "runs"]).args(files());
+    let (_, note) = said(&mut forgotten);
+    assert!(note.contains("`--toy` reports it"), "{note}");
+
     // A page for each file, and one that lists them.
     said(&mut crisscross(
         "report",

@@ -13,9 +13,10 @@ use records::report::{self, Experiment, Format, Page, Shelf};
 use records::say;
 
 use super::plan::plan_of;
-use super::{runs_to_read, site_and_runs};
+use super::{profile, runs_to_read, site_and_runs};
 use crate::cli::{Report, ReportFormat};
 use crate::failure::{Failure, Result};
+use crate::load::compile;
 use crate::render::write_out;
 
 /// What a page is made from, beside the runs.
@@ -44,7 +45,7 @@ pub fn report(arguments: &Report) -> Result<()> {
             let files = crate::files::files(&arguments.files);
             let plan = plan_of(&files, arguments.toy, &arguments.above.set, &[])?;
             let report = report::report(&with_reasons(&plan), &runs)?;
-            say_of_toys(&plan, &runs)?;
+            say_of_toys(&plan, arguments, &runs)?;
             put(out, &(report.render(format).trim_end().to_owned() + "\n"))
         }
         (Some(ReportFormat::Html), None) => write::pages(arguments, &runs),
@@ -52,7 +53,7 @@ pub fn report(arguments: &Report) -> Result<()> {
         (_, None) => {
             let asked = asked(arguments)?;
             for one in &asked {
-                say_of_toys(&one.plan, &runs)?;
+                say_of_toys(&one.plan, arguments, &runs)?;
             }
             put(out, &report::json(&pages(&asked, &runs)?))
         }
@@ -99,29 +100,20 @@ fn refuse(out: &Path, arguments: &Report) -> Result<()> {
     )))
 }
 
-/// Says that what lies here was made with `--toy`, where nothing of the plan is here and something of its tables is in that form.
-pub fn say_of_toys(plan: &Plan, runs: &Runs) -> Result<()> {
+/// Says that what lies here was made with `--toy`, where nothing of `plan` is here and something of its files is in that form.
+pub fn say_of_toys(plan: &Plan, arguments: &Report, runs: &Runs) -> Result<()> {
     let index = runs.index()?;
-    if plan.toy
-        || plan
-            .stages
-            .iter()
-            .any(|stage| index.contains_key(&stage.id))
-    {
+    let is_here = |plan: &Plan| plan.stages.iter().any(|one| index.contains_key(&one.id));
+    if plan.toy || index.is_empty() || is_here(plan) {
         return Ok(());
     }
-    let is_of = |label: &str| {
-        let mut names = plan.tables.iter().map(|table| format!("{}:", table.name));
-        names.any(|name| label.starts_with(&name))
-    };
-    if let Some(finished) = index
-        .values()
-        .find(|one| one.run.toy && is_of(&one.run.label))
-    {
-        say(&format!(
-            "note: `{}` and others here were made by `run --toy`: `--toy` reports them",
-            finished.name()
-        ));
+    // What is wrong with the files has been said of their own form.
+    let files = crate::files::files(&arguments.files);
+    let compiled = compile(&files, profile(true), &arguments.above.set);
+    let programs = compiled.programs();
+    let toy = programs.and_then(|programs| compiler::plan::plan(&programs).ok());
+    if toy.is_some_and(|toy| is_here(&toy)) {
+        say("note: what lies here was made by `run --toy`: `--toy` reports it");
     }
     Ok(())
 }

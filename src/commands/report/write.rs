@@ -36,7 +36,7 @@ struct Places {
 pub fn pages(arguments: &Report, runs: &Runs) -> Result<()> {
     let asked = asked(arguments)?;
     for one in &asked {
-        say_of_toys(&one.plan, runs)?;
+        say_of_toys(&one.plan, arguments, runs)?;
     }
     let Some(out) = arguments.out.as_deref() else {
         let [page] = made(&asked, runs)?.try_into().map_err(|pages: Vec<Page>| {

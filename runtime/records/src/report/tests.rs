@@ -233,6 +233,25 @@ fn a_damaged_result_is_named() {
 }
 
 #[test]
+fn a_class_that_no_fold_tests_is_named() {
+    let plan = fixture::plan();
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    let attempt = runs.begin(&plan.stages[0], &fixture::context()).unwrap();
+    let mut result = fixture::result(&[50.0, 60.0]);
+    let classes = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+    result.folds[0].untested = classes(["bird", "cat"]);
+    result.folds[1].untested = classes(["bird", "dog"]);
+    attempt.finish(&result).unwrap();
+    let notes = report(&plan, &runs).unwrap().tables[0].notes.join("; ");
+    assert!(
+        notes.contains(": no test sample of class `bird`"),
+        "{notes}"
+    );
+    assert!(!notes.contains("`cat`"), "{notes}");
+}
+
+#[test]
 fn files_that_were_left_out_are_counted_and_a_bound_is_called_one() {
     let said = |counts: &[u64]| {
         let mut notes = Notes::default();

@@ -120,19 +120,47 @@ fn machines_are_those_of_linear_svc_on_real_features() {
     }
     assert!(most < 1e-5, "{most}");
 
+    assert_eq!(predicted(&set), values(&tensors["predicted"]));
+}
+
+/// What machines at a cost of 1/10 take the test rows for.
+fn predicted(set: &FeatureSet) -> Vec<f64> {
     let svm = hir::Head::Svm {
         costs: vec![Exact::new(1, 10)],
         choose: hir::Choose::Test,
     };
-    let scores = scored(&set, svm, hir::Score::Top1);
-    let predicted = scores
-        .predictions
-        .iter()
-        .map(|found| found.predicted.parse().unwrap());
-    assert_eq!(
-        predicted.collect::<Vec<f64>>(),
-        values(&tensors["predicted"])
-    );
+    let scores = scored(set, svm, hir::Score::Top1);
+    let found = scores.predictions.iter();
+    found
+        .map(|found| found.predicted.parse().unwrap())
+        .collect()
+}
+
+/// Features that are fused are classified as scikit-learn does with all of them side by side.
+#[test]
+fn a_late_fusion_is_linear_svc_on_the_parts_side_by_side() {
+    let tensors = tensors();
+    let whole = set(&tensors);
+    let part = |columns: std::ops::Range<usize>| {
+        let of = |features: &Features| Features {
+            values: features
+                .values
+                .chunks(whole.width)
+                .flat_map(|row| row[columns.clone()].to_vec())
+                .collect(),
+            samples: features.samples.clone(),
+        };
+        FeatureSet {
+            width: columns.len(),
+            train: of(&whole.train),
+            test: of(&whole.test),
+            ..whole.clone()
+        }
+    };
+    let fused = FeatureSet::beside(vec![part(0..100), part(100..whole.width)]).unwrap();
+    assert_eq!(predicted(&fused), values(&tensors["predicted"]));
+    // Each part alone comes to something else.
+    assert_ne!(predicted(&part(0..100)), values(&tensors["predicted"]));
 }
 
 /// The training rows lie in four other folds: the choice within them is that of `GridSearchCV` with `PredefinedSplit`.

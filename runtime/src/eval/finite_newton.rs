@@ -1,9 +1,8 @@
-//! The end of a fit of [`liblinear`](super::liblinear): from its solution to the minimum itself, where the inner products of all
-//! training rows have room.
+//! The machines of [`liblinear`](super::liblinear) to the minimum itself, where the inner products of all training rows have room.
 //!
-//! LIBLINEAR stops at a gradient, and on features of trained networks at a cost of 1 it may not reach even that: the curvature of P
-//! spans many orders of magnitude, and what is left moves decisions that are near each other. P is quadratic as long as the same rows are
-//! within the margin. With these rows A, inner products K and sides y its minimum is
+//! LIBLINEAR stops at a gradient, and on features of trained networks at a cost of 1 it takes minutes and may not reach even that: the
+//! curvature of P spans many orders of magnitude, and what is left moves decisions that are near each other. P is quadratic as long as the
+//! same rows are within the margin. With these rows A, inner products K and sides y its minimum is
 //!
 //! ```text
 //! w = sum_A a_i x_i,    (K_AA + I / 2C) a = y_A
@@ -51,19 +50,19 @@ impl Products {
     }
 }
 
-/// The weights that minimise P at `cost`, from `start` on.
-pub fn finish(
+/// The weights that minimise P at `cost`, from `start` or from zeros on; `None` where rounding hides the minimum.
+pub fn minimum(
     products: &Products,
     train: Rows,
     members: &[bool],
     cost: f64,
-    start: Vec<f64>,
-) -> Result<Vec<f64>> {
+    start: Option<&[f64]>,
+) -> Result<Option<Vec<f64>>> {
     let sides: Vec<f64> = members
         .iter()
         .map(|is_member| if *is_member { 1.0 } else { -1.0 })
         .collect();
-    let mut weights = start;
+    let mut weights = start.map_or_else(|| vec![0.0; train.width], <[f64]>::to_vec);
     let mut scores: Vec<f64> = train.iter().map(|row| dot(&weights, row)).collect();
     let mut active = within(&sides, &scores);
     for _ in 0..STEPS {
@@ -80,7 +79,7 @@ pub fn finish(
         let aimed: Vec<f64> = train.iter().map(|row| dot(&aim, row)).collect();
         let next = within(&sides, &aimed);
         if next == active {
-            return Ok(aim);
+            return Ok(Some(aim));
         }
         let length = length((&weights, &aim), (&scores, &aimed), &sides, cost);
         if length == 0.0 {
@@ -95,7 +94,7 @@ pub fn finish(
         go(&mut scores, &aimed);
         active = within(&sides, &scores);
     }
-    Ok(weights)
+    Ok(None)
 }
 
 /// The rows within the margin.
@@ -183,7 +182,7 @@ mod tests {
 
     /// Features as a trained network has them: large values that all rows share, and differences of many orders of magnitude.
     #[test]
-    fn what_liblinear_leaves_is_finished() {
+    fn decisions_are_those_of_the_minimum_where_liblinear_stops_short() {
         let (rows, width) = (90, 200);
         let mut draws = Key::at(3, "rows").stream();
         let shared: Vec<f64> = (0..width).map(|_| 30.0 * draws.normal().abs()).collect();

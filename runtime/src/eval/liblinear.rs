@@ -1,4 +1,4 @@
-//! The linear SVM of the linear protocols: scikit-learn's `LinearSVC`, fitted by LIBLINEAR.
+//! The linear SVM of the linear protocols: scikit-learn's `LinearSVC`, fitted by LIBLINEAR or, where rows are few, to the minimum itself.
 //!
 //! One-vs-rest. Each class k has a machine (w, b) that minimises
 //!
@@ -17,8 +17,8 @@
 //!
 //! P depends on the rows through their inner products alone. Where there are fewer training rows than features, all rows are
 //! therefore first expressed in an orthonormal basis of the training rows' span ([`Space`]): the same machines from a triangular
-//! matrix, in an eighth of the time on 960 windows of 4608 features. Up to 4096 training rows, [`finite_newton`] goes on from LIBLINEAR's
-//! solution to the minimum.
+//! matrix, in an eighth of the time on 960 windows of 4608 features. Up to 4096 training rows, [`finite_newton`] finds the minimum
+//! itself, and LIBLINEAR is asked where that does not end.
 
 use super::finite_newton::{self, Products};
 use crate::error::{Error, Result};
@@ -31,9 +31,8 @@ use tch::{Kind, Tensor};
 
 /// The name of the solver, as `result.json` has it.
 pub const SOLVER: &str = "LIBLINEAR L2R_L2LOSS_SVC (trust-region Newton, primal)";
-/// The same where [`finite_newton`] goes on to the minimum.
-pub const FINISHED: &str =
-    "LIBLINEAR L2R_L2LOSS_SVC (trust-region Newton, primal), then finite Newton";
+/// The name of the solver where rows are few.
+pub const EXACT: &str = "finite Newton (Keerthi and DeCoste 2005), to the minimum";
 
 /// LIBLINEAR's tolerance. A fit ends where the norm of the gradient, divided by that at zero weights and by the share of the rarer side, is
 /// below it.
@@ -225,10 +224,16 @@ fn fit(problem: &Problem, class: u32, stop: &AtomicBool) -> Result<Vec<Machine>>
             return Err(Error::Interrupted);
         }
         let start = machines.last().map(|machine| machine.weights.as_slice());
-        let mut weights = liblinear(problem.train, &members, cost, start)?;
-        if let Some(products) = problem.products {
-            weights = finite_newton::finish(products, problem.train, &members, cost, weights)?;
-        }
+        let exact = match problem.products {
+            Some(products) => {
+                finite_newton::minimum(products, problem.train, &members, cost, start)?
+            }
+            None => None,
+        };
+        let weights = match exact {
+            Some(weights) => weights,
+            None => liblinear(problem.train, &members, cost, start)?,
+        };
         machines.push(Machine {
             residual: residual(problem.train, &members, cost, &weights) / share,
             weights,

@@ -1,7 +1,7 @@
 //! One-vs-rest linear SVMs. A test sample's decision values are the mean over its rows.
 //!
-//! [`liblinear`](crate::eval::liblinear) fits them where its copies of the rows are of a bearable size, on any machine the same, to the
-//! minimum itself where rows are few, and [`newton`](crate::eval::newton) where they are not.
+//! [`liblinear`](crate::eval::liblinear) fits them where its copies of the rows are of a bearable size, on any machine the same, and to the
+//! minimum itself where rows are few, [`newton`](crate::eval::newton) where they are not.
 //!
 //! The cost is chosen split by split: on the test samples, as in the released code, on a share of the training samples that is held
 //! out class by class, or by folds of them. Of these there are augmented clips alone, so they are asked about with those.
@@ -53,7 +53,7 @@ pub fn judge(
         false => None,
     };
     let name = match &space {
-        Some(space) if space.products.is_some() => liblinear::FINISHED,
+        Some(space) if space.products.is_some() => liblinear::EXACT,
         Some(_) => liblinear::SOLVER,
         None => newton::SOLVER,
     };

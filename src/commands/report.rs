@@ -45,16 +45,14 @@ pub fn report(arguments: &Report) -> Result<()> {
             let files = crate::files::files(&arguments.files);
             let plan = plan_of(&files, arguments.toy, &arguments.above.set, &[])?;
             let report = report::report(&with_reasons(&plan), &runs)?;
-            say_of_toys(&plan, arguments, &runs)?;
+            say_of_toys(&[&plan], arguments, &runs)?;
             put(out, &(report.render(format).trim_end().to_owned() + "\n"))
         }
         (Some(ReportFormat::Html), None) => write::pages(arguments, &runs),
         (Some(ReportFormat::Figures), None) => figures::figures(arguments, &runs),
         (_, None) => {
             let asked = asked(arguments)?;
-            for one in &asked {
-                say_of_toys(&one.plan, arguments, &runs)?;
-            }
+            say_of_toys(&plans(&asked), arguments, &runs)?;
             put(out, &report::json(&pages(&asked, &runs)?))
         }
     }
@@ -100,11 +98,11 @@ fn refuse(out: &Path, arguments: &Report) -> Result<()> {
     )))
 }
 
-/// Says that what lies here was made with `--toy`, where nothing of `plan` is here and something of its files is in that form.
-pub fn say_of_toys(plan: &Plan, arguments: &Report, runs: &Runs) -> Result<()> {
+/// Says that what lies here was made with `--toy`, where nothing of `plans` is here and something of their files is in that form.
+fn say_of_toys(plans: &[&Plan], arguments: &Report, runs: &Runs) -> Result<()> {
     let index = runs.index()?;
     let is_here = |plan: &Plan| plan.stages.iter().any(|one| index.contains_key(&one.id));
-    if plan.toy || index.is_empty() || is_here(plan) {
+    if arguments.toy || index.is_empty() || plans.iter().any(|plan| is_here(plan)) {
         return Ok(());
     }
     // What is wrong with the files has been said of their own form.
@@ -116,6 +114,10 @@ pub fn say_of_toys(plan: &Plan, arguments: &Report, runs: &Runs) -> Result<()> {
         say("note: what lies here was made by `run --toy`: `--toy` reports it");
     }
     Ok(())
+}
+
+fn plans(asked: &[Asked]) -> Vec<&Plan> {
+    asked.iter().map(|one| &one.plan).collect()
 }
 
 /// The form of a text; `None` of pages, figures and JSON.

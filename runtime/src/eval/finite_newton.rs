@@ -11,7 +11,7 @@
 //! Going there, as far as P falls, and doing so again with the rows that are then within the margin ends after a few steps at the
 //! minimum: the modified finite Newton method of Keerthi and DeCoste, 2005.
 
-use super::liblinear::Rows;
+use super::liblinear::{Rows, add, value as value_of};
 use crate::error::Result;
 use tch::Tensor;
 
@@ -63,7 +63,7 @@ pub fn minimum(
         .map(|is_member| if *is_member { 1.0 } else { -1.0 })
         .collect();
     let mut weights = start.map_or_else(|| vec![0.0; train.width], <[f64]>::to_vec);
-    let mut scores: Vec<f64> = train.iter().map(|row| dot(&weights, row)).collect();
+    let mut scores: Vec<f64> = train.iter().map(|row| value_of(&weights, row)).collect();
     let mut active = within(&sides, &scores);
     for _ in 0..STEPS {
         let Some(factors) = solved(products, train.rows, &active, &sides, cost)? else {
@@ -72,11 +72,9 @@ pub fn minimum(
         let mut aim = vec![0.0; train.width];
         for (factor, at) in factors.iter().zip(&active) {
             let row = &train.values[train.rows[*at] * train.width..][..train.width];
-            for (sum, value) in aim.iter_mut().zip(row) {
-                *sum += factor * value;
-            }
+            add(&mut aim, row, *factor);
         }
-        let aimed: Vec<f64> = train.iter().map(|row| dot(&aim, row)).collect();
+        let aimed: Vec<f64> = train.iter().map(|row| value_of(&aim, row)).collect();
         let next = within(&sides, &aimed);
         if next == active {
             return Ok(Some(aim));
@@ -143,7 +141,11 @@ fn length(
     sides: &[f64],
     cost: f64,
 ) -> f64 {
-    let (own, across, ahead) = (dot(weights, weights), dot(weights, aim), dot(aim, aim));
+    let (own, across, ahead) = (
+        value_of(weights, weights),
+        value_of(weights, aim),
+        value_of(aim, aim),
+    );
     let value = |t: f64| {
         let norm = (1.0 - t) * (1.0 - t) * own + 2.0 * t * (1.0 - t) * across + t * t * ahead;
         let both = scores.iter().zip(aimed).zip(sides);
@@ -168,10 +170,6 @@ fn length(
         length *= 0.5;
     }
     0.0
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -302,12 +302,12 @@ fn residual(train: Rows, members: &[bool], cost: f64, weights: &[f64]) -> f64 {
 }
 
 /// `<w, x>`.
-fn value(weights: &[f64], row: &[f64]) -> f64 {
+pub fn value(weights: &[f64], row: &[f64]) -> f64 {
     weights.iter().zip(row).map(|(w, x)| w * x).sum()
 }
 
 /// Adds `factor` times the row.
-fn add(sum: &mut [f64], row: &[f64], factor: f64) {
+pub fn add(sum: &mut [f64], row: &[f64], factor: f64) {
     for (sum, x) in sum.iter_mut().zip(row) {
         *sum += factor * x;
     }

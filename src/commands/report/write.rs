@@ -12,7 +12,7 @@ use records::report::{self, Page};
 use records::say;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Asked, asked, pages as made, say_of_toys};
+use super::{Asked, asked, pages as made, plans, say_of_toys};
 use crate::cli::{Report, ReportFormat};
 use crate::failure::{Failure, Result};
 use crate::render::write_out;
@@ -35,9 +35,7 @@ struct Places {
 /// Writes the pages of some files, or prints the one of one file.
 pub fn pages(arguments: &Report, runs: &Runs) -> Result<()> {
     let asked = asked(arguments)?;
-    for one in &asked {
-        say_of_toys(&one.plan, arguments, runs)?;
-    }
+    say_of_toys(&plans(&asked), arguments, runs)?;
     let Some(out) = arguments.out.as_deref() else {
         let [page] = made(&asked, runs)?.try_into().map_err(|pages: Vec<Page>| {
             Failure::misuse(format!("{} pages need a folder", pages.len()))

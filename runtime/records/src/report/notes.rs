@@ -1,6 +1,6 @@
 //! What is worth saying under a table: reasons, folds, clips that were left out, mixed environments.
 
-use crate::record::{ClipCounts, Environment, ScoreResult};
+use crate::record::{ClipCounts, Environment, FoldResult, ScoreResult};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is worth saying under a table.
@@ -51,10 +51,9 @@ impl Notes {
     pub(super) fn scored(&mut self, column: &str, result: &ScoreResult) {
         let folds = self.folds.entry(column.to_owned()).or_default();
         folds.insert(result.folds.len());
-        let mut untested = result.folds.iter().map(|fold| {
-            let names: BTreeSet<String> = fold.untested.iter().cloned().collect();
-            names
-        });
+        let names =
+            |fold: &FoldResult| -> BTreeSet<String> { fold.untested.iter().cloned().collect() };
+        let mut untested = result.folds.iter().map(names);
         if let Some(first) = untested.next() {
             let never = untested.fold(first, |known, of| &known & &of);
             let known = self.untested.entry(column.to_owned()).or_default();

@@ -244,9 +244,10 @@ fn rows_and_runs_stand_side_by_side() {
     ] {
         lab.crisscross(&arguments).assert().code(2);
     }
-    lab.crisscross(&["compare", "gone", "t.cc:t:1"])
-        .assert()
-        .code(1);
+    let output = lab.crisscross(&["compare", "gone", "t.cc:t:1"]).assert();
+    let said = String::from_utf8_lossy(&output.code(2).get_output().stderr).into_owned();
+    assert!(said.contains("there is no run or row `gone`"), "{said}");
+    assert!(said.contains("`crisscross ls` names the runs"), "{said}");
 }
 
 /// Two metrics, two data sets, two seeds.

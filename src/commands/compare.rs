@@ -118,6 +118,12 @@ fn subject(what: &str, file: Option<&str>, arguments: &Compare, runs: &Path) -> 
         _ => what.to_owned(),
     };
     let asked = Asked::read(&whole);
+    if !asked.is_known() {
+        let runs = runs.display();
+        return Err(Failure::misuse(format!("there is no run or row `{what}`")).help(format!(
+            "`crisscross ls` names the runs of `{runs}`; a pretraining is `FILE.cc:NAME`, a row `FILE.cc:TABLE:ROW`"
+        )));
+    }
     let index = Runs::at(runs).index()?;
     let part = |stage: &Stage| Part {
         finished: index.get(&stage.id).cloned(),

@@ -148,6 +148,8 @@ pub struct Decisions {
     pub fits: usize,
     /// Fits that ended above the tolerance.
     pub unconverged: usize,
+    /// Fits that [`finite_newton`] left to LIBLINEAR, or that it was not asked for.
+    pub by_liblinear: usize,
 }
 
 /// One machine at one cost.
@@ -155,6 +157,7 @@ pub struct Decisions {
 struct Machine {
     weights: Vec<f64>,
     residual: f64,
+    is_by_liblinear: bool,
 }
 
 /// Solves the problems; the machines of all classes and problems are fitted on up to `threads` threads. The result does not
@@ -201,6 +204,7 @@ pub fn decide(
                 outcome.residual = outcome.residual.max(machine.residual);
                 outcome.fits += 1;
                 outcome.unconverged += usize::from(machine.residual > 1.001 * TOLERANCE);
+                outcome.by_liblinear += usize::from(machine.is_by_liblinear);
             }
         }
         decisions.push(outcome);
@@ -230,6 +234,7 @@ fn fit(problem: &Problem, class: u32, stop: &AtomicBool) -> Result<Vec<Machine>>
             }
             None => None,
         };
+        let is_by_liblinear = exact.is_none();
         let weights = match exact {
             Some(weights) => weights,
             None => liblinear(problem.train, &members, cost, start)?,
@@ -237,6 +242,7 @@ fn fit(problem: &Problem, class: u32, stop: &AtomicBool) -> Result<Vec<Machine>>
         machines.push(Machine {
             residual: residual(problem.train, &members, cost, &weights) / share,
             weights,
+            is_by_liblinear,
         });
     }
     Ok(machines)

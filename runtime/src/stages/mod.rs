@@ -215,7 +215,10 @@ impl<'a> Walk<'a> {
                 self.lost.insert(&stage.id);
                 match self.failed.remove(&stage.id) {
                     // Beside another, before its turn.
-                    Some(error) => outcome.failed.push((stage.label.clone(), error)),
+                    Some(error) => {
+                        failures::keep(&self.runs, &stage.id, &error.to_string());
+                        outcome.failed.push((stage.label.clone(), error));
+                    }
                     None => outcome.left += 1,
                 }
                 continue;

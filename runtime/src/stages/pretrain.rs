@@ -12,6 +12,7 @@ use crate::progress::Progress;
 use crate::ranks::Ranks;
 use crate::train::{self, Course, Observer, Place, StepMetrics, TrainSummary};
 use compiler::plan::{self, Plan, Pretrain, Stage, StageId, Work};
+use records::failures;
 use records::folder::{Attempt, Claim, Finished};
 use records::record::{ClipCounts, PretrainResult};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,8 +50,13 @@ impl<'a> Walk<'a> {
         let trained = self.train(&ran, &mut courses, &mut loader, None);
         if let Err(error) = trained {
             // What ended one ended all of them: their data, or the one who runs them.
-            let others = ran.iter().map(|(member, _)| &member.stage.id);
-            self.lost.extend(others.filter(|id| **id != stage.id));
+            let ids = ran.iter().map(|(member, _)| &member.stage.id);
+            for other in ids.filter(|id| **id != stage.id) {
+                if !matches!(error, Error::Interrupted) {
+                    failures::keep(&self.runs, other, &error.to_string());
+                }
+                self.lost.insert(other);
+            }
             return Err(error);
         }
         let mut finished = None;

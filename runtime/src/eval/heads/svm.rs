@@ -52,13 +52,9 @@ pub fn judge(
         true => Some(Space::new(&set.train.values, &set.test.values, set.width)?),
         false => None,
     };
-    let name = match &space {
-        Some(space) if space.products.is_some() => liblinear::EXACT,
-        Some(_) => liblinear::SOLVER,
-        None => newton::SOLVER,
-    };
+    let mut by_liblinear = 0;
     let mut solver = Solver {
-        name: name.to_owned(),
+        name: newton::SOLVER.to_owned(),
         tolerance: liblinear::TOLERANCE,
         residual: 0.0,
         fits: 0,
@@ -78,6 +74,7 @@ pub fn judge(
             solver.residual = solver.residual.max(found.residual);
             solver.fits += found.fits as u64;
             solver.unconverged += found.unconverged as u64;
+            by_liblinear += found.by_liblinear as u64;
         }
         let found = tasks.iter().zip(&decisions);
         Ok(found.map(|(task, found)| task.outcomes(found)).collect())
@@ -128,6 +125,17 @@ pub fn judge(
             (tried, found.into_iter().flatten().collect())
         }
     };
+    if space.is_some() {
+        solver.name = match by_liblinear {
+            0 => liblinear::EXACT.to_owned(),
+            fits if fits == solver.fits => liblinear::SOLVER.to_owned(),
+            fits => format!(
+                "{}; {fits} of the fits: {}",
+                liblinear::EXACT,
+                liblinear::SOLVER
+            ),
+        };
+    }
     let judged = tried
         .into_iter()
         .zip(found)

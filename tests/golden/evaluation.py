@@ -46,6 +46,24 @@ def features_of(runs, stage):
     raise SystemExit(f"no extraction {stage[:8]} under {runs}")
 
 
+def beside(sets):
+    """The features of several extractions side by side, clip by clip; samples that one of them lacks take no part."""
+    fused = dict(sets[0])
+    for kind in ("train", "test"):
+        owners = [tensors[f"{kind}_sample"] for tensors in sets]
+        samples = sorted(set.intersection(*(set(of.tolist()) for of in owners)))
+        rows = [np.concatenate([np.flatnonzero(of == sample) for sample in samples]) for of in owners]
+        fused[kind] = np.concatenate([tensors[kind][own] for tensors, own in zip(sets, rows)], axis=1)
+        fused[f"{kind}_sample"] = owners[0][rows[0]]
+    return fused
+
+
+def trains_in(folds, split):
+    """Which samples train in a split: those of another fold, or, with bit 31, those whose two bits for it are 0."""
+    by_fold, by_bits = folds != split, (folds >> (2 * (split - 1)) & 3) == 0
+    return np.where(folds >> 31 & 1, by_bits, by_fold).astype(bool)
+
+
 def number(text):
     """A cost as the files write it: `1/1000`."""
     over, _, under = text.partition("/")
@@ -74,6 +92,7 @@ def compare(run, runs):
     if not is_svm and head != "neighbours":
         return None
     tensors, about = features_of(runs, plan["features"])
+    tensors = beside([tensors, *(features_of(runs, stage)[0] for stage in plan["beside"])])
     lines = list(csv.DictReader(open(run / "predictions.csv", newline="")))
     at = {name: sample for sample, name in enumerate(about["samples"])}
     same = ties = different = 0
@@ -82,7 +101,7 @@ def compare(run, runs):
         split = 1 if fold["name"] == "test" else int(fold["name"])
         told = [line for line in lines if line["split"] == fold["name"]]
         asked = np.array([at[line["sample"]] for line in told])
-        trains = tensors["fold"] != split
+        trains = trains_in(tensors["fold"], split)
         if is_svm:
             owners = tensors["test_sample"]
             scores = svm_scores(tensors, trains, asked, tensors["test"], owners, number(fold["cost"]), about["classes"])

@@ -4,10 +4,11 @@ use compiler::hir;
 use compiler::plan::{ScoreWork, StageId};
 use compiler::units::Exact;
 use runtime::eval::feature_set::{FeatureSet, Features};
-use runtime::eval::heads::Means;
 use runtime::eval::heads::linear::Learner;
+use runtime::eval::heads::{Means, best};
 use runtime::eval::layer::Layer;
 use runtime::eval::liblinear::{self, Problem, Rows, Space};
+use runtime::eval::newton;
 use runtime::eval::score::{Scores, score};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -77,49 +78,110 @@ fn scored(set: &FeatureSet, head: hir::Head, kind: hir::Score) -> Scores {
     score(set, &work, &mut means).unwrap()
 }
 
-/// Predictions are equal, and weights to what scikit-learn leaves of the gradient.
+/// The solvers of the SVM.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum By {
+    FiniteNewton,
+    Liblinear,
+    Newton,
+}
+
+/// Decision values `[class][row]` of machines that are fitted to all training rows at a cost of 1/10.
+fn decisions(set: &FeatureSet, asked: &Features, by: By) -> Vec<Vec<f64>> {
+    let never = AtomicBool::new(false);
+    let (trained, rows): (Vec<usize>, Vec<usize>) = (
+        (0..set.train.samples.len()).collect(),
+        (0..asked.samples.len()).collect(),
+    );
+    let classes_of_rows = &set.labels[..trained.len()];
+    let found = if by == By::Newton {
+        let of = |features, rows| newton::Rows {
+            features,
+            width: set.width,
+            rows,
+        };
+        newton::decide(
+            of(&set.train, &trained),
+            (classes_of_rows, 10),
+            of(asked, &rows),
+            &[0.1],
+            Device::Cpu,
+            (&mut || (), &never),
+        )
+        .unwrap()
+    } else {
+        let space = Space::new(&set.train.values, &asked.values, set.width).unwrap();
+        let of = |values, rows| Rows {
+            values,
+            width: space.width,
+            rows,
+        };
+        let problem = Problem {
+            train: of(&space.train, &trained),
+            classes_of_rows,
+            classes: 10,
+            test: of(&space.test, &rows),
+            costs: &[0.1],
+            products: space.products.as_ref().filter(|_| by == By::FiniteNewton),
+        };
+        let mut found = liblinear::decide(&[problem], 2, &mut |_, _| (), &never).unwrap();
+        found.swap_remove(0)
+    };
+    assert_eq!((found.fits, found.unconverged), (10, 0), "{by:?}");
+    found.values.into_iter().next().unwrap()
+}
+
+/// Predictions are equal. Weights are off by what scikit-learn leaves of the gradient, and by what the solver may: the objective is strongly
+/// convex with modulus 1, so they lie within the gradient that is left, and for a tenth of the rows that is a tenth of the tolerance times
+/// the gradient at zero weights.
 #[test]
 fn machines_are_those_of_linear_svc_on_real_features() {
     let tensors = tensors();
     let set = set(&tensors);
     let width = set.width;
     // A row of zeros gives the intercept, a unit row one weight more.
-    let mut probes = vec![0.0; width * (width + 1)];
-    for at in 0..width {
-        probes[width * (at + 1) + at] = 1.0;
-    }
-    let space = Space::new(&set.train.values, &probes, width).unwrap();
-    let all: Vec<usize> = (0..set.train.samples.len()).collect();
-    let asked: Vec<usize> = (0..=width).collect();
-    let problem = Problem {
-        train: Rows {
-            values: &space.train,
-            width: space.width,
-            rows: &all,
-        },
-        classes_of_rows: &set.labels[..all.len()],
-        classes: 10,
-        test: Rows {
-            values: &space.test,
-            width: space.width,
-            rows: &asked,
-        },
-        costs: &[0.1],
-        products: space.products.as_ref(),
+    let mut probes = Features {
+        values: vec![0.0; width * (width + 1)],
+        samples: vec![0; width + 1],
     };
-    let never = AtomicBool::new(false);
-    let found = liblinear::decide(&[problem], 2, &mut |_, _| (), &never).unwrap();
-    let (weights, intercepts) = (values(&tensors["coef"]), values(&tensors["intercept"]));
-    let mut most: f64 = 0.0;
-    for (class, found) in found[0].values[0].iter().enumerate() {
-        most = most.max((found[0] - intercepts[class]).abs());
-        for at in 0..width {
-            let weight = found[at + 1] - found[0];
-            most = most.max((weight - weights[class * width + at]).abs());
-        }
+    for at in 0..width {
+        probes.values[width * (at + 1) + at] = 1.0;
     }
-    assert!(most < 1e-5, "{most}");
-
+    let at_zero = |class: usize| -> f64 {
+        let mut sum = vec![0.0; width + 1];
+        for (row, label) in set.train.values.chunks(width).zip(&set.labels) {
+            let side = if *label as usize == class { 1.0 } else { -1.0 };
+            let row = row.iter().map(|value| f64::from(*value)).chain([1.0]);
+            sum.iter_mut()
+                .zip(row)
+                .for_each(|(sum, value)| *sum += side * value);
+        }
+        2.0 * 0.1 * sum.iter().map(|value| value * value).sum::<f64>().sqrt()
+    };
+    let (weights, intercepts) = (values(&tensors["coef"]), values(&tensors["intercept"]));
+    for by in [By::FiniteNewton, By::Liblinear, By::Newton] {
+        for (class, found) in decisions(&set, &probes, by).iter().enumerate() {
+            let mut off = (found[0] - intercepts[class]).powi(2);
+            for at in 0..width {
+                let weight = found[at + 1] - found[0];
+                off += (weight - weights[class * width + at]).powi(2);
+            }
+            let left = match by {
+                By::FiniteNewton => 0.0,
+                By::Liblinear | By::Newton => 1.001 * liblinear::TOLERANCE * 0.1 * at_zero(class),
+            };
+            let off = off.sqrt();
+            println!("{by:?} {class} {off} {left}");
+            assert!(off < 2e-5 + left, "{by:?}, class {class}: {off} {left}");
+        }
+        let found = decisions(&set, &set.test, by);
+        let classes = (0..set.test.samples.len()).map(|row| {
+            let of_row: Vec<f64> = found.iter().map(|of_class| of_class[row]).collect();
+            best(&of_row) as f64
+        });
+        let classes: Vec<f64> = classes.collect();
+        assert_eq!(classes, values(&tensors["predicted"]), "{by:?}");
+    }
     assert_eq!(predicted(&set), values(&tensors["predicted"]));
 }
 
@@ -219,6 +281,11 @@ fn neighbours_are_those_of_scikit_learn() {
     let scores = scored(&set, hir::Head::Neighbours, hir::Score::Recall(5));
     let neighbours = values(&tensors["neighbours"]);
     let norms = values(&tensors["test"].norm_scalaropt_dim(2.0, [1].as_slice(), false));
+    assert_eq!(scores.predictions.len(), neighbours.len() / 20);
+    assert_eq!(scores.predictions.len(), set.test.samples.len());
+    let within = scores.predictions.iter().filter(|found| found.rank <= 5);
+    let share = 100.0 * within.count() as f64 / scores.predictions.len() as f64;
+    assert_eq!(scores.folds[0].value, share);
     let asked = scores.predictions.iter().zip(neighbours.chunks(20));
     for ((found, nearest), norm) in asked.zip(norms) {
         let class = |row: &f64| set.labels[*row as usize].to_string();

@@ -50,6 +50,11 @@ impl Products {
     }
 }
 
+/// Bytes that a step takes of so many rows: the products of those within the margin, a copy of them, and their factor.
+pub fn bytes(rows: usize) -> usize {
+    3 * 8 * rows * rows
+}
+
 /// The weights that minimise P at `cost`, from `start` or from zeros on; `None` where rounding hides the minimum.
 pub fn minimum(
     products: &Products,

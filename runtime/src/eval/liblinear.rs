@@ -168,10 +168,12 @@ pub fn decide(
     progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<Vec<Decisions>> {
-    let largest = problems
-        .iter()
-        .map(|p| COPIES * p.train.width * p.train.rows.len())
-        .max();
+    let bytes = |problem: &Problem| {
+        let rows = problem.train.rows.len();
+        let finished = problem.products.map_or(0, |_| finite_newton::bytes(rows));
+        finished.max(COPIES * problem.train.width * rows)
+    };
+    let largest = problems.iter().map(bytes).max();
     let threads = threads.min(MEMORY / largest.unwrap_or(1).max(1)).max(1);
     let jobs: Vec<(&Problem, u32)> = problems
         .iter()
@@ -488,17 +490,19 @@ mod tests {
 
     #[test]
     fn threads_and_the_class_of_the_first_row_change_nothing() {
-        let labels: Vec<u32> = (0..18).map(|i| i % 3).collect();
-        let (one, four) = (
-            solve(&values(), 4, 3, &labels, 1, true),
-            solve(&values(), 4, 3, &labels, 4, true),
-        );
-        assert_eq!(one.values, four.values);
-        // With two classes one machine is the other's negative.
-        let labels: Vec<u32> = (0..18).map(|i| u32::from(i % 3 == 0)).collect();
-        let two = solve(&values(), 4, 2, &labels, 1, true).values;
-        for (a, b) in two[1][0].iter().zip(&two[1][1]) {
-            assert!((a + b).abs() < 1e-9, "{a} {b}");
+        for is_finished in [false, true] {
+            let labels: Vec<u32> = (0..18).map(|i| i % 3).collect();
+            let (one, four) = (
+                solve(&values(), 4, 3, &labels, 1, is_finished),
+                solve(&values(), 4, 3, &labels, 4, is_finished),
+            );
+            assert_eq!(one.values, four.values);
+            // With two classes one machine is the other's negative.
+            let labels: Vec<u32> = (0..18).map(|i| u32::from(i % 3 == 0)).collect();
+            let two = solve(&values(), 4, 2, &labels, 1, is_finished).values;
+            for (a, b) in two[1][0].iter().zip(&two[1][1]) {
+                assert!((a + b).abs() < 1e-9, "{a} {b}");
+            }
         }
     }
 

@@ -341,6 +341,11 @@ mod tests {
             .for_each(|value| *value *= 1e38);
         let failed = linear(&large, None, Exact::whole(10)).unwrap_err();
         assert!(failed.to_string().contains("linear layer"), "{failed}");
+        // A layer that has learned, and rows that overflow it.
+        let mut far = set(&[]);
+        far.test.values.iter_mut().for_each(|value| *value *= 1e38);
+        let failed = linear(&far, None, Exact::whole(10)).unwrap_err();
+        assert!(failed.to_string().contains("not finite"), "{failed}");
     }
 
     #[test]

@@ -22,6 +22,8 @@ use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
 /// Rows that are scored at once.
 const ROWS: usize = 4096;
+/// The way out of a training that diverges.
+const LOWER: &str = "lower `lr` of `linear(...)`";
 
 /// The samples of a training, those that are asked about, and what these are asked about with.
 struct Round<'a> {
@@ -221,7 +223,7 @@ fn fit(
                     "the loss of a linear layer on its features is {total} in epoch {}",
                     epoch + 1
                 ),
-                "lower `lr` of `linear(...)`",
+                LOWER,
             ));
         }
         if round.is_watched || epoch + 1 == round.epochs {
@@ -249,6 +251,14 @@ fn outcomes(
             .f_softmax(1, Kind::Double)?
             .flatten(0, -1)
             .try_into()?;
+        // The last step of a training comes after its last loss.
+        if !scores.iter().all(|score| score.is_finite()) {
+            return Err(wrong(
+                set,
+                "the scores of a linear layer on its features are not finite".to_owned(),
+                LOWER,
+            ));
+        }
         for (row, scores) in rows.iter().zip(scores.chunks(set.classes.len())) {
             let sum = &mut sums[round.with.samples[*row]];
             sum.resize(scores.len(), 0.0);

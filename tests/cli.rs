@@ -698,6 +698,7 @@ fn a_report_says_where_it_cannot_be_written() {
             "2 pages need a folder, and `file` is a file",
         ),
         (&["--format", "json", "--out", "."], 2, "`.` is a folder"),
+        (&["--out", "t.pdf"], 2, "`.pdf` says no format of a report"),
         (
             &["--format", "tex", "--out", "no/such.tex"],
             1,

@@ -124,6 +124,21 @@ fn the_table_is_that_of_the_data_as_they_are() {
             .any(|note| note.contains("several versions of the data")),
         "{notes:?}"
     );
+    // Where the data are gone, what was made of them before is still told.
+    std::fs::rename(lab.path("clips"), lab.path("away")).unwrap();
+    let output = lab.engine("runs").assert().code(1);
+    let (out, message) = (&output.get_output().stdout, &output.get_output().stderr);
+    let (out, message) = (
+        String::from_utf8_lossy(out),
+        String::from_utf8_lossy(message),
+    );
+    assert!(
+        message.contains(
+            "0 of 3 stages are done, and 3 were done before, of data that cannot be used now"
+        ),
+        "{message}"
+    );
+    assert!(out.contains("12.3"), "{out}");
 }
 
 #[test]

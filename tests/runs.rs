@@ -248,6 +248,17 @@ fn rows_and_runs_stand_side_by_side() {
     let said = String::from_utf8_lossy(&output.code(2).get_output().stderr).into_owned();
     assert!(said.contains("there is no run or row `gone`"), "{said}");
     assert!(said.contains("`crisscross ls` names the runs"), "{said}");
+    let output = lab.crisscross(&["compare", "t.cc:t:1", "gone"]).assert();
+    let said = String::from_utf8_lossy(&output.code(2).get_output().stderr).into_owned();
+    assert!(said.contains("there is no run or row `gone`"), "{said}");
+    // By the stages that `ls` shows, too.
+    let short = |label: &str| {
+        let all: Vec<serde_json::Value> = lab.json(&["ls"]).as_array().unwrap().clone();
+        let one = all.into_iter().find(|one| one["label"] == label).unwrap();
+        one["stage"].as_str().unwrap()[..8].to_owned()
+    };
+    let (a, b) = (short("t:1 pretrain"), short("t:2 pretrain"));
+    assert!(lab.said(&["compare", &a, &b]).contains("last loss"));
 }
 
 /// Two metrics, two data sets, two seeds.

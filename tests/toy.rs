@@ -62,6 +62,9 @@ fn every_experiment_ends_with_its_tables_and_figures() {
         assert!(tables.contains(&table), "{table} is not in {tables}");
     }
     assert!(!log.contains("[1/"), "nothing is made twice: {log}");
+    // Rows that cannot be run stand there with the reason.
+    let refused = "this version cannot run text of captions";
+    assert!(tables.contains(refused), "{tables}");
 
     // What was asked for is there, but for what this version cannot make.
     let (text, _) = said(&mut crisscross("plan", &["--format", "json"]));

@@ -235,6 +235,33 @@ fn features_of_a_folder_are_those_that_a_run_extracts() {
     let sounds = lab::clips().join("sounds").display().to_string();
     let (told, _) = said(&mut features(&sounds, "sounds.npz"));
     assert!(told.contains("4 rows of 144 values"), "{told}");
+    // One that is shorter than the window is filled up.
+    let shorts = folder.path().join("shorts");
+    std::fs::create_dir(&shorts).unwrap();
+    let wav = |seconds: u32| {
+        let bytes = 32_000 * seconds;
+        let mut file = b"RIFF".to_vec();
+        file.extend((36 + bytes).to_le_bytes());
+        file.extend(b"WAVEfmt ");
+        file.extend(16u32.to_le_bytes());
+        file.extend([1u16, 1].map(u16::to_le_bytes).concat());
+        file.extend([16_000u32, 32_000].map(u32::to_le_bytes).concat());
+        file.extend([2u16, 16].map(u16::to_le_bytes).concat());
+        file.extend(b"data");
+        file.extend(bytes.to_le_bytes());
+        file.extend((0..bytes / 2).flat_map(|at| ((at % 200) as i16 * 100).to_le_bytes()));
+        file
+    };
+    std::fs::write(shorts.join("one.wav"), wav(1)).unwrap();
+    std::fs::write(shorts.join("six.wav"), wav(6)).unwrap();
+    let (told, _) = said(&mut features(&shorts.display().to_string(), "shorts.npz"));
+    assert!(told.contains("of 2 of 2 samples"), "{told}");
+    std::fs::write(shorts.join("none.wav"), "no sound").unwrap();
+    let bad = complaint(&mut features(&shorts.display().to_string(), "bad.npz"));
+    assert!(
+        bad.contains("shorts`: 1 of 3 files could not be read"),
+        "{bad}"
+    );
     let none = complaint(crisscross().args([
         "features",
         &sounds,

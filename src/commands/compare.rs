@@ -18,8 +18,11 @@ use super::weights::Meant;
 use super::{profile, runs_to_read};
 use crate::cli::Compare;
 use crate::failure::{Failure, Result};
-use crate::load::Reading;
+use crate::load::{Reading, compile};
 use crate::render::{Format, write_out};
+
+/// Characters of a stage's hash that are taken for one.
+const SHORTEST: usize = 4;
 
 /// A stage, and its run where it is finished.
 struct Part {
@@ -103,6 +106,49 @@ fn of_other_kinds(left: &Subject, right: &Subject) -> Failure {
     })
 }
 
+/// The finished run whose stage begins so, as `ls` shows it.
+fn by_stage<'i>(what: &str, index: &'i BTreeMap<StageId, Finished>) -> Result<Option<&'i Path>> {
+    if what.len() < SHORTEST || !what.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
+    let found: Vec<&Finished> = index
+        .iter()
+        .filter(|(id, _)| id.0.starts_with(what))
+        .map(|(_, finished)| finished)
+        .collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(&one.path)),
+        [first, second, ..] => Err(Failure::misuse(format!(
+            "the stages of {} runs begin with `{what}`, `{}` and `{}` among them",
+            found.len(),
+            first.run.label,
+            second.run.label
+        ))
+        .help("write more of it, or name the folder")),
+    }
+}
+
+/// Whether `file` declares what the first word of `name` names. A file with mistakes may: whoever reads it says so.
+fn declares(file: &str, name: &str, arguments: &Compare) -> bool {
+    let word = name.split([':', '.']).next().unwrap_or(name);
+    let compiled = compile(&[file.into()], profile(arguments.toy), &arguments.above.set);
+    compiled.programs().is_none_or(|programs| {
+        programs.iter().any(|(_, program)| {
+            let pretrains = program.pretrains.iter().map(|one| &one.name);
+            let mut names = pretrains.chain(program.tables.iter().map(|one| &one.name));
+            names.any(|known| known == word)
+        })
+    })
+}
+
+fn unknown(what: &str, runs: &Path) -> Failure {
+    Failure::misuse(format!("there is no run or row `{what}`")).help(format!(
+        "`crisscross ls` names the runs of `{}`; a pretraining is `FILE.cc:NAME`, a row `FILE.cc:TABLE:ROW`",
+        runs.display()
+    ))
+}
+
 /// The side that was named: a folder, or a row or pretraining, of `file` where none is said.
 fn subject(what: &str, file: Option<&str>, arguments: &Compare, runs: &Path) -> Result<Subject> {
     // As it stands, or as `ls` names it.
@@ -111,20 +157,24 @@ fn subject(what: &str, file: Option<&str>, arguments: &Compare, runs: &Path) -> 
             return of_folder(what, &folder);
         }
     }
-    let whole = match (file, Asked::read(what)) {
-        (Some(file), asked) if asked.file.is_none() && !asked.is_known() => {
+    let index = Runs::at(runs).index()?;
+    if let Some(folder) = by_stage(what, &index)? {
+        return of_folder(what, folder);
+    }
+    let written = Asked::read(what);
+    let whole = match file {
+        Some(file) if written.file.is_none() && !written.is_known() => {
+            if !declares(file, written.name, arguments) {
+                return Err(unknown(what, runs));
+            }
             format!("{file}:{what}")
         }
-        _ => what.to_owned(),
+        Some(_) | None => what.to_owned(),
     };
     let asked = Asked::read(&whole);
     if !asked.is_known() {
-        let runs = runs.display();
-        return Err(Failure::misuse(format!("there is no run or row `{what}`")).help(format!(
-            "`crisscross ls` names the runs of `{runs}`; a pretraining is `FILE.cc:NAME`, a row `FILE.cc:TABLE:ROW`"
-        )));
+        return Err(unknown(what, runs));
     }
-    let index = Runs::at(runs).index()?;
     let part = |stage: &Stage| Part {
         finished: index.get(&stage.id).cloned(),
         stage: stage.clone(),

@@ -78,7 +78,7 @@ pub fn features(arguments: &Features) -> Result<()> {
     Err(handover::exec_with(command, &featuring))
 }
 
-/// What a protocol is closed with where it names no data set: nothing of it is used.
+/// What a protocol is closed with where it names no data set: the engine puts in the name and the rule for short clips.
 const CLOSED: &str = "
 data clips_of_a_folder = videos(train: 2, classes: 2, requires: [v, a], short: skip)
 eval eval_of_a_folder = NAME with { data = clips_of_a_folder }

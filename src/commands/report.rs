@@ -27,7 +27,7 @@ struct Asked {
 
 /// Prints or writes the tables of some files.
 pub fn report(arguments: &Report) -> Result<()> {
-    let asked_for = by_ending(arguments);
+    let asked_for = by_ending(arguments)?;
     let arguments = &asked_for;
     let place = &arguments.place;
     if let Some(out) = &arguments.out {
@@ -59,13 +59,21 @@ pub fn report(arguments: &Report) -> Result<()> {
 }
 
 /// What is asked for, in the format that the ending of `--out` says where `--format` says none.
-fn by_ending(arguments: &Report) -> Report {
+fn by_ending(arguments: &Report) -> Result<Report> {
     let mut arguments = arguments.clone();
-    let ending = arguments.out.as_deref().and_then(Path::extension);
-    if let (None, Some(ending)) = (arguments.format, ending.and_then(|ending| ending.to_str())) {
+    let out = arguments.out.as_deref().filter(|out| !out.is_dir());
+    let ending = out.and_then(Path::extension).and_then(|it| it.to_str());
+    if let (None, Some(ending)) = (arguments.format, ending) {
         arguments.format = ReportFormat::from_str(ending, true).ok();
+        let is_text = ["txt", "cc", "toml"].contains(&ending) || arguments.watch;
+        if arguments.format.is_none() && !is_text {
+            let message = format!("`.{ending}` says no format of a report");
+            return Err(Failure::misuse(message).help(
+                "name a file in `.html`, `.md`, `.tex`, `.csv`, `.json` or `.txt`, or say `--format`",
+            ));
+        }
     }
-    arguments
+    Ok(arguments)
 }
 
 /// Refuses to write over the files that are reported, and over others that no report makes: experiments and settings.

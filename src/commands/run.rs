@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use compiler::hir::Data;
-use compiler::plan::{self, Executable, Plan, StageId, Work, with_passes};
+use compiler::plan::{self, Executable, Plan, StageId, Work, with_passes, with_reasons};
 use records::folder::{Runs, content_hash, write_json};
 use records::launch::Launch;
 use records::say;
@@ -120,11 +120,12 @@ pub(super) fn typed() -> String {
     format!("crisscross {}", quoted.join(" "))
 }
 
-/// What of a plan can be executed; the summary has said what is left out.
-fn executable(plan: Plan) -> Result<Plan> {
-    let Executable { plan, refused, .. } = compiler::plan::executable(&plan);
+/// The stages of a plan that can be executed, and all of its tables, with the reason in each cell that stays empty.
+fn executable(whole: Plan) -> Result<Plan> {
+    let Executable { plan, refused, .. } = compiler::plan::executable(&whole);
     if refused.is_empty() || !plan.tables.is_empty() {
-        return Ok(plan);
+        let tables = with_reasons(&whole).tables;
+        return Ok(Plan { tables, ..plan });
     }
     let numbers: Vec<String> = refused
         .iter()

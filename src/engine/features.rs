@@ -2,7 +2,7 @@
 
 use crate::machine;
 use crate::signals::Signals;
-use compiler::hir::{Clip, Short};
+use compiler::hir::{Clip, Data, Short};
 use compiler::plan::{Pretrain, Stage, Work};
 use compiler::written;
 use crisscross::cli::Machine;
@@ -77,7 +77,7 @@ fn state(asked: &Featuring, work: &Pretrain) -> Result<String, Error> {
 pub fn features(arguments: &Arguments) -> Result<ExitCode, Error> {
     let Signals { stop, number } = Signals::watch()?;
     device::check_torch()?;
-    let asked: Featuring = crate::from_standard_input()?;
+    let mut asked: Featuring = crate::from_standard_input()?;
     let mut site = crate::site(arguments.site.as_deref())?;
     let device = machine::settle(&arguments.machine, None, &site, None)?;
     let threads = crate::threads(arguments.threads, &site);
@@ -107,6 +107,10 @@ pub fn features(arguments: &Arguments) -> Result<ExitCode, Error> {
         Clip::Video { .. } | Clip::Flow { .. } => Short::Loop,
         Clip::Audio { .. } | Clip::Text { .. } => Short::Pad,
     };
+    if let Data::Videos(set) | Data::Sounds(set) = &mut asked.eval.data {
+        set.name.clone_from(&asked.data);
+        set.short = short;
+    }
     let source = data::open_found(&asked.data, short, &site, threads)?;
     let below = site.root(&asked.data)?.root.clone();
     let (manifest, _) = index::manifest(index::Wanted::Found(&asked.data), &site)?;

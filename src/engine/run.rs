@@ -206,8 +206,10 @@ fn lead(
 ) -> Result<u8, Error> {
     let code = match stages::run(plan, options) {
         Ok(outcome) => {
-            if !outcome.finished.is_empty() {
-                let tables = report_of(plan, &outcome.finished)?;
+            let mut finished = outcome.finished.clone();
+            finished.extend(outcome.unchecked.clone());
+            if !finished.is_empty() {
+                let tables = report_of(plan, &finished)?;
                 write_out(&tables.render(Format::Text));
             }
             summarise(&outcome)
@@ -261,8 +263,14 @@ fn summarise(outcome: &Outcome) -> u8 {
         names.join(", ")
     };
     let done = outcome.finished.len();
-    let all = done + outcome.failed.len() + outcome.left;
-    let mut parts = vec![format!("{done} of {all} stages are done")];
+    let before = outcome.unchecked.len();
+    let all = done + before + outcome.failed.len() + outcome.left;
+    let mut parts = vec![match before {
+        0 => format!("{done} of {all} stages are done"),
+        _ => format!(
+            "{done} of {all} stages are done, and {before} were done before, of data that cannot be used now"
+        ),
+    }];
     if !outcome.unfit.is_empty() {
         let names = outcome.unfit.iter().map(String::as_str).collect();
         parts.push(format!("data sets to mend: {}", quoted(names)));

@@ -27,7 +27,7 @@ pub enum State {
     Dead,
     /// A step that was not finite and is kept.
     Failed,
-    /// `run.json` cannot be read.
+    /// `run.json` or, of what is finished, `result.json` cannot be read.
     Damaged,
 }
 
@@ -159,12 +159,12 @@ pub fn listed(runs: &Runs, path: &Path) -> Option<Listed> {
         },
         (true, _) | (false, Status::Running) => attempt(runs, path),
     };
-    let result = path.join(RESULT);
-    let (score, loss) = match run.kind {
-        Kind::Score | Kind::Finetune => (value::<ScoreResult>(&result, |of| Some(of.value)), None),
-        Kind::Pretrain => (None, value::<PretrainResult>(&result, |of| of.loss)),
-        Kind::Extract | Kind::Draw => (None, None),
+    let found = of_result(run.kind, &path.join(RESULT));
+    let (state, note) = match &found {
+        Err(error) if state == State::Complete => (State::Damaged, Some(error.to_string())),
+        Ok(_) | Err(_) => (state, note),
     };
+    let (score, loss) = found.unwrap_or_default();
     Some(Listed {
         state,
         kind: Some(run.kind),
@@ -202,12 +202,13 @@ fn empty(folder: String) -> Listed {
     }
 }
 
-/// A number of a result; none where it cannot be read.
-fn value<T: serde::de::DeserializeOwned>(
-    path: &Path,
-    of: impl Fn(&T) -> Option<f64>,
-) -> Option<f64> {
-    read_json::<T>(path).ok().as_ref().and_then(of)
+/// The score and the loss of a result, as far as its kind has them.
+fn of_result(kind: Kind, path: &Path) -> Result<(Option<f64>, Option<f64>)> {
+    Ok(match kind {
+        Kind::Score | Kind::Finetune => (Some(read_json::<ScoreResult>(path)?.value), None),
+        Kind::Pretrain => (None, read_json::<PretrainResult>(path)?.loss),
+        Kind::Extract | Kind::Draw => (None, None),
+    })
 }
 
 /// How an attempt stands: its lock is held, or its process is gone.
@@ -275,6 +276,12 @@ mod tests {
             .unwrap()
             .finish(&result(&[50.0, 70.0]))
             .unwrap();
+        let cut = runs
+            .begin(&stage(id(1, 3), "t:3 score"), &context())
+            .unwrap()
+            .finish(&result(&[50.0]))
+            .unwrap();
+        fs::write(cut.path.join(RESULT), "{\"value\": 5").unwrap();
         let under_way = runs
             .begin(&stage(id(1, 2), "t:2 score"), &context())
             .unwrap();
@@ -298,6 +305,7 @@ mod tests {
                 (String::new(), State::Failed),
                 (String::new(), State::Damaged),
                 ("t:1 score".to_owned(), State::Complete),
+                ("t:3 score".to_owned(), State::Damaged),
             ]
         );
         assert_eq!(found[0].note.as_deref(), Some("another process"));

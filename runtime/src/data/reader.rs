@@ -47,6 +47,7 @@ pub struct Reader {
     samples: Ordered<(u32, std::result::Result<Tensor, Refusal>)>,
     source: Arc<dyn ClipSource>,
     tally: Tally,
+    is_over: bool,
 }
 
 /// Why a sample has no views.
@@ -81,6 +82,7 @@ impl Reader {
             samples,
             source,
             tally,
+            is_over: false,
         }
     }
 
@@ -94,7 +96,11 @@ impl Iterator for Reader {
     type Item = Result<Read>;
 
     fn next(&mut self) -> Option<Result<Read>> {
-        let (clip, views) = self.samples.next()?;
+        let Some((clip, views)) = self.samples.next() else {
+            // The last file may have been read, and too many of those before it not.
+            let was_over = std::mem::replace(&mut self.is_over, true);
+            return self.tally.check().err().filter(|_| !was_over).map(Err);
+        };
         self.tally.tried.insert(clip);
         let name = self.source.name(clip as usize);
         let clip = clip as usize;

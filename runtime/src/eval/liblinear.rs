@@ -44,10 +44,10 @@ const MEMORY: usize = 4 << 30;
 const COPIES: usize = 48;
 
 /// Whether the copies that are made of so many training and test rows of `features` values stay below 4 GiB each: of all rows in a
-/// [`Space`], and of the training rows on their way into LIBLINEAR.
-pub fn bears(train: usize, test: usize, features: usize) -> bool {
+/// [`Space`], and of the training rows of the largest split on their way into LIBLINEAR.
+pub fn bears((train, of_split): (usize, usize), test: usize, features: usize) -> bool {
     let width = (features + 1).min(train.max(1));
-    8 * (train + test) * (features + 1) <= MEMORY && COPIES * train * width <= MEMORY
+    8 * (train + test) * (features + 1) <= MEMORY && COPIES * of_split * width <= MEMORY
 }
 
 /// Rows of features in the coordinates that machines are fitted in.
@@ -508,9 +508,9 @@ mod tests {
 
     #[test]
     fn sets_too_large_for_copies_are_known() {
-        // ESC-50 with ten clips of 2 s; UCF101 with 25 clips of eight frames.
-        assert!(bears(20_000 * 4 / 5, 4_000, 4608));
-        assert!(!bears(25 * 9537, 37_830, 8192));
+        // ESC-50 with ten clips of 2 s, five folds; UCF101 with 25 clips of eight frames, three splits of which each sample trains in one.
+        assert!(bears((20_000, 16_000), 20_000, 4608));
+        assert!(!bears((25 * 13_320, 25 * 9537), 25 * 13_320, 8192));
     }
 
     #[test]

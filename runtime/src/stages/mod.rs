@@ -84,6 +84,8 @@ pub struct Outcome {
     pub unfit: BTreeSet<String>,
     /// Labels of stages that failed, with the reason; each has been printed.
     pub failed: Vec<(String, Error)>,
+    /// Stages that were finished before, from data that are not as the plan needs them now, or not there.
+    pub unchecked: BTreeMap<StageId, Finished>,
     /// Stages that were not tried: they need one of those, or the disk is full.
     pub left: usize,
 }
@@ -203,6 +205,11 @@ impl<'a> Walk<'a> {
             outcome.unfit.insert(name);
         }
         self.lost = self.without_data();
+        let mut before = match self.lost.is_empty() {
+            true => BTreeMap::new(),
+            false => self.runs.index()?,
+        };
+        before.retain(|id, _| self.lost.contains(id));
         let mut is_over = false;
         for (number, stage) in (1..).zip(&plan.stages) {
             if self.options.stop.load(Ordering::Relaxed) {
@@ -213,13 +220,14 @@ impl<'a> Walk<'a> {
                 || stage.work.needs().iter().any(|id| self.lost.contains(id))
             {
                 self.lost.insert(&stage.id);
-                match self.failed.remove(&stage.id) {
-                    // Beside another, before its turn.
-                    Some(error) => {
-                        failures::keep(&self.runs, &stage.id, &error.to_string());
-                        outcome.failed.push((stage.label.clone(), error));
-                    }
-                    None => outcome.left += 1,
+                // Beside another, before its turn.
+                if let Some(error) = self.failed.remove(&stage.id) {
+                    failures::keep(&self.runs, &stage.id, &error.to_string());
+                    outcome.failed.push((stage.label.clone(), error));
+                } else if let Some(finished) = before.remove(&stage.id) {
+                    outcome.unchecked.insert(stage.id.clone(), finished);
+                } else {
+                    outcome.left += 1;
                 }
                 continue;
             }

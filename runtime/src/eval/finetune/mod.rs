@@ -41,6 +41,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tch::Device;
 
+/// The way out of a finetuning that diverges.
+const LOWER: &str = "lower its `lr`, or finetune what was pretrained with `precision = fp32`";
+
 /// How a finetuning is done on this machine: nothing here changes what it comes to, up to the device's arithmetic.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
@@ -366,7 +369,15 @@ impl<'a> Work<'a> {
             let softmax = tuning.softmax(&views)?.f_mean_dim(0, false, None)?;
             let scores: Vec<f64> = softmax.try_into()?;
             if scores.iter().any(|score| !score.is_finite()) {
-                return Err(self.diverged(course, f64::NAN));
+                let epoch = course.at.step / self.recipe.steps_per_epoch();
+                return Err(wrong(
+                    &self.set,
+                    format!(
+                        "split {}: the finetuning has diverged: the scores of `{}` after epoch {epoch} are not finite",
+                        self.splits[round.split].name, self.set.samples[clip]
+                    ),
+                    LOWER,
+                ));
             }
             outcomes.push(Outcome::of_scores(&self.set, clip, &scores));
         }
@@ -445,7 +456,7 @@ impl<'a> Work<'a> {
         );
     }
 
-    /// A loss, its gradient or the scores of a sample that are no numbers.
+    /// A loss or its gradient that are no numbers.
     fn diverged(&self, course: &Course, loss: f64) -> Error {
         let split = &self.splits[self.rounds[course.at.round].split].name;
         let what = match loss.is_finite() {
@@ -459,7 +470,7 @@ impl<'a> Work<'a> {
                 "split {split}: the finetuning has diverged: {what} at step {step}, in epoch {}",
                 step / self.recipe.steps_per_epoch() + 1
             ),
-            "lower its `lr`, or finetune what was pretrained with `precision = fp32`",
+            LOWER,
         )
     }
 

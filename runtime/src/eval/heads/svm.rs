@@ -48,7 +48,9 @@ pub fn judge(
     costs.sort();
     costs.dedup();
     let numbers: Vec<f64> = costs.iter().map(|cost| cost.to_f64()).collect();
-    let space = match liblinear::bears(set.train.samples.len(), set.test.samples.len(), set.width) {
+    let of_splits = splits.iter().map(|s| rows_of(&set.train, &s.train).len());
+    let rows = (set.train.samples.len(), of_splits.max().unwrap_or(0));
+    let space = match liblinear::bears(rows, set.test.samples.len(), set.width) {
         true => Some(Space::new(&set.train.values, &set.test.values, set.width)?),
         false => None,
     };

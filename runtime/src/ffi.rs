@@ -794,18 +794,26 @@ pub fn update_scale(
 }
 
 /// A file in memory, paged in where it is read.
+#[derive(Debug)]
 pub struct Map(memmap2::Mmap);
 
 impl Map {
-    /// Maps the whole file at `path`. Files that are mapped are written once, under another name, and not changed afterwards; one
-    /// that another program cuts off while it is mapped ends this process.
+    /// Maps the whole file at `path`.
     ///
     /// # Errors
     /// What the system says.
     pub fn open(path: &std::path::Path) -> std::io::Result<Self> {
-        let file = std::fs::File::open(path)?;
+        Self::of(&std::fs::File::open(path)?)
+    }
+
+    /// Maps the whole file. Files that are mapped are written once, under another name or without one, and not changed afterwards; one
+    /// that another program cuts off while it is mapped ends this process.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn of(file: &std::fs::File) -> std::io::Result<Self> {
         // SAFETY: the bytes are only read, and as said above nobody changes them.
-        Ok(Self(unsafe { memmap2::Mmap::map(&file) }?))
+        Ok(Self(unsafe { memmap2::Mmap::map(file) }?))
     }
 
     /// Its bytes.

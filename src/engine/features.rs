@@ -7,7 +7,7 @@ use compiler::plan::{Pretrain, Stage, Work};
 use compiler::written;
 use crisscross::cli::Machine;
 use crisscross::weights::Featuring;
-use records::folder::{CHECKPOINT, PLAN, RUN, checkpoint_after, read_json};
+use records::folder::{CHECKPOINT, PLAN, RUN, checkpoint_after, folder_of, read_json};
 use records::record::Run;
 use records::say;
 use records::site::DataRoot;
@@ -139,6 +139,7 @@ pub fn features(arguments: &Arguments) -> Result<ExitCode, Error> {
             Role::Test
         },
         below: &below,
+        folder: folder_of(&arguments.to),
         about: About {
             data: asked.data.clone(),
             weights: asked.weights.display().to_string(),

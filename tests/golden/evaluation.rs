@@ -51,11 +51,11 @@ fn set(tensors: &BTreeMap<String, Tensor>) -> FeatureSet {
             .collect(),
         width: tensors["train"].size()[1] as usize,
         train: Features {
-            values: rows("train"),
+            values: rows("train").into(),
             samples: (0..train.len()).collect(),
         },
         test: Features {
-            values: rows("test"),
+            values: rows("test").into(),
             samples: (train.len()..count).collect(),
         },
     }
@@ -141,11 +141,11 @@ fn machines_are_those_of_linear_svc_on_real_features() {
     let width = set.width;
     // A row of zeros gives the intercept, a unit row one weight more.
     let mut probes = Features {
-        values: vec![0.0; width * (width + 1)],
+        values: vec![0.0; width * (width + 1)].into(),
         samples: vec![0; width + 1],
     };
     for at in 0..width {
-        probes.values[width * (at + 1) + at] = 1.0;
+        probes.values.held()[width * (at + 1) + at] = 1.0;
     }
     let at_zero = |class: usize| -> f64 {
         let mut sum = vec![0.0; width + 1];
@@ -219,7 +219,11 @@ fn a_late_fusion_is_linear_svc_on_the_parts_side_by_side() {
             ..whole.clone()
         }
     };
-    let fused = FeatureSet::beside(vec![part(0..100), part(100..whole.width)]).unwrap();
+    let fused = FeatureSet::beside(
+        vec![part(0..100), part(100..whole.width)],
+        &std::env::temp_dir(),
+    )
+    .unwrap();
     assert_eq!(predicted(&fused), values(&tensors["predicted"]));
     // Each part alone comes to something else.
     assert_ne!(predicted(&part(0..100)), values(&tensors["predicted"]));
@@ -234,7 +238,9 @@ fn a_cost_is_chosen_by_folds_as_grid_search_chooses_it() {
     let trained = one.train.samples.len();
     // Every row trains and can be tested, as its fold says; split 1 alone is compared.
     let all = Features {
-        values: [one.train.values.clone(), one.test.values.clone()].concat(),
+        values: [&one.train.values[..], &one.test.values[..]]
+            .concat()
+            .into(),
         samples: (0..one.samples.len()).collect(),
     };
     let set = FeatureSet {

@@ -386,11 +386,30 @@ pub fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> Result<()> {
-    let folder = path
-        .parent()
+/// Replaces `path` by what `write` writes to the place that it is given, as [`write_whole`] does; it is not read back. `write` tells by its
+/// error what went wrong.
+pub fn write_through<E: From<Error>>(
+    path: &Path,
+    write: impl FnOnce(&Path) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let folder = folder_of(path);
+    let failed = |cause: std::io::Error| Error::io("write", path)(cause.kind().into());
+    let part = shared(0o666).tempfile_in(folder).map_err(failed)?;
+    write(part.path())?;
+    part.as_file().sync_all().map_err(failed)?;
+    part.persist(path).map_err(|e| failed(e.error))?;
+    Ok(flush(folder)?)
+}
+
+/// The folder that a file lies in, or will.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+        .unwrap_or(Path::new("."))
+}
+
+fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> Result<()> {
+    let folder = folder_of(path);
     // The part has a name that nobody has seen: messages name the file that was to be written.
     let failed = |cause: std::io::Error| Error::io("write", path)(cause.kind().into());
     let mut part = shared(0o666).tempfile_in(folder).map_err(failed)?;

@@ -91,7 +91,8 @@ impl Lab {
             seed: 3,
         };
         let (weights, stop) = (self.weights(), AtomicBool::new(false));
-        let how = (&self.options(), None);
+        let folder = std::env::temp_dir();
+        let how = (&self.options(), None, folder.as_path());
         let model = self.trained(&weights);
         let found = extract(
             &work,
@@ -213,10 +214,10 @@ fn features_that_tell_nothing_apart_are_not_drawn() {
         let error = lab.draw(lab.gallery(3, 2), Some(set)).unwrap_err();
         (error.to_string(), error.help().is_some())
     };
-    set.train.values.fill(0.25);
+    set.train.values.held().fill(0.25);
     let expected = "data set `synthetic`: the features of all training samples are the same, so that nothing tells one from another";
     assert_eq!(message(&set), (expected.to_owned(), true));
-    set.test.values[0] = f32::NAN;
+    set.test.values.held()[0] = f32::NAN;
     assert!(message(&set).0.ends_with("are not finite"));
 }
 

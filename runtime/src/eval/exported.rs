@@ -14,17 +14,19 @@
 
 use super::feature_set::Features;
 use super::features::{Asked, Frozen, Trained};
+use super::values::Gathered;
 use crate::data::loader::Options;
 use crate::data::reader::Role;
 use crate::data::source::ClipSource;
 use crate::error::{Error, Result};
 use compiler::hir;
 use npyz::{AutoSerialize, DType, Serialize as Saved, WriterBuilder};
-use records::folder::write_whole;
-use safetensors::tensor::{Dtype, TensorView};
+use records::folder::write_through;
+use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::io::{Cursor, Write};
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -80,6 +82,8 @@ pub struct Wanted<'a> {
     pub below: &'a Path,
     /// What is known of them so far.
     pub about: About,
+    /// Where rows lie that memory does not hold, in a file without a name.
+    pub folder: &'a Path,
 }
 
 /// The features of all clips of `source`.
@@ -103,7 +107,7 @@ pub fn features(
         seed: model.settings.seed,
         options,
     };
-    let (mut done, mut features) = (0, Features::default());
+    let (mut done, mut features) = (0, Gathered::new(wanted.folder));
     let mut each = || {
         done += 1;
         progress(done, all);
@@ -146,7 +150,7 @@ pub fn features(
             .into_iter()
             .map(|(sample, note)| (sample, told(&note)))
             .collect(),
-        features,
+        features: features.finish()?,
     })
 }
 
@@ -165,23 +169,17 @@ impl Exported {
     /// A file that cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let is_archive = path.extension().is_some_and(|ending| ending == "npz");
-        let bytes = match is_archive {
-            true => self.npz().map_err(Error::io("write", path))?,
-            false => self.safetensors(path)?,
-        };
-        Ok(write_whole(path, &bytes)?)
+        write_through(path, |part| match is_archive {
+            true => self.npz(part).map_err(Error::io("write", path)),
+            false => self.safetensors(part, path),
+        })
     }
 
-    fn safetensors(&self, path: &Path) -> Result<Vec<u8>> {
+    /// As safetensors in the file `part`, which will be called `path`.
+    fn safetensors(&self, part: &Path, path: &Path) -> Result<()> {
         let whole =
             |values: &[i64]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
         let rows = self.features.samples.len();
-        let values: Vec<u8> = self
-            .features
-            .values
-            .iter()
-            .flat_map(|v| v.to_le_bytes())
-            .collect();
         let (owners, labels, folds) = (
             whole(&self.owners()),
             whole(&self.labels),
@@ -189,7 +187,12 @@ impl Exported {
         );
         let samples = self.about.samples.len();
         let parts = [
-            ("features", Dtype::F32, vec![rows, self.width], &values),
+            (
+                "features",
+                Dtype::F32,
+                vec![rows, self.width],
+                self.features.values.bytes(),
+            ),
             ("sample", Dtype::I64, vec![rows], &owners),
             ("label", Dtype::I64, vec![samples], &labels),
             ("fold", Dtype::I64, vec![samples], &folds),
@@ -204,11 +207,12 @@ impl Exported {
         }
         let about = serde_json::to_string(&self.about).expect("names are plain text");
         let notes = HashMap::from([("crisscross".to_owned(), about)]);
-        safetensors::serialize(views, Some(notes)).map_err(unfit)
+        serialize_to_file(views, Some(notes), part).map_err(unfit)
     }
 
-    fn npz(&self) -> std::io::Result<Vec<u8>> {
-        let mut archive = Archive(ZipWriter::new(Cursor::new(vec![])));
+    fn npz(&self, part: &Path) -> std::io::Result<()> {
+        let file = BufWriter::new(File::create(part)?);
+        let mut archive = Archive(ZipWriter::new(file));
         let rows = self.features.samples.len() as u64;
         let shape = [rows, self.width as u64];
         archive.numbers("features", &shape, &self.features.values)?;
@@ -219,16 +223,12 @@ impl Exported {
         archive.texts("classes", &self.about.classes)?;
         let about = serde_json::to_string(&self.about).expect("names are plain text");
         archive.texts("about", &[about])?;
-        Ok(archive
-            .0
-            .finish()
-            .map_err(std::io::Error::other)?
-            .into_inner())
+        archive.0.finish().map_err(std::io::Error::other)?.flush()
     }
 }
 
 /// An archive of arrays under way.
-struct Archive(ZipWriter<Cursor<Vec<u8>>>);
+struct Archive(ZipWriter<BufWriter<File>>);
 
 impl Archive {
     fn numbers<T: AutoSerialize + Copy>(
@@ -266,14 +266,6 @@ impl Archive {
         shape: &[u64],
         values: impl Iterator<Item = T>,
     ) -> std::io::Result<()> {
-        let mut bytes = Cursor::new(vec![]);
-        let mut writer = npyz::WriteOptions::new()
-            .dtype(dtype)
-            .shape(shape)
-            .writer(&mut bytes)
-            .begin_nd()?;
-        writer.extend(values)?;
-        writer.finish()?;
         // The date of an entry is 1980 in all archives.
         let stored = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
@@ -281,7 +273,13 @@ impl Archive {
         self.0
             .start_file(format!("{name}.npy"), stored)
             .map_err(std::io::Error::other)?;
-        self.0.write_all(bytes.get_ref())
+        let mut writer = npyz::WriteOptions::new()
+            .dtype(dtype)
+            .shape(shape)
+            .writer(&mut self.0)
+            .begin_nd()?;
+        writer.extend(values)?;
+        writer.finish()
     }
 }
 
@@ -292,7 +290,7 @@ mod tests {
     fn two() -> Exported {
         Exported {
             features: Features {
-                values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+                values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0].into(),
                 samples: vec![0, 0, 1],
             },
             width: 2,

@@ -14,6 +14,7 @@
 //! and as metadata, under `crisscross`, JSON of `data`, `splits`, and the lists `classes` and `samples` (names). Equal sets give equal
 //! bytes.
 
+use super::values::{Gathered, Values};
 use crate::error::{Error, Result};
 use crate::ffi::Map;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
@@ -21,13 +22,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use tch::{Device, Tensor};
 
 /// Features of one kind: rows of values, and whose they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Features {
     /// `[R, D]`, row after row.
-    pub values: Vec<f32>,
+    pub values: Values,
     /// The sample of each row.
     pub samples: Vec<usize>,
 }
@@ -90,9 +92,11 @@ impl FeatureSet {
     /// The features of several protocols side by side, clip by clip (late fusion, Table 2): the k-th row of a sample is its k-th row in each
     /// of the sets. A sample that one of them could not read takes no part.
     ///
+    /// Rows that memory does not hold are in a file of `folder` that has no name.
+    ///
     /// # Errors
-    /// Sets of other samples, or with another number of clips of a sample.
-    pub fn beside(sets: Vec<FeatureSet>) -> Result<Self> {
+    /// Sets of other samples, or with another number of clips of a sample; a file that cannot be written.
+    pub fn beside(sets: Vec<FeatureSet>, folder: &Path) -> Result<Self> {
         let mut sets = sets.into_iter();
         let first = sets.next().unwrap_or_default();
         sets.try_fold(first, |set, next| {
@@ -108,8 +112,8 @@ impl FeatureSet {
                         .to_owned(),
                 });
             }
-            let train = set.side_by_side(&next, |set| &set.train)?;
-            let test = set.side_by_side(&next, |set| &set.test)?;
+            let train = set.side_by_side(&next, folder, |set| &set.train)?;
+            let test = set.side_by_side(&next, folder, |set| &set.test)?;
             Ok(Self {
                 width: set.width + next.width,
                 train,
@@ -120,10 +124,15 @@ impl FeatureSet {
     }
 
     /// The rows of one kind of two sets.
-    fn side_by_side(&self, other: &Self, kind: impl Fn(&Self) -> &Features) -> Result<Features> {
+    fn side_by_side(
+        &self,
+        other: &Self,
+        folder: &Path,
+        kind: impl Fn(&Self) -> &Features,
+    ) -> Result<Features> {
         let (left, right) = (kind(self), kind(other));
         let (ours, theirs) = (self.rows_by_sample(left), self.rows_by_sample(right));
-        let mut joined = Features::default();
+        let mut joined = Gathered::new(folder);
         for (sample, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
             if ours.is_empty() || theirs.is_empty() {
                 continue;
@@ -141,12 +150,11 @@ impl FeatureSet {
                 });
             }
             for (ours, theirs) in ours.iter().zip(theirs) {
-                joined.values.extend(left.row(*ours, self.width));
-                joined.values.extend(right.row(*theirs, other.width));
-                joined.samples.push(sample);
+                let parts = [left.row(*ours, self.width), right.row(*theirs, other.width)];
+                joined.add_row(sample, parts)?;
             }
         }
-        Ok(joined)
+        joined.finish()
     }
 
     /// The numbers of the rows of each sample.
@@ -161,41 +169,23 @@ impl FeatureSet {
     /// Writes the file.
     pub fn save(&self, path: &Path) -> Result<()> {
         let count = self.samples.len();
-        let bytes =
-            |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
         let whole = |values: &mut dyn Iterator<Item = i64>| -> Vec<u8> {
             values.flat_map(|v| v.to_le_bytes()).collect()
         };
         let owners = |f: &Features| whole(&mut f.samples.iter().map(|s| *s as i64));
         let of_samples = |values: &[u32]| whole(&mut values.iter().map(|v| i64::from(*v)));
         let matrix = |f: &Features| vec![f.samples.len(), self.width];
+        let (of_train, of_test) = (owners(&self.train), owners(&self.test));
+        let (labels, folds) = (of_samples(&self.labels), of_samples(&self.folds));
+        let rows = |f: &Features| vec![f.samples.len()];
+        let (train, test) = (&self.train, &self.test);
         let tensors = [
-            (
-                "train",
-                Dtype::F32,
-                matrix(&self.train),
-                bytes(&self.train.values),
-            ),
-            (
-                "train_sample",
-                Dtype::I64,
-                vec![self.train.samples.len()],
-                owners(&self.train),
-            ),
-            (
-                "test",
-                Dtype::F32,
-                matrix(&self.test),
-                bytes(&self.test.values),
-            ),
-            (
-                "test_sample",
-                Dtype::I64,
-                vec![self.test.samples.len()],
-                owners(&self.test),
-            ),
-            ("label", Dtype::I64, vec![count], of_samples(&self.labels)),
-            ("fold", Dtype::I64, vec![count], of_samples(&self.folds)),
+            ("train", Dtype::F32, matrix(train), train.values.bytes()),
+            ("train_sample", Dtype::I64, rows(train), &of_train),
+            ("test", Dtype::F32, matrix(test), test.values.bytes()),
+            ("test_sample", Dtype::I64, rows(test), &of_test),
+            ("label", Dtype::I64, vec![count], &labels),
+            ("fold", Dtype::I64, vec![count], &folds),
         ];
         let mut views = vec![];
         for (name, kind, shape, data) in &tensors {
@@ -225,10 +215,10 @@ impl FeatureSet {
         named.map_err(Error::io("write", path))
     }
 
-    /// Reads the file. What does not fit together is an error that names it.
+    /// Reads the file; its matrices stay there until they are asked for. What does not fit together is an error that names it.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = Map::open(path).map_err(Error::io("read", path))?;
-        let file = file.bytes();
+        let map = Arc::new(Map::open(path).map_err(Error::io("read", path))?);
+        let file = map.bytes();
         let (_, header) =
             SafeTensors::read_metadata(file).map_err(|cause| unusable(path, &cause))?;
         let tensors = SafeTensors::deserialize(file).map_err(|cause| unusable(path, &cause))?;
@@ -259,18 +249,18 @@ impl FeatureSet {
             }
             Ok(words.iter().map(|b| i64::from_le_bytes(*b)).collect())
         };
-        let matrix = |name: &str| -> Result<(Vec<f32>, usize)> {
+        let matrix = |name: &str| -> Result<(Values, usize)> {
             let tensor = tensors
                 .tensor(name)
                 .map_err(|cause| unusable(path, &cause))?;
             let (Dtype::F32, [_, width]) = (tensor.dtype(), tensor.shape()) else {
                 return Err(unusable(path, &format!("`{name}` is no F32 matrix")));
             };
-            let words = tensor.data().as_chunks::<4>().0;
-            Ok((
-                words.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-                *width,
-            ))
+            let bytes = tensor.data();
+            let from = bytes.as_ptr().addr() - file.as_ptr().addr();
+            let values = Values::in_file(&map, from, bytes.len());
+            let values = values.ok_or_else(|| unusable(path, &"its header has an odd length"))?;
+            Ok((values, *width))
         };
         let ((train, width), (test, test_width)) = (matrix("train")?, matrix("test")?);
         let below = |name: &str, bound: usize| -> Result<Vec<usize>> {
@@ -336,11 +326,11 @@ mod tests {
             folds: vec![1, 2, 0],
             width: 2,
             train: Features {
-                values: vec![1.0, 2.0, 3.0, -4.0],
+                values: vec![1.0, 2.0, 3.0, -4.0].into(),
                 samples: vec![0, 2],
             },
             test: Features {
-                values: vec![0.5, 0.25],
+                values: vec![0.5, 0.25].into(),
                 samples: vec![1],
             },
         }
@@ -360,34 +350,32 @@ mod tests {
 
     #[test]
     fn features_stand_side_by_side_clip_by_clip() {
-        let both = FeatureSet::beside(vec![set(), set()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let beside = |sets| FeatureSet::beside(sets, folder.path());
+        let both = beside(vec![set(), set()]).unwrap();
         assert_eq!(both.width, 4);
         assert_eq!(
-            both.train.values,
+            both.train.values[..],
             [1.0, 2.0, 1.0, 2.0, 3.0, -4.0, 3.0, -4.0]
         );
-        assert_eq!(both.test.values, [0.5, 0.25, 0.5, 0.25]);
-        assert_eq!(FeatureSet::beside(vec![set()]).unwrap(), set());
+        assert_eq!(both.test.values[..], [0.5, 0.25, 0.5, 0.25]);
+        assert_eq!(beside(vec![set()]).unwrap(), set());
         // What one could not read takes no part.
         let mut less = set();
         less.train = Features {
-            values: vec![7.0, 8.0],
+            values: vec![7.0, 8.0].into(),
             samples: vec![2],
         };
-        let both = FeatureSet::beside(vec![set(), less]).unwrap();
-        assert_eq!(both.train.values, [3.0, -4.0, 7.0, 8.0]);
+        let both = beside(vec![set(), less]).unwrap();
+        assert_eq!(both.train.values[..], [3.0, -4.0, 7.0, 8.0]);
         assert_eq!(both.train.samples, [2]);
         let mut more = set();
         more.train.samples = vec![2, 2];
-        let message = FeatureSet::beside(vec![set(), more])
-            .unwrap_err()
-            .to_string();
+        let message = beside(vec![set(), more]).unwrap_err().to_string();
         assert!(message.contains("`z.mp4` has 1 clips"), "{message}");
         let mut other = set();
         other.samples[0] = "w.mp4".to_owned();
-        let message = FeatureSet::beside(vec![set(), other])
-            .unwrap_err()
-            .to_string();
+        let message = beside(vec![set(), other]).unwrap_err().to_string();
         assert!(message.ends_with("different samples"), "{message}");
     }
 

@@ -4,7 +4,8 @@
 //! Training clips are augmented and test clips are not. A data set with folds gives each sample both once; all splits share
 //! them.
 
-use super::feature_set::{FeatureSet, Features};
+use super::feature_set::FeatureSet;
+use super::values::Gathered;
 use crate::checkpoint;
 use crate::data::loader::Options;
 use crate::data::manifest::splits;
@@ -34,14 +35,15 @@ pub struct Trained<'a> {
 }
 
 /// Extracts the features that `work` describes from `source`, with the backbone of `model`. Where `few` are asked for, so many training
-/// samples of each class in each fold are read, and one that is tested. `progress` is called with the numbers of samples read and of
+/// samples of each class in each fold are read, and one that is tested. Rows that memory does not hold are in a file of `folder` that has no
+/// name. `progress` is called with the numbers of samples read and of
 /// all to be read.
 pub fn extract(
     work: &Extract,
     model: Trained,
     source: &Arc<dyn ClipSource>,
     device: Device,
-    (options, few): (&Options, Option<u32>),
+    (options, few, folder): (&Options, Option<u32>, &Path),
     progress: &mut dyn FnMut(u64, u64),
     stop: &AtomicBool,
 ) -> Result<(FeatureSet, ClipCounts)> {
@@ -75,10 +77,7 @@ pub fn extract(
     let mut left_out = BTreeSet::new();
     let mut failed = BTreeMap::new();
     for (role, clips) in roles {
-        let features = match role {
-            Role::Train => &mut set.train,
-            Role::Test => &mut set.test,
-        };
+        let mut features = Gathered::new(folder);
         let asked = Asked {
             role,
             clips,
@@ -88,11 +87,15 @@ pub fn extract(
         let read = network.read(
             source,
             asked,
-            features,
+            &mut features,
             &mut || progress(next(&mut done), all),
             stop,
         )?;
         set.width = read.width.unwrap_or(set.width);
+        *match role {
+            Role::Train => &mut set.train,
+            Role::Test => &mut set.test,
+        } = features.finish()?;
         left_out.extend(read.left_out.into_keys());
         failed.extend(read.failed);
     }
@@ -169,7 +172,7 @@ impl<'e> Frozen<'e> {
         &self,
         source: &Arc<dyn ClipSource>,
         asked: Asked<'_>,
-        features: &mut Features,
+        features: &mut Gathered,
         each: &mut dyn FnMut(),
         stop: &AtomicBool,
     ) -> Result<Came> {
@@ -190,7 +193,7 @@ impl<'e> Frozen<'e> {
                 Read::Views { clip, views } => {
                     let steps = &self.eval.features;
                     let rows = through(&self.backbone, &views, self.kind, self.device, steps)?;
-                    came.width = Some(append(features, clip, &rows)?);
+                    came.width = Some(features.add(clip, &rows)?);
                 }
             }
             each();
@@ -298,17 +301,6 @@ fn apply(step: &FeatureStep, map: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// Adds the rows of `sample`; returns their width.
-fn append(features: &mut Features, sample: usize, rows: &Tensor) -> Result<usize> {
-    let (count, width) = rows.size2()?;
-    let at = features.values.len();
-    let values = (count * width) as usize;
-    features.values.resize(at + values, 0.0);
-    rows.f_copy_data(&mut features.values[at..], values)?;
-    features.samples.extend((0..count).map(|_| sample));
-    Ok(width as usize)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,11 +362,7 @@ mod tests {
     fn the_mean_over_clips_leaves_one_row() {
         let map = Tensor::from_slice(&[1.0f32, 2.0, 5.0, 8.0]).view([2, 2, 1, 1]);
         let mean = apply(&FeatureStep::MeanClips, &map).unwrap().flatten(1, -1);
-        let mut features = Features::default();
-        assert_eq!(append(&mut features, 7, &mean).unwrap(), 2);
-        assert_eq!(
-            (features.values, features.samples),
-            (vec![3.0, 5.0], vec![7])
-        );
+        assert_eq!(Vec::<f32>::try_from(mean.view(-1)).unwrap(), [3.0, 5.0]);
+        assert_eq!(mean.size(), [1, 2]);
     }
 }

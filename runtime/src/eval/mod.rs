@@ -11,3 +11,4 @@ pub mod liblinear;
 pub mod newton;
 pub mod score;
 pub mod splits;
+pub mod values;

@@ -314,7 +314,7 @@ mod tests {
         let all = (0..60).flat_map(|row| (0..5).map(move |at| (row, at)));
         let values: Vec<f32> = all.map(value).map(|value| value as f32).collect();
         let features = Features {
-            values,
+            values: values.into(),
             samples: (0..60).collect(),
         };
         (features, classes)

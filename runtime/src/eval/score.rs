@@ -125,7 +125,7 @@ mod tests {
                 let noise = 0.01 * ((sample * 7 + part * 3) % 5) as f32 + shift;
                 features.samples.push(sample);
                 let unit = |k: usize| if k == class { 1.0 } else { noise };
-                features.values.extend((0..3).map(unit));
+                features.values.held().extend((0..3).map(unit));
             }
             features
         };
@@ -210,9 +210,9 @@ mod tests {
     fn the_rows_of_a_sample_are_averaged() {
         let mut set = set(&[]);
         // The first row of sample 6 points a little to the wrong class, its second clearly to the right one.
-        set.test.values[36..42].copy_from_slice(&[0.4, 0.6, 0.0, 1.0, 0.0, 0.0]);
+        set.test.values.held()[36..42].copy_from_slice(&[0.4, 0.6, 0.0, 1.0, 0.0, 0.0]);
         assert_eq!(run(&set, Choose::Test).unwrap().folds[1].value, 100.0);
-        set.test.values[36..42].copy_from_slice(&[0.0, 1.0, 0.0, 0.6, 0.4, 0.0]);
+        set.test.values.held()[36..42].copy_from_slice(&[0.0, 1.0, 0.0, 0.6, 0.4, 0.0]);
         assert!(run(&set, Choose::Test).unwrap().folds[1].value < 100.0);
     }
 
@@ -282,6 +282,7 @@ mod tests {
         other
             .test
             .values
+            .held()
             .iter_mut()
             .for_each(|value| *value = -*value);
         let tried = |set: &FeatureSet| {
@@ -337,13 +338,18 @@ mod tests {
         large
             .train
             .values
+            .held()
             .iter_mut()
             .for_each(|value| *value *= 1e38);
         let failed = linear(&large, None, Exact::whole(10)).unwrap_err();
         assert!(failed.to_string().contains("linear layer"), "{failed}");
         // A layer that has learned, and rows that overflow it.
         let mut far = set(&[]);
-        far.test.values.iter_mut().for_each(|value| *value *= 1e38);
+        far.test
+            .values
+            .held()
+            .iter_mut()
+            .for_each(|value| *value *= 1e38);
         let failed = linear(&far, None, Exact::whole(10)).unwrap_err();
         assert!(failed.to_string().contains("not finite"), "{failed}");
     }
@@ -401,7 +407,7 @@ mod tests {
             "data set `toy`: split 2: no usable training sample of class `x`"
         );
         let mut constant = good.clone();
-        constant.train.values.fill(0.5);
+        constant.train.values.held().fill(0.5);
         assert_eq!(
             message(&constant, Choose::Test),
             "data set `toy`: the features of all training samples are the same, so that nothing tells one from another"
@@ -415,7 +421,7 @@ mod tests {
             "data set `toy`: no usable sample tests in split 3 of 3"
         );
         let mut diverged = good.clone();
-        diverged.test.values[7] = f32::NAN;
+        diverged.test.values.held()[7] = f32::NAN;
         assert_eq!(
             message(&diverged, Choose::Test),
             "data set `toy`: the features of `1.mp4` are not finite"

@@ -425,7 +425,7 @@ impl<'a> Walk<'a> {
             model,
             &source,
             device,
-            (&options, self.few(id)),
+            (&options, self.few(id), attempt.path()),
             &mut |done, all| self.progress.count(done, all, "samples"),
             stop,
         )?;
@@ -472,7 +472,7 @@ impl<'a> Walk<'a> {
             )?)?);
             clips = clips.beside(features.result::<ExtractResult>()?.clips);
         }
-        let set = FeatureSet::beside(sets)?;
+        let set = FeatureSet::beside(sets, attempt.path())?;
         let Options { device, stop, .. } = *self.options;
         let mut means = Means {
             threads: std::thread::available_parallelism().map_or(1, usize::from),

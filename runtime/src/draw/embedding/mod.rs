@@ -17,6 +17,7 @@ use crate::data::source::ClipSource;
 use crate::error::{Error, Result};
 use crate::eval::feature_set::Features;
 use crate::eval::features::{Asked, Frozen, Trained};
+use crate::eval::values::Gathered;
 use compiler::hir::{Embedded, Projection};
 use distribution::Distribution;
 use plane::{Hears, Points, pca, tsne};
@@ -64,12 +65,13 @@ pub(super) fn panel(
         seed,
         options: tools.options,
     };
-    let (mut features, mut done) = (Features::default(), 0);
+    let (mut features, mut done) = (Gathered::new(std::env::temp_dir()), 0);
     let mut each = || {
         done += 1;
         (tools.progress)(done, draws.samples.len() as u64, "samples");
     };
     let came = network.read(tools.source, asked, &mut features, &mut each, tools.stop)?;
+    let features = features.finish()?;
     let clips = ClipCounts {
         asked: draws.samples.len() as u64,
         skipped: came.left_out.len().saturating_sub(came.failed.len()) as u64,

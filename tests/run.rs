@@ -158,6 +158,15 @@ fn a_data_set_that_cannot_be_scored_is_refused_before_anything_is_trained() {
         "{message}"
     );
     assert_eq!(folders(&lab.path("runs")), Vec::<String>::new());
+    // So does who asks before.
+    let files = FILES.replace(", splits: 2", "");
+    std::fs::write(lab.path("files.cc"), format!("{TINY}{files}")).unwrap();
+    let mut stats = program("crisscross", lab.folder.path());
+    let (told, _) = said(stats.args(["data", "stats", "files.cc"]));
+    assert!(
+        told.contains("a run refuses it: data set `sounds`: it is scored, but 4 of its 4 files are in no split"),
+        "{told}"
+    );
 }
 
 #[test]

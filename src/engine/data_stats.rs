@@ -71,8 +71,8 @@ pub fn stats(arguments: &Arguments) -> Result<ExitCode, Error> {
             }
             let source = sources[&key].as_ref();
             stats.experiments.push(match &stage.work {
-                Work::Extract(work) => stats::evaluation(&stage.label, &work.eval, source),
-                Work::Finetune(work) => stats::evaluation(&stage.label, &work.eval, source),
+                Work::Extract(work) => stats::evaluation(&stage.label, &work.eval, source, &site),
+                Work::Finetune(work) => stats::evaluation(&stage.label, &work.eval, source, &site),
                 Work::Pretrain(work) => {
                     let share = site.max_bad_share();
                     stats::pretraining(&stage.label, &work.settings, source, share)

@@ -59,6 +59,19 @@ pub fn open(data: &Data, site: &Site, threads: usize) -> Result<Arc<dyn ClipSour
     open_files(set, site, threads)
 }
 
+/// What is listed of a data set of files or shards, and the fingerprint of its files; none is opened.
+///
+/// # Errors
+/// As [`open`].
+pub fn listed(set: &hir::Files, site: &Site) -> Result<(manifest::Manifest, String)> {
+    let root = &site.root(&set.name)?.root;
+    if shards::is_packed(root) {
+        let shards = shards::Shards::open(set, root)?;
+        return Ok((shards.manifest(), shards.fingerprint()));
+    }
+    index::manifest(index::Wanted::Declared(set), site)
+}
+
 /// The clips of the data set `name` of the site as it lies there: its classes and splits are those that its folders or lists show, if any.
 /// Files that are shorter than a window follow the rule `short`.
 ///

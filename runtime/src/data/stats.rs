@@ -9,6 +9,7 @@ use super::sampler::{Sampler, Unfit};
 use super::shards::Shards;
 use super::source::{ClipSource, Limits, Streams};
 use compiler::hir::{Data, Eval, Pretrain};
+use records::site::Site;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -270,7 +271,7 @@ pub fn pretraining(
 }
 
 /// How many clips an evaluation can use, for training and test together.
-pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource) -> Usable {
+pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource, site: &Site) -> Usable {
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
     let (mut used, mut filled) = (0, 0);
     for clip in 0..source.len() {
@@ -294,7 +295,10 @@ pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource) -> Usable {
         used,
         filled,
         left_out,
-        refused: None,
+        refused: files_of(&eval.data).and_then(|set| {
+            let (manifest, _) = super::listed(set, site).ok()?;
+            Some(manifest.check_scored(set.splits).err()?.to_string())
+        }),
     }
 }
 

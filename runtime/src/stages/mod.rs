@@ -14,9 +14,8 @@ mod turn;
 
 pub use follow::{dismiss, follow};
 
-use crate::data::index::{self, Wanted};
+use crate::data;
 use crate::data::loader;
-use crate::data::shards::{self, Shards};
 use crate::data::source::ClipSource;
 use crate::doctor;
 use crate::error::{Error, Result};
@@ -286,13 +285,7 @@ impl<'a> Walk<'a> {
             }
             let site = self.options.site;
             let look = || -> Result<String> {
-                let root = site.root(&files.name)?;
-                let (manifest, fingerprint) = if shards::is_packed(&root.root) {
-                    let shards = Shards::open(files, &root.root)?;
-                    (shards.manifest(), shards.fingerprint())
-                } else {
-                    index::manifest(Wanted::Declared(files), site)?
-                };
+                let (manifest, fingerprint) = data::listed(files, site)?;
                 for note in &manifest.notes {
                     let note = format!("data set `{}`: {note}", files.name);
                     self.progress.print(&note);

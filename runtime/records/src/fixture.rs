@@ -2,10 +2,11 @@
 
 use crate::folder::Context;
 use crate::predictions::Prediction;
-use crate::record::{ClipCounts, Environment, FoldResult, ScoreResult};
+use crate::record::{ClipCounts, Environment, FoldResult, PretrainResult, ScoreResult};
 use compiler::hir::{Choose, Head, Score};
 use compiler::plan::{CellPlan, Plan, RowPlan, ScoreWork, Stage, StageId, TablePlan, Work};
 use compiler::units::Exact;
+use std::collections::BTreeMap;
 
 /// The id of the score stage of this row and column, both from 1.
 pub fn id(row: usize, column: usize) -> StageId {
@@ -127,6 +128,22 @@ pub fn result(folds: &[f64]) -> ScoreResult {
         ClipCounts::default(),
         1.5,
     )
+}
+
+/// The result of a training of so many steps on these clips.
+pub fn trained(steps: u64, clips: ClipCounts) -> PretrainResult {
+    PretrainResult {
+        steps,
+        loss: Some(-0.9),
+        parameters: 1,
+        clips,
+        seconds: 1.0,
+        data_wait: None,
+        data_cpu: None,
+        data_samples: None,
+        loader_samples_per_s: None,
+        overlaps: BTreeMap::new(),
+    }
 }
 
 /// The plan of this text.

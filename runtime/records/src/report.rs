@@ -74,6 +74,9 @@ pub struct TableReport {
     pub rows: Vec<RowReport>,
     /// Rows that differ in the seed alone, taken together, and the others by themselves; empty where no two rows belong together.
     pub seeds: Vec<SeedGroup>,
+    /// What a reader may take for something else: numbers higher than fresh data would give, as a setting is chosen on the test split,
+    /// rows that are not in the chart of a figure, places that are not those of the training.
+    pub cautions: Vec<String>,
     /// Reasons for dashes (numbered as the cells' marks are), means over folds, clips left out, mixed environments.
     pub notes: Vec<String>,
 }
@@ -231,10 +234,11 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
             cells,
         });
     }
-    let seeds = match columns.is_empty() {
-        true => vec![],
-        false => seeds::groups(standing.plan, table, &rows),
-    };
+    let mut cautions = usage::cautions(&columns);
+    if columns.iter().any(|column| !column.is_drawn) {
+        cautions.extend(axis::cautions(standing, table, &rows)?);
+    }
+    let seeds = seeds::groups(standing.plan, table, &columns, &rows);
     if columns.is_empty() {
         let plain = |name: &str| Column {
             name: name.to_owned(),
@@ -273,6 +277,7 @@ fn table_report(standing: &Standing<'_>, table: &TablePlan, is_page: bool) -> Re
         columns,
         rows,
         seeds,
+        cautions,
         notes,
     })
 }
@@ -344,7 +349,13 @@ fn score_cell(
     }
     let result: ScoreResult = finished.result()?;
     notes.seen(&finished.run.environment, &result.clips);
-    notes.scored(&column.name, &result);
+    let gallery = match work {
+        Some(Work::Score(work)) => notes::gallery(standing.plan, work),
+        Some(Work::Pretrain(_) | Work::Extract(_) | Work::Finetune(_) | Work::Draw(_)) | None => {
+            None
+        }
+    };
+    notes.scored(&column.name, gallery, &result);
     let decimals = decimals(cell.expect.as_deref());
     let measured = format!("{:.decimals$}", result.value);
     let difference = cell

@@ -2,8 +2,13 @@
 //! several lie at one place.
 
 use super::labels::{called, without};
-use super::{CellReport, TableReport, overlaps};
-use compiler::plan::TablePlan;
+use super::standing::Standing;
+use super::{CellReport, RowReport, TableReport, overlaps};
+use crate::Result;
+use crate::record::PretrainResult;
+use compiler::counted;
+use compiler::hir::Data;
+use compiler::plan::{TablePlan, Work};
 use compiler::written::overlap_axis;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -22,6 +27,9 @@ pub struct Axis {
     pub places: Vec<Place>,
     /// The lines.
     pub lines: Vec<AxisLine>,
+    /// Rows that do not lie on it, by their numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<usize>,
 }
 
 impl Axis {
@@ -98,6 +106,69 @@ struct Unit {
     rows: Vec<usize>,
     /// Value and deviation for each column.
     cells: Vec<(Option<f64>, Option<f64>)>,
+}
+
+/// The largest share by which the clips of a training may differ from the number that its data set declares, and nothing is said.
+const NEAR: f64 = 0.01;
+
+/// What the axis of a figure does not say: rows that do not lie on it, and sizes of data sets that are not those of the trainings.
+pub(super) fn cautions(
+    standing: &Standing<'_>,
+    table: &TablePlan,
+    rows: &[RowReport],
+) -> Result<Vec<String>> {
+    let Some(of) = &table.x else {
+        return Ok(vec![]);
+    };
+    let measured = overlaps::places(standing, Some(of), rows)?;
+    let planned = table.rows.iter().zip(rows);
+    let absent =
+        planned.filter(|(plan, row)| plan.at.is_none() && !measured.contains_key(&row.number));
+    let absent: Vec<String> = absent
+        .map(|(_, row)| format!("{} ({})", row.number, row.label))
+        .collect();
+    let mut cautions = match absent.as_slice() {
+        [] => vec![],
+        [one] => vec![format!("row {one} has no `{of}` and is not in the chart")],
+        several => vec![format!(
+            "rows {} have no `{of}` and are not in the chart",
+            several.join(", ")
+        )],
+    };
+    if of.strip_prefix("of.").unwrap_or(of) == "data.train" && !standing.plan.toy {
+        cautions.extend(sizes(standing, table, of)?);
+    }
+    Ok(cautions)
+}
+
+/// Where trainings had other numbers of clips than their data sets declare.
+fn sizes(standing: &Standing<'_>, table: &TablePlan, of: &str) -> Result<Vec<String>> {
+    let mut said = vec![];
+    for (number, row) in table.numbered() {
+        let work = standing.plan.stage(&row.pretrain).map(|stage| &stage.work);
+        let (Some(Work::Pretrain(work)), Some(finished), Some(at)) =
+            (work, standing.finished.get(&row.pretrain), &row.at)
+        else {
+            continue;
+        };
+        let (Data::Videos(files) | Data::Sounds(files)) = &work.settings.data else {
+            continue;
+        };
+        let PretrainResult { steps, clips, .. } = finished.result()?;
+        // Weights that are random or imported saw no clip.
+        if steps == 0 || clips.asked == 0 {
+            continue;
+        }
+        let unused = clips.skipped + clips.undecodable.len() as u64;
+        let trained = clips.asked.saturating_sub(unused);
+        if trained.abs_diff(files.train) as f64 > NEAR * files.train as f64 {
+            let clips = counted(trained as usize, "clip");
+            said.push(format!(
+                "`{of}` of row {number} is declared as {at}; it trained on {clips}"
+            ));
+        }
+    }
+    Ok(said)
 }
 
 /// The lines of a figure; `None` where it has no axis, or no row lies on it. `measured` has the places of rows, by number, that are known
@@ -188,7 +259,10 @@ pub(super) fn axis(
             .map(|(column, kind)| line(column, Some(kind)))
             .collect(),
     };
+    let shown = |row: &usize| units.iter().any(|unit| unit.rows.contains(row));
+    let numbers = report.rows.iter().map(|row| row.number);
     (!units.is_empty() && !lines.is_empty()).then_some(Axis {
+        absent: numbers.filter(|row| !shown(row)).collect(),
         of,
         unit,
         measured: basis,
@@ -265,7 +339,9 @@ mod tests {
     use super::*;
     use crate::fixture;
     use crate::folder::Runs;
+    use crate::record::ClipCounts;
     use crate::report::report;
+    use compiler::plan::Plan;
 
     fn axis_of(body: &str, values: &[f64]) -> Option<Axis> {
         let text = format!(
@@ -307,6 +383,7 @@ mod tests {
         assert_eq!(values(0), [Some(50.0), Some(60.0), Some(70.0)]);
         // What was not run is a gap.
         assert_eq!(values(1), [Some(55.0), None, None]);
+        assert!(found.absent.is_empty());
     }
 
     #[test]
@@ -327,6 +404,45 @@ mod tests {
         assert_eq!(line.points[0].rows, [1, 2]);
         assert_eq!(line.points[0].value, Some(51.0));
         assert!((line.points[0].deviation.unwrap() - 2f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn rows_that_have_no_place_and_sizes_that_are_not_so_are_said() {
+        let text = "use paper\n\
+            data mine = videos(train: 160, classes: 4, requires: [v, a], short: skip)\n\
+            data toy = synthetic(clips: 64, classes: 4, length: 4s, lag: 0.3s, seed: 1)\n\
+            figure f {\n  of = crisscross\n  scores = [linear8 on UCF101]\n  x = of.data.train\n\
+            row data = mine\n  row data = toy\n}\n";
+        let plan = fixture::planned(text);
+        // The cautions of this plan where the first training met clips, and could not use some of them.
+        let said = |plan: &Plan, clips: Option<(u64, u64)>| {
+            let folder = tempfile::tempdir().unwrap();
+            let runs = Runs::open(folder.path()).unwrap();
+            if let Some((asked, skipped)) = clips {
+                let pretrain = plan.stage(&plan.tables[0].rows[0].pretrain).unwrap();
+                let attempt = runs.begin(pretrain, &fixture::context()).unwrap();
+                let clips = ClipCounts {
+                    asked,
+                    skipped,
+                    ..ClipCounts::default()
+                };
+                attempt.finish(&fixture::trained(7, clips)).unwrap();
+            }
+            let mut cautions = report(plan, &runs).unwrap().tables.remove(0).cautions;
+            cautions.retain(|said| !said.contains("chosen"));
+            cautions
+        };
+        let absent = "row 2 (data = toy) has no `of.data.train` and is not in the chart";
+        let size = "`of.data.train` of row 1 is declared as 160; it trained on 16 clips";
+        assert_eq!(said(&plan, None), [absent]);
+        assert_eq!(said(&plan, Some((161, 0))), [absent]);
+        assert_eq!(said(&plan, Some((24, 8))), [absent, size]);
+        let folder = tempfile::tempdir().unwrap();
+        let whole = report(&plan, &Runs::open(folder.path()).unwrap()).unwrap();
+        let found = axis(&plan.tables[0], &whole.tables[0], &BTreeMap::new()).unwrap();
+        assert_eq!(found.absent, [2]);
+        let toy = Plan { toy: true, ..plan };
+        assert_eq!(said(&toy, Some((24, 8))), [absent]);
     }
 
     #[test]

@@ -195,6 +195,20 @@ fn against(axis: &Axis) -> Chart {
         ..Line::default()
     };
     let lines: Vec<Line> = axis.lines.iter().enumerate().map(line).collect();
+    let mut caption = vec![];
+    if lines.iter().any(|line| !line.bars.is_empty()) {
+        let bars = "Bars are one sample standard deviation over seeds to each side.";
+        caption.push(bars.to_owned());
+    }
+    let absent: Vec<String> = axis.absent.iter().map(usize::to_string).collect();
+    match absent.as_slice() {
+        [] => {}
+        [row] => caption.push(format!("Row {row} has no place on the axis.")),
+        rows => caption.push(format!(
+            "Rows {} have no place on the axis.",
+            rows.join(", ")
+        )),
+    }
     let ends = axis.places.first().zip(axis.places.last());
     let (first, last) = ends.map_or((0.0, 0.0), |(first, last)| (first.at, last.at));
     let has_names = axis.unit.is_none();
@@ -202,10 +216,7 @@ fn against(axis: &Axis) -> Chart {
     Chart {
         key: SCORES.to_owned(),
         title: format!("Scores against {}", axis.of),
-        caption: match lines.iter().any(|line| !line.bars.is_empty()) {
-            true => "Bars are one sample standard deviation over seeds to each side.".to_owned(),
-            false => String::new(),
-        },
+        caption: caption.join(" "),
         up: "score in percent".to_owned(),
         lines,
         across: Across {
@@ -388,6 +399,7 @@ mod tests {
                 measured: None,
                 places: places.iter().map(place).collect(),
                 lines: vec![],
+                absent: vec![],
             })
         };
         assert!(crowded(&[22e3, 240e3, 1.8e6]));

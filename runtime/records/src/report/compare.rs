@@ -404,6 +404,7 @@ mod tests {
             }],
             rows,
             seeds,
+            cautions: vec![],
             notes: vec![],
         }
     }

@@ -1,7 +1,51 @@
 //! What is worth saying under a table: reasons, folds, clips that were left out, mixed environments.
 
 use crate::record::{ClipCounts, Environment, FoldResult, ScoreResult};
+use compiler::counted;
+use compiler::hir::{Clips, FeatureStep, Score};
+use compiler::plan::{Plan, ScoreWork, Work};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The most folds of a score that are named for want of a class.
+const MOST_FOLDS: usize = 3;
+
+/// These classes in a few words; `None` without any.
+fn of_classes(classes: &BTreeSet<String>) -> Option<String> {
+    let all: Vec<String> = classes.iter().map(|name| format!("`{name}`")).collect();
+    match all.as_slice() {
+        [] => None,
+        [class] => Some(format!("class {class}")),
+        [first, second, ..] => Some(format!(
+            "{} classes, {first} and {second} among them; result.json names all",
+            all.len()
+        )),
+    }
+}
+
+/// What R@k looks at.
+#[derive(Clone, Copy)]
+pub(super) struct Gallery {
+    k: u32,
+    /// Rows of features of each training sample.
+    rows: u64,
+}
+
+/// What this score looks at where it is a retrieval.
+pub(super) fn gallery(plan: &Plan, score: &ScoreWork) -> Option<Gallery> {
+    let Score::Recall(k) = score.score else {
+        return None;
+    };
+    let Work::Extract(work) = &plan.stage(&score.features)?.work else {
+        return None;
+    };
+    let (Clips::Random(clips) | Clips::Uniform(clips) | Clips::UniformWithin(clips, _)) =
+        work.eval.train;
+    let is_mean = work.eval.features.contains(&FeatureStep::MeanClips);
+    Some(Gallery {
+        k,
+        rows: if is_mean { 1 } else { u64::from(clips) },
+    })
+}
 
 /// What is worth saying under a table.
 #[derive(Default)]
@@ -12,6 +56,10 @@ pub(super) struct Notes {
     unconverged: BTreeMap<String, u64>,
     /// Classes without a test sample in any fold, by score.
     untested: BTreeMap<String, BTreeSet<String>>,
+    /// The same of single folds, by their place and name.
+    untested_in: BTreeMap<String, BTreeMap<(usize, String), BTreeSet<String>>>,
+    /// Galleries of no more rows than a retrieval looks at: k, and how many rows, by score.
+    whole: BTreeMap<String, (u32, BTreeSet<u64>)>,
     environments: BTreeSet<String>,
     /// How many files were left out, of each result.
     skipped: BTreeSet<u64>,
@@ -47,8 +95,8 @@ impl Notes {
         );
     }
 
-    /// A score of this column that was read.
-    pub(super) fn scored(&mut self, column: &str, result: &ScoreResult) {
+    /// A score of this column that was read; of a retrieval with its gallery.
+    pub(super) fn scored(&mut self, column: &str, gallery: Option<Gallery>, result: &ScoreResult) {
         let folds = self.folds.entry(column.to_owned()).or_default();
         folds.insert(result.folds.len());
         let names =
@@ -56,8 +104,20 @@ impl Notes {
         let mut untested = result.folds.iter().map(names);
         if let Some(first) = untested.next() {
             let never = untested.fold(first, |known, of| &known & &of);
+            let of_folds = self.untested_in.entry(column.to_owned()).or_default();
+            for (at, fold) in result.folds.iter().enumerate() {
+                let own = &names(fold) - &never;
+                let known = of_folds.entry((at, fold.name.clone())).or_default();
+                known.extend(own);
+            }
             let known = self.untested.entry(column.to_owned()).or_default();
             known.extend(never);
+        }
+        if let Some(Gallery { k, rows }) = gallery {
+            let sizes = result.folds.iter().map(|fold| fold.train * rows);
+            let whole = sizes.filter(|size| *size <= u64::from(k));
+            let known = self.whole.entry(column.to_owned());
+            known.or_insert((k, BTreeSet::new())).1.extend(whole);
         }
         let unconverged = result
             .solver
@@ -93,15 +153,37 @@ impl Notes {
             }
         }
         for (column, classes) in self.untested {
-            let all: Vec<String> = classes.iter().map(|name| format!("`{name}`")).collect();
-            match all.as_slice() {
-                [] => {}
-                [class] => notes.push(format!("{column}: no test sample of class {class}")),
-                [first, second, ..] => notes.push(format!(
-                    "{column}: no test sample of {} classes, {first} and {second} among them; result.json names all",
-                    all.len()
-                )),
+            let none = of_classes(&classes).map(|all| format!("{column}: no test sample of {all}"));
+            notes.extend(none);
+        }
+        for (column, folds) in self.untested_in {
+            let said = folds.iter().filter_map(|((_, fold), classes)| {
+                let all = of_classes(classes)?;
+                Some(format!("{column}: fold {fold} has no test sample of {all}"))
+            });
+            let said: Vec<String> = said.collect();
+            notes.extend(said.iter().take(MOST_FOLDS).cloned());
+            if let Some(more @ 1..) = said.len().checked_sub(MOST_FOLDS) {
+                notes.push(format!(
+                    "{column}: {} lack a class too; result.json names them",
+                    counted(more, "more fold")
+                ));
             }
+        }
+        for (column, (k, sizes)) in self.whole {
+            let Some((least, most)) = sizes.first().zip(sizes.last()) else {
+                continue;
+            };
+            let (galleries, them) = match least == most {
+                true => (
+                    format!("the gallery has {}", counted(*most as usize, "row")),
+                    "it",
+                ),
+                false => (format!("galleries have {least} to {most} rows"), "them"),
+            };
+            notes.push(format!(
+                "{column}: {galleries}, so R@{k} is 100 for every class that is in {them}"
+            ));
         }
         for (column, fits) in self.unconverged {
             notes.push(format!(

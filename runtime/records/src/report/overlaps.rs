@@ -1,6 +1,6 @@
 //! How much of each other the windows of the views cover: as the law of the policy has it, and as a training has measured it.
 
-use super::Training;
+use super::RowReport;
 use super::standing::Standing;
 use crate::Result;
 use crate::record::PretrainResult;
@@ -69,20 +69,19 @@ pub(super) fn measured(standing: &Standing<'_>, id: &StageId) -> Result<BTreeMap
 pub(super) fn places(
     standing: &Standing<'_>,
     x: Option<&str>,
-    trainings: &[Training],
+    rows: &[RowReport],
 ) -> Result<BTreeMap<usize, f64>> {
     let mut places = BTreeMap::new();
     let Some(which) = x.and_then(overlap_axis) else {
         return Ok(places);
     };
-    for training in trainings {
-        let Some(Work::Pretrain(work)) = standing.plan.stage(&training.stage).map(|s| &s.work)
-        else {
+    for row in rows {
+        let Some(Work::Pretrain(work)) = standing.plan.stage(&row.pretrain).map(|s| &s.work) else {
             continue;
         };
         let pairs = pairs_of(&work.settings, which);
-        if let Some(mean) = mean(&pairs, &measured(standing, &training.stage)?) {
-            places.extend(training.rows.iter().map(|row| (*row, mean)));
+        if let Some(mean) = mean(&pairs, &measured(standing, &row.pretrain)?) {
+            places.insert(row.number, mean);
         }
     }
     Ok(places)

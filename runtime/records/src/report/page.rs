@@ -128,8 +128,6 @@ pub struct TablePage {
     /// Its numbers.
     #[serde(flatten)]
     pub table: TableReport,
-    /// What makes its numbers higher than fresh data would: a setting that is chosen on the test split.
-    pub cautions: Vec<String>,
     /// Its scores against what a figure varies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub axis: Option<Axis>,
@@ -238,7 +236,7 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
         }
     }
     let trainings = trainings(standing, report)?;
-    let measured = overlaps::places(standing, of.x.as_deref(), &trainings)?;
+    let measured = overlaps::places(standing, of.x.as_deref(), &report.rows)?;
     let axis = axis(of, report, &measured);
     let place = |row: usize| axis.as_ref()?.place_of(row);
     Ok(TablePage {
@@ -252,7 +250,6 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
         curves: of.curves.clone(),
         trainings,
         figures: figures::figures(standing, report)?,
-        cautions: usage::cautions(&report.columns),
         table: report.clone(),
     })
 }

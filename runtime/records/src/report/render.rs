@@ -1,6 +1,6 @@
 //! A report as text, Markdown, LaTeX or CSV, through the templates of `templates/`.
 
-use super::{Report, TableReport, usage};
+use super::{Column, Report, TableReport};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use minijinja::value::{Serde, Value};
@@ -32,10 +32,8 @@ impl Report {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_filter("md", |text: String| escape(&text, markdown));
-        // Two hyphens would be set as a dash.
-        environment.add_filter("tex", |text: String| {
-            escape(&text, tex).replace("--", "-{}-")
-        });
+        environment.add_filter("tex", |text: String| tex_text(&text));
+        environment.add_filter("tex_note", tex_note);
         environment.add_filter("cell", cell);
         environment.add_filter("csv", csv);
         let tables: Vec<Drawn> = self
@@ -45,7 +43,6 @@ impl Report {
                 table,
                 grid: grid(table),
                 seed_grid: seed_grid(table),
-                cautions: usage::cautions(&table.columns),
                 has_spread: has_spread(table),
                 has_expected: table.columns.iter().any(|column| column.has_expected),
             })
@@ -68,8 +65,6 @@ struct Drawn<'a> {
     grid: String,
     /// Rows of several seeds taken together; empty where there are none.
     seed_grid: String,
-    /// What makes its numbers higher than fresh samples would.
-    cautions: Vec<String>,
     /// Whether a deviation over folds stands behind a number.
     has_spread: bool,
     /// Whether any column has published numbers.
@@ -95,7 +90,8 @@ fn grid(table: &TableReport) -> String {
         }
         line
     });
-    columns(table, &[], lines.collect())
+    let all: Vec<&Column> = table.columns.iter().collect();
+    columns(&all, &[], lines.collect())
 }
 
 /// The rows of several seeds in columns: mean and deviation, and the 95 % interval.
@@ -105,7 +101,7 @@ fn seed_grid(table: &TableReport) -> String {
     }
     let lines = table.seeds.iter().map(|group| {
         let mut line = vec![group.label.clone()];
-        for cell in &group.cells {
+        for cell in group.cells.iter().filter(|cell| !cell.is_drawn) {
             let spread = cell.deviation.as_ref();
             let spread = spread.map_or(String::new(), |deviation| format!(" ± {deviation}"));
             let interval = cell.interval.as_ref();
@@ -121,7 +117,12 @@ fn seed_grid(table: &TableReport) -> String {
         }
         line
     });
-    columns(table, &["seeds", "95 % of the mean"], lines.collect())
+    let shown = table.columns.iter().filter(|column| !column.is_drawn);
+    columns(
+        &shown.collect::<Vec<_>>(),
+        &["seeds", "95 % of the mean"],
+        lines.collect(),
+    )
 }
 
 fn dash(text: &Option<String>) -> String {
@@ -131,10 +132,10 @@ fn dash(text: &Option<String>) -> String {
 /// The most characters of a line before a table is drawn with a line for each score instead of a column.
 const WIDE: usize = 150;
 
-/// Lines below the headings of a table, each score with these further ones: in columns, or below each other where that is too wide.
-fn columns(table: &TableReport, further: &[&str], lines: Vec<Vec<String>>) -> String {
+/// Lines below the headings of these scores, each with these further ones: in columns, or below each other where that is too wide.
+fn columns(scores: &[&Column], further: &[&str], lines: Vec<Vec<String>>) -> String {
     let beside = |has_expected: bool| -> Vec<String> {
-        let expected = ["expected", "difference"];
+        let expected = ["published", "difference"];
         let expected = expected.iter().filter(|_| has_expected);
         further
             .iter()
@@ -143,22 +144,22 @@ fn columns(table: &TableReport, further: &[&str], lines: Vec<Vec<String>>) -> St
             .collect()
     };
     let mut header = vec![String::new()];
-    for column in &table.columns {
+    for column in scores {
         header.push(column.name.clone());
         header.extend(beside(column.has_expected));
     }
     let wide = drawn(header, &lines, 1);
     let width = wide.lines().map(|line| line.chars().count()).max();
-    if table.columns.len() < 2 || width.is_none_or(|width| width <= WIDE) {
+    if scores.len() < 2 || width.is_none_or(|width| width <= WIDE) {
         return wide;
     }
-    let has_expected = table.columns.iter().any(|column| column.has_expected);
+    let has_expected = scores.iter().any(|column| column.has_expected);
     let mut header = ["", "score", "measured"].map(str::to_owned).to_vec();
     header.extend(beside(has_expected));
     let mut long = vec![];
     for line in &lines {
         let (mut label, mut fields) = (line[0].as_str(), line[1..].iter().cloned());
-        for column in &table.columns {
+        for column in scores {
             let mut line = vec![std::mem::take(&mut label).to_owned(), column.name.clone()];
             line.extend(fields.by_ref().take(1 + beside(column.has_expected).len()));
             line.resize(header.len(), String::new());
@@ -205,6 +206,9 @@ fn markdown(c: char) -> Option<&'static str> {
         '*' => "\\*",
         '_' => "\\_",
         '`' => "\\`",
+        '[' => "\\[",
+        ']' => "\\]",
+        '$' => "\\$",
         '<' => "&lt;",
         '\n' => " ",
         _ => return None,
@@ -231,6 +235,34 @@ fn tex(c: char) -> Option<&'static str> {
         '*' => "{*}",
         _ => return None,
     })
+}
+
+/// A text in LaTeX; two hyphens would be set as a dash.
+fn tex_text(text: &str) -> String {
+    escape(text, tex).replace("--", "-{}-")
+}
+
+/// A note in LaTeX: its mark as that of the table, and what stands in back-ticks as it is typed.
+fn tex_note(note: String) -> String {
+    let marked = note
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "));
+    let (mark, text) = match marked {
+        Some((mark, text)) if mark.parse::<usize>().is_ok() => {
+            (format!("\\textsuperscript{{{mark}}} "), text)
+        }
+        Some(_) | None => (String::new(), note.as_str()),
+    };
+    let parts: Vec<&str> = text.split('`').collect();
+    // One that is not closed is a sign of the text.
+    if parts.len().is_multiple_of(2) {
+        return mark + &tex_text(text);
+    }
+    let set = |(at, part): (usize, &&str)| match at % 2 {
+        0 => tex_text(part),
+        _ => format!("\\texttt{{{}}}", tex_text(part)),
+    };
+    mark + &parts.iter().enumerate().map(set).collect::<String>()
 }
 
 /// A number in LaTeX, its sign a minus and no hyphen; where there is none, a dash of two hyphens.

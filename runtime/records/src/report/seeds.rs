@@ -2,7 +2,7 @@
 
 use super::labels::without_seed;
 use super::statistics::{Summary, summary};
-use super::{RowReport, decimals, signed};
+use super::{Column, RowReport, decimals, signed};
 use compiler::plan::{Plan, RowPlan, StageId, TablePlan, Work};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ pub struct SeedCell {
     pub difference: Option<String>,
     /// Whether its column has published numbers.
     pub has_expected: bool,
+    /// Whether its column is drawn, and has no numbers.
+    pub is_drawn: bool,
 }
 
 /// What rows that differ in the seed alone have in common.
@@ -51,8 +53,17 @@ struct Likeness {
     cells: Vec<bool>,
 }
 
-/// The rows of a table in groups, in the order of their first rows; empty where each row is a group of its own.
-pub(super) fn groups(plan: &Plan, table: &TablePlan, rows: &[RowReport]) -> Vec<SeedGroup> {
+/// The rows of a table in groups, in the order of their first rows; empty where each row is a group of its own, and of a table without
+/// scores.
+pub(super) fn groups(
+    plan: &Plan,
+    table: &TablePlan,
+    columns: &[Column],
+    rows: &[RowReport],
+) -> Vec<SeedGroup> {
+    if columns.iter().all(|column| column.is_drawn) {
+        return vec![];
+    }
     let mut order: Vec<Vec<(usize, u64)>> = vec![];
     let mut known: BTreeMap<Likeness, usize> = BTreeMap::new();
     for (at, row) in table.rows.iter().enumerate() {
@@ -74,7 +85,8 @@ pub(super) fn groups(plan: &Plan, table: &TablePlan, rows: &[RowReport]) -> Vec<
     if order.iter().all(|group| group.len() < 2) {
         return vec![];
     }
-    order.iter().map(|group| seed_group(group, rows)).collect()
+    let group = |group: &Vec<(usize, u64)>| seed_group(group, columns, rows);
+    order.iter().map(group).collect()
 }
 
 /// What a row has in common with those of other seeds, and its own.
@@ -105,10 +117,10 @@ fn checkpoint(plan: &Plan, id: &StageId) -> Option<u32> {
     }
 }
 
-fn seed_group(group: &[(usize, u64)], rows: &[RowReport]) -> SeedGroup {
+fn seed_group(group: &[(usize, u64)], columns: &[Column], rows: &[RowReport]) -> SeedGroup {
     let members: Vec<&RowReport> = group.iter().map(|(at, _)| &rows[*at]).collect();
     let first = members[0];
-    let columns = 0..first.cells.len();
+    let cells = columns.iter().enumerate();
     SeedGroup {
         label: match group.len() {
             1 => first.label.clone(),
@@ -116,12 +128,14 @@ fn seed_group(group: &[(usize, u64)], rows: &[RowReport]) -> SeedGroup {
         },
         rows: members.iter().map(|row| row.number).collect(),
         seeds: group.iter().map(|(_, seed)| *seed).collect(),
-        cells: columns.map(|column| seed_cell(column, &members)).collect(),
+        cells: cells
+            .map(|(at, column)| seed_cell(at, column, &members))
+            .collect(),
     }
 }
 
-fn seed_cell(column: usize, members: &[&RowReport]) -> SeedCell {
-    let cells: Vec<_> = members.iter().map(|row| &row.cells[column]).collect();
+fn seed_cell(at: usize, column: &Column, members: &[&RowReport]) -> SeedCell {
+    let cells: Vec<_> = members.iter().map(|row| &row.cells[at]).collect();
     let mut stated: Vec<&String> = cells.iter().filter_map(|c| c.expected.as_ref()).collect();
     stated.dedup();
     let expected = match stated.as_slice() {
@@ -151,7 +165,8 @@ fn seed_cell(column: usize, members: &[&RowReport]) -> SeedCell {
             .map(|(low, high)| (print(low.max(0.0)), print(high.min(100.0)))),
         expected,
         difference,
-        has_expected: cells.iter().any(|cell| cell.has_expected),
+        has_expected: column.has_expected,
+        is_drawn: column.is_drawn,
     }
 }
 

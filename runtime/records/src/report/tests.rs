@@ -56,7 +56,7 @@ fn a_table_too_wide_for_a_terminal_has_a_line_for_each_score() {
     };
     assert_eq!(
         words("      "),
-        ["score", "measured", "expected", "difference"]
+        ["score", "measured", "published", "difference"]
     );
     let last = |from| words(from).split_off(words(from).len() - 3);
     assert_eq!(last(" loss = intra"), ["70.5", "69.7", "+0.8"]);
@@ -137,12 +137,12 @@ fn each_format_escapes_its_own_signs() {
     let report = report_of(&plan, &[(fixture::id(1, 2), &[12.5])]);
     let markdown = report.render(Format::Markdown);
     let expected = "### t1: A, \"B\" (toy)\n\n\
-        | row | linear8 on UCF101 | expected | difference | see\\_on\\|toy |\n\
+        | row | linear8 on UCF101 | published | difference | see\\_on\\|toy |\n\
         |---|---:|---:|---:|---:|\n\
         | loss = intra | – | 69.7 | – | 12.5 |\n\
         | loss = v1v2 & 50% | – | 69.10 | – | – [1] |\n\n\
         linear8 on UCF101, see\\_on\\|toy: cost chosen on the test split, which gives higher numbers than fresh samples would\n\n\
-        [1] \\`a\\` is not trained by this row\n\n\
+        \\[1\\] \\`a\\` is not trained by this row\n\n\
         toy: synthetic data and small networks, not comparable with published numbers\n\n\
         no number yet: not scored (2)\n";
     assert_eq!(markdown, expected);
@@ -183,6 +183,17 @@ fn each_format_escapes_its_own_signs() {
 }
 
 #[test]
+fn labels_are_no_marks_of_markdown() {
+    let mut plan = fixture::plan();
+    plan.tables[0].rows[0].label = "[a](b) $x_1$ | *".to_owned();
+    let markdown = report_of(&plan, &[]).render(Format::Markdown);
+    assert!(
+        markdown.contains("| \\[a\\](b) \\$x\\_1\\$ \\| \\* | "),
+        "{markdown}"
+    );
+}
+
+#[test]
 fn latex_has_as_many_cells_in_each_row_as_columns_whatever_labels_say() {
     let mut plan = fixture::plan();
     plan.tables[0].rows[0].label = "[a] 100% \\ {x_1} $ # ~ ^ <b> | \"q\"".to_owned();
@@ -202,7 +213,7 @@ fn latex_has_as_many_cells_in_each_row_as_columns_whatever_labels_say() {
     assert!(tex.contains("    {[}a] 100\\% \\textbackslash{} \\{x\\_1\\} \\$ \\# \\textasciitilde{} \\textasciicircum{}"), "{tex}");
     assert!(tex.contains("    {*} \\& more &"), "{tex}");
     assert!(
-        tex.contains("{[}1] \\textasciigrave{}a\\textasciigrave{} is not"),
+        tex.contains("\\textsuperscript{1} \\texttt{a} is not"),
         "{tex}"
     );
     let unescaped = tex.replace("\\{", "").replace("\\}", "");
@@ -248,7 +259,51 @@ fn a_class_that_no_fold_tests_is_named() {
         notes.contains(": no test sample of class `bird`"),
         "{notes}"
     );
-    assert!(!notes.contains("`cat`"), "{notes}");
+    for (fold, class) in [(1, "cat"), (2, "dog")] {
+        let said = format!(": fold {fold} has no test sample of class `{class}`");
+        assert!(notes.contains(&said), "{notes}");
+    }
+    assert_eq!(notes.matches("`bird`").count(), 1, "{notes}");
+}
+
+#[test]
+fn folds_without_a_class_are_named_up_to_three_and_then_counted() {
+    let mut result = fixture::result(&[50.0; 6]);
+    for fold in &mut result.folds[..5] {
+        fold.untested = ["x", "y", "z"].map(str::to_owned).to_vec();
+    }
+    let mut notes = Notes::default();
+    notes.scored("see", None, &result);
+    let notes = notes.in_words(false);
+    assert_eq!(notes[0], "see: mean of 6 folds");
+    assert_eq!(
+        notes[1],
+        "see: fold 1 has no test sample of 3 classes, `x` and `y` among them; result.json names all"
+    );
+    assert_eq!(
+        notes[4..],
+        ["see: 2 more folds lack a class too; result.json names them"]
+    );
+}
+
+#[test]
+fn a_gallery_that_is_retrieved_whole_is_said() {
+    let said = |clips: u32, k: u32| {
+        let plan = fixture::planned(&format!(
+            "use paper\neval near {{ uses = v   clip = 8x112px @ 16fps   train = uniform({clips})   test = uniform(1)\n\
+             features = conv5 - maxpool(1, 3, 3, stride: (1, 2, 2))   neighbours = knn(distance: cosine)   score = recall({k}) }}\n\
+             table t {{\n  of = crisscross\n  scores = [near on UCF101]\n  row\n}}\n"
+        ));
+        let id = plan.tables[0].rows[0].cells[0].stage.clone().unwrap();
+        report_of(&plan, &[(id, &[50.0, 60.0])]).tables[0]
+            .notes
+            .join("; ")
+    };
+    // Each fold has 40 training samples.
+    let note = "near on UCF101 R@80: the gallery has 80 rows, so R@80 is 100 for every class that is in it";
+    assert!(said(2, 80).contains(note), "{}", said(2, 80));
+    assert!(!said(2, 79).contains("gallery"));
+    assert!(!said(3, 80).contains("gallery"));
 }
 
 #[test]

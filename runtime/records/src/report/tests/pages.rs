@@ -3,7 +3,7 @@
 use crate::fixture;
 use crate::folder::{METRICS, Runs};
 use crate::predictions::{self, PREDICTIONS, Prediction};
-use crate::record::{ClipCounts, PretrainResult, Solver};
+use crate::record::{ClipCounts, Solver};
 use crate::report::{
     Experiment, FIGURE, FIGURE_DATA, Format, Page, Shelf, Value, Values, Warning, exports, html,
     index, json, page, report,
@@ -216,18 +216,7 @@ fn a_training_under_way_is_drawn_as_far_as_it_is() {
         text.contains(&format!("(step 3 of {})", training.steps)),
         "{text}"
     );
-    let result = PretrainResult {
-        steps: training.steps,
-        loss: Some(-0.9),
-        parameters: 1,
-        clips: ClipCounts::default(),
-        seconds: 1.0,
-        data_wait: None,
-        data_cpu: None,
-        data_samples: None,
-        loader_samples_per_s: None,
-        overlaps: std::collections::BTreeMap::new(),
-    };
+    let result = fixture::trained(training.steps, ClipCounts::default());
     attempt.finish(&result).unwrap();
     let page = page_of(&plan, folder.path());
     assert!(page.tables[0].trainings[0].is_finished);
@@ -320,6 +309,48 @@ fn what_was_drawn_is_embedded() {
             .unwrap();
         assert!(line.contains(" drawn"), "{text}");
     }
+}
+
+/// Rows that are drawn have no mean over seeds, whatever they differ in.
+#[test]
+fn drawings_of_several_seeds_stay_apart() {
+    let text = "use paper\nfigure seen {\n  of = crisscross\n  DRAWN\n  row \"one\"\n  row \"two\" seed = 1\n}\n";
+    let drawing = "draw = embedding(linear8 on UCF101, split: test, samples: 20, by: pca)";
+    let plan = fixture::planned(&text.replace("DRAWN", drawing));
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path()).unwrap();
+    let alone = report(&plan, &runs).unwrap();
+    assert!(alone.tables[0].seeds.is_empty());
+    let tex = alone.render(Format::Tex);
+    assert!(
+        tex.contains("    one & -- \\\\\n    two & -- \\\\"),
+        "{tex}"
+    );
+    let both = format!("scores = [linear2s on ESC50]\n  x = seed\n  {drawing}");
+    let plan = fixture::planned(&text.replace("DRAWN", &both));
+    let report = report(&plan, &runs).unwrap();
+    assert_eq!(report.tables[0].columns.len(), 2);
+    assert_eq!(report.tables[0].seeds.len(), 1);
+    let markdown = report.render(Format::Markdown);
+    assert!(
+        markdown
+            .contains("| rows | linear2s on ESC50 | 95 % |\n|---|---:|---:|\n| one | – | – |\n"),
+        "{markdown}"
+    );
+    let tex = report.render(Format::Tex);
+    assert!(tex.contains("{lr}") && !tex.contains("embedding"), "{tex}");
+    let text = report.render(Format::Text);
+    let over = text.split("over seeds").nth(1).unwrap();
+    assert!(
+        over.contains("linear2s on ESC50") && !over.contains("embedding"),
+        "{text}"
+    );
+    let page = html(&page_of(&plan, folder.path()), false);
+    let over = page.split("<h3>Over seeds</h3>").nth(1).unwrap();
+    assert!(
+        !over.split("</table>").next().unwrap().contains("embedding"),
+        "{over}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use compiler::hir::Curve;
 /// The most numbers that are marked as they are on an axis; round ones stand for more.
 const MOST_MARKS: usize = 12;
 
-/// The largest ratio of numbers that lie on an axis by their size whatever they are.
+/// The largest ratio of numbers that lie on an axis by their size whatever they are, and of losses that one chart shows.
 const MOST_RATIO: f64 = 20.0;
 /// Curves of single steps are smoothed over this part of those that are done, where that is as many steps at least.
 const WINDOWS: u64 = 20;
@@ -145,7 +145,7 @@ impl Across {
 pub(super) fn charts(table: &TablePage) -> Vec<Chart> {
     let mut charts: Vec<Chart> = table.axis.as_ref().map(against).into_iter().collect();
     if !table.trainings.is_empty() {
-        charts.push(losses(table));
+        charts.extend(losses(table));
     }
     for curve in &table.curves {
         let (key, name) = match curve {
@@ -259,8 +259,8 @@ fn name_of(axis: &Axis) -> String {
     format!("{}{unit}{basis}", axis.of)
 }
 
-/// The losses of all trainings in one chart; those that differ in the seed alone have one colour.
-fn losses(table: &TablePage) -> Chart {
+/// The losses of all trainings in one chart, or in several of one scale each; those that differ in the seed alone have one colour.
+fn losses(table: &TablePage) -> Vec<Chart> {
     let begun = table.trainings.iter().filter(|one| !one.points.is_empty());
     let is_alone = |training: &Training| {
         let mut alike = begun.clone().filter(|one| one.label == training.label);
@@ -284,29 +284,84 @@ fn losses(table: &TablePage) -> Chart {
             ..Line::default()
         }
     };
-    let mut lines: Vec<Line> = begun.clone().map(line).collect();
+    let lines: Vec<Line> = begun.clone().map(line).collect();
+    let last = begun.clone().map(|training| training.steps).max();
+    let window = window(begun.map(|training| training.done).max().unwrap_or(0));
+    let scales = scales(lines);
+    let count = scales.len();
+    let chart = |(at, mut lines): (usize, Vec<Line>)| {
+        let kinds = colour(&mut lines);
+        let mut caption = vec![];
+        if count > 1 && at == 0 {
+            caption.push("Losses of other sizes have charts of their own.".to_owned());
+        }
+        if kinds < lines.len() {
+            caption.push("Lines of one colour differ in the seed.".to_owned());
+        }
+        caption.extend(Some(smoothing(window)).filter(|said| !said.is_empty()));
+        Chart {
+            key: match at {
+                0 => "loss".to_owned(),
+                at => format!("loss-{}", at + 1),
+            },
+            title: match count {
+                1 => "Loss over the steps of pretraining".to_owned(),
+                _ => format!("Loss over the steps of pretraining, {} of {count}", at + 1),
+            },
+            caption: caption.join(" "),
+            up: "loss".to_owned(),
+            lines: smoothed(lines, window),
+            across: Across::steps(last.unwrap_or(0)),
+            is_open: true,
+        }
+    };
+    scales.into_iter().enumerate().map(chart).collect()
+}
+
+/// Gives lines that differ in the seed alone one colour; returns how many colours there are.
+fn colour(lines: &mut [Line]) -> usize {
     let mut kinds: Vec<String> = vec![];
-    for line in &mut lines {
+    for line in lines {
         let known = kinds.iter().position(|kind| *kind == line.kind);
         line.colour = known.unwrap_or_else(|| {
             kinds.push(line.kind.clone());
             kinds.len() - 1
         });
     }
-    let last = begun.clone().map(|training| training.steps).max();
-    let window = window(begun.map(|training| training.done).max().unwrap_or(0));
-    let mut caption = smoothing(window);
-    if kinds.len() < lines.len() {
-        caption = format!("Lines of one colour differ in the seed. {caption}");
+    kinds.len()
+}
+
+/// The lines in groups that one scale upwards shows, in the order of their first lines: none reaches over more than [`MOST_RATIO`] times
+/// what another does.
+fn scales(lines: Vec<Line>) -> Vec<Vec<Line>> {
+    let size = |line: &Line| {
+        let values = line.points.iter().filter_map(|(_, value)| *value);
+        let sizes = values.filter(|value| value.is_finite()).map(f64::abs);
+        sizes.fold(0.0, f64::max)
+    };
+    let mut sizes: Vec<f64> = lines.iter().map(size).filter(|size| *size > 0.0).collect();
+    sizes.sort_by(|a, b| b.total_cmp(a));
+    // The largest of each group.
+    let mut tops: Vec<f64> = vec![];
+    for size in sizes {
+        if tops.last().is_none_or(|top| *top > MOST_RATIO * size) {
+            tops.push(size);
+        }
     }
-    Chart {
-        key: "loss".to_owned(),
-        title: "Loss over the steps of pretraining".to_owned(),
-        caption: caption.trim_end().to_owned(),
-        up: "loss".to_owned(),
-        lines: smoothed(lines, window),
-        across: Across::steps(last.unwrap_or(0)),
-        is_open: true,
+    let mut groups: Vec<(usize, Vec<Line>)> = vec![];
+    for line in lines {
+        // One without a number, or of 0 alone, lies among the smallest.
+        let own = tops.iter().rposition(|top| size(&line) <= *top);
+        let own = own.unwrap_or_default();
+        match groups.iter_mut().find(|(group, _)| *group == own) {
+            Some((_, lines)) => lines.push(line),
+            None => groups.push((own, vec![line])),
+        }
+    }
+    match groups.is_empty() {
+        // The chart is there before the first step.
+        true => vec![vec![]],
+        false => groups.into_iter().map(|(_, lines)| lines).collect(),
     }
 }
 
@@ -383,6 +438,25 @@ mod tests {
         let values: Vec<Option<f64>> = found.iter().map(|(_, value)| *value).collect();
         assert_eq!(values, [Some(1.5), Some(1.5), None, Some(6.5), Some(6.5)]);
         assert_eq!((window(99), window(100)), (None, Some(5)));
+    }
+
+    #[test]
+    fn losses_of_other_sizes_have_a_scale_of_their_own() {
+        let groups = |sizes: &[f64]| -> Vec<Vec<usize>> {
+            let line = |(at, size): (usize, &f64)| Line {
+                label: at.to_string(),
+                points: vec![(0.0, Some(*size)), (1.0, None), (2.0, Some(f64::NAN))],
+                ..Line::default()
+            };
+            let groups = scales(sizes.iter().enumerate().map(line).collect()).into_iter();
+            let names = |lines: Vec<Line>| lines.iter().map(|l| l.label.parse().unwrap()).collect();
+            groups.map(names).collect()
+        };
+        assert_eq!(groups(&[-0.5, 9.0, 0.0]), [[0, 1, 2]]);
+        assert_eq!(groups(&[-0.5, 1500.0, 6.0, 0.0]), [vec![0, 2, 3], vec![1]]);
+        assert_eq!(groups(&[1500.0, 1.0, -1e-4]), [[0], [1], [2]]);
+        assert_eq!(groups(&[0.0, f64::NAN]), [[0, 1]]);
+        assert_eq!(groups(&[]), [[0; 0]]);
     }
 
     #[test]

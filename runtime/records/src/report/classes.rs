@@ -17,6 +17,10 @@ pub struct Classes {
     pub run: String,
     /// How many of the first places count as right: 1 of top-1, k of R@k.
     pub within: u32,
+    /// Whether what samples were taken for is the class of their nearest neighbour, whatever k is.
+    pub is_retrieval: bool,
+    /// Whether the confusion matrix is drawn: of the scores of one retrieval, which have the same, it is that of the smallest k.
+    pub has_matrix: bool,
     /// Over how many folds or splits the counts are sums.
     pub splits: usize,
     /// The classes in order: numbers as numbers, others by name.
@@ -58,6 +62,7 @@ pub(super) struct Place<'t> {
     pub label: &'t str,
     pub column: usize,
     pub run: &'t str,
+    pub is_retrieval: bool,
 }
 
 /// The classes of an outcome; `None` of one without samples.
@@ -106,6 +111,8 @@ pub(super) fn classes(place: Place<'_>, outcome: &Outcome) -> Option<Classes> {
         column: place.column,
         run: place.run.to_owned(),
         within: outcome.within,
+        is_retrieval: place.is_retrieval,
+        has_matrix: true,
         splits: splits.len(),
         classes,
         confusion: confusion
@@ -118,7 +125,32 @@ pub(super) fn classes(place: Place<'_>, outcome: &Outcome) -> Option<Classes> {
     })
 }
 
+/// Leaves of each row and retrieval the matrix of the smallest k; scores of which `is_one` says so are of one retrieval.
+pub(super) fn one_matrix_each(all: &mut [Classes], is_one: &dyn Fn(&Classes, &Classes) -> bool) {
+    for at in 0..all.len() {
+        let own = &all[at];
+        let mut others = all
+            .iter()
+            .filter(|of| of.row == own.row && of.within < own.within);
+        all[at].has_matrix = !(own.is_retrieval && others.any(|of| is_one(of, own)));
+    }
+}
+
 impl Classes {
+    /// What the matrix shows where that is not what the score counts.
+    pub(super) fn of_matrix(&self) -> Option<&'static str> {
+        self.is_retrieval
+            .then_some("Classes of the nearest neighbour")
+    }
+
+    /// What the bars of its classes are.
+    pub(super) fn of_bars(&self) -> String {
+        match self.within {
+            1 => "Accuracy of each class".to_owned(),
+            k => format!("Share of each class within the first {k}"),
+        }
+    }
+
     /// The pairs of classes that were confused most, the most frequent first, at most `most`.
     pub(super) fn most_confused(&self, most: usize) -> Vec<Confused> {
         let mut pairs: Vec<Confused> = self
@@ -163,6 +195,7 @@ mod tests {
             label: "a",
             column: 0,
             run: "score-x",
+            is_retrieval: false,
         };
         let found = classes(place(), &outcome).unwrap();
         let shown: Vec<_> = found
@@ -194,5 +227,35 @@ mod tests {
             predictions: Rc::new(vec![]),
         };
         assert!(classes(place(), &none).is_none());
+    }
+
+    #[test]
+    fn scores_of_one_retrieval_have_one_matrix() {
+        let of = |row: usize, column: usize, within: u32, is_retrieval: bool| Classes {
+            row,
+            label: String::new(),
+            column,
+            run: String::new(),
+            within,
+            is_retrieval,
+            has_matrix: true,
+            splits: 1,
+            classes: vec![],
+            confusion: vec![],
+        };
+        let mut all = vec![
+            of(1, 0, 20, true),
+            of(1, 1, 1, true),
+            of(1, 2, 5, true),
+            of(1, 3, 5, true),
+            of(1, 4, 1, false),
+            of(1, 5, 5, false),
+            of(2, 0, 20, true),
+        ];
+        // Column 3 searches other features.
+        one_matrix_each(&mut all, &|a, b| (a.column == 3) == (b.column == 3));
+        let kept: Vec<bool> = all.iter().map(|one| one.has_matrix).collect();
+        assert_eq!(kept, [false, true, false, true, true, true, true]);
+        assert_eq!(all[0].of_bars(), "Share of each class within the first 20");
     }
 }

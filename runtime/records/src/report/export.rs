@@ -57,7 +57,9 @@ pub fn exports(page: &Page) -> Result<Exports> {
                 let drawn = |one: &&Figure| one.row == row.number && one.name == heading.name;
                 let scored = |one: &&Classes| one.row == row.number && one.column == column;
                 if let Some(figure) = table.figures.iter().find(drawn) {
-                    export.left(&name, &page.runs.join(&figure.run))?;
+                    let title = export.title(table);
+                    let of = format!("{title}, row {}: {}", row.number, row.label);
+                    export.left(&name, &of, &page.runs.join(&figure.run))?;
                 } else if let Some(classes) = table.classes.iter().find(scored) {
                     export.classes(table, &name, classes)?;
                 } else {
@@ -134,17 +136,23 @@ impl Export {
     fn classes(&mut self, table: &TablePage, name: &str, classes: &Classes) -> Result<()> {
         let title = self.title(table);
         let samples: u64 = classes.classes.iter().map(|class| class.samples).sum();
-        let below = format!(
+        let of = format!(
             "{}: {}, {samples} samples",
             table.table.columns[classes.column].name, classes.label
         );
-        self.forms(
-            &format!("{name}-confusion"),
-            plate::matrix(&title, &below, classes),
-            &vega::matrix(&title, &below, classes),
-            confusion(classes),
-        )?;
-        let below = format!("Accuracy of each class, {below}");
+        if classes.has_matrix {
+            let below = match classes.of_matrix() {
+                Some(what) => format!("{what}, {of}"),
+                None => of.clone(),
+            };
+            self.forms(
+                &format!("{name}-confusion"),
+                plate::matrix(&title, &below, classes),
+                &vega::matrix(&title, &below, classes),
+                confusion(classes),
+            )?;
+        }
+        let below = format!("{}, {of}", classes.of_bars());
         self.forms(
             &format!("{name}-classes"),
             plate::bars(&title, &below, classes),
@@ -153,8 +161,9 @@ impl Export {
         )
     }
 
-    /// What a drawing stage has left in its run folder: its files that are called `figure`, its picture as PNG, and its films.
-    fn left(&mut self, name: &str, run: &Path) -> Result<()> {
+    /// What a drawing stage has left in its run folder: its files that are called `figure`, its picture as PNG, and its films. A stage does
+    /// not know of which row it is, so that pictures say it here.
+    fn left(&mut self, name: &str, of: &str, run: &Path) -> Result<()> {
         let entries = fs::read_dir(run).map_err(Error::io("read", run))?;
         let mut files = vec![];
         for entry in entries {
@@ -166,6 +175,16 @@ impl Export {
             }
         }
         files.sort();
+        // The picture as PNG is made anew, of what it shows here.
+        let is_made = |file: &String| {
+            let stem = file.strip_suffix(".png").unwrap_or(file);
+            stem != file && files.contains(&format!("{stem}.svg"))
+        };
+        let files: Vec<String> = files
+            .iter()
+            .filter(|file| !is_made(file))
+            .cloned()
+            .collect();
         if !files.iter().any(|file| file == FIGURE) {
             self.absent(name, format!("its run has left no `{FIGURE}`"));
             return Ok(());
@@ -173,19 +192,24 @@ impl Export {
         let name = self.name(name);
         for file in &files {
             let path = run.join(file);
-            let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
-            let picture = format!("{}.png", file.trim_end_matches(".svg"));
-            if file.ends_with(".svg") && !files.contains(&picture) {
+            let mut bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+            if file.ends_with(".svg") {
                 let svg = String::from_utf8_lossy(&bytes);
+                let svg = plate::headed(&svg, of).unwrap_or_else(|| svg.into_owned());
                 let png = raster::png(&svg, SCALE).map_err(|error| Error::Content {
                     path: path.clone(),
                     message: error.to_string(),
                     help: "remove that run folder and run the file again: it is drawn anew"
                         .to_owned(),
                 })?;
-                self.found
-                    .files
-                    .push((format!("{name}{}", &picture[STEM.len()..]), png));
+                let stem = file[STEM.len()..].trim_end_matches(".svg");
+                self.found.files.push((format!("{name}{stem}.png"), png));
+                bytes = svg.into_bytes();
+            } else if file.ends_with(".vl.json")
+                && let Ok(figure) = serde_json::from_slice(&bytes)
+            {
+                bytes = serde_json::to_vec_pretty(&vega::headed(figure, of))
+                    .expect("left: a figure is plain data");
             }
             let end = match file.strip_prefix(FILM) {
                 Some(number) => format!("-film-{number}"),

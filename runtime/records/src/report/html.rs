@@ -99,9 +99,10 @@ struct Entry {
     file: String,
     toy: bool,
     titles: Vec<String>,
-    /// Numbers and drawings that there are, and that there can be.
+    /// Numbers and drawings that there are, all of them, and those that cannot be made.
     there: usize,
     all: usize,
+    without: usize,
 }
 
 fn entry(path: &str, page: &Page) -> Entry {
@@ -120,7 +121,8 @@ fn entry(path: &str, page: &Page) -> Entry {
             .map(|table| table.title.clone().unwrap_or(table.name.clone()))
             .collect(),
         there: cells().filter(|cell| cell.value.is_some()).count() + drawn.sum::<usize>(),
-        all: cells().filter(|cell| cell.stage.is_some()).count(),
+        all: cells().count(),
+        without: cells().filter(|cell| cell.stage.is_none()).count(),
     }
 }
 
@@ -207,6 +209,9 @@ struct DrawnClasses {
     grid: Vec<Vec<u64>>,
     /// A picture where there are.
     svg: String,
+    /// What the matrix and the bars are, where that is not said above them.
+    of_matrix: Option<&'static str>,
+    of_bars: Option<String>,
     /// The pairs that were confused most: true class, taken for, samples.
     confused: Vec<(String, String, u64)>,
     /// Of each class its accuracy, where it has samples.
@@ -221,7 +226,11 @@ fn drawn(table: &TablePage) -> Drawn {
         })
     });
     let squares = table.classes.iter().scan(0, |sum, classes| {
-        *sum += classes.confusion.len();
+        *sum += if classes.has_matrix {
+            classes.confusion.len()
+        } else {
+            0
+        };
         Some(*sum)
     });
     let shown = squares.take_while(|sum| *sum <= MOST_SQUARES).count();
@@ -339,7 +348,7 @@ fn drawn_classes(table: &TablePage, classes: &Classes) -> DrawnClasses {
     let samples: u64 = classes.classes.iter().map(|class| class.samples).sum();
     let right: u64 = classes.classes.iter().map(|class| class.right).sum();
     let mut grid = vec![];
-    if count <= MOST_NUMBERS {
+    if classes.has_matrix && count <= MOST_NUMBERS {
         grid = vec![vec![0; count]; count];
         for pair in &classes.confusion {
             grid[pair.class][pair.predicted] = pair.samples;
@@ -354,7 +363,9 @@ fn drawn_classes(table: &TablePage, classes: &Classes) -> DrawnClasses {
         ),
         accuracy: 100.0 * right as f64 / samples.max(1) as f64,
         samples,
-        svg: match grid.is_empty() {
+        of_matrix: classes.of_matrix(),
+        of_bars: (classes.within > 1).then(|| classes.of_bars()),
+        svg: match classes.has_matrix && grid.is_empty() {
             true => picture::matrix(classes),
             false => String::new(),
         },

@@ -9,11 +9,11 @@ use super::labels::without;
 use super::overlaps::{self, Overlap};
 use super::standing::{Shelf, Standing};
 use super::usage::{self, Remark, Stage, Used};
-use super::{TableReport, tables};
+use super::{CellReport, TableReport, tables};
 use crate::Result;
 use crate::folder::{METRICS, plan_hash};
 use crate::predictions;
-use compiler::hir::Curve;
+use compiler::hir::{Curve, Head};
 use compiler::plan::{Plan, StageId, TablePlan, Work};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -226,6 +226,7 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
                 label: &row.label,
                 column,
                 run,
+                is_retrieval: retrieval(standing.plan, cell).is_some(),
             });
             let outcome = outcomes.get(&(row.number, column));
             found.extend(
@@ -235,6 +236,12 @@ fn table_page(standing: &Standing<'_>, of: &TablePlan, report: &TableReport) -> 
             );
         }
     }
+    let searched = |one: &Classes| {
+        let row = report.rows.iter().find(|row| row.number == one.row)?;
+        retrieval(standing.plan, row.cells.get(one.column)?)
+    };
+    let is_one = |a: &Classes, b: &Classes| searched(a) == searched(b);
+    classes::one_matrix_each(&mut found, &is_one);
     let trainings = trainings(standing, report)?;
     let measured = overlaps::places(standing, of.x.as_deref(), &report.rows)?;
     let axis = axis(of, report, &measured);
@@ -287,6 +294,16 @@ fn outcomes(
         }
     }
     Ok(found)
+}
+
+/// The features that the score of a cell searches; `None` of one that is no retrieval.
+fn retrieval<'p>(plan: &'p Plan, cell: &CellReport) -> Option<(&'p StageId, &'p [StageId])> {
+    match &plan.stage(cell.stage.as_ref()?)?.work {
+        Work::Score(work) => {
+            (work.head == Head::Neighbours).then_some((&work.features, work.beside.as_slice()))
+        }
+        Work::Pretrain(_) | Work::Extract(_) | Work::Finetune(_) | Work::Draw(_) => None,
+    }
 }
 
 /// How many of the first places count as right in the score that this stage makes.

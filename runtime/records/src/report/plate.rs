@@ -29,6 +29,8 @@ const SHAPES: &str = "text{font-family:\"Noto Sans\",\"Helvetica Neue\",Arial,sa
     .thin{stroke-width:1.2}.raw{fill:none;stroke-width:1;opacity:.22}.bars{fill:none;stroke-width:1.2}.key{fill:none;stroke-width:3}.dashed{stroke-dasharray:7 5}.dotted{stroke-dasharray:2 5}";
 /// Around everything.
 const EDGE: f64 = 22.0;
+/// The same above and beside what stands above another picture.
+const HEAD: f64 = 16.0;
 /// The height of a line of text.
 const LEADING: f64 = 20.0;
 /// The widths of a letter: of a heading, of text, of small text.
@@ -242,7 +244,7 @@ fn square(
     }
 }
 
-/// The accuracy of each class as a bar.
+/// The share of each class that is right as a bar.
 pub(super) fn bars(title: &str, below: &str, classes: &Classes) -> String {
     const TRACK: f64 = 320.0;
     let names = classes.classes.iter();
@@ -272,6 +274,37 @@ pub(super) fn bars(title: &str, below: &str, classes: &Classes) -> String {
     plate.finished(&format!("{title}: {below}"))
 }
 
+/// A picture that stands alone, and above it what it is of; `None` of one that says no width and height.
+pub(super) fn headed(svg: &str, above: &str) -> Option<String> {
+    let begin = svg.find("<svg")? + "<svg".len();
+    let root = &svg[begin..begin + svg[begin..].find('>')?];
+    let length = |name: &str| -> Option<f64> {
+        let rest = root.split_once(&format!(" {name}=\""))?.1;
+        rest.split('"').next()?.parse().ok()
+    };
+    let (width, height) = (length("width")?, length("height")?);
+    let lines = wrapped(above, ((width - 2.0 * HEAD) / LETTERS.1).max(1.0) as usize);
+    let band = HEAD + LEADING * lines.len() as f64;
+    let mut texts = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        let y = HEAD + LEADING * (at as f64 + 0.5);
+        let line = escape(&quoted(line));
+        let _ = write!(
+            texts,
+            "<text class=\"above\" x=\"{HEAD}\" y=\"{y}\">{line}</text>"
+        );
+    }
+    Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{0}\" viewBox=\"0 0 {width} {0}\" role=\"img\" \
+         aria-label=\"{1}\"><style>.above{{font:13px \"Noto Sans\",\"Helvetica Neue\",Arial,sans-serif;fill:#1d2329}}.band{{fill:#ffffff}}\
+         @media(prefers-color-scheme:dark){{.above{{fill:#e3e7ea}}.band{{fill:#15191e}}}}</style><rect class=\"band\" width=\"{width}\" \
+         height=\"{band}\"/>{texts}\n<svg y=\"{band}\"{2}</svg>\n",
+        height + band,
+        escape(above),
+        &svg[begin..]
+    ))
+}
+
 /// The text in lines of at most so many letters, broken between words; a longer word has a line of its own.
 fn wrapped(text: &str, letters: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![];
@@ -297,6 +330,22 @@ mod tests {
         assert_eq!(wrapped("", 5), Vec::<String>::new());
         assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
         assert_eq!(wrapped("seventeen a b", 3), ["seventeen", "a b"]);
+    }
+
+    #[test]
+    fn a_picture_has_what_it_is_of_above_it() {
+        let svg = "<svg xmlns=\"x\" width=\"200\" height=\"50.5\" viewBox=\"0 0 1 1\"><path d=\"M0 0\"/></svg>\n";
+        let found = headed(svg, "A & B, row 1: this is a long label").unwrap();
+        assert!(found.contains("width=\"200\" height=\"106.5\""), "{found}");
+        assert!(found.contains(">A &amp; B, row 1: this is a<"), "{found}");
+        assert!(
+            found.contains("<svg y=\"56\" xmlns=\"x\" width=\"200\""),
+            "{found}"
+        );
+        assert_eq!(found.matches("</svg>").count(), 2);
+        for none in ["", "<svg", "<svg/>", "<svg width=\"a\" height=\"2\"/>"] {
+            assert_eq!(headed(none, "a"), None);
+        }
     }
 
     #[test]

@@ -22,6 +22,24 @@ fn figure(title: &str, below: &str, rows: Vec<Value>, parts: Value) -> Value {
     figure
 }
 
+/// A figure as another left it, with what it is of first below its title.
+pub(super) fn headed(mut figure: Value, of: &str) -> Value {
+    let (text, below) = match figure.get("title") {
+        Some(Value::Object(title)) => (title.get("text").cloned(), title.get("subtitle").cloned()),
+        title => (title.cloned(), None),
+    };
+    let mut lines = vec![Value::from(of)];
+    match below {
+        Some(Value::Array(more)) => lines.extend(more),
+        more => lines.extend(more),
+    }
+    if let Some(figure) = figure.as_object_mut() {
+        let title = json!({"text": text.unwrap_or_default(), "subtitle": lines, "anchor": "start"});
+        figure.insert("title".to_owned(), title);
+    }
+    figure
+}
+
 /// Lines, of few points with marks and bars. Where a line has no number its `y` is null.
 pub(super) fn chart(title: &str, chart: &Chart) -> Value {
     let legend = chart.legend();
@@ -161,7 +179,7 @@ pub(super) fn matrix(title: &str, below: &str, classes: &Classes) -> Value {
     )
 }
 
-/// The accuracy of each class as a bar.
+/// The share of each class that is right as a bar.
 pub(super) fn bars(title: &str, below: &str, classes: &Classes) -> Value {
     let names: Vec<&str> = (classes.classes.iter())
         .map(|class| class.name.as_str())
@@ -169,6 +187,10 @@ pub(super) fn bars(title: &str, below: &str, classes: &Classes) -> Value {
     let rows = classes.classes.iter().map(|class| {
         json!({"class": class.name, "samples": class.samples, "right": class.right, "accuracy": class.accuracy()})
     });
+    let across = match classes.within {
+        1 => "accuracy in percent".to_owned(),
+        k => format!("share within the first {k}, in percent"),
+    };
     figure(
         title,
         below,
@@ -178,7 +200,7 @@ pub(super) fn bars(title: &str, below: &str, classes: &Classes) -> Value {
             "mark": {"type": "bar", "color": COLOURS[0].0},
             "encoding": {
                 "y": {"field": "class", "type": "nominal", "title": null, "sort": names},
-                "x": {"field": "accuracy", "type": "quantitative", "title": "accuracy in percent", "scale": {"domain": [0, 100]}},
+                "x": {"field": "accuracy", "type": "quantitative", "title": across, "scale": {"domain": [0, 100]}},
                 "tooltip": [{"field": "class"}, {"field": "accuracy"}, {"field": "right"}, {"field": "samples"}],
             },
         }),

@@ -187,7 +187,10 @@ fn a_page_stands_alone_and_escapes_what_it_shows() {
     );
     let listed = index(&[("t.html".to_owned(), &page)]);
     assert!(listed.contains("<a href=\"t.html\">t.cc</a>"), "{listed}");
-    assert!(listed.contains("<td>1 of 2</td>"), "{listed}");
+    assert!(
+        listed.contains("<span class=\"made\">1 of 2</span></td>"),
+        "{listed}"
+    );
 }
 
 #[test]
@@ -439,9 +442,12 @@ fn what_was_drawn_is_copied_and_becomes_a_png() {
             .begin(plan.stage(id).unwrap(), &fixture::context())
             .unwrap();
         std::fs::write(attempt.path().join(FIGURE), svg).unwrap();
-        for file in ["figure.vl.json", "figure.csv", "saliency-2.mp4"] {
+        for file in ["figure.png", "figure.csv", "saliency-2.mp4"] {
             std::fs::write(attempt.path().join(file), "{}").unwrap();
         }
+        let vega =
+            "{\"title\": {\"text\": \"Features\", \"subtitle\": [\"pca\"]}, \"mark\": \"point\"}";
+        std::fs::write(attempt.path().join("figure.vl.json"), vega).unwrap();
         attempt.finish(&serde_json::json!({})).unwrap()
     };
     let run = leave("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"4\" height=\"4\"/>");
@@ -452,6 +458,27 @@ fn what_was_drawn_is_copied_and_becomes_a_png() {
     assert_eq!(
         names,
         [".csv", ".png", ".svg", ".vl.json", "-film-2.mp4"].map(|end| format!("{stem}{end}"))
+    );
+    let file = |end: &str| {
+        let own = |(name, _): &&(String, Vec<u8>)| *name == format!("{stem}{end}");
+        found.files.iter().find(own).unwrap().1.as_slice()
+    };
+    // What they are of stands above them.
+    assert!(file(".png").starts_with(b"\x89PNG"));
+    let svg = String::from_utf8_lossy(file(".svg"));
+    assert!(
+        svg.contains("aria-label=\"Seen, row 1: loss = intra\""),
+        "{svg}"
+    );
+    let vega: serde_json::Value = serde_json::from_slice(file(".vl.json")).unwrap();
+    let title = &vega["title"];
+    assert_eq!(
+        (&title["text"], &vega["mark"]),
+        (&"Features".into(), &"point".into())
+    );
+    assert_eq!(
+        title["subtitle"],
+        serde_json::json!(["Seen, row 1: loss = intra", "pca"])
     );
     std::fs::write(run.path.join(FIGURE), "no picture").unwrap();
     let error = exports(&page_of(&plan, folder.path())).unwrap_err();

@@ -51,8 +51,18 @@ const COLOURS: [(&str, &str, &str); 6 + SERIES] = [
 ];
 
 impl Paint {
+    /// Its colour on light pages, for what knows no classes: `#0b6fb8`.
+    pub fn on_light(self) -> &'static str {
+        COLOURS[self.place()].1
+    }
+
     fn name(self) -> &'static str {
-        let at = match self {
+        COLOURS[self.place()].0
+    }
+
+    /// Its place among the colours.
+    fn place(self) -> usize {
+        match self {
             Paint::Paper => 0,
             Paint::Ink => 1,
             Paint::Soft => 2,
@@ -60,8 +70,7 @@ impl Paint {
             Paint::Right => 4,
             Paint::Wrong => 5,
             Paint::Series(at) => 6 + at % SERIES,
-        };
-        COLOURS[at].0
+        }
     }
 }
 

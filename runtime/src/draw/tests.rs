@@ -249,6 +249,22 @@ fn an_embedding_shows_each_sample_once() {
     assert_eq!(name, "figure.vl.json");
     let vega: Value = serde_json::from_slice(vega).unwrap();
     assert_eq!(vega["hconcat"][0]["data"]["values"], panel.data["points"]);
+    let scale = &vega["hconcat"][0]["encoding"]["color"]["scale"];
+    let domain = scale["domain"].as_array().unwrap();
+    assert_eq!(domain.len(), scale["range"].as_array().unwrap().len());
+    for (at, class) in domain.iter().enumerate() {
+        let colour = scale["range"][at].as_str().unwrap();
+        assert!(
+            panel.svg.contains(&format!(".s-c{at}{{stroke:{colour}}}")),
+            "{colour}"
+        );
+        assert!(points.iter().any(|point| point["class"] == *class));
+    }
+    let below = vega["title"]["subtitle"].as_array().unwrap();
+    let uniformity = format!("uniformity {:.3}, alignment ", panel.numbers["uniformity"]);
+    let uniformity = uniformity.replace('-', "\u{2212}");
+    let last = below.last().and_then(Value::as_str).unwrap();
+    assert!(last.starts_with(&uniformity), "{last}");
     let mut lines = panel.lines.iter();
     assert_eq!(lines.next().unwrap(), &["sample", "class", "x", "y"]);
     for (line, point) in lines.zip(points) {

@@ -49,7 +49,7 @@ pub(super) fn of(figure: &Figure<'_>) -> String {
 }
 
 /// What stands below the title.
-fn notes(figure: &Figure<'_>) -> Vec<String> {
+pub(super) fn notes(figure: &Figure<'_>) -> Vec<String> {
     let of = &figure.embedded.of;
     let shown = figure.rows.samples.len();
     let by = match figure.embedded.by {
@@ -128,26 +128,50 @@ fn plane(page: &mut Picture, top: f64, figure: &Figure<'_>) {
 
 /// Marks of one class: round, and square where colours come again.
 fn dots(page: &mut Picture, at: &[(f64, f64)], series: Option<usize>, size: f64) {
-    let paint = series.map_or(Paint::Soft, Paint::Series);
+    let paint = paint(series);
     let is_square = series.is_some_and(|series| series >= SERIES);
     page.dots(at, paint, size, is_square);
 }
 
-/// The classes and their marks; returns the place below them.
-fn classes(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
+/// An entry of the legend.
+pub(super) struct Named {
+    /// Its colour; `None` of all classes without one.
+    pub series: Option<usize>,
+    pub name: String,
+    /// Samples of it.
+    pub count: usize,
+}
+
+/// The colour of a series, or of the classes that have none.
+pub(super) fn paint(series: Option<usize>) -> Paint {
+    series.map_or(Paint::Soft, Paint::Series)
+}
+
+/// The classes that have a colour, and the others as one.
+pub(super) fn named(figure: &Figure<'_>) -> Vec<Named> {
     let shown = figure.shown;
     let names = figure.source.classes();
-    let mut lines: Vec<(Option<usize>, String, usize)> = (shown.classes.iter().enumerate())
-        .map(|(at, (class, count))| (Some(at), names[*class as usize].clone(), *count))
+    let mut all: Vec<Named> = (shown.classes.iter().enumerate())
+        .map(|(at, (class, count))| Named {
+            series: Some(at),
+            name: names[*class as usize].clone(),
+            count: *count,
+        })
         .collect();
     if shown.others > 0 {
-        let count = shown
-            .colours
-            .iter()
-            .filter(|colour| colour.is_none())
-            .count();
-        lines.push((None, format!("{} other classes", shown.others), count));
+        let others = shown.colours.iter().filter(|colour| colour.is_none());
+        all.push(Named {
+            series: None,
+            name: format!("{} other classes", shown.others),
+            count: others.count(),
+        });
     }
+    all
+}
+
+/// The classes and their marks; returns the place below them.
+fn classes(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
+    let lines = named(figure);
     let mut y = top + 12.0;
     page.text((ASIDE, y), HEAD, "Classes");
     if lines.is_empty() {
@@ -155,7 +179,15 @@ fn classes(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
         return y + 3.0 * LINE;
     }
     let rows = lines.len().div_ceil(2).max(lines.len().min(4));
-    for (at, (series, name, count)) in lines.iter().enumerate() {
+    for (
+        at,
+        Named {
+            series,
+            name,
+            count,
+        },
+    ) in lines.iter().enumerate()
+    {
         let x = ASIDE + (at / rows) as f64 * (COLUMN / 2.0);
         let y = y + LINE * (1 + at % rows) as f64;
         dots(page, &[(x + 5.0, y - 4.5)], *series, 9.0);
@@ -180,10 +212,8 @@ fn curves(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
         "Density of the cosine similarity of pairs",
     );
     let mut y = top;
-    if found.zeros > 0 {
+    if let Some(text) = zeros(figure) {
         y += LINE;
-        let samples = counted(found.zeros, "sample");
-        let text = format!("without {samples} whose features are 0 altogether");
         page.text((ASIDE, y), NOTE, &NOTE.fitted(&text, COLUMN));
     }
     let same = found.pairs.same.as_ref();
@@ -249,6 +279,18 @@ fn curves(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
     y + 2.0 * LINE
 }
 
+/// Which samples take no part in similarities.
+pub(super) fn zeros(figure: &Figure<'_>) -> Option<String> {
+    let zeros = figure.distribution.zeros;
+    let text = || {
+        format!(
+            "without {} whose features are 0 altogether",
+            counted(zeros, "sample")
+        )
+    };
+    (zeros > 0).then(text)
+}
+
 /// A curve of similarities.
 struct Curve<'a> {
     name: &'static str,
@@ -299,6 +341,6 @@ fn numbers(page: &mut Picture, top: f64, figure: &Figure<'_>) -> f64 {
 }
 
 /// A number with the sign that is as wide as a plus.
-fn number(value: f64, decimals: usize) -> String {
+pub(super) fn number(value: f64, decimals: usize) -> String {
     format!("{value:.decimals$}").replace('-', "\u{2212}")
 }

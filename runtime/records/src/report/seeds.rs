@@ -41,6 +41,8 @@ pub struct SeedCell {
     pub has_expected: bool,
     /// Whether its column is drawn, and has no numbers.
     pub is_drawn: bool,
+    /// The number of the note that says why there can be no number.
+    pub mark: Option<usize>,
 }
 
 /// What rows that differ in the seed alone have in common.
@@ -167,6 +169,7 @@ fn seed_cell(at: usize, column: &Column, members: &[&RowReport]) -> SeedCell {
         difference,
         has_expected: column.has_expected,
         is_drawn: column.is_drawn,
+        mark: cells.iter().find_map(|cell| cell.mark),
     }
 }
 

@@ -357,6 +357,23 @@ fn drawings_of_several_seeds_stay_apart() {
 }
 
 #[test]
+fn rows_of_several_seeds_keep_the_marks_of_their_notes() {
+    let plan = fixture::planned(
+        "use paper\ntable t {\n  of = crisscross\n  scores = [linear2s on ESC50]\n\
+         for seed in range(1, 2) { row \"seen\" loss = v1v2 }\n}\n",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let report = report(&plan, &Runs::open(folder.path()).unwrap()).unwrap();
+    let tex = report.render(Format::Tex);
+    assert!(
+        tex.contains("    seen & --\\textsuperscript{1} \\\\\n"),
+        "{tex}"
+    );
+    let note = "\\textsuperscript{1} \\texttt{a} is not trained by this row";
+    assert!(tex.contains(note), "{tex}");
+}
+
+#[test]
 fn figures_are_files_with_the_numbers_behind_them() {
     let plan = fixture::planned(&TEXT.replace("table t", "figure t").replace(
         "row loss = intra + sync",

@@ -206,10 +206,9 @@ fn lead(
 ) -> Result<u8, Error> {
     let code = match stages::run(plan, options) {
         Ok(outcome) => {
-            let mut finished = outcome.finished.clone();
-            finished.extend(outcome.unchecked.clone());
-            if !finished.is_empty() {
-                let tables = report_of(plan, &finished)?;
+            let (finished, before) = (&outcome.finished, &outcome.unchecked);
+            if !(finished.is_empty() && before.is_empty()) {
+                let tables = report_of(plan, finished, before)?;
                 write_out(&tables.render(Format::Text));
             }
             summarise(&outcome)

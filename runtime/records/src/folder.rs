@@ -395,8 +395,12 @@ pub fn write_through<E: From<Error>>(
     let folder = folder_of(path);
     let failed = |cause: std::io::Error| Error::io("write", path)(cause.kind().into());
     let part = shared(0o666).tempfile_in(folder).map_err(failed)?;
+    let permissions = part.as_file().metadata().map_err(failed)?.permissions();
     write(part.path())?;
-    part.as_file().sync_all().map_err(failed)?;
+    // `write` may have put another file there.
+    let written = File::open(part.path()).map_err(failed)?;
+    written.set_permissions(permissions).map_err(failed)?;
+    written.sync_all().map_err(failed)?;
     part.persist(path).map_err(|e| failed(e.error))?;
     Ok(flush(folder)?)
 }

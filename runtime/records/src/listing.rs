@@ -5,7 +5,7 @@ use crate::folder::{PART, RESULT, RUN, Runs, read_json};
 use crate::holder::{ALIVE, Holder, lock_of_dead, now};
 use crate::index::Index;
 use crate::points::points;
-use crate::record::{Kind, PretrainResult, Run, ScoreResult, Status};
+use crate::record::{DrawResult, ExtractResult, Kind, PretrainResult, Run, ScoreResult, Status};
 use crate::{Result, spoken};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -161,7 +161,9 @@ pub fn listed(runs: &Runs, path: &Path) -> Option<Listed> {
     };
     let found = of_result(run.kind, &path.join(RESULT));
     let (state, note) = match &found {
-        Err(error) if state == State::Complete => (State::Damaged, Some(error.to_string())),
+        Err(error) if matches!(state, State::Complete | State::Imported) => {
+            (State::Damaged, Some(error.to_string()))
+        }
         Ok(_) | Err(_) => (state, note),
     };
     let (score, loss) = found.unwrap_or_default();
@@ -207,7 +209,8 @@ fn of_result(kind: Kind, path: &Path) -> Result<(Option<f64>, Option<f64>)> {
     Ok(match kind {
         Kind::Score | Kind::Finetune => (Some(read_json::<ScoreResult>(path)?.value), None),
         Kind::Pretrain => (None, read_json::<PretrainResult>(path)?.loss),
-        Kind::Extract | Kind::Draw => (None, None),
+        Kind::Extract => read_json::<ExtractResult>(path).map(|_| (None, None))?,
+        Kind::Draw => read_json::<DrawResult>(path).map(|_| (None, None))?,
     })
 }
 

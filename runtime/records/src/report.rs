@@ -161,27 +161,52 @@ fn say_repeated(plan: &Plan, shelf: &Shelf, reports: &mut [TableReport]) {
         let mut cells = table.rows.iter().flat_map(|row| &row.cells);
         if cells.any(|cell| matches!(&cell.stage, Ok(id) if shelf.repeated.contains(id))) {
             report.notes.push(
-                "some numbers were measured on several versions of the data: the newest are shown; `crisscross run` shows \
-                 those of the files as they are"
+                "some numbers were measured on several versions of the data: the newest are shown; where the data are, \
+                 `crisscross run` shows those of the files as they are"
                     .to_owned(),
             );
         }
     }
 }
 
-/// The tables of `plan` with the numbers of these stages.
+/// The tables of `plan` with the numbers of these stages, and of those that were made before, of data that cannot be used now.
 ///
 /// # Errors
 ///
 /// As [`report`].
-pub fn report_of(plan: &Plan, finished: &BTreeMap<StageId, Finished>) -> Result<Report> {
+pub fn report_of(
+    plan: &Plan,
+    finished: &BTreeMap<StageId, Finished>,
+    before: &BTreeMap<StageId, Finished>,
+) -> Result<Report> {
+    let all = before.iter().chain(finished);
+    let all = all.map(|(id, finished)| (id.clone(), finished.clone()));
     let standing = Standing {
         plan,
-        finished,
+        finished: &all.collect(),
         begun: BTreeMap::new(),
         failures: &BTreeMap::new(),
     };
-    tables(&standing, false)
+    let mut report = tables(&standing, false)?;
+    for (table, report) in plan.tables.iter().zip(&mut report.tables) {
+        let cells = table.rows.iter().flat_map(|row| &row.cells);
+        let is_old = |cell: &&CellPlan| matches!(&cell.stage, Ok(id) if before.contains_key(id));
+        match cells.filter(is_old).count() {
+            0 => {}
+            count => report.notes.push(format!(
+                "{} made before, of data that cannot be used now",
+                were(count)
+            )),
+        }
+    }
+    Ok(report)
+}
+
+fn were(numbers: usize) -> String {
+    match numbers {
+        1 => "1 number was".to_owned(),
+        numbers => format!("{numbers} numbers were"),
+    }
 }
 
 /// The tables. A page says more around them, so that some notes below a text are none there.

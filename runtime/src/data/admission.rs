@@ -320,6 +320,15 @@ impl Tally {
         Ok(())
     }
 
+    /// Whether the share of all clips of the data set is as it may be, once all that are asked for have been tried.
+    ///
+    /// # Errors
+    /// As [`Tally::check`].
+    pub fn finish(&mut self) -> Result<()> {
+        self.elsewhere = self.clips as u64;
+        self.check()
+    }
+
     /// Clips that were asked for, here and elsewhere, each counted once as far as that is known.
     fn total(&self) -> usize {
         let elsewhere = usize::try_from(self.elsewhere).unwrap_or(usize::MAX);

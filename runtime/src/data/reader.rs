@@ -71,7 +71,8 @@ impl Reader {
         seed: u64,
         options: &Options,
     ) -> Self {
-        let tally = Tally::new(name_of(&eval.data), options.max_bad_share, clips.len());
+        // A part of the set may have more bad files than the set.
+        let tally = Tally::new(name_of(&eval.data), options.max_bad_share, source.len());
         let (of, eval) = (Arc::clone(&source), eval.clone());
         let ahead = options.ahead.max(1) * options.threads.max(1);
         let samples = Ordered::new(0..clips.len() as u64, options.threads, ahead, move |at| {
@@ -97,9 +98,8 @@ impl Iterator for Reader {
 
     fn next(&mut self) -> Option<Result<Read>> {
         let Some((clip, views)) = self.samples.next() else {
-            // The last file may have been read, and too many of those before it not.
             let was_over = std::mem::replace(&mut self.is_over, true);
-            return self.tally.check().err().filter(|_| !was_over).map(Err);
+            return self.tally.finish().err().filter(|_| !was_over).map(Err);
         };
         self.tally.tried.insert(clip);
         let name = self.source.name(clip as usize);

@@ -450,6 +450,32 @@ fn files_that_cannot_be_opened_are_named_and_too_many_stop_the_run() {
     );
 }
 
+/// What counts is the share of the set, whatever part of it is read and in which order.
+#[test]
+fn an_evaluation_may_lack_a_share_of_the_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = with_broken(folder.path(), 7, 1);
+    let eval = eval(Data::Videos(files("mixed", 1, 1)), video(8, 16), "v");
+    let read = |clips: &[u32], max_bad_share: f64| {
+        let options = Options {
+            max_bad_share,
+            ..OPTIONS
+        };
+        let source = Arc::clone(&source);
+        let reader = Reader::new(source, &eval, Role::Test, clips.to_vec(), 1, &options);
+        reader.collect::<Result<Vec<Read>, Error>>()
+    };
+    for clips in [[0, 7], [7, 0]] {
+        assert_eq!(read(&clips, 0.13).unwrap().len(), 2);
+        let error = read(&clips, 0.12).unwrap_err();
+        assert!(
+            matches!(&error, Error::TooManyFailures { total: 8, failed, .. } if failed.len() == 1),
+            "{error}"
+        );
+    }
+    assert_eq!(read(&[0, 1], 0.0).unwrap().len(), 2);
+}
+
 /// A source whose first `broken` clips open but cannot be read.
 struct Unreliable {
     inner: Arc<dyn ClipSource>,

@@ -17,10 +17,11 @@
 use super::values::{Gathered, Values};
 use crate::error::{Error, Result};
 use crate::ffi::Map;
+use records::folder::write_through;
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use tch::{Device, Tensor};
@@ -201,18 +202,14 @@ impl FeatureSet {
         // One entry alone: the order of several in the header would change from run to run.
         let about = serde_json::to_string(&about).expect("names are plain text");
         let metadata = HashMap::from([(ABOUT.to_owned(), about)]);
-        let part = path.with_extension("part");
-        serialize_to_file(views, Some(metadata), &part).map_err(|cause| {
-            let safetensors::SafeTensorError::IoError(cause) = cause else {
-                return unusable(path, &cause);
-            };
-            Error::io("write", path)(cause)
-        })?;
-        // Only what is whole and on the disk gets the name.
-        let named = File::open(&part)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| std::fs::rename(&part, path));
-        named.map_err(Error::io("write", path))
+        write_through(path, |part| {
+            serialize_to_file(views, Some(metadata), part).map_err(|cause| {
+                let SafeTensorError::IoError(cause) = cause else {
+                    return unusable(path, &cause);
+                };
+                Error::io("write", path)(cause)
+            })
+        })
     }
 
     /// Reads the file; its matrices stay there until they are asked for. What does not fit together is an error that names it.
@@ -346,6 +343,11 @@ mod tests {
         set().save(&path).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), first);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        // As readable as any other file of this user.
+        let other = folder.path().join("other");
+        std::fs::write(&other, "").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions();
+        assert_eq!(mode(&path), mode(&other));
     }
 
     #[test]

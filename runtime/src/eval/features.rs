@@ -7,6 +7,7 @@
 use super::feature_set::FeatureSet;
 use super::values::Gathered;
 use crate::checkpoint;
+use crate::data::admission::Tally;
 use crate::data::loader::Options;
 use crate::data::manifest::splits;
 use crate::data::reader::{Read, Reader, Role};
@@ -99,6 +100,9 @@ pub fn extract(
         left_out.extend(read.left_out.into_keys());
         failed.extend(read.failed);
     }
+    let mut tally = Tally::new(&set.data, options.max_bad_share, set.samples.len());
+    tally.failed.clone_from(&failed);
+    tally.finish()?;
     let counts = ClipCounts {
         asked: set.samples.len() as u64,
         skipped: left_out.len().saturating_sub(failed.len()) as u64,

@@ -129,6 +129,9 @@ pub(super) fn cautions(
         .collect();
     let mut cautions = match absent.as_slice() {
         [] => vec![],
+        all if all.len() == rows.len() => {
+            vec![format!("no row has `{of}`, so that there is no chart")]
+        }
         [one] => vec![format!("row {one} has no `{of}` and is not in the chart")],
         several => vec![format!(
             "rows {} have no `{of}` and are not in the chart",

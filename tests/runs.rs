@@ -80,11 +80,7 @@ impl Lab {
                 parameters: 1,
                 clips,
                 seconds: 1.0,
-                data_wait: None,
-                data_cpu: None,
-                data_samples: None,
-                loader_samples_per_s: None,
-                overlaps: std::collections::BTreeMap::new(),
+                ..PretrainResult::default()
             }),
             Work::Extract(_) => attempt.finish(&ExtractResult {
                 samples: 24,

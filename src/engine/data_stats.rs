@@ -1,5 +1,6 @@
 //! `data-stats`: what data sets hold, and how many clips each part of a plan can use.
 
+use compiler::hir::Eval;
 use compiler::plan::{Plan, Work};
 use crisscross::render::write_out;
 use runtime::data::index::{self, Wanted};
@@ -52,7 +53,7 @@ pub fn stats(arguments: &Arguments) -> Result<ExitCode, Error> {
     }
     if arguments.plan {
         let plan: Plan = crate::from_standard_input()?;
-        let mut sources = BTreeMap::new();
+        let (mut sources, mut refusals) = (BTreeMap::new(), BTreeMap::new());
         for stage in &plan.stages {
             let data = match &stage.work {
                 Work::Pretrain(work) if work.settings.ep > 0 => &work.settings.data,
@@ -70,9 +71,14 @@ pub fn stats(arguments: &Arguments) -> Result<ExitCode, Error> {
                 sources.insert(key.clone(), source);
             }
             let source = sources[&key].as_ref();
+            let mut evaluation = |eval: &Eval| {
+                let refused = refusals.entry(key.clone());
+                let refused = refused.or_insert_with(|| stats::refusal(data, &site));
+                stats::evaluation(&stage.label, eval, source, refused.clone())
+            };
             stats.experiments.push(match &stage.work {
-                Work::Extract(work) => stats::evaluation(&stage.label, &work.eval, source, &site),
-                Work::Finetune(work) => stats::evaluation(&stage.label, &work.eval, source, &site),
+                Work::Extract(work) => evaluation(&work.eval),
+                Work::Finetune(work) => evaluation(&work.eval),
                 Work::Pretrain(work) => {
                     let share = site.max_bad_share();
                     stats::pretraining(&stage.label, &work.settings, source, share)

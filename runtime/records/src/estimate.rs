@@ -136,11 +136,7 @@ mod tests {
                     parameters: 7,
                     clips,
                     seconds: 10.0,
-                    data_wait: None,
-                    data_cpu: None,
-                    data_samples: None,
-                    loader_samples_per_s: None,
-                    overlaps: BTreeMap::new(),
+                    ..PretrainResult::default()
                 }),
                 Work::Extract(_) => attempt.finish(&ExtractResult {
                     samples: 5,

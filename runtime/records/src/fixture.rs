@@ -6,7 +6,6 @@ use crate::record::{ClipCounts, Environment, FoldResult, PretrainResult, ScoreRe
 use compiler::hir::{Choose, Head, Score};
 use compiler::plan::{CellPlan, Plan, RowPlan, ScoreWork, Stage, StageId, TablePlan, Work};
 use compiler::units::Exact;
-use std::collections::BTreeMap;
 
 /// The id of the score stage of this row and column, both from 1.
 pub fn id(row: usize, column: usize) -> StageId {
@@ -138,11 +137,7 @@ pub fn trained(steps: u64, clips: ClipCounts) -> PretrainResult {
         parameters: 1,
         clips,
         seconds: 1.0,
-        data_wait: None,
-        data_cpu: None,
-        data_samples: None,
-        loader_samples_per_s: None,
-        overlaps: BTreeMap::new(),
+        ..PretrainResult::default()
     }
 }
 

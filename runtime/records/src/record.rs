@@ -262,7 +262,7 @@ pub struct FoldResult {
 }
 
 /// `result.json` of a pretraining.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PretrainResult {
     /// Optimiser steps.
     pub steps: u64,

@@ -271,7 +271,13 @@ pub fn pretraining(
 }
 
 /// How many clips an evaluation can use, for training and test together.
-pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource, site: &Site) -> Usable {
+/// `refused` says why no run begins with its set.
+pub fn evaluation(
+    stage: &str,
+    eval: &Eval,
+    source: &dyn ClipSource,
+    refused: Option<String>,
+) -> Usable {
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
     let (mut used, mut filled) = (0, 0);
     for clip in 0..source.len() {
@@ -295,10 +301,7 @@ pub fn evaluation(stage: &str, eval: &Eval, source: &dyn ClipSource, site: &Site
         used,
         filled,
         left_out,
-        refused: files_of(&eval.data).and_then(|set| {
-            let (manifest, _) = super::listed(set, site).ok()?;
-            Some(manifest.check_scored(set.splits).err()?.to_string())
-        }),
+        refused,
     }
 }
 
@@ -311,6 +314,13 @@ fn lacks(streams: &Streams, eval: &Eval) -> Option<String> {
             Some(format!("less than {needs:.3} s of {stream}"))
         }
     }
+}
+
+/// Why no run scores on this data set, if none does.
+pub fn refusal(data: &Data, site: &Site) -> Option<String> {
+    let set = files_of(data)?;
+    let (manifest, _) = super::listed(set, site).ok()?;
+    Some(manifest.check_scored(set.splits).err()?.to_string())
 }
 
 /// The name of the data set of files that is meant; `None` for rendered clips.

@@ -17,7 +17,6 @@ use crate::error::Error;
 use compiler::hir::{self, Chain, Choose, Clips, Data, Eval, Head, Score, Short};
 use compiler::plan;
 use compiler::units::Exact;
-use records::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -688,7 +687,7 @@ fn figures_say_what_a_set_holds_and_what_can_be_used_of_it() {
         "{notes}"
     );
     let eval = eval(Data::Videos(set), video(16, 32), "v");
-    let usable = stats::evaluation("x features", &eval, &source, &Site::default());
+    let usable = stats::evaluation("x features", &eval, &source, None);
     assert_eq!(
         usable.to_string(),
         "x features: 3 of 4 clips of `exact`; left out: 1 less than 1.000 s of pictures\n"

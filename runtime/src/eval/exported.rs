@@ -12,7 +12,7 @@
 //! Names of samples and classes are arrays of texts, `samples` and `classes`, in an archive, and stand as JSON under `crisscross` in the
 //! metadata of safetensors, with what made them.
 
-use super::feature_set::Features;
+use super::feature_set::{Features, write_tensors};
 use super::features::{Asked, Frozen, Trained};
 use super::values::Gathered;
 use crate::data::loader::Options;
@@ -22,9 +22,9 @@ use crate::error::{Error, Result};
 use compiler::hir;
 use npyz::{AutoSerialize, DType, Serialize as Saved, WriterBuilder};
 use records::folder::write_through;
-use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+use safetensors::tensor::Dtype;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -169,14 +169,15 @@ impl Exported {
     /// A file that cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let is_archive = path.extension().is_some_and(|ending| ending == "npz");
-        write_through(path, |part| match is_archive {
-            true => self.npz(part).map_err(Error::io("write", path)),
-            false => self.safetensors(part, path),
-        })
+        match is_archive {
+            true => write_through(path, |part| {
+                self.npz(part).map_err(Error::io("write", path))
+            }),
+            false => self.safetensors(path),
+        }
     }
 
-    /// As safetensors in the file `part`, which will be called `path`.
-    fn safetensors(&self, part: &Path, path: &Path) -> Result<()> {
+    fn safetensors(&self, path: &Path) -> Result<()> {
         let whole =
             |values: &[i64]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
         let rows = self.features.samples.len();
@@ -197,17 +198,7 @@ impl Exported {
             ("label", Dtype::I64, vec![samples], &labels),
             ("fold", Dtype::I64, vec![samples], &folds),
         ];
-        let unfit = |cause: safetensors::SafeTensorError| Error::Checkpoint {
-            path: path.to_owned(),
-            message: cause.to_string(),
-        };
-        let mut views = vec![];
-        for (name, kind, shape, bytes) in parts {
-            views.push((name, TensorView::new(kind, shape, bytes).map_err(unfit)?));
-        }
-        let about = serde_json::to_string(&self.about).expect("names are plain text");
-        let notes = HashMap::from([("crisscross".to_owned(), about)]);
-        serialize_to_file(views, Some(notes), part).map_err(unfit)
+        write_tensors(path, &parts, &self.about)
     }
 
     fn npz(&self, part: &Path) -> std::io::Result<()> {

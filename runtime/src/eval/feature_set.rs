@@ -188,28 +188,13 @@ impl FeatureSet {
             ("label", Dtype::I64, vec![count], &labels),
             ("fold", Dtype::I64, vec![count], &folds),
         ];
-        let mut views = vec![];
-        for (name, kind, shape, data) in &tensors {
-            let view = TensorView::new(*kind, shape.clone(), data);
-            views.push((*name, view.map_err(|cause| unusable(path, &cause))?));
-        }
         let about = About {
             data: self.data.clone(),
             splits: self.splits,
             classes: self.classes.clone(),
             samples: self.samples.clone(),
         };
-        // One entry alone: the order of several in the header would change from run to run.
-        let about = serde_json::to_string(&about).expect("names are plain text");
-        let metadata = HashMap::from([(ABOUT.to_owned(), about)]);
-        write_through(path, |part| {
-            serialize_to_file(views, Some(metadata), part).map_err(|cause| {
-                let SafeTensorError::IoError(cause) = cause else {
-                    return unusable(path, &cause);
-                };
-                Error::io("write", path)(cause)
-            })
-        })
+        write_tensors(path, &tensors, &about)
     }
 
     /// Reads the file; its matrices stay there until they are asked for. What does not fit together is an error that names it.
@@ -300,6 +285,33 @@ impl FeatureSet {
         }
         Ok(set)
     }
+}
+
+/// Writes tensors, each with its name, type, shape and bytes, as safetensors, and what they are as its metadata. Equal ones give equal bytes.
+///
+/// # Errors
+/// A file that cannot be written.
+pub(super) fn write_tensors(
+    path: &Path,
+    tensors: &[(&str, Dtype, Vec<usize>, &[u8])],
+    about: &impl Serialize,
+) -> Result<()> {
+    let mut views = vec![];
+    for (name, kind, shape, bytes) in tensors {
+        let view = TensorView::new(*kind, shape.clone(), bytes);
+        views.push((*name, view.map_err(|cause| unusable(path, &cause))?));
+    }
+    // One entry alone: the order of several in the header would change from run to run.
+    let about = serde_json::to_string(about).expect("names are plain text");
+    let metadata = HashMap::from([(ABOUT.to_owned(), about)]);
+    write_through(path, |part| {
+        serialize_to_file(views, Some(metadata), part).map_err(|cause| {
+            let SafeTensorError::IoError(cause) = cause else {
+                return unusable(path, &cause);
+            };
+            Error::io("write", path)(cause)
+        })
+    })
 }
 
 fn unusable(path: &Path, message: &dyn std::fmt::Display) -> Error {
